@@ -1,0 +1,103 @@
+package schemas
+
+import "time"
+
+// Inventory is what the organisation declares of its non-human identities and
+// networks. It is the content of the inventory file and a public contract:
+// unknown keys are errors.
+type Inventory struct {
+	Identities []Identity `yaml:"identities" json:"identities,omitempty"`
+	Networks   []Network  `yaml:"networks" json:"networks,omitempty"`
+	Targets    []Target   `yaml:"targets" json:"targets,omitempty"`
+}
+
+// Identity is a stable thing that owns calls. Only ID is required; an empty
+// field states nothing.
+type Identity struct {
+	ID           string            `yaml:"id" json:"id"`
+	Kind         string            `yaml:"kind" json:"kind,omitempty"`
+	Name         string            `yaml:"name" json:"name,omitempty"`
+	Owner        string            `yaml:"owner" json:"owner,omitempty"`
+	Team         string            `yaml:"team" json:"team,omitempty"`
+	Environment  string            `yaml:"environment" json:"environment,omitempty"`
+	Criticality  string            `yaml:"criticality" json:"criticality,omitempty"`
+	Vendor       string            `yaml:"vendor" json:"vendor,omitempty"`
+	Aliases      []string          `yaml:"aliases" json:"aliases,omitempty"`
+	Dependants   []string          `yaml:"dependants" json:"dependants,omitempty"`
+	Runbook      string            `yaml:"runbook" json:"runbook,omitempty"`
+	Route        string            `yaml:"route" json:"route,omitempty"`
+	Allowed      *Allowed          `yaml:"allowed" json:"allowed,omitempty"`
+	Credentials  []KnownCredential `yaml:"credentials" json:"credentials,omitempty"`
+	Exceptions   []KnownException  `yaml:"exceptions" json:"exceptions,omitempty"`
+	Labels       map[string]string `yaml:"labels" json:"labels,omitempty"`
+	LastUsed     time.Time         `yaml:"last_used" json:"last_used,omitzero"`
+	OffboardedAt time.Time         `yaml:"offboarded" json:"offboarded,omitzero"`
+
+	// The rest is written by Lapwing for discovered identities, never read
+	// from an inventory.
+	Discovered bool      `yaml:"-" json:"discovered,omitempty"`
+	FirstSeen  time.Time `yaml:"-" json:"first_seen,omitzero"`
+	LastSeen   time.Time `yaml:"-" json:"last_seen,omitzero"`
+	Source     string    `yaml:"-" json:"source,omitempty"`
+}
+
+// Allowed holds closed policies: a list that is present allows what it names
+// and nothing else. Patterns use * for any run of characters.
+type Allowed struct {
+	Operations   []string  `yaml:"operations" json:"operations,omitempty"`
+	Countries    []string  `yaml:"countries" json:"countries,omitempty"`
+	Regions      []string  `yaml:"regions" json:"regions,omitempty"`
+	Networks     []string  `yaml:"networks" json:"networks,omitempty"`
+	Environments []string  `yaml:"environments" json:"environments,omitempty"`
+	Schedule     *Schedule `yaml:"schedule" json:"schedule,omitempty"`
+	Rate         *Rate     `yaml:"rate" json:"rate,omitempty"`
+}
+
+// Schedule is when an identity may call: windows like "Mon-Fri 01:00-05:00"
+// in a time zone (default UTC).
+type Schedule struct {
+	Timezone string   `yaml:"timezone" json:"timezone,omitempty"`
+	Windows  []string `yaml:"windows" json:"windows,omitempty"`
+}
+
+// Rate is a token bucket: PerMinute tokens a minute, at most Burst at once.
+type Rate struct {
+	PerMinute float64 `yaml:"per_minute" json:"per_minute,omitempty"`
+	Burst     uint32  `yaml:"burst" json:"burst,omitempty"`
+}
+
+// KnownCredential is a credential as declared. Ref is what logs show, or
+// "sha256:…" or "hmac:…"; it is never a secret.
+type KnownCredential struct {
+	Ref         string    `yaml:"ref" json:"ref"`
+	Type        string    `yaml:"type" json:"type,omitempty"`
+	Issued      time.Time `yaml:"issued" json:"issued,omitzero"`
+	Expires     time.Time `yaml:"expires" json:"expires,omitzero"`
+	Revoked     time.Time `yaml:"revoked" json:"revoked,omitzero"`
+	RotateEvery Duration  `yaml:"rotate_every" json:"rotate_every,omitempty"`
+	Fingerprint string    `yaml:"fingerprint" json:"fingerprint,omitempty"`
+}
+
+// KnownException suspends one detector for one identity until a time.
+type KnownException struct {
+	Detector string    `yaml:"detector" json:"detector"`
+	Until    time.Time `yaml:"until" json:"until"`
+	Reason   string    `yaml:"reason" json:"reason,omitempty"`
+	By       string    `yaml:"by" json:"by,omitempty"`
+}
+
+// Network is a network of the organisation's own, or one whose geography says
+// nothing. Class is shared_egress, workload, office or vendor.
+type Network struct {
+	CIDR  string `yaml:"cidr" json:"cidr"`
+	Name  string `yaml:"name" json:"name,omitempty"`
+	Class string `yaml:"class" json:"class,omitempty"`
+}
+
+// Target maps an account, host or workspace that is called to the environment
+// it belongs to.
+type Target struct {
+	Account     string `yaml:"account" json:"account,omitempty"`
+	Host        string `yaml:"host" json:"host,omitempty"`
+	Environment string `yaml:"environment" json:"environment"`
+}
