@@ -1,0 +1,78 @@
+package alerting
+
+import (
+	"net/netip"
+	"strconv"
+	"strings"
+
+	"github.com/lapwing-sec/lapwing/schemas"
+)
+
+var (
+	cefHeader = strings.NewReplacer(`\`, `\\`, `|`, `\|`, "\r", " ", "\n", " ")
+	cefValue  = strings.NewReplacer(`\`, `\\`, `=`, `\=`, "\r\n", `\n`, "\n", `\n`, "\r", `\n`)
+)
+
+// cefSeverity maps OCSF severity_id 1..5 to CEF's 0..10.
+var cefSeverity = map[int]int{
+	schemas.SeverityInfo: 1, schemas.SeverityLow: 3, schemas.SeverityMedium: 5,
+	schemas.SeverityHigh: 8, schemas.SeverityCritical: 10,
+}
+
+// CEF writes an alert in ArcSight's Common Event Format, version 0.
+func CEF(a *schemas.Alert) string {
+	l := &a.Unmapped.Lapwing
+	var b strings.Builder
+	for _, f := range []string{"CEF:0", schemas.ProductName, schemas.ProductName, a.Metadata.Product.Version, a.FindingInfo.Analytic.UID, a.FindingInfo.Title} {
+		b.WriteString(cefHeader.Replace(f))
+		b.WriteByte('|')
+	}
+	b.WriteString(strconv.Itoa(cefSeverity[a.SeverityID]))
+	b.WriteByte('|')
+
+	first := true
+	put := func(k, v string) {
+		if v == "" {
+			return
+		}
+		if !first {
+			b.WriteByte(' ')
+		}
+		first = false
+		b.WriteString(k + "=" + cefValue.Replace(v))
+	}
+	put("rt", strconv.FormatInt(a.Time, 10))
+	put("start", strconv.FormatInt(a.FindingInfo.FirstSeenTime, 10))
+	put("end", strconv.FormatInt(a.FindingInfo.LastSeenTime, 10))
+	put("externalId", a.ID())
+	put("suid", a.Actor.User.UID)
+	put("suser", a.Actor.User.Name)
+	put("act", strings.ToLower(a.ActivityName))
+	put("cat", l.Family)
+	if len(a.Evidences) > 0 {
+		if e := a.Evidences[0]; e.SrcEndpoint != nil {
+			if ip, err := netip.ParseAddr(e.SrcEndpoint.IP); err == nil && ip.Unmap().Is4() {
+				put("src", ip.Unmap().String())
+			} else if err == nil {
+				put("c6a2Label", "Source IPv6 Address")
+				put("c6a2", ip.String())
+			}
+		}
+	}
+	put("cn1Label", "alert version")
+	put("cn1", strconv.Itoa(l.Version))
+	put("cn2Label", "risk score")
+	put("cn2", strconv.Itoa(a.RiskScore))
+	for i, kv := range [][2]string{
+		{"owner", l.Identity.Owner}, {"team", l.Identity.Team}, {"environment", l.Identity.Environment},
+		{"observed", l.Observed}, {"expected", l.Expected}, {"way", l.Way},
+	} {
+		if kv[1] != "" {
+			n := strconv.Itoa(i + 1)
+			put("cs"+n+"Label", kv[0])
+			put("cs"+n, kv[1])
+		}
+	}
+	put("msg", a.FindingInfo.Desc)
+	return b.String()
+}
