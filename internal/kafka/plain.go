@@ -1,0 +1,4 @@
+package kafka
+
+// plainPartition is one partition as Produce writes to it.
+type plainPartition struct{}
