@@ -17,7 +17,7 @@ type Duration time.Duration
 func ParseDuration(s string) (Duration, error) {
 	if days, ok := strings.CutSuffix(s, "d"); ok {
 		n, err := strconv.ParseFloat(days, 64)
-		if err != nil || n < 0 || n > 36500 {
+		if err != nil || !(n >= 0 && n <= 36500) { // also refuses NaN
 			return 0, fmt.Errorf("duration %q: want a number of days such as 90d", s)
 		}
 		return Duration(n * float64(24*time.Hour)), nil

@@ -1,0 +1,136 @@
+package schemas
+
+import (
+	"encoding/json"
+	"reflect"
+	"sort"
+	"strings"
+	"testing"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+	"github.com/stretchr/testify/require"
+)
+
+func compileAlertSchema(t *testing.T) *jsonschema.Schema {
+	t.Helper()
+	doc, err := jsonschema.UnmarshalJSON(AlertSchemaReader())
+	require.NoError(t, err)
+	c := jsonschema.NewCompiler()
+	require.NoError(t, c.AddResource(AlertSchemaURL, doc))
+	s, err := c.Compile(AlertSchemaURL)
+	require.NoError(t, err)
+	return s
+}
+
+// fill sets every field of v, so that no omitempty hides one.
+func fill(v reflect.Value) {
+	switch v.Kind() {
+	case reflect.Pointer:
+		v.Set(reflect.New(v.Type().Elem()))
+		fill(v.Elem())
+	case reflect.Struct:
+		for i := range v.NumField() {
+			fill(v.Field(i))
+		}
+	case reflect.Slice:
+		v.Set(reflect.MakeSlice(v.Type(), 1, 1))
+		fill(v.Index(0))
+	case reflect.String:
+		v.SetString("x")
+	case reflect.Int, reflect.Int64:
+		v.SetInt(1)
+	case reflect.Float64:
+		v.SetFloat(1)
+	case reflect.Bool:
+		v.SetBool(true)
+	default:
+		panic("alert has a field of kind " + v.Kind().String())
+	}
+}
+
+// full is an alert with every field set and the constants in place.
+func full() Alert {
+	var a Alert
+	fill(reflect.ValueOf(&a).Elem())
+	a.ActivityName, a.CategoryUID, a.CategoryName = "Create", CategoryFindings, "Findings"
+	a.ClassUID, a.ClassName, a.TypeUID = ClassDetection, "Detection Finding", 200401
+	a.Severity = SeverityName(a.SeverityID)
+	a.Metadata.Version, a.Metadata.Product.Name = OCSFVersion, ProductName
+	a.FindingInfo.Attacks[0].Technique.UID = "T1078.004"
+	l := &a.Unmapped.Lapwing
+	l.Family, l.Way, l.Findings[0].Family = "learned", "strong", "learned"
+	return a
+}
+
+func asJSON(t *testing.T, a Alert) map[string]any {
+	t.Helper()
+	b, err := json.Marshal(a)
+	require.NoError(t, err)
+	var v map[string]any
+	require.NoError(t, json.Unmarshal(b, &v))
+	return v
+}
+
+func TestAlertWithEveryFieldMatchesItsSchema(t *testing.T) {
+	require.NoError(t, compileAlertSchema(t).Validate(asJSON(t, full())))
+}
+
+func TestAlertSchemaNamesNoFieldThatTheTypeLacks(t *testing.T) {
+	var schema map[string]any
+	require.NoError(t, json.NewDecoder(AlertSchemaReader()).Decode(&schema))
+	defs := schema["$defs"].(map[string]any)
+	var walk func(path string, s map[string]any, v any)
+	walk = func(path string, s map[string]any, v any) {
+		if ref, ok := s["$ref"].(string); ok {
+			s = defs[strings.TrimPrefix(ref, "#/$defs/")].(map[string]any)
+		}
+		if items, ok := s["items"].(map[string]any); ok {
+			list, ok := v.([]any)
+			require.True(t, ok, "%s is a list in the schema", path)
+			walk(path+"[]", items, list[0])
+			return
+		}
+		props, ok := s["properties"].(map[string]any)
+		if !ok {
+			return
+		}
+		m, ok := v.(map[string]any)
+		require.True(t, ok, "%s is an object in the schema", path)
+		var names []string
+		for name := range props {
+			names = append(names, name)
+		}
+		sort.Strings(names)
+		for _, name := range names {
+			require.Contains(t, m, name, "schema names %s.%s", path, name)
+			walk(path+"."+name, props[name].(map[string]any), m[name])
+		}
+	}
+	walk("", schema, any(asJSON(t, full())))
+}
+
+func TestAlertSchemaRefuses(t *testing.T) {
+	s := compileAlertSchema(t)
+	for _, c := range []struct {
+		name  string
+		spoil func(map[string]any)
+	}{
+		{"another class", func(m map[string]any) { m["class_uid"] = 2003 }},
+		{"a severity off the scale", func(m map[string]any) { m["severity_id"] = 6 }},
+		{"no identity", func(m map[string]any) { m["actor"].(map[string]any)["user"].(map[string]any)["uid"] = "" }},
+		{"no explanation", func(m map[string]any) { m["finding_info"].(map[string]any)["desc"] = "" }},
+		{"an unknown way to page", func(m map[string]any) {
+			m["unmapped"].(map[string]any)["lapwing"].(map[string]any)["way"] = "shouting"
+		}},
+		{"a key it does not know", func(m map[string]any) { m["colour"] = "red" }},
+		{"an ATT&CK id that is none", func(m map[string]any) {
+			m["finding_info"].(map[string]any)["attacks"].([]any)[0].(map[string]any)["technique"].(map[string]any)["uid"] = "X1"
+		}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			m := asJSON(t, full())
+			c.spoil(m)
+			require.Error(t, s.Validate(m))
+		})
+	}
+}
