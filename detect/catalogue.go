@@ -1,0 +1,19 @@
+package detect
+
+// catalogue is the one visible table of detectors, in the order in which they
+// are called. To add one: write its file, put it here, and add its golden
+// folder under testdata.
+var catalogue = []Detector{
+	// Statistics: judged when a pane closes.
+
+	// Events: judged on arrival.
+}
+
+// Catalogue returns every detector's card, in the order of the table.
+func Catalogue() []Meta {
+	out := make([]Meta, 0, len(catalogue))
+	for _, d := range catalogue {
+		out = append(out, *d.Meta())
+	}
+	return out
+}

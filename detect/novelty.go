@@ -1,0 +1,74 @@
+package detect
+
+import (
+	"math"
+	"strconv"
+)
+
+// noveltyPrior is the novelty rate of a dimension before an identity has shown
+// its own; the weight is 20 observations.
+func noveltyPrior(d Dimension) float64 {
+	switch d {
+	case Resource, Address, Secret:
+		return 0.05
+	case Prefix, CredentialPlace, Operation, OperationDenied, Credential, Host:
+		return 0.005
+	case Service, ASN, Client, Fingerprint, Grantee, Edge, Delegation:
+		return 0.001
+	default:
+		return 0.0005
+	}
+}
+
+func (c *Cell) novelty(p *Profile, s Sight, d Dimension, at int64) (float64, string) {
+	if s.State != New || !p.Learned(d) {
+		return 0, ""
+	}
+	q := p.NoveltyRate(d, noveltyPrior(d))
+	// A value that peers have is more likely to be next: the share of the kind,
+	// drawn towards nothing by two identities.
+	if have, of := c.peers(p, s, d); of > 0 {
+		share := float64(have) / float64(of+2)
+		q = 1 - float64((1-q)*(1-0.3*share))
+	}
+	return -math.Log10(math.Min(q, 1)), "not seen in " + historyOf(p, at)
+}
+
+// historyOf words the history that a profile rests on.
+func historyOf(p *Profile, at int64) string {
+	days := int(p.Age(at) / (24 * 3600 * 1e9))
+	return plural(days, "day") + " and " + plural(p.Calls(), "call")
+}
+
+// plural words a count: "1 day", "40,312 calls".
+func plural(n int, unit string) string {
+	if n == 1 {
+		return "1 " + unit
+	}
+	return thousands(n) + " " + unit + "s"
+}
+
+// thousands writes n with a comma between each three digits.
+func thousands(n int) string {
+	if n < 0 {
+		return "-" + thousands(-n)
+	}
+	s := strconv.Itoa(n)
+	for i := len(s) - 3; i > 0; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
+}
+
+func (c *Cell) peers(p *Profile, s Sight, d Dimension) (have, of int) { return c.e.prevalence(p, s, d) }
+
+func (c *Cell) sharedEgress(call *Call) bool {
+	switch call.Event.NetworkClass {
+	case "shared_egress", "hosting", "vpn", "tor":
+		return true
+	}
+	return c.e.onPrefix(call) >= sharedIdentities
+}
+
+// sharedIdentities is how many identities make a prefix shared egress.
+const sharedIdentities = 20

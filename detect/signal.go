@@ -1,0 +1,35 @@
+package detect
+
+// Signal names a pooled tail: what is calibrated together. The numbers are
+// part of the snapshot format.
+type Signal uint8
+
+// The signals.
+const (
+	SignalRate          Signal = iota // calls in a pane
+	SignalRate3h                      // calls in 3 hours
+	SignalRate24h                     // calls in 24 hours
+	SignalBytes                       // bytes out in a pane
+	SignalResources                   // distinct resources, given the calls
+	SignalOperations                  // distinct operations, given the calls
+	SignalDenied                      // refused calls, given the calls
+	SignalDeniedBreadth               // distinct refused operations
+	SignalNovelty                     // excess of first-seen values
+	SignalDrift                       // CUSUM against the slow anchor
+	SignalFused2h                     // sum of family maxima over 2 hours
+	SignalFused72h                    // sum of family maxima over 72 hours
+	signals
+)
+
+var signalNames = [signals]string{
+	"call rate", "call rate over 3 h", "call rate over 24 h", "bytes out", "distinct resources", "distinct operations",
+	"refused calls", "distinct refused operations", "new values", "drift", "combined evidence over 2 h", "combined evidence over 72 h",
+}
+
+// String is the signal's name in a sentence.
+func (s Signal) String() string {
+	if s < signals {
+		return signalNames[s]
+	}
+	return "unknown"
+}
