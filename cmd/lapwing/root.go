@@ -1,0 +1,121 @@
+package main
+
+import (
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/lapwing-sec/lapwing/internal/app"
+)
+
+// Groups of the help page, in its order.
+const (
+	groupTry         = "try"
+	groupRun         = "run"
+	groupFiles       = "files"
+	groupInvestigate = "investigate"
+	groupOperate     = "operate"
+)
+
+// global holds the flags that every command takes.
+type global struct {
+	io     app.IO
+	config string
+}
+
+// load reads the configuration that --config names, with the environment.
+func (g *global) load() (app.Config, error) {
+	return app.LoadConfig(g.config, nil)
+}
+
+// commands is the table of subcommands, in the order of the help page.
+func commands(g *global) []*cobra.Command {
+	return []*cobra.Command{
+		newCheck(g),
+		newVersion(g),
+	}
+}
+
+func newRoot(io app.IO) *cobra.Command {
+	g := &global{io: io}
+	root := &cobra.Command{
+		Use:   "lapwing",
+		Short: "Find misuse of machine identities in API logs",
+		Long: `Lapwing watches API calls made by non-human identities: service accounts, API
+keys, CI pipelines, workloads, AI agents. Gateway and audit logs stream through
+Kafka; each identity gets a baseline; what is not normal becomes an alert that
+explains itself.`,
+		Example: example(`
+			lapwing demo                                  # see it all at work, nothing to set up
+			lapwing up                                    # keep it running, send it logs over HTTP
+			lapwing backtest --format cloudtrail *.json   # judge log files, no services
+			lapwing parse access.log | jq .api.operation  # only read logs`),
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Args:          noArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			return c.Help()
+		},
+	}
+	root.AddGroup(
+		&cobra.Group{ID: groupTry, Title: "See it at work:"},
+		&cobra.Group{ID: groupRun, Title: "Run it:"},
+		&cobra.Group{ID: groupFiles, Title: "Work on files:"},
+		&cobra.Group{ID: groupInvestigate, Title: "Investigate:"},
+		&cobra.Group{ID: groupOperate, Title: "Operate:"},
+	)
+	root.PersistentFlags().StringVar(&g.config, "config", "", "configuration `file` (docs/configuration.md); every key can be set by LAPWING_… too")
+	root.SetIn(io.In)
+	root.SetOut(io.Out)
+	root.SetErr(io.Err)
+	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
+		return app.Usagef("%w (see: %s --help)", err, c.CommandPath())
+	})
+	root.SetHelpCommandGroupID(groupOperate)
+	root.SetCompletionCommandGroupID(groupOperate)
+	root.AddCommand(commands(g)...)
+	return root
+}
+
+// noArgs refuses arguments, naming the first and the nearest command.
+func noArgs(c *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	if c.HasSubCommands() {
+		if near := c.SuggestionsFor(args[0]); len(near) > 0 {
+			return app.Usagef("unknown command %q: did you mean %s? (see: %s --help)", args[0], strings.Join(near, " or "), c.CommandPath())
+		}
+		return app.Usagef("unknown command %q (see: %s --help)", args[0], c.CommandPath())
+	}
+	return app.Usagef("%s takes no argument, got %q (see: %s --help)", c.CommandPath(), args[0], c.CommandPath())
+}
+
+// needArgs asks for at least n arguments, which what names.
+func needArgs(n int, what string) cobra.PositionalArgs {
+	return func(c *cobra.Command, args []string) error {
+		if len(args) < n {
+			return app.Usagef("%s needs %s (see: %s --help)", c.CommandPath(), what, c.CommandPath())
+		}
+		return nil
+	}
+}
+
+// exactArgs asks for exactly n arguments, which what names.
+func exactArgs(n int, what string) cobra.PositionalArgs {
+	return func(c *cobra.Command, args []string) error {
+		if len(args) != n {
+			return app.Usagef("%s needs %s (see: %s --help)", c.CommandPath(), what, c.CommandPath())
+		}
+		return nil
+	}
+}
+
+// example indents an example block as cobra prints it.
+func example(s string) string {
+	lines := strings.Split(strings.Trim(s, "\n"), "\n")
+	for i, l := range lines {
+		lines[i] = "  " + strings.TrimLeft(l, "\t")
+	}
+	return strings.TrimRight(strings.Join(lines, "\n"), " \n")
+}

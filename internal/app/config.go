@@ -1,0 +1,351 @@
+package app
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/go-viper/mapstructure/v2"
+	"github.com/spf13/viper"
+	"go.yaml.in/yaml/v3"
+
+	"github.com/lapwing-sec/lapwing/schemas"
+)
+
+// EnvPrefix starts the name of every environment variable that overrides a
+// configuration key: kafka.brokers is LAPWING_KAFKA_BROKERS.
+const EnvPrefix = "LAPWING_"
+
+// Config is the whole configuration. Every field has a yaml key, a default
+// (Defaults) and a sentence of documentation, from which docs/configuration.md
+// is generated. Secrets are given in the environment, in a file named by the
+// key with _file added, or, if it must be, in the file itself.
+type Config struct {
+	Tenant          string           `yaml:"tenant" doc:"Name of this deployment, stored with every event and alert."`
+	DataDir         string           `yaml:"data_dir" doc:"Where up and demo keep the embedded broker, ClickHouse and their secrets."`
+	ShutdownTimeout schemas.Duration `yaml:"shutdown_timeout" doc:"How long a stopping process may drain before it gives up."`
+	Log             LogConfig        `yaml:"log"`
+	Monitor         Listener         `yaml:"monitor" doc:"Serves /metrics, /healthz, /readyz and /debug/pprof."`
+	Ingest          IngestConfig     `yaml:"ingest" doc:"The HTTP receiver, POST /ingest/{format}."`
+	RawTopics       []RawTopicConfig `yaml:"raw_topics" doc:"Topics that hold raw logs, one format each. In the environment: the same list as JSON."`
+	Secrets         SecretsConfig    `yaml:"secrets"`
+	Inventory       InventoryConfig  `yaml:"inventory"`
+	Geo             GeoConfig        `yaml:"geo"`
+	Kafka           KafkaConfig      `yaml:"kafka"`
+	ClickHouse      ClickHouseConfig `yaml:"clickhouse"`
+	Enrich          EnrichConfig     `yaml:"enrich"`
+	Detect          DetectConfig     `yaml:"detect"`
+	Store           StoreConfig      `yaml:"store"`
+	Destinations    []Destination    `yaml:"destinations" doc:"Where alerts go besides ClickHouse; each is a consumer group of its own. In the environment: the same list as JSON."`
+}
+
+// LogConfig says how Lapwing logs about itself, on stderr.
+type LogConfig struct {
+	Level  string `yaml:"level" doc:"Least severity that is written." accept:"trace,debug,info,warn,error"`
+	Format string `yaml:"format" doc:"auto is console on a terminal, json elsewhere." accept:"auto,console,json"`
+}
+
+// Listener is an HTTP listener.
+type Listener struct {
+	Listen         string    `yaml:"listen" doc:"Address to bind; empty turns the listener off."`
+	Token          Secret    `yaml:"token" doc:"Callers must send it as \"Authorization: Bearer …\"; empty asks for none."`
+	TokenFile      string    `yaml:"token_file" doc:"File that holds the token."`
+	TLS            ServerTLS `yaml:"tls"`
+	MaxConnections int       `yaml:"max_connections" doc:"Connections held at once; more wait."`
+}
+
+// ServerTLS is a listener's certificate.
+type ServerTLS struct {
+	CertFile     string `yaml:"cert_file" doc:"PEM certificate chain; with key_file it turns TLS on."`
+	KeyFile      string `yaml:"key_file" doc:"PEM private key."`
+	ClientCAFile string `yaml:"client_ca_file" doc:"PEM authorities; callers must then show a certificate that one of them signed."`
+}
+
+// IngestConfig is the HTTP receiver.
+type IngestConfig struct {
+	Listener        `yaml:",inline"`
+	MaxBody         Bytes `yaml:"max_body" doc:"Largest request body as sent."`
+	MaxDecompressed Bytes `yaml:"max_decompressed" doc:"Largest request body after gzip."`
+	MaxRecord       Bytes `yaml:"max_record" doc:"Largest single record, here and in the parsers."`
+	MaxRecords      int   `yaml:"max_records" doc:"Most records in one request."`
+}
+
+// RawTopicConfig is one raw topic.
+type RawTopicConfig struct {
+	Topic      string           `yaml:"topic" doc:"Name of the topic."`
+	Format     string           `yaml:"format" doc:"Format of its records (lapwing parse --help lists them)."`
+	Partitions int              `yaml:"partitions" doc:"Partitions when Lapwing creates it; 0 is 4."`
+	Disorder   schemas.Duration `yaml:"disorder" doc:"How much out of order its records usually are; 0 is the format's own."`
+}
+
+// SecretsConfig keys the hashes that replace secrets.
+type SecretsConfig struct {
+	HMACKey     Secret   `yaml:"hmac_key" doc:"Keys the hash that replaces every credential; 32 characters or more. Required by run; up and demo make one."`
+	HMACKeyFile string   `yaml:"hmac_key_file" doc:"File that holds hmac_key."`
+	OldHMACKeys []Secret `yaml:"old_hmac_keys" doc:"Former keys, newest first, so that a rotation resets no baseline."`
+}
+
+// InventoryConfig names what is declared of identities.
+type InventoryConfig struct {
+	File string `yaml:"file" doc:"The inventory file; it is read again when it changes."`
+}
+
+// GeoConfig names MaxMind databases; without them countries come from the
+// table in the binary.
+type GeoConfig struct {
+	City    string `yaml:"city" doc:".mmdb file with cities."`
+	Country string `yaml:"country" doc:".mmdb file with countries."`
+	ASN     string `yaml:"asn" doc:".mmdb file with autonomous systems."`
+}
+
+// KafkaConfig is the connection to Kafka.
+type KafkaConfig struct {
+	Brokers     []string   `yaml:"brokers" doc:"host:port of one or more brokers. Empty: up and demo start the embedded broker."`
+	ClientID    string     `yaml:"client_id" doc:"Name shown in the brokers' logs."`
+	Prefix      string     `yaml:"prefix" doc:"Starts the names of Lapwing's own topics and consumer groups."`
+	Replication int        `yaml:"replication" doc:"Replication factor of topics that Lapwing creates; 0 leaves it to the broker."`
+	TLS         ClientTLS  `yaml:"tls"`
+	SASL        SASLConfig `yaml:"sasl"`
+}
+
+// ClientTLS is how a server's certificate is checked, and our own.
+type ClientTLS struct {
+	Enabled    bool   `yaml:"enabled" doc:"Use TLS."`
+	CAFile     string `yaml:"ca_file" doc:"PEM authorities; empty: the system's."`
+	CertFile   string `yaml:"cert_file" doc:"PEM certificate to show."`
+	KeyFile    string `yaml:"key_file" doc:"PEM private key of it."`
+	ServerName string `yaml:"server_name" doc:"Name to expect in the server's certificate, when it is not the host's."`
+}
+
+// SASLConfig is how to log in at Kafka.
+type SASLConfig struct {
+	Mechanism    string `yaml:"mechanism" doc:"Empty: no login." accept:",plain,scram-sha-256,scram-sha-512"`
+	User         string `yaml:"user" doc:"User name."`
+	Password     Secret `yaml:"password" doc:"Password."`
+	PasswordFile string `yaml:"password_file" doc:"File that holds the password."`
+}
+
+// ClickHouseConfig is the connection to ClickHouse.
+type ClickHouseConfig struct {
+	Addr         []string  `yaml:"addr" doc:"host:port of one or more servers. Empty: up and demo start the embedded engine."`
+	Protocol     string    `yaml:"protocol" doc:"Protocol spoken at addr." accept:"native,http"`
+	Database     string    `yaml:"database" doc:"Database of Lapwing's tables."`
+	User         string    `yaml:"user" doc:"User name."`
+	Password     Secret    `yaml:"password" doc:"Password."`
+	PasswordFile string    `yaml:"password_file" doc:"File that holds the password."`
+	TLS          ClientTLS `yaml:"tls"`
+}
+
+// EnrichConfig tunes the enrich role.
+type EnrichConfig struct {
+	IdleAfter schemas.Duration `yaml:"idle_after" doc:"A raw partition without input for this long holds back nobody's clock."`
+	MaxAhead  schemas.Duration `yaml:"max_ahead" doc:"How far in event time a raw partition may run ahead of the slowest of its topic."`
+	KeepRaw   bool             `yaml:"keep_raw" doc:"Keep the redacted raw record in lapwing.events and ClickHouse."`
+}
+
+// DetectConfig tunes the detect role.
+type DetectConfig struct {
+	Cells             int              `yaml:"cells" doc:"Partitions of lapwing.events. Only lapwing migrate --cells may change it later."`
+	FalseAlertsPerDay float64          `yaml:"false_alerts_per_day" doc:"How many false alerts a day the team can take, for the whole fleet."`
+	Disabled          []string         `yaml:"disabled" doc:"Detectors that are switched off."`
+	SnapshotEvery     schemas.Duration `yaml:"snapshot_every" doc:"Longest time between two snapshots of a cell."`
+	SnapshotEvents    int              `yaml:"snapshot_events" doc:"Most events between two snapshots of a cell."`
+}
+
+// StoreConfig tunes the store role.
+type StoreConfig struct {
+	MaxRows int              `yaml:"max_rows" doc:"Rows of one insert."`
+	MaxWait schemas.Duration `yaml:"max_wait" doc:"Longest time that a row waits for its insert."`
+}
+
+// ConfigError is one thing wrong with the configuration.
+type ConfigError struct {
+	// Source is where the value came from: a file with line, or the name of an
+	// environment variable.
+	Source string
+	Key    string
+	// Problem says what is wrong and what is accepted.
+	Problem string
+}
+
+// Error implements error.
+func (e *ConfigError) Error() string {
+	var b strings.Builder
+	if e.Source != "" {
+		b.WriteString(e.Source)
+		b.WriteString(": ")
+	}
+	if e.Key != "" {
+		b.WriteString(e.Key)
+		b.WriteString(": ")
+	}
+	b.WriteString(e.Problem)
+	return b.String()
+}
+
+// Defaults is the configuration of an empty file.
+func Defaults() Config {
+	return Config{
+		Tenant:          "default",
+		DataDir:         "lapwing-data",
+		ShutdownTimeout: schemas.Duration(20 * time.Second),
+		Log:             LogConfig{Level: "info", Format: "auto"},
+		Monitor:         Listener{Listen: "127.0.0.1:9464", MaxConnections: 64},
+		Ingest: IngestConfig{
+			Listener:        Listener{Listen: "127.0.0.1:8088", MaxConnections: 512},
+			MaxBody:         16 << 20,
+			MaxDecompressed: 64 << 20,
+			MaxRecord:       8 << 20,
+			MaxRecords:      100_000,
+		},
+		RawTopics: []RawTopicConfig{
+			{Topic: "raw.cloudtrail", Format: "cloudtrail"},
+			{Topic: "raw.kong", Format: "kong"},
+			{Topic: "raw.nginx", Format: "nginx"},
+		},
+		Kafka: KafkaConfig{ClientID: "lapwing", Prefix: "lapwing."},
+		ClickHouse: ClickHouseConfig{
+			Protocol: "native", Database: "lapwing", User: "default",
+		},
+		Enrich: EnrichConfig{
+			IdleAfter: schemas.Duration(30 * time.Second),
+			MaxAhead:  schemas.Duration(time.Hour),
+			KeepRaw:   true,
+		},
+		Detect: DetectConfig{
+			Cells: 1, FalseAlertsPerDay: 3,
+			SnapshotEvery: schemas.Duration(15 * time.Minute), SnapshotEvents: 5_000_000,
+		},
+		Store: StoreConfig{MaxRows: 50_000, MaxWait: schemas.Duration(time.Second)},
+	}
+}
+
+// LoadConfig reads the configuration: defaults, then the file (path may be
+// empty), then the environment as getenv gives it (nil: the process's own).
+// Everything wrong is reported at once as joined ConfigErrors.
+func LoadConfig(path string, getenv func(string) (string, bool)) (Config, error) {
+	if getenv == nil {
+		getenv = os.LookupEnv
+	}
+	cfg := Defaults()
+	l := loader{path: path, lines: map[string]int{}, env: map[string]string{}}
+
+	v := viper.New()
+	v.SetConfigType("yaml")
+	if path != "" {
+		data, err := os.ReadFile(path) //nolint:gosec // the operator names the file
+		if err != nil {
+			return cfg, &ConfigError{Source: path, Problem: "cannot be read: " + rootCause(err)}
+		}
+		if err := l.strict(data); err != nil {
+			return cfg, err
+		}
+		if err := v.ReadConfig(strings.NewReader(string(data))); err != nil {
+			return cfg, &ConfigError{Source: path, Problem: err.Error()}
+		}
+	}
+	// viper consults the environment only for keys that it has been told of.
+	for _, k := range Keys() {
+		name := EnvName(k.Name)
+		if val, ok := getenv(name); ok {
+			l.env[k.Name] = name
+			if k.List == listOfStructs {
+				var items []any
+				if err := yaml.Unmarshal([]byte(val), &items); err != nil {
+					return cfg, &ConfigError{Source: name, Key: k.Name, Problem: "want a JSON list of objects"}
+				}
+				v.Set(k.Name, items)
+				continue
+			}
+			v.Set(k.Name, val)
+		}
+	}
+	if err := v.Unmarshal(&cfg, func(c *mapstructure.DecoderConfig) {
+		c.TagName = "yaml"
+		c.SquashTagOption = "inline"
+		c.ErrorUnused = true
+		c.DecodeHook = mapstructure.ComposeDecodeHookFunc(
+			mapstructure.TextUnmarshallerHookFunc(),
+			mapstructure.StringToSliceHookFunc(","),
+		)
+		// A list given replaces the default list, it does not merge into it.
+		c.ZeroFields = true
+	}); err != nil {
+		return cfg, l.decodeErrors(err)
+	}
+	if err := l.readSecretFiles(&cfg); err != nil {
+		return cfg, err
+	}
+	return cfg, l.validate(&cfg)
+}
+
+// EnvName is the environment variable that overrides a configuration key.
+func EnvName(key string) string {
+	return EnvPrefix + strings.ToUpper(strings.ReplaceAll(key, ".", "_"))
+}
+
+// loader remembers where each key came from, for error messages.
+type loader struct {
+	path  string
+	lines map[string]int    // key -> line in path
+	env   map[string]string // key -> variable
+}
+
+// fail builds the error for a key, with the place it was set at.
+func (l *loader) fail(key, format string, args ...any) error {
+	src := l.path
+	if name, ok := l.env[key]; ok {
+		src = name
+	} else if line, ok := l.lines[key]; ok {
+		src = fmt.Sprintf("%s:%d", l.path, line)
+	}
+	return &ConfigError{Source: src, Key: key, Problem: fmt.Sprintf(format, args...)}
+}
+
+// decodeErrors turns mapstructure's list into ConfigErrors.
+func (l *loader) decodeErrors(err error) error {
+	var out []error
+	var walk func(error)
+	walk = func(e error) {
+		if multi, ok := e.(interface{ Unwrap() []error }); ok { //nolint:errorlint // flattening, not matching
+			for _, sub := range multi.Unwrap() {
+				walk(sub)
+			}
+			return
+		}
+		var de *mapstructure.DecodeError
+		if errors.As(e, &de) {
+			key := strings.ToLower(de.Name())
+			out = append(out, l.fail(key, "%s", l.say(key, de.Unwrap())))
+			return
+		}
+		if sub := errors.Unwrap(e); sub != nil {
+			walk(sub)
+			return
+		}
+		out = append(out, &ConfigError{Source: l.path, Problem: e.Error()})
+	}
+	walk(err)
+	return errors.Join(out...)
+}
+
+// say words a decoding failure by what the key accepts.
+func (l *loader) say(key string, err error) string {
+	for _, k := range Keys() {
+		if k.Name == key {
+			return "want " + k.Type + " (" + err.Error() + ")"
+		}
+	}
+	return err.Error()
+}
+
+// rootCause drops the "open path:" that the caller has already said.
+func rootCause(err error) string {
+	var pe *os.PathError
+	if errors.As(err, &pe) {
+		return pe.Err.Error()
+	}
+	return err.Error()
+}

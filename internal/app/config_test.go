@@ -1,0 +1,191 @@
+package app
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/lapwing-sec/lapwing/schemas"
+)
+
+// envOf is an environment for LoadConfig.
+func envOf(kv map[string]string) func(string) (string, bool) {
+	return func(k string) (string, bool) {
+		v, ok := kv[k]
+		return v, ok
+	}
+}
+
+func writeConfig(t *testing.T, text string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "lapwing.yaml")
+	require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
+	return path
+}
+
+func TestDefaultsRun(t *testing.T) {
+	cfg, err := LoadConfig("", envOf(nil))
+	require.NoError(t, err)
+	require.Equal(t, Defaults(), cfg)
+}
+
+func TestLoadConfig(t *testing.T) {
+	for _, tc := range []struct {
+		name, file string
+		env        map[string]string
+		want       func(*Config)
+	}{
+		{name: "an empty file is the defaults", file: ""},
+		{name: "a file of comments is the defaults", file: "# nothing\n"},
+		{
+			name: "a key in the file wins over its default",
+			file: "tenant: acme\ndetect:\n  cells: 4\n",
+			want: func(c *Config) { c.Tenant, c.Detect.Cells = "acme", 4 },
+		},
+		{
+			name: "the environment wins over the file",
+			file: "tenant: acme\n",
+			env:  map[string]string{"LAPWING_TENANT": "other"},
+			want: func(c *Config) { c.Tenant = "other" },
+		},
+		{
+			name: "a list in the environment is split at commas",
+			env:  map[string]string{"LAPWING_KAFKA_BROKERS": "a:9092,b:9092"},
+			want: func(c *Config) { c.Kafka.Brokers = []string{"a:9092", "b:9092"} },
+		},
+		{
+			name: "a list of objects in the environment is JSON",
+			env:  map[string]string{"LAPWING_RAW_TOPICS": `[{"topic":"edge","format":"kong","disorder":"1m"}]`},
+			want: func(c *Config) {
+				c.RawTopics = []RawTopicConfig{{Topic: "edge", Format: "kong", Disorder: schemas.Duration(time.Minute)}}
+			},
+		},
+		{
+			name: "a list in the file replaces the default list",
+			file: "raw_topics:\n  - {topic: edge, format: nginx}\n",
+			want: func(c *Config) { c.RawTopics = []RawTopicConfig{{Topic: "edge", Format: "nginx"}} },
+		},
+		{
+			name: "sizes and durations are read with their units",
+			file: "ingest:\n  max_body: 1MiB\nstore:\n  max_wait: 250ms\n",
+			want: func(c *Config) {
+				c.Ingest.MaxBody = 1 << 20
+				c.Store.MaxWait = schemas.Duration(250 * time.Millisecond)
+			},
+		},
+		{
+			name: "a plain number is a size in bytes",
+			file: "ingest:\n  max_record: 4096\n",
+			want: func(c *Config) { c.Ingest.MaxRecord = 4096 },
+		},
+		{
+			name: "false in the environment is not an empty value",
+			env:  map[string]string{"LAPWING_ENRICH_KEEP_RAW": "false"},
+			want: func(c *Config) { c.Enrich.KeepRaw = false },
+		},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			path := ""
+			if tc.file != "" {
+				path = writeConfig(t, tc.file)
+			}
+			got, err := LoadConfig(path, envOf(tc.env))
+			require.NoError(t, err)
+			want := Defaults()
+			if tc.want != nil {
+				tc.want(&want)
+			}
+			require.Equal(t, want, got)
+		})
+	}
+}
+
+func TestLoadConfigRefuses(t *testing.T) {
+	for _, tc := range []struct {
+		name, file string
+		env        map[string]string
+		want       []string // every part stands in the message; FILE is the path
+	}{
+		{"an unknown key names the line, the key and what was meant", "tennant: x\n", nil, []string{"FILE:1: tennant: unknown key; did you mean tenant?"}},
+		{"an unknown key below a section lists what is accepted there", "kafka:\n  brokers: []\n  qos: 1\n", nil, []string{"FILE:3: kafka.qos: unknown key", "brokers, client_id"}},
+		{"an unknown key in a list element", "raw_topics:\n  - {topic: a, fmt: kong}\n", nil, []string{"FILE:2: raw_topics[0].fmt: unknown key"}},
+		{"a key given twice", "tenant: a\ntenant: b\n", nil, []string{"FILE:2: tenant: is given twice"}},
+		{"a section that is a value", "kafka: here\n", nil, []string{"FILE:1: kafka: want keys below it"}},
+		{"a text where a number belongs", "detect:\n  cells: many\n", nil, []string{"FILE:2: detect.cells: want a whole number"}},
+		{"a bad duration", "store:\n  max_wait: soon\n", nil, []string{"FILE:2: store.max_wait: want a duration such as 15m"}},
+		{"a bad size", "ingest:\n  max_body: 1TB\n", nil, []string{"FILE:2: ingest.max_body: want a size such as 8MiB"}},
+		{"a bad value in the environment names the variable", "", map[string]string{"LAPWING_DETECT_CELLS": "many"}, []string{"LAPWING_DETECT_CELLS: detect.cells: want a whole number"}},
+		{"a value outside the accepted ones", "log:\n  level: loud\n", nil, []string{`FILE:2: log.level: "loud": want one of trace, debug, info, warn, error`}},
+		{"an unknown format of a raw topic lists the formats", "raw_topics:\n  - {topic: a, format: syslog}\n", nil, []string{`FILE:2: raw_topics[0].format: "syslog": want one of`, "cloudtrail"}},
+		{"a raw topic with a name of Lapwing's own", "raw_topics:\n  - {topic: lapwing.events, format: kong}\n", nil, []string{"Lapwing's own"}},
+		{"a short hash key, without printing it", "secrets:\n  hmac_key: hunter2\n", nil, []string{"secrets.hmac_key: has 7 characters: want 32 or more"}},
+		{"a listener open to the network without a token", "ingest:\n  listen: 0.0.0.0:8088\n", nil, []string{"ingest.listen: 0.0.0.0:8088 is reachable from other machines: set ingest.token"}},
+		{"half a certificate", "monitor:\n  tls:\n    cert_file: config_test.go\n", nil, []string{"monitor.tls.cert_file: cert_file and key_file belong together"}},
+		{"a file that is not there", "inventory:\n  file: nowhere.yaml\n", nil, []string{"FILE:2: inventory.file: nowhere.yaml: no such file or directory"}},
+		{"a secret file that is not there", "ingest:\n  token_file: nowhere\n", nil, []string{"ingest.token_file: nowhere: no such file or directory"}},
+		{"a login without a password", "kafka:\n  sasl: {mechanism: plain, user: a}\n", nil, []string{"kafka.sasl.mechanism: plain needs"}},
+		{"a destination of an unknown kind lists the kinds", "destinations:\n  - {name: a, kind: carrier-pigeon}\n", nil, []string{"FILE:2: destinations[0]:", "webhook"}},
+		{"two faults are both reported", "tenant: \"\"\ndetect:\n  cells: 0\n", nil, []string{"tenant: want a name", "detect.cells: 0: want 1 to"}},
+		{"no YAML", "a: [\n", nil, []string{"FILE: is not YAML"}},
+		{"a list at the top", "- a\n", nil, []string{"FILE:1: want keys and values"}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			path := ""
+			if tc.file != "" {
+				path = writeConfig(t, tc.file)
+			}
+			_, err := LoadConfig(path, envOf(tc.env))
+			require.Error(t, err)
+			for _, part := range tc.want {
+				require.Contains(t, err.Error(), strings.ReplaceAll(part, "FILE", path))
+			}
+			require.NotContains(t, err.Error(), "hunter2")
+			code, _ := ExitCode(err)
+			require.Equal(t, ExitUsage, code)
+		})
+	}
+}
+
+func TestMissingConfigFileIsUsage(t *testing.T) {
+	_, err := LoadConfig("nowhere.yaml", envOf(nil))
+	require.EqualError(t, err, "nowhere.yaml: cannot be read: no such file or directory")
+	var ce *ConfigError
+	require.True(t, errors.As(err, &ce))
+}
+
+func TestSecretsComeFromFiles(t *testing.T) {
+	key := filepath.Join(t.TempDir(), "key")
+	require.NoError(t, os.WriteFile(key, []byte(strings.Repeat("k", 32)+"\n"), 0o600))
+	cfg, err := LoadConfig("", envOf(map[string]string{"LAPWING_SECRETS_HMAC_KEY_FILE": key}))
+	require.NoError(t, err)
+	require.Equal(t, strings.Repeat("k", 32), cfg.Secrets.HMACKey.Reveal())
+}
+
+func TestCheckMasksSecrets(t *testing.T) {
+	cfg := Defaults()
+	cfg.Secrets.HMACKey = Secret(strings.Repeat("s3cret", 6))
+	cfg.Secrets.OldHMACKeys = []Secret{"s3cret-old"}
+	cfg.Destinations = []Destination{{Name: "a", Kind: "webhook", Secret: "s3cret"}}
+	var out, errOut strings.Builder
+	require.NoError(t, Check(t.Context(), cfg, "", CheckOptions{Offline: true}, IO{Out: &out, Err: &errOut}))
+	require.NotContains(t, out.String(), "s3cret")
+	require.Contains(t, out.String(), "hmac_key: '********'")
+}
+
+func TestEveryKeyIsDocumentedAndCanBeSet(t *testing.T) {
+	seen := map[string]bool{}
+	for _, k := range Keys() {
+		require.NotEmpty(t, k.Doc, "key %s has no documentation", k.Name)
+		env := EnvName(k.Name)
+		require.False(t, seen[env], "%s names two keys", env)
+		seen[env] = true
+		for _, f := range k.Fields {
+			require.NotEmpty(t, f.Doc, "key %s[].%s has no documentation", k.Name, f.Name)
+		}
+	}
+}
