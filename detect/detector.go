@@ -84,8 +84,10 @@ type Way uint8
 
 // The ways, and how each is gated.
 const (
+	// WayDefault in a Finding stands for the card's way.
+	WayDefault Way = iota
 	// WayReport never pages: housekeeping for the daily report.
-	WayReport Way = iota
+	WayReport
 	// WayFused is weak evidence: judged together with other families when the
 	// pane closes.
 	WayFused
