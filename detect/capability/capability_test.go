@@ -1,0 +1,210 @@
+package capability
+
+import (
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/lapwing-sec/lapwing/schemas"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+const own, other = "111122223333", "444455556666"
+
+func TestClassify(t *testing.T) {
+	const (
+		yes = schemas.ReadOnly_READ_ONLY_TRUE
+		no  = schemas.ReadOnly_READ_ONLY_FALSE
+	)
+	for _, tc := range []struct {
+		is        string
+		operation string
+		readOnly  schemas.ReadOnly
+		grantees  []string
+		target    string
+		want      Set
+		severity  int // of the grave classes, 0 when there is none
+	}{
+		{is: "a secret's value is read", operation: "secretsmanager:GetSecretValue", readOnly: yes, want: Reads | ReadsSecret, severity: schemas.SeverityHigh},
+		{is: "describing a secret reads none", operation: "secretsmanager:DescribeSecret", readOnly: yes, want: Lists},
+		{is: "listing secrets reads none", operation: "secretsmanager:ListSecrets", readOnly: yes, want: Lists},
+		{is: "an ordinary parameter is configuration", operation: "ssm:GetParameter", readOnly: yes, target: "/app/log-level", want: Reads},
+		{is: "a parameter called a password is a secret", operation: "ssm:GetParameter", readOnly: yes, target: "/app/DB-Password", want: Reads | ReadsSecret, severity: schemas.SeverityMedium},
+		{is: "a Windows administrator's password is a secret", operation: "ec2:GetPasswordData", readOnly: yes, want: Reads | ReadsSecret, severity: schemas.SeverityHigh},
+		{is: "assuming a role is ordinary", operation: "sts:AssumeRole", readOnly: yes, want: Reads},
+		{is: "signing in is no write, though its source says so", operation: "signin:ConsoleLogin", readOnly: no, want: Reads},
+		{is: "an access key is minted", operation: "iam:CreateAccessKey", readOnly: no, want: Writes | MintsCredential, severity: schemas.SeverityHigh},
+		{is: "a console password is minted", operation: "iam:UpdateLoginProfile", readOnly: no, want: Writes | MintsCredential, severity: schemas.SeverityHigh},
+		{is: "an administrator policy is granted", operation: "iam:AttachUserPolicy", readOnly: no, grantees: []string{"policy:AdministratorAccess"}, want: Administers | GrantsPrivilege, severity: schemas.SeverityHigh},
+		{is: "a lesser policy weighs less", operation: "iam:AttachRolePolicy", readOnly: no, grantees: []string{"policy:AmazonS3ReadOnlyAccess"}, want: Administers | GrantsPrivilege, severity: schemas.SeverityMedium},
+		{is: "a role's trust is changed", operation: "iam:UpdateAssumeRolePolicy", readOnly: no, want: Writes | ChangesTrust, severity: schemas.SeverityHigh},
+		{is: "a trust anchor is created", operation: "rolesanywhere:CreateTrustAnchor", readOnly: no, want: Writes | ChangesTrust, severity: schemas.SeverityHigh},
+		{is: "a snapshot is shared with another account", operation: "ec2:ModifySnapshotAttribute", readOnly: no, grantees: []string{other}, want: Administers | ExposesResource, severity: schemas.SeverityCritical},
+		{is: "a snapshot shared within the account is housekeeping", operation: "ec2:ModifySnapshotAttribute", readOnly: no, grantees: []string{own}, want: Administers},
+		{is: "a snapshot shared with nobody we know is weaker", operation: "ec2:ModifySnapshotAttribute", readOnly: no, want: Administers | ExposesResource, severity: schemas.SeverityHigh},
+		{is: "a bucket is opened to everybody", operation: "s3:PutBucketPolicy", readOnly: no, grantees: []string{"public"}, want: Writes | ExposesResource, severity: schemas.SeverityCritical},
+		{is: "a bucket policy for an own role is housekeeping", operation: "s3:PutBucketPolicy", readOnly: no, grantees: []string{"arn:aws:iam::" + own + ":role/app"}, want: Writes},
+		{is: "a bucket policy for an outside role exposes", operation: "s3:PutBucketPolicy", readOnly: no, grantees: []string{"arn:aws:iam::" + other + ":root"}, want: Writes | ExposesResource, severity: schemas.SeverityHigh},
+		{is: "a function is opened to a service of the cloud", operation: "lambda:AddPermission20150331v2", readOnly: no, grantees: []string{"s3.amazonaws.com"}, want: Writes},
+		{is: "a function is opened to another account", operation: "lambda:AddPermission20150331v2", readOnly: no, grantees: []string{other}, want: Writes | ExposesResource, severity: schemas.SeverityHigh},
+		{is: "a port is opened to the internet", operation: "ec2:AuthorizeSecurityGroupIngress", readOnly: no, grantees: []string{"0.0.0.0/0"}, want: Administers | ExposesResource, severity: schemas.SeverityHigh},
+		{is: "a port opened to one network exposes nothing", operation: "ec2:AuthorizeSecurityGroupIngress", readOnly: no, grantees: []string{"10.0.0.0/8"}, want: Administers},
+		{is: "a command is sent to machines", operation: "ssm:SendCommand", readOnly: no, want: Writes | RunsCode, severity: schemas.SeverityHigh},
+		{is: "a shell on a machine", operation: "ssm:StartSession", readOnly: no, want: Writes | RunsCode, severity: schemas.SeverityHigh},
+		{is: "a key is pushed to a machine", operation: "ec2-instance-connect:SendSSHPublicKey", readOnly: no, want: Writes | RunsCode, severity: schemas.SeverityHigh},
+		{is: "a function's code is replaced, API version in its name", operation: "lambda:UpdateFunctionCode20150331v2", readOnly: no, want: Writes | RunsCode, severity: schemas.SeverityHigh},
+		{is: "invoking a function is ordinary", operation: "lambda:Invoke", readOnly: no, want: Writes},
+		{is: "starting a machine starts a machine", operation: "ec2:RunInstances", readOnly: no, want: Writes | SpawnsCompute},
+		{is: "the trail is stopped", operation: "cloudtrail:StopLogging", readOnly: no, want: Writes | DisablesLogging, severity: schemas.SeverityCritical},
+		{is: "the detector is deleted", operation: "guardduty:DeleteDetector", readOnly: no, want: Deletes | DisablesLogging, severity: schemas.SeverityCritical},
+		{is: "flow logs are deleted", operation: "ec2:DeleteFlowLogs", readOnly: no, want: Deletes | DisablesLogging, severity: schemas.SeverityHigh},
+		{is: "DNS query logging is cut off", operation: "route53resolver:DisassociateResolverQueryLogConfig", readOnly: no, want: Administers | DisablesLogging, severity: schemas.SeverityHigh},
+		{is: "the account leaves the organisation", operation: "organizations:LeaveOrganization", readOnly: no, want: Administers | DisablesLogging, severity: schemas.SeverityCritical},
+		{is: "a key is scheduled for deletion", operation: "kms:ScheduleKeyDeletion", readOnly: no, want: Writes | DestroysData, severity: schemas.SeverityCritical},
+		{is: "a snapshot is deleted", operation: "ec2:DeleteSnapshot", readOnly: no, want: Deletes | DestroysData, severity: schemas.SeverityMedium},
+		{is: "one object deleted is a delete", operation: "s3:DeleteObject", readOnly: no, want: Deletes},
+		{is: "an unknown service follows its verb", operation: "newthing:DescribeGadget", want: Lists},
+		{is: "an unknown verb is a read unless the source says otherwise", operation: "newthing:FrobnicateGadget", want: Reads},
+		{is: "an unknown verb that changes something is a write", operation: "newthing:FrobnicateGadget", readOnly: no, want: Writes},
+		{is: "a verb must end where a word ends", operation: "newthing:Settle", want: Reads},
+		{is: "an empty operation is a read", operation: "", want: Reads},
+
+		{is: "reading orders is reading", operation: "GET /v1/orders/{id}", want: Reads},
+		{is: "posting an order is writing", operation: "POST /v1/orders", want: Writes},
+		{is: "deleting an order is deleting", operation: "DELETE /v1/orders/{id}", want: Deletes},
+		{is: "a token exchange mints nothing", operation: "POST /oauth/token", want: Reads},
+		{is: "a token refresh mints nothing", operation: "POST /auth/tokens/refresh", want: Reads},
+		{is: "a search is a read", operation: "POST /v1/orders/search", want: Reads},
+		{is: "an export's result is read", operation: "GET /v1/exports/{id}", want: Reads},
+		{is: "an export is asked for", operation: "POST /v1/exports", want: Writes | ExportsData, severity: schemas.SeverityMedium},
+		{is: "an export is drawn", operation: "GET /v1/customers/export", want: Reads | ExportsData, severity: schemas.SeverityMedium},
+		{is: "an administrator's export weighs more", operation: "GET /admin/users/export", want: Reads | ExportsData, severity: schemas.SeverityHigh},
+		{is: "a secret is read", operation: "GET /v1/secrets/{id}", want: Reads | ReadsSecret, severity: schemas.SeverityHigh},
+		{is: "an environment file is read", operation: "GET /.env", want: Reads | ReadsSecret, severity: schemas.SeverityHigh},
+		{is: "an API key is minted", operation: "POST /v1/api-keys", want: Writes | MintsCredential, severity: schemas.SeverityHigh},
+		{is: "underscores are hyphens", operation: "POST /v1/api_keys", want: Writes | MintsCredential, severity: schemas.SeverityHigh},
+		{is: "a consumer's key is minted at the gateway", operation: "POST /consumers/{id}/key-auth", want: Writes | MintsCredential, severity: schemas.SeverityHigh},
+		{is: "permissions are granted", operation: "PUT /v1/users/{id}/permissions", want: Writes | GrantsPrivilege, severity: schemas.SeverityHigh},
+		{is: "an insurance policy is no privilege", operation: "POST /v1/policies", want: Writes},
+		{is: "signing up a user is ordinary", operation: "POST /v1/users", want: Writes},
+		{is: "an administrator makes a user", operation: "POST /admin/users", want: Administers | MintsCredential, severity: schemas.SeverityHigh},
+		{is: "a webhook is a way out", operation: "POST /v1/webhooks", want: Writes | ExposesResource, severity: schemas.SeverityMedium},
+		{is: "a command is run in a pod", operation: "POST /v1/pods/{id}/exec", want: Writes | RunsCode, severity: schemas.SeverityHigh},
+		{is: "audit settings are changed", operation: "PUT /v1/audit-config", want: Writes | DisablesLogging, severity: schemas.SeverityHigh},
+		{is: "reading the audit log is reading", operation: "GET /v1/audit-logs", want: Reads},
+		{is: "a backup is deleted", operation: "DELETE /v1/backups/{id}", want: Deletes | DestroysData, severity: schemas.SeverityHigh},
+		{is: "a debug page administers", operation: "GET /debug/vars", want: Administers},
+		{is: "a health check is a read", operation: "GET /healthz", want: Reads},
+		{is: "a custom verb counts", operation: "POST /v1/projects/{id}:setIamPolicy", want: Writes | GrantsPrivilege, severity: schemas.SeverityHigh},
+		{is: "a method we don't know writes", operation: "FROB /v1/orders", want: Writes},
+	} {
+		t.Run(tc.is, func(t *testing.T) {
+			c, err := New()
+			require.NoError(t, err)
+			for range 2 { // the second time from the cache
+				got := c.Classify(tc.operation, tc.readOnly, tc.grantees, tc.target, own)
+				assert.Equal(t, tc.want.String(), (got.Set &^ ReadsIdentities).String())
+				if tc.severity != 0 {
+					assert.Equal(t, schemas.SeverityName(tc.severity), schemas.SeverityName(got.Severity(Grave)))
+				}
+			}
+		})
+	}
+}
+
+func TestWeakClassesSayThatParametersAreMissing(t *testing.T) {
+	c, err := New()
+	require.NoError(t, err)
+	got := c.Classify("ec2:ModifyImageAttribute", schemas.ReadOnly_READ_ONLY_FALSE, nil, "", own)
+	assert.Equal(t, ExposesResource, got.Weak)
+	got = c.Classify("ec2:ModifyImageAttribute", schemas.ReadOnly_READ_ONLY_FALSE, []string{other}, "", own)
+	assert.Zero(t, got.Weak)
+	assert.Equal(t, GranteeOutside, got.Grantee)
+}
+
+func TestMinorClassesAreKeptApart(t *testing.T) {
+	c, err := New()
+	require.NoError(t, err)
+	got := c.Classify("ecs:RegisterTaskDefinition", schemas.ReadOnly_READ_ONLY_FALSE, nil, "", own)
+	assert.False(t, got.Set.Any(Grave), "a deployer does this every day")
+	assert.Equal(t, RunsCode, got.Minor)
+}
+
+func TestEveryRowIsReadAndSaysItsSources(t *testing.T) {
+	d, err := load()
+	require.NoError(t, err)
+	assert.Greater(t, len(d.actions), 700, "several hundred actions by exact name")
+	for _, text := range []string{awsTSV, gatewayTSV, verbsTSV} {
+		assert.Contains(t, text, "Facts were taken from:")
+	}
+	seen := map[Set]bool{}
+	for name, e := range d.actions {
+		service, action, ok := strings.Cut(name, ":")
+		require.True(t, ok && service != "" && action[0] >= 'A' && action[0] <= 'Z', name)
+		for rest := e.set; rest != 0; rest &= rest - 1 {
+			seen[rest.First()] = true
+			assert.NotZero(t, severity(e.sev, rest.Index()), name)
+		}
+	}
+	for rest := Grave; rest != 0; rest &= rest - 1 {
+		assert.True(t, seen[rest.First()], "no action %s", rest.First())
+	}
+}
+
+func TestRepeatedLookupsAllocateNothing(t *testing.T) {
+	c, err := New()
+	require.NoError(t, err)
+	grantees := []string{"arn:aws:iam::" + other + ":root", "policy:AdministratorAccess"}
+	run := func() {
+		c.Classify("s3:PutBucketPolicy", schemas.ReadOnly_READ_ONLY_FALSE, grantees, "bucket", own)
+		c.Classify("GET /v1/orders/{id}", schemas.ReadOnly_READ_ONLY_UNSPECIFIED, nil, "", "")
+		c.Classify("ssm:GetParameter", schemas.ReadOnly_READ_ONLY_TRUE, nil, "/app/log-level", own)
+	}
+	run()
+	assert.Zero(t, testing.AllocsPerRun(100, run))
+}
+
+func TestTheCacheIsBounded(t *testing.T) {
+	c, err := New()
+	require.NoError(t, err)
+	for i := range MaxCached + 10 {
+		c.Classify("GET /x"+strconv.Itoa(i), 0, nil, "", "")
+	}
+	assert.LessOrEqual(t, len(c.cache), MaxCached)
+}
+
+func FuzzClassify(f *testing.F) {
+	for _, s := range []string{"s3:GetObject", "GET /v1/orders/{id}", "POST /a:b", "lambda:X20150331v2", ":", " ", "GET ", "GET /////", "é:É", "DELETE /v1/2024-01-01/backups"} {
+		f.Add(s, int32(0), "public", "x")
+	}
+	c, err := New()
+	require.NoError(f, err)
+	f.Fuzz(func(t *testing.T, operation string, readOnly int32, grantee, target string) {
+		ro := schemas.ReadOnly(readOnly)
+		got := c.Classify(operation, ro, []string{grantee}, target, own)
+		if n := got.Set.Verb().Len(); n != 1 {
+			t.Fatalf("%q has %d verb classes: %s", operation, n, got.Set)
+		}
+		if got.Set.Any(got.Minor) {
+			t.Fatalf("%q: %s both in and below the set", operation, got.Minor)
+		}
+		if again := c.Classify(operation, ro, []string{grantee}, target, own); again != got {
+			t.Fatalf("%q: %v, then %v", operation, got, again)
+		}
+		for rest := got.Set & Grave; rest != 0; rest &= rest - 1 {
+			if s := got.Severity(rest.First()); s < schemas.SeverityMedium || s > schemas.SeverityCritical {
+				t.Fatalf("%q: severity %d of %s", operation, s, rest.First())
+			}
+		}
+	})
+}
+
+func BenchmarkClassify(b *testing.B) {
+	c, err := New()
+	require.NoError(b, err)
+	b.ReportAllocs()
+	for b.Loop() {
+		c.Classify("GET /v1/orders/{id}", 0, nil, "", "")
+	}
+}
