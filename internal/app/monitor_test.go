@@ -1,0 +1,71 @@
+package app
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/stretchr/testify/require"
+)
+
+func get(t *testing.T, url, token string) (int, string) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, http.NoBody)
+	require.NoError(t, err)
+	if token != "" {
+		req.Header.Set("Authorization", "Bearer "+token)
+	}
+	res, err := http.DefaultClient.Do(req)
+	require.NoError(t, err)
+	defer func() { require.NoError(t, res.Body.Close()) }()
+	body, err := io.ReadAll(res.Body)
+	require.NoError(t, err)
+	return res.StatusCode, string(body)
+}
+
+func TestMonitor(t *testing.T) {
+	ready := newReadiness()
+	ready.set("detect", "waits for its partitions")
+	srv := httptest.NewServer(withToken("t0ken", newMonitor(prometheus.NewRegistry(), ready)))
+	defer srv.Close()
+
+	code, body := get(t, srv.URL+"/healthz", "")
+	require.Equal(t, http.StatusOK, code, "a health check needs no token")
+	require.Equal(t, "ok\n", body)
+
+	code, body = get(t, srv.URL+"/readyz", "")
+	require.Equal(t, http.StatusServiceUnavailable, code)
+	require.Equal(t, "detect: waits for its partitions\n", body)
+	ready.set("detect", "")
+	code, _ = get(t, srv.URL+"/readyz", "")
+	require.Equal(t, http.StatusOK, code)
+
+	for _, path := range []string{"/metrics", "/debug/pprof/"} {
+		code, _ = get(t, srv.URL+path, "")
+		require.Equal(t, http.StatusUnauthorized, code, path)
+		code, _ = get(t, srv.URL+path, "wrong")
+		require.Equal(t, http.StatusUnauthorized, code, path)
+		code, _ = get(t, srv.URL+path, "t0ken")
+		require.Equal(t, http.StatusOK, code, path)
+	}
+}
+
+func TestServeSaysWhatToDoWhenThePortIsTaken(t *testing.T) {
+	var life lifecycle
+	cfg := Listener{Listen: "127.0.0.1:0", MaxConnections: 1}
+	fail := func(err error) { t.Error(err) }
+	addr, err := serve(t.Context(), cfg, http.NotFoundHandler(), &life, "ingest", fail)
+	require.NoError(t, err)
+	defer func() { require.NoError(t, life.stop(time.Second)) }()
+	code, _ := get(t, "http://"+addr+"/", "")
+	require.Equal(t, http.StatusNotFound, code)
+
+	cfg.Listen = addr
+	_, err = serve(context.Background(), cfg, http.NotFoundHandler(), &lifecycle{}, "ingest", fail)
+	require.ErrorContains(t, err, "address already in use")
+	require.ErrorContains(t, err, "ingest.listen")
+}
