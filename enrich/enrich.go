@@ -2,3 +2,308 @@
 // canonical id, what the inventory declares, the credential's life, the
 // network and the place. It does no I/O per event and reads no clock.
 package enrich
+
+import (
+	"fmt"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/rs/zerolog"
+
+	"github.com/lapwing-sec/lapwing/schemas"
+)
+
+// Source is where a part of the inventory came from. A lower value is stronger:
+// a field that it states wins.
+type Source int
+
+// The sources of an inventory, the strongest first.
+const (
+	SourceFile Source = iota
+	SourceAPI
+	SourceTopic
+	sources
+)
+
+// String names the source in metrics and logs.
+func (s Source) String() string {
+	switch s {
+	case SourceFile:
+		return "file"
+	case SourceAPI:
+		return "api"
+	case SourceTopic:
+		return "topic"
+	case sources:
+	}
+	return "unknown"
+}
+
+// Config of an Enricher.
+type Config struct {
+	// Tenant is written to every event; empty means "default".
+	Tenant string
+	Geo    GeoConfig
+	// Hash gives the keyed hashes, one for each key in use, under which the
+	// parsers show a credential that logs hold in plain. With it, the
+	// inventory may declare such a credential by the plain id. It may be nil.
+	Hash func(ref string) []string
+}
+
+// Sizes of the caches, as powers of two.
+const (
+	placeBits  = 15
+	clientBits = 12
+)
+
+// Enricher completes events. It is safe for concurrent use; a new inventory or
+// geo database takes effect for whole events only.
+type Enricher struct {
+	tenant  string
+	geoConf GeoConfig
+	hash    func(ref string) []string
+	log     zerolog.Logger
+	clients *cache[clientInfo]
+	state   atomic.Pointer[state]
+	metrics metrics
+
+	mu        sync.Mutex // serialises changes of state
+	inventory [sources]*schemas.Inventory
+}
+
+// state is everything that an event is looked up in, swapped as one.
+type state struct {
+	index  *index
+	geo    *geoSet
+	places *cache[place]
+}
+
+type clientInfo struct {
+	family string
+	group  clientGroup
+}
+
+type metrics struct {
+	managed, unmanaged, anonymous prometheus.Counter
+	violations                    map[string]prometheus.Counter
+	identities                    *prometheus.GaugeVec
+	loads                         *prometheus.CounterVec
+}
+
+// New opens the geo databases and registers the metrics. It fails when a
+// database can't be read or the registerer refuses a metric.
+func New(cfg Config, reg prometheus.Registerer, log zerolog.Logger) (*Enricher, error) {
+	geo, err := openGeo(cfg.Geo)
+	if err != nil {
+		return nil, err
+	}
+	e := &Enricher{tenant: cfg.Tenant, geoConf: cfg.Geo, hash: cfg.Hash, log: log, clients: newCache[clientInfo](clientBits)}
+	if e.tenant == "" {
+		e.tenant = "default"
+	}
+	if err := e.metrics.register(reg); err != nil {
+		return nil, err
+	}
+	e.state.Store(&state{index: buildIndex(nil), geo: geo, places: newCache[place](placeBits)})
+	return e, nil
+}
+
+func (m *metrics) register(reg prometheus.Registerer) error {
+	events := prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "lapwing_enrich_events_total", Help: "Events by whether their identity is in the inventory.",
+	}, []string{"identity"})
+	violations := prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "lapwing_enrich_violations_total", Help: "Declared policies broken by events, by the detector that reports them.",
+	}, []string{"detector"})
+	m.identities = prometheus.NewGaugeVec(prometheus.GaugeOpts{
+		Name: "lapwing_inventory_identities", Help: "Declared identities in use, by source.",
+	}, []string{"source"})
+	m.loads = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "lapwing_inventory_loads_total", Help: "Loads of inventories and geo databases by what was loaded and result (ok, error).",
+	}, []string{"what", "result"})
+	for _, c := range []prometheus.Collector{events, violations, m.identities, m.loads} {
+		if err := reg.Register(c); err != nil {
+			return fmt.Errorf("enrich metrics: %w", err)
+		}
+	}
+	m.managed, m.unmanaged, m.anonymous = events.WithLabelValues("managed"), events.WithLabelValues("unmanaged"), events.WithLabelValues("anonymous")
+	m.violations = make(map[string]prometheus.Counter, len(policyDetectors))
+	for _, d := range policyDetectors {
+		m.violations[d] = violations.WithLabelValues(d)
+	}
+	return nil
+}
+
+// SetInventory replaces what one source declares; nil takes it away. The
+// inventory must not be changed afterwards. Sources are merged field by
+// field: the file wins over the API, which wins over the topic.
+func (e *Enricher) SetInventory(source Source, inv *schemas.Inventory) {
+	if source < 0 || source >= sources {
+		return
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.inventory[source] = inv
+	ix := buildIndex(e.hash, e.inventory[:]...)
+	if ix.ignored > 0 {
+		e.log.Warn().Stringer("source", source).Int("identities", ix.ignored).Msg("policies that can't be read are ignored")
+	}
+	old := e.state.Load()
+	e.state.Store(&state{index: ix, geo: old.geo, places: newCache[place](placeBits)})
+	n := 0
+	if inv != nil {
+		n = len(inv.Identities)
+	}
+	e.metrics.identities.WithLabelValues(source.String()).Set(float64(n))
+	e.metrics.loads.WithLabelValues(source.String(), "ok").Inc()
+}
+
+// ReloadGeo reads the geo databases again; after an error the old ones stay.
+func (e *Enricher) ReloadGeo() error {
+	geo, err := openGeo(e.geoConf)
+	if err != nil {
+		e.metrics.loads.WithLabelValues("geo", "error").Inc()
+		return err
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.state.Store(&state{index: e.state.Load().index, geo: geo, places: newCache[place](placeBits)})
+	e.metrics.loads.WithLabelValues("geo", "ok").Inc()
+	return nil
+}
+
+// Lookup gives what is declared of an identity, by canonical id or any alias.
+// The result is shared and must not be changed.
+func (e *Enricher) Lookup(name string) (schemas.Identity, bool) {
+	ix := e.state.Load().index
+	at, ok := ix.byName[name]
+	if !ok {
+		if at, ok = ix.byName[Canonical(name)]; !ok {
+			return schemas.Identity{}, false
+		}
+	}
+	return *ix.entries[at].it, true
+}
+
+// Identities gives every declared identity, merged over the sources, in the
+// order in which they were declared. The results are shared and must not be
+// changed.
+func (e *Enricher) Identities() []schemas.Identity {
+	ix := e.state.Load().index
+	out := make([]schemas.Identity, len(ix.entries))
+	for i := range ix.entries {
+		out[i] = *ix.entries[i].it
+	}
+	return out
+}
+
+// Enrich completes an event in place: canonical identity, declared facts and
+// broken policies, network, place, client family. It never fails; what is
+// unknown stays empty. Strings may be shared between events and are never
+// written to.
+func (e *Enricher) Enrich(ev *schemas.Event) {
+	st := e.state.Load()
+	ev.Tenant = e.tenant
+	pl := st.place(ev.SrcIp)
+	ev.SrcPrefix, ev.Country, ev.GeoPrecision = pl.prefix, pl.country, pl.precision
+	ev.Latitude, ev.Longitude, ev.Asn, ev.AsOrg = pl.latitude, pl.longitude, pl.asn, pl.asOrg
+	ev.NetworkClass, ev.NetworkName = pl.class, pl.name
+	client := e.client(ev.UserAgent)
+	ev.Client = client.family
+	Resolve(ev)
+	e.declare(st.index, ev, pl, client.group)
+}
+
+// place describes an address, from the cache when it can.
+func (st *state) place(ip string) *place {
+	if ip == "" {
+		return &place{}
+	}
+	if p := st.places.get(ip); p != nil {
+		return p
+	}
+	ip = strings.Clone(ip)
+	return st.places.put(ip, locate(ip, st.index.networks, st.geo))
+}
+
+func (e *Enricher) client(userAgent string) *clientInfo {
+	if userAgent == "" {
+		return &clientInfo{}
+	}
+	if c := e.clients.get(userAgent); c != nil {
+		return c
+	}
+	family, group := clientOf(userAgent)
+	return e.clients.put(strings.Clone(userAgent), clientInfo{family, group})
+}
+
+// declare attaches what the inventory says.
+func (e *Enricher) declare(ix *index, ev *schemas.Event, pl *place, group clientGroup) {
+	d := &schemas.Declared{TargetEnvironment: ix.targetEnvironment(ev)}
+	ev.Declared = d
+	if c, ok := ix.byRef[ev.CredentialId]; ok && ev.CredentialId != "" {
+		d.Credential = declaredCredential(c.known)
+		judgeCredential(c.known, ev, d)
+	}
+	ent := ix.find(ev)
+	if ent == nil {
+		e.unmanaged(ev, group)
+	} else {
+		e.metrics.managed.Inc()
+		ent.attach(ev, d, pl)
+		if ev.IdentityKind == "" {
+			e.infer(ev, group)
+		}
+	}
+	for _, v := range d.Violations {
+		e.metrics.violations[v.Detector].Inc()
+	}
+}
+
+func (e *Enricher) unmanaged(ev *schemas.Event, group clientGroup) {
+	// Nothing of an earlier life of a pooled event may stay.
+	ev.IdentityKind, ev.IdentityName, ev.Owner, ev.Team, ev.Environment, ev.Criticality = "", "", "", "", "", ""
+	ev.Vendor, ev.Route, ev.Runbook, ev.Dependants = "", "", "", ev.Dependants[:0]
+	if ev.Anonymous {
+		e.metrics.anonymous.Inc()
+	} else {
+		e.metrics.unmanaged.Inc()
+	}
+	e.infer(ev, group)
+}
+
+// attach copies the declaration to the event and judges its policies.
+func (ent *entry) attach(ev *schemas.Event, d *schemas.Declared, pl *place) {
+	it := ent.it
+	d.Managed = true
+	ev.IdentityId, ev.Anonymous = ent.id, false
+	ev.IdentityKind, ev.IdentityName, ev.Owner, ev.Team = it.Kind, it.Name, it.Owner, it.Team
+	ev.Environment, ev.Criticality, ev.Vendor, ev.Route, ev.Runbook = it.Environment, it.Criticality, it.Vendor, it.Route, it.Runbook
+	// A pooled event keeps its list's memory, so it must be its own.
+	ev.Dependants = append(ev.Dependants[:0], it.Dependants...)
+	d.LastUsed = unixNano(it.LastUsed)
+	for i := range it.Exceptions {
+		if x := &it.Exceptions[i]; unixNano(x.Until) > ev.Time {
+			d.Exceptions = append(d.Exceptions, &schemas.Exception{Detector: x.Detector, Until: unixNano(x.Until), Reason: x.Reason, By: x.By})
+		}
+	}
+	ent.judgeOffboarding(ev, d)
+	ent.judgeEnvironment(d)
+	if ent.pol != nil {
+		ent.pol.judge(ev, pl, d)
+	}
+}
+
+func (e *Enricher) infer(ev *schemas.Event, group clientGroup) {
+	kind, reason := inferKind(ev, group)
+	if kind == "" {
+		return
+	}
+	ev.IdentityKind = kind
+	if ev.Attributes == nil {
+		ev.Attributes = make(map[string]string, 1)
+	}
+	ev.Attributes["kind_reason"] = reason
+}

@@ -1,0 +1,209 @@
+package enrich
+
+import (
+	"errors"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/lapwing-sec/lapwing/schemas"
+)
+
+// The detectors that report broken policies.
+const (
+	regionPolicy     = "region-policy"
+	networkPolicy    = "network-policy"
+	scopePolicy      = "scope-policy"
+	offSchedule      = "off-schedule"
+	crossEnvironment = "cross-environment"
+	deadCredential   = "dead-credential"
+	staleCredential  = "stale-credential"
+)
+
+// policyDetectors lists them for the metric of violations.
+var policyDetectors = []string{regionPolicy, networkPolicy, scopePolicy, offSchedule, crossEnvironment, deadCredential, staleCredential}
+
+// policy is a compiled schemas.Allowed. A nil part states nothing.
+type policy struct {
+	operations   *matcher
+	regions      *matcher
+	countries    []string
+	networks     *networkRule
+	environments []string
+	schedule     *schedule
+	rate         *schemas.Rate
+}
+
+// networkRule is a closed list of networks.
+type networkRule struct {
+	prefixes []netip.Prefix
+	asns     []uint32
+	words    string
+}
+
+// compilePolicy compiles what can be compiled; the error says what could not.
+func compilePolicy(a *schemas.Allowed, z zones) (*policy, error) {
+	p := &policy{rate: a.Rate, countries: a.Countries, environments: a.Environments}
+	if len(a.Operations) > 0 {
+		p.operations = compileMatcher(a.Operations)
+	}
+	if len(a.Regions) > 0 {
+		p.regions = compileMatcher(a.Regions)
+	}
+	var bad []error
+	if len(a.Networks) > 0 {
+		r := &networkRule{words: enumerate(a.Networks)}
+		for _, text := range a.Networks {
+			if asn, ok := parseASN(text); ok {
+				r.asns = append(r.asns, asn)
+				continue
+			}
+			prefix, err := parseCIDR(text)
+			if err != nil {
+				bad = append(bad, err)
+				continue
+			}
+			r.prefixes = append(r.prefixes, prefix)
+		}
+		p.networks = r
+	}
+	s, err := compileSchedule(a.Schedule, z)
+	if err != nil {
+		bad = append(bad, err)
+	}
+	p.schedule = s
+	return p, errors.Join(bad...)
+}
+
+// allows reports whether an address is in the list. An unknown AS can't break a
+// rule that names AS numbers: without an ASN database it is not known.
+func (r *networkRule) allows(pl *place) bool {
+	for _, p := range r.prefixes {
+		if p.Contains(pl.addr) {
+			return true
+		}
+	}
+	if len(r.asns) == 0 {
+		return false
+	}
+	return (pl.asn == 0 && pl.class != classPrivate && pl.class != classInternal) || slices.Contains(r.asns, pl.asn)
+}
+
+// observed names the network of a refused address: its prefix, so that an
+// address that wanders is one value, unless a part of that prefix is allowed.
+func (r *networkRule) observed(pl *place) string {
+	own, err := netip.ParsePrefix(pl.prefix)
+	if err != nil {
+		return pl.ip
+	}
+	for _, p := range r.prefixes {
+		if p.Overlaps(own) {
+			return pl.addr.String()
+		}
+	}
+	return pl.prefix
+}
+
+// judge appends the policies of an identity that the event breaks. Facts that
+// are unknown break nothing.
+func (p *policy) judge(ev *schemas.Event, pl *place, d *schemas.Declared) {
+	if p.operations != nil && ev.Operation != "" && !p.operations.match(ev.Operation) {
+		violate(d, scopePolicy, ev.Operation, p.operations.words)
+	}
+	// In a declared network geography says nothing.
+	if len(p.countries) > 0 && ev.Country != "" && !pl.declared && !slices.Contains(p.countries, ev.Country) {
+		violate(d, regionPolicy, ev.Country, enumerate(p.countries))
+	}
+	if p.regions != nil && ev.Region != "" && !p.regions.match(ev.Region) && !isGlobalCall(ev) {
+		violate(d, regionPolicy, ev.Region, p.regions.words)
+	}
+	if p.networks != nil && pl.addr.IsValid() && !p.networks.allows(pl) {
+		violate(d, networkPolicy, p.networks.observed(pl), p.networks.words)
+	}
+	if p.schedule != nil && ev.Time != 0 && !p.schedule.allows(ev.Time) {
+		violate(d, offSchedule, p.schedule.describe(ev.Time), p.schedule.words)
+	}
+	if p.rate != nil {
+		d.RatePerMinute, d.RateBurst = p.rate.PerMinute, p.rate.Burst
+	}
+}
+
+// isGlobalCall says that a call's region is only where CloudTrail keeps the
+// records of a global service.
+func isGlobalCall(ev *schemas.Event) bool {
+	return ev.Region == "us-east-1" && awsGlobal[ev.Service]
+}
+
+// judgeEnvironment compares where an identity lives with what it touched. Its
+// own environment is always allowed.
+func (e *entry) judgeEnvironment(d *schemas.Declared) {
+	own, target := e.it.Environment, d.TargetEnvironment
+	if own == "" || target == "" || own == target {
+		return
+	}
+	expected := own
+	if e.pol != nil && len(e.pol.environments) > 0 {
+		if slices.Contains(e.pol.environments, target) {
+			return
+		}
+		expected = enumerate(e.pol.environments)
+	}
+	violate(d, crossEnvironment, own+" -> "+target, expected)
+}
+
+// judgeOffboarding refuses every call of an identity that has left.
+func (e *entry) judgeOffboarding(ev *schemas.Event, d *schemas.Declared) {
+	if off := e.it.OffboardedAt; !off.IsZero() && ev.Time != 0 && !time.Unix(0, ev.Time).Before(off) {
+		violate(d, deadCredential, "identity offboarded "+day(off), "no calls since then")
+	}
+}
+
+// judgeCredential checks a declared credential's life at the time of the event.
+func judgeCredential(c *schemas.KnownCredential, ev *schemas.Event, d *schemas.Declared) {
+	if ev.Time == 0 {
+		return
+	}
+	at := time.Unix(0, ev.Time)
+	switch {
+	case !c.Revoked.IsZero() && !at.Before(c.Revoked):
+		violate(d, deadCredential, credentialName(c)+" revoked "+day(c.Revoked), "no calls since then")
+	case !c.Expires.IsZero() && !at.Before(c.Expires):
+		violate(d, deadCredential, credentialName(c)+" expired "+day(c.Expires), "no calls since then")
+	}
+	if c.RotateEvery > 0 && !c.Issued.IsZero() && at.Sub(c.Issued) > time.Duration(c.RotateEvery) {
+		violate(d, staleCredential, credentialName(c)+" issued "+day(c.Issued), "rotated every "+c.RotateEvery.String())
+	}
+}
+
+// credentialName keeps a reference short enough for an alert's headline.
+func credentialName(c *schemas.KnownCredential) string {
+	const most = 24
+	ref := c.Ref
+	if len(ref) > most {
+		ref = strings.ToValidUTF8(ref[:most], "") + "…"
+	}
+	return ref
+}
+
+func day(t time.Time) string { return t.UTC().Format(time.DateOnly) }
+
+func violate(d *schemas.Declared, detector, observed, expected string) {
+	d.Violations = append(d.Violations, &schemas.Violation{Detector: detector, Observed: observed, Expected: expected})
+}
+
+// unixNano is zero for the zero time.
+func unixNano(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixNano()
+}
+
+// declaredCredential is a credential as it goes with an event.
+func declaredCredential(c *schemas.KnownCredential) *schemas.Credential {
+	return &schemas.Credential{
+		Ref: c.Ref, Type: c.Type, Issued: unixNano(c.Issued), Expires: unixNano(c.Expires), Revoked: unixNano(c.Revoked),
+		RotateEvery: int64(c.RotateEvery),
+	}
+}

@@ -1,0 +1,101 @@
+package enrich
+
+import (
+	"strings"
+
+	"github.com/lapwing-sec/lapwing/schemas"
+)
+
+// family resolves the principals of the formats that share one naming scheme.
+// resolve returns the canonical id, or "" when the event names nobody.
+type family struct {
+	name    string
+	formats []string
+	resolve func(ev *schemas.Event) string
+}
+
+// families is the table of naming schemes; a format that is not in it is named
+// by its own format and its principal as logged.
+var families = []family{
+	{name: "aws", formats: []string{"cloudtrail"}, resolve: resolveAWS},
+	{name: "kong", formats: []string{"kong"}, resolve: resolveKong},
+	{name: "nginx", formats: []string{"nginx", "nginx-json", "nginx-combined", "nginx_json", "nginx_combined"}, resolve: resolveNGINX},
+}
+
+// Resolve sets ev.IdentityId to the canonical id of whoever made the call, and
+// ev.Anonymous when nobody is named. It reads only what a parser fills and
+// never fails: an event always has an id afterwards. A session, a key or a
+// path in an ARN never becomes part of the id, so that one role is one
+// identity however often it is assumed.
+func Resolve(ev *schemas.Event) {
+	id := ""
+	if !ev.Anonymous {
+		id = familyOf(ev.Format).resolve(ev)
+	}
+	if id == "" {
+		ev.Anonymous = true
+		id = anonymousID(ev)
+	}
+	ev.IdentityId = id
+}
+
+// generic serves the formats that no family claims.
+var generic = family{name: "generic", resolve: resolveGeneric}
+
+func familyOf(format string) *family {
+	for i := range families {
+		for _, f := range families[i].formats {
+			if f == format {
+				return &families[i]
+			}
+		}
+	}
+	return &generic
+}
+
+func resolveGeneric(ev *schemas.Event) string {
+	if ev.Principal == "" {
+		return keyID(ev)
+	}
+	if strings.HasPrefix(ev.Principal, "spiffe://") {
+		return ev.Principal
+	}
+	if id := canonicalARN(ev.Principal); id != "" {
+		return id
+	}
+	if ev.PrincipalType == "" {
+		return ev.Format + ":" + ev.Principal
+	}
+	return ev.Format + ":" + ev.PrincipalType + "/" + ev.Principal
+}
+
+// keyID names a credential that nobody has registered.
+func keyID(ev *schemas.Event) string {
+	if ev.CredentialId == "" {
+		return ""
+	}
+	return "apikey:" + strings.TrimPrefix(ev.CredentialId, "hmac:")
+}
+
+// anonymousID keys a call that names nobody by its format and where it came
+// from. The format and not the topic, so that a replay from files agrees.
+func anonymousID(ev *schemas.Event) string {
+	prefix := ev.SrcPrefix
+	if prefix == "" {
+		prefix = sourcePrefix(ev.SrcIp)
+	}
+	if prefix == "" {
+		prefix = "unknown"
+	}
+	return "anonymous:" + ev.Format + "/" + prefix
+}
+
+// Canonical gives the canonical id of an identity spelled as a log or a
+// person spells it: an ARN of any session, user or role becomes
+// "aws:ACCOUNT:role/NAME"; anything else is returned as it is.
+func Canonical(spelling string) string {
+	if id := canonicalARN(spelling); id != "" {
+		return id
+	}
+	return spelling
+}
