@@ -1,8 +1,10 @@
 package enrich
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"math"
 	"net/url"
 	"path/filepath"
@@ -52,6 +54,10 @@ var (
 	targetKeys     = []string{"account", "host", "environment"}
 )
 
+// emptyFile is an error: a file that lost its content must not wipe the
+// inventory in use.
+const emptyFile = `the file is empty; an inventory that declares nothing is written "identities: []"`
+
 // LoadInventory reads an inventory file: YAML (so JSON as well), or CSV when
 // the name ends in .csv. The error joins everything that is wrong with it, each
 // part naming file, line and key.
@@ -70,8 +76,8 @@ func ParseInventory(name string, data []byte) (*schemas.Inventory, error) {
 	if len(data) > MaxInventoryBytes {
 		return nil, fmt.Errorf("%s: %d bytes, an inventory has at most %d", name, len(data), MaxInventoryBytes)
 	}
-	if len(strings.TrimSpace(string(data[:min(len(data), 512)]))) == 0 && len(strings.TrimSpace(string(data))) == 0 {
-		return nil, fmt.Errorf("%s: the file is empty; an inventory that declares nothing is written \"identities: []\"", name)
+	if len(bytes.TrimSpace(data)) == 0 {
+		return nil, fmt.Errorf("%s: %s", name, emptyFile)
 	}
 	d := newDecoder(name)
 	if strings.EqualFold(filepath.Ext(name), ".csv") {
@@ -147,18 +153,19 @@ func (d *decoder) intern(s string) string {
 var yamlLine = regexp.MustCompile(`^yaml: (?:line (\d+): )?(.*)$`)
 
 func (d *decoder) yaml(data []byte) {
-	dec := yaml.NewDecoder(strings.NewReader(string(data)))
+	dec := yaml.NewDecoder(bytes.NewReader(data))
 	var doc, next yaml.Node
-	if err := dec.Decode(&doc); err != nil {
+	err := dec.Decode(&doc)
+	if errors.Is(err, io.EOF) || (err == nil && len(doc.Content) == 0) {
+		d.problems.add(1, "%s", emptyFile)
+		return
+	}
+	if err != nil {
 		d.syntax(err)
 		return
 	}
 	if err := dec.Decode(&next); err == nil {
 		d.problems.add(next.Line, "a second YAML document; an inventory is one")
-		return
-	}
-	if len(doc.Content) == 0 {
-		d.problems.add(1, "the file is empty; an inventory that declares nothing is written \"identities: []\"")
 		return
 	}
 	d.inventory(doc.Content[0])
