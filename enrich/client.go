@@ -107,7 +107,6 @@ var clientRules = []clientRule{
 	{"aws-sdk", "aws-sdk", groupSDK},
 	{"minio", "minio", groupSDK},
 	{"google-api-", "google-api", groupSDK},
-	{"gcloud-", "google-api", groupSDK},
 	{"azsdk", "azure-sdk", groupSDK},
 	{"octokit", "octokit", groupSDK},
 	{"stripe/", "stripe-sdk", groupSDK},
