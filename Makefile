@@ -1,0 +1,101 @@
+# Lapwing. `make help` lists what there is.
+#
+# Tools are pinned in scripts/tools/go.mod and built into .cache/bin; what the
+# tests fetch (libchdb, Apache Kafka, clickhouse-server) is pinned by version
+# and checksum in scripts/ and cached outside the tree.
+
+SHELL       := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+GO      ?= go
+BIN     := bin/lapwing
+TOOLS   := $(CURDIR)/.cache/bin
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+LDFLAGS := -s -w -X github.com/lapwing-sec/lapwing/internal/app.version=$(VERSION)
+
+# How long fuzz runs each target, and which seeds the demo is evaluated with.
+FUZZTIME ?= 30s
+SEEDS    ?= 1 2 3
+DEMO     ?=
+
+.PHONY: help
+help: ## this list
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: demo
+demo: build chdb ## the whole system at work on simulated traffic, nothing to set up (DEMO="--seed 2")
+	$(BIN) demo $(DEMO)
+
+.PHONY: build
+build: ## bin/lapwing
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN) ./cmd/lapwing
+
+.PHONY: test
+test: components ## every test, on the embedded default and on real Apache Kafka and ClickHouse
+	$(GO) test -timeout 20m ./...
+
+.PHONY: race
+race: chdb ## the tests under the race detector
+	CGO_ENABLED=1 $(GO) test -race -short -timeout 20m ./...
+
+.PHONY: lint
+lint: $(TOOLS)/golangci-lint ## gofmt, go vet, golangci-lint
+	@unformatted=$$(gofmt -l $$(git ls-files --cached --others --exclude-standard '*.go')); \
+	if [ -n "$$unformatted" ]; then echo "not formatted, run gofmt -w:"; echo "$$unformatted"; exit 1; fi
+	$(GO) vet ./...
+	$(TOOLS)/golangci-lint run ./...
+
+.PHONY: fuzz
+fuzz: ## each fuzz target for FUZZTIME (30s)
+	scripts/fuzz.sh $(FUZZTIME)
+
+.PHONY: bench
+bench: ## benchmarks
+	$(GO) test -run '^$$' -bench . -benchmem ./...
+
+.PHONY: eval
+eval: build ## recall, false alerts a day and time to detect, over SEEDS (1 2 3)
+	scripts/eval.sh $(SEEDS)
+
+.PHONY: faults
+faults: chdb ## kill the process at random moments, over SEEDS (1 2 3); results equal an undisturbed run
+	LAPWING_FAULT_SEEDS='$(SEEDS)' $(GO) test -count 1 -timeout 30m -v -run 'Kill' ./internal/app
+
+.PHONY: generate
+generate: $(TOOLS)/buf $(TOOLS)/protoc-gen-go $(TOOLS)/protoc-gen-go-vtproto ## everything that is generated
+	cd schemas && PATH="$(TOOLS):$$PATH" buf generate
+	$(GO) test -count 1 ./internal/app -run 'IsCurrent' -update
+
+.PHONY: generated-current
+generated-current: generate ## fail when something generated was not committed
+	@git diff --exit-code --stat -- schemas docs || { echo "generated files differ: commit what make generate wrote"; exit 1; }
+
+.PHONY: vulncheck
+vulncheck: $(TOOLS)/govulncheck ## known vulnerabilities in what is used
+	$(TOOLS)/govulncheck ./...
+
+.PHONY: chdb
+chdb: ## fetch the embedded ClickHouse engine once, into the cache
+	@scripts/chdb.sh
+
+.PHONY: components
+components: ## fetch what the tests need once: the engine, Apache Kafka, clickhouse-server
+	@scripts/components.sh
+
+.PHONY: clean
+clean: ## remove what was built here; the cache of fetched components stays
+	rm -rf bin .cache eval/report.json faults/report.json
+	$(GO) clean -testcache
+
+# One pattern builds any pinned tool.
+tool-pkg-golangci-lint         := github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+tool-pkg-govulncheck           := golang.org/x/vuln/cmd/govulncheck
+tool-pkg-buf                   := github.com/bufbuild/buf/cmd/buf
+tool-pkg-protoc-gen-go         := google.golang.org/protobuf/cmd/protoc-gen-go
+tool-pkg-protoc-gen-go-vtproto := github.com/planetscale/vtprotobuf/cmd/protoc-gen-go-vtproto
+
+$(TOOLS)/%: scripts/tools/go.mod scripts/tools/go.sum
+	@mkdir -p $(TOOLS)
+	cd scripts/tools && GOBIN="$(TOOLS)" GOFLAGS=-mod=readonly $(GO) install $(tool-pkg-$*)
+	@touch $@
