@@ -1,0 +1,197 @@
+package ingest
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+)
+
+var errNoTime = errors.New("missing")
+
+// parseISO reads an RFC 3339 time, with any number of fractional digits, with
+// a space for the T, and without a zone for UTC. It returns Unix nanoseconds.
+func parseISO(s string) (int64, error) {
+	if s == "" {
+		return 0, errNoTime
+	}
+	bad := func() (int64, error) { return 0, fmt.Errorf("%q is no RFC 3339 time", clip(s, 40)) }
+	if len(s) < 19 || s[4] != '-' || s[7] != '-' || (s[10] != 'T' && s[10] != ' ' && s[10] != 't') || s[13] != ':' || s[16] != ':' {
+		return bad()
+	}
+	year, month, day := digits(s[0:4]), digits(s[5:7]), digits(s[8:10])
+	hour, minute, second := digits(s[11:13]), digits(s[14:16]), digits(s[17:19])
+	rest := s[19:]
+	nanos := 0
+	if rest != "" && (rest[0] == '.' || rest[0] == ',') {
+		i, scale := 1, 100_000_000
+		for i < len(rest) && isDigit(rest[i]) {
+			nanos += int(rest[i]-'0') * scale
+			scale /= 10
+			i++
+		}
+		if i == 1 {
+			return bad()
+		}
+		rest = rest[i:]
+	}
+	offset, ok := zone(rest)
+	if !ok {
+		return bad()
+	}
+	if t, ok := instant(year, month, day, hour, minute, second, nanos, offset); ok {
+		return t, nil
+	}
+	return bad()
+}
+
+// zone reads Z, nothing, ±hh:mm, ±hhmm or ±hh, after any spaces, as seconds
+// east of UTC.
+func zone(s string) (seconds int, ok bool) {
+	s = strings.TrimLeft(s, " ")
+	if s == "" || s == "Z" || s == "z" || s == "UTC" {
+		return 0, true
+	}
+	if (s[0] != '+' && s[0] != '-') || len(s) < 3 {
+		return 0, false
+	}
+	hours, minutes := digits(s[1:3]), 0
+	switch {
+	case len(s) == 6 && s[3] == ':':
+		minutes = digits(s[4:6])
+	case len(s) == 5:
+		minutes = digits(s[3:5])
+	case len(s) != 3:
+		return 0, false
+	}
+	if hours < 0 || hours > 24 || minutes < 0 || minutes > 59 {
+		return 0, false
+	}
+	seconds = hours*3600 + minutes*60
+	if s[0] == '-' {
+		seconds = -seconds
+	}
+	return seconds, true
+}
+
+// digits reads s as a decimal number, or returns -1.
+func digits(s string) int {
+	n := 0
+	for i := range len(s) {
+		if !isDigit(s[i]) {
+			return -1
+		}
+		n = n*10 + int(s[i]-'0')
+	}
+	return n
+}
+
+// instant checks the parts of a time. A leap second counts as the next second.
+func instant(year, month, day, hour, minute, second, nanos, offset int) (int64, bool) {
+	if year < 1700 || year > 2250 || month < 1 || month > 12 || day < 1 || day > 31 || hour < 0 || hour > 23 || minute < 0 || minute > 59 || second < 0 || second > 60 {
+		return 0, false
+	}
+	t := time.Date(year, time.Month(month), day, hour, minute, second, 0, time.UTC)
+	if t.Day() != day && second < 60 {
+		return 0, false // such as 31 June
+	}
+	return (t.Unix()-int64(offset))*int64(time.Second) + int64(nanos), true
+}
+
+var months = [...]string{"Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"}
+
+// parseCommonLog reads the time of the common log format, such as
+// 10/Oct/2000:13:55:36 -0700.
+func parseCommonLog(s string) (int64, error) {
+	if s == "" {
+		return 0, errNoTime
+	}
+	if len(s) >= 20 && s[2] == '/' && s[6] == '/' && s[11] == ':' && s[14] == ':' && s[17] == ':' {
+		for m, name := range months {
+			if s[3:6] != name {
+				continue
+			}
+			offset, ok := zone(s[20:])
+			if !ok {
+				break
+			}
+			if t, ok := instant(digits(s[7:11]), m+1, digits(s[0:2]), digits(s[12:14]), digits(s[15:17]), digits(s[18:20]), 0, offset); ok {
+				return t, nil
+			}
+		}
+	}
+	return 0, fmt.Errorf("%q is no common log time (02/Jan/2006:15:04:05 -0700)", clip(s, 40))
+}
+
+// parseEpoch reads a Unix time in seconds, milliseconds, microseconds or
+// nanoseconds, told apart by their size (seconds until the year 5138), with an
+// exact fraction.
+func parseEpoch(s string) (int64, error) {
+	if s == "" {
+		return 0, errNoTime
+	}
+	bad := func() (int64, error) { return 0, fmt.Errorf("%q is no Unix time", clip(s, 40)) }
+	whole, fraction, _ := strings.Cut(s, ".")
+	v, err := strconv.ParseInt(whole, 10, 64)
+	if err != nil || v < 0 {
+		if f, ferr := strconv.ParseFloat(s, 64); ferr == nil && f >= 0 && f < 1e11 { // 1.7e9
+			return int64(f * 1e9), nil
+		}
+		return bad()
+	}
+	unit := int64(time.Second)
+	switch {
+	case v >= 1e17:
+		unit = 1
+	case v >= 1e14:
+		unit = int64(time.Microsecond)
+	case v >= 1e11:
+		unit = int64(time.Millisecond)
+	}
+	if v > math.MaxInt64/unit-1 {
+		return bad()
+	}
+	t, scale := v*unit, unit/10
+	for i := range len(fraction) {
+		if !isDigit(fraction[i]) {
+			return bad()
+		}
+		t += int64(fraction[i]-'0') * scale
+		scale /= 10
+	}
+	return t, nil
+}
+
+// parseAnyTime reads a time in any of the three notations.
+func parseAnyTime(s string) (int64, error) {
+	if len(s) > 4 && s[4] == '-' {
+		return parseISO(s)
+	}
+	if len(s) > 2 && s[2] == '/' {
+		return parseCommonLog(s)
+	}
+	return parseEpoch(s)
+}
+
+// clip shortens s to n bytes at most, at a rune's edge, and marks the cut.
+func clip(s string, n int) string {
+	if len(s) <= n {
+		return s
+	}
+	n -= len("…")
+	for n > 0 && s[n]&0xC0 == 0x80 {
+		n--
+	}
+	return s[:n] + "…"
+}
+
+// number reads a finite decimal number, or returns 0.
+func number(s string) float64 {
+	v, err := strconv.ParseFloat(s, 64)
+	if err != nil || math.IsNaN(v) || math.IsInf(v, 0) {
+		return 0
+	}
+	return v
+}

@@ -1,0 +1,383 @@
+package ingest
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/lapwing-sec/lapwing/schemas"
+)
+
+// sniffKong looks for the keys of Kong's log serializer.
+func sniffKong(sample []byte) bool {
+	s := bytes.TrimLeft(sample, " \t\r\n")
+	if len(s) == 0 || (s[0] != '{' && s[0] != '[') {
+		return false
+	}
+	if !bytes.Contains(s, []byte(`"request"`)) {
+		return false
+	}
+	found := 0
+	for _, key := range []string{`"started_at"`, `"latencies"`, `"client_ip"`, `"upstream_uri"`} {
+		if bytes.Contains(s, []byte(key)) {
+			found++
+		}
+	}
+	return found >= 2
+}
+
+// parseKong reads one object of Kong's log serializer, as its http-log,
+// file-log, tcp-log and udp-log plugins write it (Kong Gateway documentation,
+// "HTTP Log", log format).
+func parseKong(p *parser, src string, index int, h Handler) error {
+	d := newDocument()
+	defer d.free()
+	if err := d.parse(src); err != nil {
+		return err
+	}
+	if d.nodes[0].kind != kindObject {
+		return errors.New("not an object")
+	}
+	// The id of the credential in Kong's database is a UUID; some plugins put
+	// the key itself there.
+	entity := d.path(0, "authenticated_entity", "id")
+	if isUUID(d.text(entity)) {
+		entity = none
+	}
+	p.redactor.document(d, entity)
+	k := kongLog{d: d, ev: p.newEvent(), request: none, response: none, latencies: none, service: none, route: none, consumer: none, entity: none, tries: none}
+	if err := k.read(); err != nil {
+		return err
+	}
+	if p.opt.KeepRaw {
+		k.ev.Raw = d.source()
+	}
+	h.Event(index, k.ev)
+	return nil
+}
+
+// kongLog is one Kong record being read.
+type kongLog struct {
+	d  *document
+	ev *schemas.Event
+
+	request, response, latencies, service, route, consumer, entity, tries int
+}
+
+func (k *kongLog) read() error {
+	d, ev := k.d, k.ev
+	started := ""
+	for n := d.first(0); n != none; n = d.after(0, n) {
+		v := d.nodes[n].str
+		switch d.nodes[n].key {
+		case "started_at":
+			started = v
+		case "client_ip":
+			if ev.SrcIp = address(v); ev.SrcIp == "" {
+				attribute(ev, "client_ip", v)
+			}
+		case "request":
+			k.request = n
+		case "response":
+			k.response = n
+		case "latencies":
+			k.latencies = n
+		case "service":
+			k.service = n
+		case "route":
+			k.route = n
+		case "consumer":
+			k.consumer = n
+		case "authenticated_entity":
+			k.entity = n
+		case "tries":
+			k.tries = n
+		case "upstream_uri":
+			path, _, _ := strings.Cut(v, "?")
+			attribute(ev, "upstream_uri", path)
+		default:
+			// workspace, workspace_name, upstream_status, source, auth_type, and what custom_fields_by_lua adds
+			d.attributes(ev, n, d.nodes[n].key, nil)
+		}
+	}
+	t, err := parseEpoch(started)
+	if err != nil {
+		return fmt.Errorf("started_at: %w", err)
+	}
+	ev.Time = t
+	if k.request == none || d.nodes[k.request].kind != kindObject {
+		return errors.New("request: missing")
+	}
+	k.http()
+	k.who()
+	k.where()
+	return nil
+}
+
+// http reads request, response and latencies.
+func (k *kongLog) http() {
+	d, ev := k.d, k.ev
+	var uri string
+	headers := none
+	for n := d.first(k.request); n != none; n = d.after(k.request, n) {
+		v := d.nodes[n].str
+		switch d.nodes[n].key {
+		case "method":
+			ev.HttpMethod = method(v)
+		case "uri":
+			uri = v
+		case "url":
+			if uri == "" {
+				uri = v
+			}
+			if host, _, _ := splitTarget(v); host != "" && ev.Host == "" {
+				ev.Host = hostName(host)
+			}
+		case "size":
+			ev.BytesIn = d.uint(n)
+		case "id":
+			// Kong makes this id itself, one a request, from 3.5 on.
+			ev.Id, ev.RequestId = v, v
+		case "headers":
+			headers = n
+		case "querystring":
+			d.attributes(ev, n, "query", nil)
+		case "tls":
+			for c := d.first(n); c != none; c = d.after(n, c) {
+				attribute(ev, "tls."+d.nodes[c].key, d.nodes[c].str)
+			}
+		default:
+			d.attributes(ev, n, "request."+d.nodes[n].key, nil)
+		}
+	}
+	if headers != none {
+		for n := d.first(headers); n != none; n = d.after(headers, n) {
+			k.header(n)
+		}
+	}
+	host, path, _ := splitTarget(uri)
+	if ev.Host == "" {
+		ev.Host = hostName(host)
+	}
+	ev.UrlPath = clip(path, maxMessage)
+	ev.Resources = addOnce(ev.Resources, ev.UrlPath, maxResources)
+
+	//nolint:gosec // bounded by the comparison
+	if status := d.uint(d.get(k.response, "status")); status < 1000 {
+		ev.StatusCode = uint32(status)
+	}
+	ev.BytesOut = d.uint(d.get(k.response, "size"))
+	ev.Outcome = httpOutcome(ev.StatusCode)
+	if ms := d.text(d.get(k.latencies, "request")); ms != "" {
+		ev.LatencyUs = micros(ms, 1000)
+	}
+	for _, part := range []string{"proxy", "kong"} {
+		if v := d.text(d.get(k.latencies, part)); v != "" {
+			attribute(ev, "latencies."+part, v)
+		}
+	}
+	if ct := d.text(d.path(k.response, "headers", "content-type")); ct != "" {
+		attribute(ev, "response.content-type", ct)
+	}
+}
+
+// header reads one request header; a header sent twice is a list, of which
+// the first counts.
+func (k *kongLog) header(n int) {
+	d, ev := k.d, k.ev
+	v := d.nodes[n].str
+	if d.nodes[n].kind == kindArray {
+		v = d.text(d.first(n))
+	}
+	name := strings.ToLower(d.nodes[n].key)
+	switch name {
+	case "user-agent":
+		ev.UserAgent = clip(v, maxMessage)
+	case "host":
+		ev.Host = hostName(v)
+	case "x-request-id", "kong-request-id", "x-kong-request-id":
+		if ev.RequestId == "" {
+			ev.RequestId = clip(v, maxAttributeValue)
+		}
+	case "x-ja4", "x-ja4-hash", "x-ja3", "x-ja3-hash", "x-ja3-fingerprint", "x-client-cert-fingerprint", "x-ssl-client-fingerprint":
+		if ev.TlsFingerprint == "" {
+			ev.TlsFingerprint = clip(v, maxAttributeValue)
+		}
+	case "accept", "accept-encoding", "accept-language", "connection", "content-length":
+	default:
+		if credentialHeader(name) && ev.CredentialId == "" {
+			ev.CredentialId, ev.CredentialType = presented(v, name)
+		}
+		attribute(ev, "header."+name, v)
+	}
+}
+
+// credentialHeader says which headers carry the caller's own credential.
+func credentialHeader(name string) bool {
+	switch name {
+	case "authorization", "x-api-key", "apikey", "api-key", "x-apikey", "x-auth-token", "x-access-token":
+		return true
+	}
+	return false
+}
+
+// presented returns the hash in a redacted credential, and its type by the
+// scheme or the name that it came with.
+func presented(v, name string) (id, kind string) {
+	at := strings.Index(v, hashPrefix)
+	if at < 0 || len(v) < at+len(hashPrefix)+32 {
+		return "", ""
+	}
+	id = v[at : at+len(hashPrefix)+32]
+	switch word := strings.ToLower(strings.TrimSpace(v[:at])); {
+	case word == "bearer":
+		kind = "token"
+	case word == "basic":
+		kind = "basic"
+	case word == "" && (strings.HasSuffix(name, "token") || name == "authorization"):
+		kind = "token"
+	default:
+		kind = "api_key"
+	}
+	return id, kind
+}
+
+// who reads consumer and authenticated_entity.
+func (k *kongLog) who() {
+	d, ev := k.d, k.ev
+	id, name, custom := d.text(d.get(k.consumer, "id")), d.text(d.get(k.consumer, "username")), d.text(d.get(k.consumer, "custom_id"))
+	entity := d.text(d.get(k.entity, "id"))
+	if entity != "" {
+		ev.CredentialId = entity
+		if ev.CredentialType == "" {
+			ev.CredentialType = "api_key"
+		}
+		attribute(ev, "authenticated_entity.consumer_id", d.text(d.get(k.entity, "consumer_id")))
+	}
+	switch {
+	case first(name, custom, id) != "":
+		ev.PrincipalType, ev.Principal = "consumer", first(name, custom, id)
+		attribute(ev, "consumer.id", id)
+		attribute(ev, "consumer.custom_id", custom)
+		d.attributes(ev, d.get(k.consumer, "tags"), "consumer.tags", nil)
+	case entity != "":
+		ev.PrincipalType, ev.Principal = "credential", entity
+	case ev.CredentialId != "" && ev.StatusCode != 401 && ev.StatusCode > 0:
+		// Kong let it through, so that the service behind it must know the key.
+		ev.PrincipalType, ev.Principal = "credential", ev.CredentialId
+	default:
+		// A key that was refused makes no one known: it stays in credential_id.
+		ev.PrincipalType, ev.Anonymous = "anonymous", true
+	}
+}
+
+// where reads service and route, and names the operation.
+func (k *kongLog) where() {
+	d, ev := k.d, k.ev
+	ev.Service = first(d.text(d.get(k.service, "name")), d.text(d.get(k.service, "host")), d.text(d.get(k.service, "id")))
+	for _, part := range []string{"id", "host"} {
+		attribute(ev, "service."+part, d.text(d.get(k.service, part)))
+	}
+	attribute(ev, "route.name", d.text(d.get(k.route, "name")))
+	attribute(ev, "route.id", d.text(d.get(k.route, "id")))
+	if k.tries != none {
+		last, count := none, 0
+		for n := d.first(k.tries); n != none; n = d.after(k.tries, n) {
+			last, count = n, count+1
+		}
+		if count > 0 {
+			attribute(ev, "upstream.ip", d.text(d.get(last, "ip")))
+		}
+		if count > 1 {
+			attribute(ev, "tries", fmt.Sprint(count))
+		}
+	}
+	ev.RouteTemplate = kongTemplate(d, d.get(k.route, "paths"))
+	if ev.RouteTemplate == "" {
+		ev.RouteTemplate = collapsePath(ev.UrlPath)
+	}
+	ev.Operation = first(ev.HttpMethod, invalidMethod) + " " + ev.RouteTemplate
+}
+
+// invalidMethod stands for a request that is no HTTP.
+const invalidMethod = "INVALID"
+
+// kongTemplate returns the path template of a route whose only path is an
+// anchored regular expression with groups for its variable parts, such as
+// ~/v1/orders/(?<id>[^/]+)$ for /v1/orders/{id}. The usual path of a route is
+// a prefix ("/v1"), which names no operation; then it returns "".
+func kongTemplate(d *document, paths int) string {
+	only := d.first(paths)
+	if only == none || d.after(paths, only) != none {
+		return ""
+	}
+	p, regex := strings.CutPrefix(d.nodes[only].str, "~")
+	if !regex {
+		return ""
+	}
+	p, anchored := strings.CutSuffix(p, "$")
+	if !anchored || len(p) > maxRouteSize {
+		return ""
+	}
+	var b strings.Builder
+	for i := 0; i < len(p); i++ {
+		switch c := p[i]; c {
+		case '(':
+			name, depth := "id", 0
+			if rest, ok := strings.CutPrefix(p[i:], "(?<"); ok {
+				if j := strings.IndexByte(rest, '>'); j > 0 {
+					name = rest[:j]
+				}
+			}
+			class := false
+			for ; i < len(p); i++ {
+				switch {
+				case p[i] == '\\':
+					i++
+				case p[i] == '[':
+					class = true
+				case p[i] == ']':
+					class = false
+				case p[i] == '(' && !class:
+					depth++
+				case p[i] == ')' && !class:
+					depth--
+				}
+				if depth == 0 {
+					break
+				}
+			}
+			b.WriteString("{" + name + "}")
+		case '\\':
+			if i+1 >= len(p) || isAlnum(p[i+1]) {
+				return ""
+			}
+			i++
+			b.WriteByte(p[i])
+		case '[', ']', '*', '+', '?', '|', '^', '.', ')', '{', '}':
+			return "" // a variable part without a group
+		default:
+			b.WriteByte(c)
+		}
+	}
+	return b.String()
+}
+
+// hostName returns host without its port, in lower case.
+func hostName(host string) string {
+	if i := strings.LastIndexByte(host, ':'); i > 0 && digits(host[i+1:]) >= 0 && (strings.IndexByte(host, ':') == i || host[i-1] == ']') {
+		host = host[:i]
+	}
+	return clip(strings.ToLower(host), 255)
+}
+
+// micros reads a duration of the given number of microseconds a unit; what is
+// negative, no number or longer than a year is 0.
+func micros(s string, unit float64) uint64 {
+	v := number(s)
+	if v <= 0 || v*unit > 365*86400*1e6 {
+		return 0
+	}
+	return uint64(v*unit + 0.5)
+}

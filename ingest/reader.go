@@ -1,0 +1,369 @@
+package ingest
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/klauspost/compress/gzip"
+)
+
+// AutoFormat makes a Reader find the format of each record by its content.
+const AutoFormat = "auto"
+
+// ErrBinary says that a file is not text.
+var ErrBinary = errors.New("not a text log: binary data")
+
+// ErrBomb says that a compressed input unpacks to far more than any log does.
+var ErrBomb = errors.New("compressed input refused")
+
+// RecordError is a record that could not be cut out or recognised. Reading
+// goes on after it.
+type RecordError struct {
+	// Number counts the input's records from 1.
+	Number int
+	Err    error
+}
+
+// Error implements error.
+func (e *RecordError) Error() string { return fmt.Sprintf("record %d: %v", e.Number, e.Err) }
+
+// Unwrap returns the reason.
+func (e *RecordError) Unwrap() error { return e.Err }
+
+// A gzip stream is refused as a bomb once it has given more than bombFloor
+// bytes and more than bombRatio times its own length; access logs reach 30.
+const (
+	bombFloor = 256 << 20
+	bombRatio = 200
+)
+
+// Reader cuts an input into records: lines of text, JSON documents one after
+// another (one a line or spread over several), the elements of a top-level
+// array, those of {"Records":[…]}. It reads gzip, finds it by its first bytes,
+// holds one record at a time, and is for one goroutine.
+type Reader struct {
+	in      *bufio.Reader
+	format  string
+	split   Split
+	auto    bool
+	max     int
+	number  int
+	buf     []byte
+	opened  bool
+	inArray bool
+	err     error
+}
+
+// NewReader returns a Reader of r, which the caller closes. format is a name
+// of Formats or AutoFormat; an unknown one is what the first Next returns. A
+// record may be DefaultMaxRecordBytes long.
+func NewReader(r io.Reader, format string) *Reader {
+	rd := &Reader{in: bufio.NewReaderSize(r, 64<<10), format: format, max: DefaultMaxRecordBytes}
+	if format == AutoFormat {
+		rd.auto, rd.format = true, ""
+	} else if f, err := find(format); err != nil {
+		rd.err = err
+	} else {
+		rd.split = f.Split
+	}
+	return rd
+}
+
+// Format names the format of the record that Next returned last.
+func (r *Reader) Format() string { return r.format }
+
+// Next returns the next record, valid until the next call, and its number from
+// 1. At the end it returns io.EOF. A *RecordError is about this record alone;
+// any other error ends the reading. Blank lines are no records.
+func (r *Reader) Next() (record []byte, number int, err error) {
+	if r.err != nil {
+		return nil, r.number, r.err
+	}
+	if !r.opened {
+		r.opened = true
+		if err := r.open(); err != nil {
+			r.err = err
+			return nil, 0, err
+		}
+	}
+	record, err = r.cut()
+	var bad *RecordError
+	if err != nil && !errors.As(err, &bad) {
+		r.err = err
+		return nil, r.number, err
+	}
+	r.number++
+	if bad != nil {
+		bad.Number = r.number
+		return nil, r.number, bad
+	}
+	if r.auto {
+		if err := r.recognise(record); err != nil {
+			return nil, r.number, &RecordError{r.number, err}
+		}
+	}
+	return record, r.number, nil
+}
+
+// recognise keeps the last format while it fits.
+func (r *Reader) recognise(record []byte) error {
+	if r.format != "" {
+		if f, err := find(r.format); err == nil && f.Sniff(record) {
+			return nil
+		}
+	}
+	if name, ok := Detect(record); ok {
+		r.format = name
+		return nil
+	}
+	if r.format != "" {
+		return nil // a broken record of a known kind: its parser says why
+	}
+	return fmt.Errorf("of no known format (%s)", known())
+}
+
+// open unpacks gzip, skips a byte order mark and looks whether this is text.
+func (r *Reader) open() error {
+	head, err := r.in.Peek(2)
+	if err == nil && head[0] == 0x1f && head[1] == 0x8b {
+		packed := &countingReader{r: r.in}
+		z, err := gzip.NewReader(packed)
+		if err != nil {
+			return fmt.Errorf("gzip: %w", err)
+		}
+		r.in = bufio.NewReaderSize(&bombReader{z: z, packed: packed, floor: bombFloor}, 64<<10)
+	}
+	sample, err := r.in.Peek(1024)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return readError(err)
+	}
+	if i := bytes.IndexByte(sample, 0); i >= 0 {
+		return fmt.Errorf("%w at byte %d", ErrBinary, i)
+	}
+	control := 0
+	for _, c := range sample {
+		if c < 0x20 && c != '\t' && c != '\n' && c != '\r' && c != 0x1b || c == 0x7f {
+			control++
+		}
+	}
+	if control*10 > len(sample) {
+		return fmt.Errorf("%w in the first %d bytes", ErrBinary, len(sample))
+	}
+	if bytes.HasPrefix(sample, bom) {
+		_, err = r.in.Discard(len(bom))
+		return err
+	}
+	return nil
+}
+
+func readError(err error) error {
+	if errors.Is(err, io.ErrUnexpectedEOF) {
+		return fmt.Errorf("compressed input ends too early: %w", err)
+	}
+	return fmt.Errorf("reading: %w", err)
+}
+
+// cut reads the next record.
+func (r *Reader) cut() ([]byte, error) {
+	for {
+		c, err := r.skipSpace()
+		if err != nil {
+			return nil, err
+		}
+		if r.inArray {
+			if c == ']' {
+				r.inArray = false
+				r.discard(1)
+				continue
+			}
+			return r.block(true)
+		}
+		switch c {
+		case '[':
+			if r.arrayFollows() {
+				r.discard(1)
+				r.inArray = true
+				continue
+			}
+			return r.line()
+		case '{':
+			if n := r.recordsFollow(); n > 0 {
+				r.discard(n)
+				r.inArray = true
+				continue
+			}
+			return r.block(false)
+		case '}':
+			if r.number > 0 && r.closesRecords() {
+				continue
+			}
+			return r.line()
+		default:
+			return r.line()
+		}
+	}
+}
+
+// discard drops n bytes that were peeked at.
+func (r *Reader) discard(n int) {
+	if _, err := r.in.Discard(n); err != nil {
+		r.err = err // cannot happen: they are buffered
+	}
+}
+
+// skipSpace drops white space, and commas between elements, and returns the
+// next byte without taking it.
+func (r *Reader) skipSpace() (byte, error) {
+	for {
+		c, err := r.in.ReadByte()
+		if err != nil {
+			if errors.Is(err, io.EOF) {
+				return 0, io.EOF
+			}
+			return 0, readError(err)
+		}
+		switch c {
+		case ' ', '\t', '\r', '\n':
+			continue
+		case ',':
+			if r.inArray || r.split == SplitJSON {
+				continue
+			}
+		}
+		return c, r.in.UnreadByte()
+	}
+}
+
+// arrayFollows tells a JSON array from a text line that begins with a bracket.
+func (r *Reader) arrayFollows() bool {
+	head, _ := r.in.Peek(4096) // an error shows at the next read
+	return startsArray(head, r.split)
+}
+
+// recordsFollow returns the length of {"Records":[ when that comes next.
+func (r *Reader) recordsFollow() int {
+	head, _ := r.in.Peek(4096)
+	if at := recordsArray(head); at > 0 {
+		return at + 1
+	}
+	return 0
+}
+
+// closesRecords takes the brace that ends {"Records":[…]}.
+func (r *Reader) closesRecords() bool {
+	head, _ := r.in.Peek(2)
+	if len(head) == 2 && head[1] != '\n' && head[1] != '\r' && head[1] != ' ' && head[1] != '{' {
+		return false
+	}
+	r.discard(1)
+	return true
+}
+
+func (r *Reader) tooLong() error { return fmt.Errorf("%w of %d bytes", errTooLong, r.max) }
+
+var errTooLong = errors.New("longer than the limit")
+
+// line reads up to the end of the line. Of a line that is too long nothing is
+// kept.
+func (r *Reader) line() ([]byte, error) {
+	r.buf = r.buf[:0]
+	long := false
+	for {
+		part, err := r.in.ReadSlice('\n')
+		if !long && len(r.buf)+len(part) > r.max {
+			long = true
+		}
+		if !long {
+			r.buf = append(r.buf, part...)
+		}
+		if errors.Is(err, bufio.ErrBufferFull) {
+			continue
+		}
+		if err != nil && !errors.Is(err, io.EOF) {
+			return nil, readError(err)
+		}
+		if long {
+			return nil, &RecordError{Err: r.tooLong()}
+		}
+		return bytes.TrimRight(r.buf, " \t\r\n"), nil
+	}
+}
+
+// block reads one JSON value up to the bracket that closes it. Outside an
+// array a line that begins with {" starts a new record even when the one
+// before has not ended, so that a broken line spoils itself alone.
+func (r *Reader) block(element bool) ([]byte, error) {
+	r.buf = r.buf[:0]
+	var b balance
+	long, started, lineStart, done := false, false, false, false
+	for !done {
+		ahead := 1
+		if lineStart {
+			ahead = 2
+		}
+		head, err := r.in.Peek(ahead)
+		if len(head) == 0 {
+			if err != nil && !errors.Is(err, io.EOF) {
+				return nil, readError(err)
+			}
+			break
+		}
+		if lineStart && bytes.Equal(head, []byte(`{"`)) {
+			break
+		}
+		lineStart = false
+		chunk, _ := r.in.Peek(r.in.Buffered()) // it is there
+		used := 0
+		for used < len(chunk) && !done && !lineStart {
+			c := chunk[used]
+			if started && b.depth == 0 && !b.quoted && (c == ',' || c == ']' || c == '}' || c == '\n') {
+				done = true // the end of a scalar
+				break
+			}
+			started = true
+			used++
+			done = b.step(c)
+			lineStart = c == '\n' && !element
+		}
+		if long = long || len(r.buf)+used > r.max; !long {
+			r.buf = append(r.buf, chunk[:used]...)
+		}
+		r.discard(used)
+	}
+	if long {
+		return nil, &RecordError{Err: r.tooLong()}
+	}
+	return bytes.TrimRight(r.buf, " \t\r\n"), nil
+}
+
+// countingReader counts what was read from it.
+type countingReader struct {
+	r io.Reader
+	n int64
+}
+
+func (c *countingReader) Read(p []byte) (int, error) {
+	n, err := c.r.Read(p)
+	c.n += int64(n)
+	return n, err
+}
+
+// bombReader stops a gzip stream that grows beyond reason.
+type bombReader struct {
+	z      io.Reader
+	packed *countingReader
+	n      int64
+	floor  int64
+}
+
+func (b *bombReader) Read(p []byte) (int, error) {
+	n, err := b.z.Read(p)
+	b.n += int64(n)
+	if b.n > b.floor && b.n > bombRatio*b.packed.n {
+		return 0, fmt.Errorf("%w: %d bytes unpack to more than %d, above %d to 1", ErrBomb, b.packed.n, b.n, bombRatio)
+	}
+	return n, err
+}

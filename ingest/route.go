@@ -1,0 +1,168 @@
+package ingest
+
+import (
+	"net/url"
+	"strings"
+)
+
+// Bounds of a collapsed path.
+const (
+	maxSegments  = 12
+	maxRouteSize = 256
+)
+
+const idSegment = "{id}"
+
+// collapsePath turns a request's path into a route: segments that name one
+// object (numbers, UUIDs, hex, ULIDs, prefixed and long opaque ids, e-mail
+// addresses, dates) become {id}. Paths are cut after 12 segments. The path
+// must come without a query.
+func collapsePath(path string) string {
+	if path == "" {
+		return "/"
+	}
+	changed := path[0] != '/' || len(path) > maxRouteSize
+	segments := 0
+	for rest := path; rest != ""; {
+		seg, tail, more := strings.Cut(strings.TrimPrefix(rest, "/"), "/")
+		if (seg == "" && more) || isID(seg) || strings.IndexByte(seg, ';') >= 0 || strings.IndexByte(seg, '%') >= 0 {
+			changed = true
+		}
+		if segments++; segments > maxSegments {
+			changed = true
+		}
+		if !more {
+			break
+		}
+		rest = "/" + tail
+	}
+	if !changed {
+		return path
+	}
+	var b strings.Builder
+	b.Grow(min(len(path), maxRouteSize) + 8)
+	segments = 0
+	for seg := range strings.SplitSeq(path, "/") {
+		if seg == "" {
+			continue
+		}
+		if segments++; segments > maxSegments || b.Len() > maxRouteSize {
+			b.WriteString("/…")
+			break
+		}
+		seg, _, _ = strings.Cut(seg, ";")
+		if strings.IndexByte(seg, '%') >= 0 {
+			if u, err := url.PathUnescape(seg); err == nil {
+				seg = strings.ToValidUTF8(u, "\uFFFD")
+			}
+		}
+		b.WriteByte('/')
+		if isID(seg) {
+			b.WriteString(idSegment)
+		} else {
+			b.WriteString(clip(seg, 64))
+		}
+	}
+	if b.Len() == 0 || path[len(path)-1] == '/' {
+		b.WriteByte('/')
+	}
+	return b.String()
+}
+
+// isID reports whether a path segment names one object rather than a kind of
+// objects.
+func isID(s string) bool {
+	n := len(s)
+	if n == 0 {
+		return false
+	}
+	digits, letters, upper, hexa, marks, dots := 0, 0, 0, 0, 0, 0
+	for i := range n {
+		c := s[i]
+		switch {
+		case isDigit(c):
+			digits++
+			hexa++
+		case isLetter(c):
+			letters++
+			if c < 'a' {
+				upper++
+			}
+			if c|0x20 <= 'f' {
+				hexa++
+			}
+		case c == '-' || c == '_' || c == '~' || c == '=' || c == ':' || c == '+' || c == ',':
+			marks++
+		case c == '.':
+			dots++
+		case c == '@' && i > 0:
+			return true // an e-mail address
+		default:
+			return false
+		}
+	}
+	switch {
+	case n >= len(hashPrefix)+32 && strings.HasPrefix(s, hashPrefix):
+		return true
+	case digits == 0:
+		// Words have no digits; a random id of letters alone is long and mixes cases.
+		return n >= 24 && upper >= 4 && upper <= letters-4 && marks == 0 && dots == 0
+	case letters == 0:
+		return true // numbers, dates, phone numbers, versions such as 1.2.3, addresses
+	case digits+letters == hexa && n >= 8 && dots == 0:
+		return true // UUID, hash, object id
+	case n == 26 && marks == 0 && dots == 0:
+		return true // ULID
+	case n >= 20 && digits >= 3:
+		return true
+	case marks > 0 && dots == 0:
+		// A prefixed id: ord_8fk29dmq, i-0abc, INV-2024-001.
+		tail := s[strings.LastIndexAny(s, "-_:")+1:]
+		return digits >= 4 || len(tail) >= 8 && hasDigit(tail)
+	}
+	return digits >= 5
+}
+
+func hasDigit(s string) bool {
+	for i := range len(s) {
+		if isDigit(s[i]) {
+			return true
+		}
+	}
+	return false
+}
+
+// splitTarget splits a request target into host (of the absolute form), path
+// and query; the fragment, if any, goes.
+func splitTarget(target string) (host, path, query string) {
+	path, _, _ = strings.Cut(target, "#")
+	path, query, _ = strings.Cut(path, "?")
+	if path == "" || path[0] == '/' {
+		return "", path, query
+	}
+	if i := strings.Index(path, "://"); i > 0 && i <= 8 {
+		host = path[i+3:]
+		path = "/"
+		if j := strings.IndexByte(host, '/'); j >= 0 {
+			host, path = host[:j], host[j:]
+		}
+		if j := strings.LastIndexByte(host, '@'); j >= 0 {
+			host = host[j+1:]
+		}
+		return host, path, query
+	}
+	return "", path, query
+}
+
+// method returns m when it can be an HTTP method, in upper case, else "".
+func method(m string) string {
+	if m == "" || len(m) > 20 {
+		return ""
+	}
+	for i := range len(m) {
+		if !isLetter(m[i]) && m[i] != '-' && m[i] != '_' {
+			return ""
+		}
+	}
+	return strings.ToUpper(m)
+}

@@ -1,0 +1,178 @@
+package ingest
+
+import "strings"
+
+// secrecy is what a name says of the value that it names.
+type secrecy uint8
+
+const (
+	public secrecy = iota
+	maybe          // secret when the value looks like one: "key", "code"
+	secret         // always
+)
+
+// secretSuffixes end the names of secrets, after lower-casing and without
+// anything but letters and digits, by last letter.
+var secretSuffixes = func() (t [256][]string) {
+	for _, s := range []string{
+		"password", "passwd", "pwd", "passphrase", "passcode", "passwords",
+		"secret", "secretstring", "secretbinary", "secretvalue", "secrethash", "clientsecrets",
+		"token", "jwt", "assertion", "authorization", "authcode", "bearer",
+		"apikey", "apikeys", "secretkey", "privatekey", "accesskey", "authkey", "subscriptionkey", "functionskey", "sharedkey", "signingkey", "masterkey", "encryptionkey", "hostkey", "appkey",
+		"keymaterial", "privatekeypem", "certificateprivatekey",
+		"signature", "cookie", "cookies", "samlresponse", "samlrequest", "connectionstring",
+		"accesskeysecret", "otp", "otpcode", "mfacode", "tokencode", "sessionkey",
+	} {
+		c := s[len(s)-1]
+		t[c] = append(t[c], s)
+	}
+	return t
+}()
+
+// secretNames are secret only as whole names.
+var secretNames = map[string]secrecy{
+	"sig": secret, "pass": secret, "creds": secret, "pin": secret, "csrf": secret, "xsrf": secret, "sessionid": secret, "sid": secret,
+	"phpsessid": secret, "jsessionid": secret, "aspsessionid": secret, "connectsid": secret, "xauth": secret, "xsessionid": secret, "sessid": secret, "httpxsessionid": secret,
+	"hmac": secret, "plaintext": secret, "xamzsignature": secret, "xgoogsignature": secret, "authcookie": secret, "sessioncookie": secret,
+	"key": maybe, "code": maybe, "auth": maybe, "session": maybe, "credential": maybe, "k": maybe, "t": maybe, "state": maybe, "nonce": maybe,
+	"hash": maybe, "apitoken": secret, "xkey": maybe, "credentials": maybe, "httpxkey": maybe, "accesstokens": secret,
+}
+
+// publicNames end like secrets but are none: places in a list, labels,
+// policies, counts.
+var publicNames = map[string]bool{
+	"nexttoken": true, "continuationtoken": true, "nextcontinuationtoken": true, "paginationtoken": true, "pagetoken": true, "nextpagetoken": true,
+	"startingtoken": true, "clienttoken": true, "clientrequesttoken": true, "idempotencytoken": true, "creationtoken": true,
+	"minimumpasswordlength": true, "maxpasswordage": true, "passwordreuseprevention": true, "passwordlastused": true, "passwordlastchanged": true,
+	"idempotencykey": true, "passwordexpirypolicy": true, "passwordresetrequired": true,
+}
+
+// nameSecrecy judges a JSON key, a header, a query parameter or a variable by
+// its name. It looks at the last 64 letters and digits only.
+func nameSecrecy(name string) secrecy {
+	if len(name) < 1 {
+		return public
+	}
+	// Most names end like no secret: look before spending anything. Digits at
+	// the end are numbering (password2).
+	end := len(name)
+	for end > 0 && !isLetter(name[end-1]) {
+		end--
+	}
+	if end == 0 {
+		return public
+	}
+	var buf [64]byte
+	n := len(buf)
+	for i := end - 1; i >= 0 && n > 0; i-- {
+		c := name[i]
+		if c >= 'A' && c <= 'Z' {
+			c += 'a' - 'A'
+		}
+		if isLetter(c) || c >= '0' && c <= '9' {
+			n--
+			buf[n] = c
+		}
+	}
+	norm := buf[n:]
+	for _, s := range secretSuffixes[norm[len(norm)-1]] {
+		if len(norm) >= len(s) && string(norm[len(norm)-len(s):]) == s {
+			if publicNames[string(norm)] {
+				return public
+			}
+			return secret
+		}
+	}
+	if len(norm) <= 16 {
+		if s := secretNames[string(norm)]; s != public {
+			return s
+		}
+	}
+	if len(norm) > 6 && string(norm[:6]) == "cookie" && name[0]|0x20 == 'c' {
+		return secret // $cookie_NAME of nginx
+	}
+	if len(norm) > 5 && containsPassw(norm) && !publicNames[string(norm)] {
+		return secret
+	}
+	return public
+}
+
+func containsPassw(b []byte) bool {
+	for i := 0; i+5 <= len(b); i++ {
+		if b[i] == 'p' && string(b[i:i+5]) == "passw" {
+			return true
+		}
+	}
+	return false
+}
+
+func isLetter(c byte) bool { return c|0x20 >= 'a' && c|0x20 <= 'z' }
+func isDigit(c byte) bool  { return c >= '0' && c <= '9' }
+func isAlnum(c byte) bool  { return isLetter(c) || isDigit(c) }
+
+// opaque reports whether s looks like a random credential rather than a word,
+// a number or a path: 16 or more of the characters of base64url and hex, with
+// letters and digits among them.
+func opaque(s string) bool {
+	if len(s) < 16 || len(s) > 4096 {
+		return false
+	}
+	letters, digits := false, false
+	for i := range len(s) {
+		switch c := s[i]; {
+		case isLetter(c):
+			letters = true
+		case isDigit(c):
+			digits = true
+		case c == '-' || c == '_' || c == '+' || c == '=' || c == '~':
+		default:
+			return false
+		}
+	}
+	return letters && digits
+}
+
+// schemes are the first words of an Authorization value; what follows is
+// hashed without them, so that a key has one hash wherever it is presented.
+var schemes = []string{"bearer", "basic", "token", "apikey", "key", "digest", "negotiate", "ntlm", "aws4-hmac-sha256", "hmac", "hawk", "dpop", "signature"}
+
+// scheme returns the length of a leading scheme and the spaces after it.
+func scheme(s string) int {
+	i := strings.IndexByte(s, ' ')
+	if i <= 0 || i > 16 {
+		return 0
+	}
+	for _, w := range schemes {
+		if len(w) == i && strings.EqualFold(s[:i], w) {
+			for i < len(s) && s[i] == ' ' {
+				i++
+			}
+			return i
+		}
+	}
+	return 0
+}
+
+// hidden reports whether a value under a secret name is no secret: empty,
+// masked by the source, a literal, or an access key id, which only identifies.
+func hidden(s string) bool {
+	switch s {
+	case "", "-", "true", "false", "null", "None", "HIDDEN_DUE_TO_SECURITY_REASONS", "REDACTED", "[REDACTED]", "<redacted>":
+		return true
+	}
+	return strings.Trim(s, "*") == "" || isAccessKeyID(s)
+}
+
+// isAccessKeyID recognises the ids of AWS access keys (IAM user guide,
+// "Understanding unique ID prefixes").
+func isAccessKeyID(s string) bool {
+	if len(s) < 16 || len(s) > 32 || s[0] != 'A' || (s[1:4] != "KIA" && s[1:4] != "SIA") {
+		return false
+	}
+	for i := 4; i < len(s); i++ {
+		if (s[i] < 'A' || s[i] > 'Z') && !isDigit(s[i]) {
+			return false
+		}
+	}
+	return true
+}
