@@ -153,6 +153,18 @@ func (d *decoder) intern(s string) string {
 var yamlLine = regexp.MustCompile(`^yaml: (?:line (\d+): )?(.*)$`)
 
 func (d *decoder) yaml(data []byte) {
+	if d.pieces(data) {
+		return
+	}
+	if len(data) > largestWhole {
+		d.problems.add(1, "a file of more than %d MiB needs \"identities:\" at the top level with one entry after the other, valid YAML and no anchor that is used across entries", largestWhole>>20)
+		return
+	}
+	d.whole(data)
+}
+
+// whole reads the file as one YAML tree.
+func (d *decoder) whole(data []byte) {
 	dec := yaml.NewDecoder(bytes.NewReader(data))
 	var doc, next yaml.Node
 	err := dec.Decode(&doc)

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -210,6 +211,70 @@ func FuzzParseInventory(f *testing.F) {
 			}
 		}
 	})
+}
+
+// samplePieces are notations that the reader by pieces must read as the YAML
+// library does, or leave to it.
+var samplePieces = []string{
+	"identities:\n  - id: a:b\n    team: x # why\n    aliases: [c:d, \"e: f\", 'g']\n\n  # between\n  - id: h:i\n",
+	"identities:\n- id: a:b\n  allowed:\n    operations:\n    - GET /x\n    - \"s3:*\"\n    rate: {per_minute: 5, burst: 2}\n- id: c:d\nnetworks:\n- cidr: 10.0.0.0/8\n",
+	"identities:\n  - {id: a:b, labels: {x: \"1\", y: z}}\n  -\n    id: c:d\n  - id: e:f\n    name: |\n      - id: not an entry\n",
+	"identities:\n  - id: a:b\n    name: one\n      two\n  - id: \"c\n  - d\"\n",
+	"identities:\n  - id: a:b\n    allowed: &x {countries: [DE]}\n  - id: c:d\n    allowed: *x\n",
+	"networks: [{cidr: 10.0.0.0/8},\n{cidr: 11.0.0.0/8}]\nidentities:\n  - id: a:b\n    kinds: x\n",
+	"identities:\n  - id: a:b\n    credentials:\n      - ref: k\n        issued: 2026-01-10T00:00:00Z\n      - {ref: l, rotate_every: 90d}\n    exceptions:\n      - detector: x\n        until: 2026-01-10\n",
+	"identities:\n  - id: a:b\n   team: x\n", "identities:\n  - id: a:b\n      team: x\n", "identities:\n - id: a:b\n  - id: c:d\n", "identities:\n  - - id: a\n",
+	"identities:\n  - id: ~\n    team: null\n    owner: ''\n", "identities:\n  - id: a#b\n    team: x#y\n    owner: a: b\n", "identities:\n  - id: a\n    id: b\n",
+	"targets:\n- {host: x, environment: production}\n...\n", "identities:\nnetworks:\n", "identities: # none\n", "# only\n", "identities:\r\n  - id: a:b\r\n",
+	"identities:\n  - id: a\n    aliases:\n  - id: b\n", "identities:\n  - id: a\n    aliases: [a, [b]]\n", "identities:\n  - id: a\n    aliases: [x - y, -z]\n",
+	"identities:\n  - id: a\n    labels: {x: y: z}\n", "identities:\n  - id: a\n    labels:\n      x: y\n      42: z\n", "identities:\n  - id: a\n    name: 'x''y'\n    team: \"\\u0041\"\n",
+	"identities:\n#0\x91", "networks:0:", "identities:\n  # a\u2028  - id: b\n", "identities:\n  - id: a\r    team: b\n",
+}
+
+// Read by pieces, an inventory is the same as read whole: the same content, or
+// the same errors in the same lines.
+func checkPieces(t *testing.T, data []byte) {
+	t.Helper()
+	pieces, whole := newDecoder("i.yaml"), newDecoder("i.yaml")
+	if !pieces.pieces(data) {
+		return
+	}
+	whole.whole(data)
+	if err := whole.problems.err(); err != nil || pieces.problems.err() != nil {
+		if diff := cmp.Diff(errorText(err), errorText(pieces.problems.err())); diff != "" {
+			t.Fatalf("errors differ (-whole +pieces):\n%s\n%q", diff, data)
+		}
+		return
+	}
+	if diff := cmp.Diff(normal(t, &whole.inv), normal(t, &pieces.inv)); diff != "" {
+		t.Fatalf("content differs (-whole +pieces):\n%s\n%q", diff, data)
+	}
+	if !slices.Equal(whole.idLines, pieces.idLines) || !slices.Equal(whole.aliasLines, pieces.aliasLines) || !slices.Equal(whole.credLines, pieces.credLines) {
+		t.Fatalf("lines differ: %v %v, %v %v\n%q", whole.idLines, pieces.idLines, whole.aliasLines, pieces.aliasLines, data)
+	}
+}
+
+func errorText(err error) string {
+	if err == nil {
+		return ""
+	}
+	return err.Error()
+}
+
+func TestPiecesEqualTheWhole(t *testing.T) {
+	for _, s := range samplePieces {
+		checkPieces(t, []byte(s))
+	}
+	if !newDecoder("i.yaml").pieces([]byte(samplePieces[0])) {
+		t.Error("an ordinary inventory is read by pieces")
+	}
+}
+
+func FuzzPieces(f *testing.F) {
+	for _, s := range samplePieces {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(checkPieces)
 }
 
 func normal(t *testing.T, inv *schemas.Inventory) string {

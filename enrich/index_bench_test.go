@@ -1,0 +1,80 @@
+package enrich
+
+import (
+	"fmt"
+	"runtime"
+	"strings"
+	"testing"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/rs/zerolog"
+
+	"github.com/lapwing-sec/lapwing/schemas"
+)
+
+// bigInventory writes n identities as an export of a large company has them.
+func bigInventory(n int, withPolicies bool) []byte {
+	var b strings.Builder
+	b.WriteString("identities:\n")
+	for i := range n {
+		fmt.Fprintf(&b, "  - id: aws:%012d:role/service-%d\n    kind: workload\n    name: Service %d\n    owner: owner-%d@example.com\n    team: team-%d\n    environment: production\n    criticality: high\n",
+			100000000000+i%500, i, i, i%900, i%120)
+		if withPolicies {
+			b.WriteString("    allowed:\n      operations: [\"s3:*\", \"sqs:SendMessage\"]\n      regions: [eu-central-1, eu-west-1]\n    credentials:\n")
+			fmt.Fprintf(&b, "      - {ref: AKIA%016d, type: access_key, issued: 2026-01-10T00:00:00Z, rotate_every: 90d}\n", i)
+		}
+	}
+	return []byte(b.String())
+}
+
+func BenchmarkParseInventory(b *testing.B) {
+	for _, policies := range []bool{false, true} {
+		data := bigInventory(100_000, policies)
+		b.Run(fmt.Sprintf("100k/policies=%v", policies), func(b *testing.B) {
+			b.SetBytes(int64(len(data)))
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := ParseInventory("i.yaml", data); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+func BenchmarkSetInventory(b *testing.B) {
+	inv, err := ParseInventory("i.yaml", bigInventory(100_000, true))
+	if err != nil {
+		b.Fatal(err)
+	}
+	e, err := New(Config{}, prometheus.NewRegistry(), zerolog.Nop())
+	if err != nil {
+		b.Fatal(err)
+	}
+	var before, after runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&before)
+	b.ReportAllocs()
+	for b.Loop() {
+		e.SetInventory(SourceFile, inv)
+	}
+	runtime.GC()
+	runtime.ReadMemStats(&after)
+	b.ReportMetric(float64(after.HeapAlloc-before.HeapAlloc)/float64(len(inv.Identities)), "live-B/identity")
+	runtime.KeepAlive(inv)
+}
+
+func BenchmarkFind(b *testing.B) {
+	inv, err := ParseInventory("i.yaml", bigInventory(100_000, false))
+	if err != nil {
+		b.Fatal(err)
+	}
+	ix := buildIndex(nil, inv)
+	ev := &schemas.Event{IdentityId: inv.Identities[77_777].ID}
+	b.ReportAllocs()
+	for b.Loop() {
+		if ix.find(ev) == nil {
+			b.Fatal("not found")
+		}
+	}
+}
