@@ -31,6 +31,7 @@ func (g *global) load() (app.Config, error) {
 // commands is the table of subcommands, in the order of the help page.
 func commands(g *global) []*cobra.Command {
 	return []*cobra.Command{
+		newParse(g),
 		newCheck(g),
 		newVersion(g),
 	}

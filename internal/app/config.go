@@ -35,6 +35,7 @@ type Config struct {
 	Geo             GeoConfig        `yaml:"geo"`
 	Kafka           KafkaConfig      `yaml:"kafka"`
 	ClickHouse      ClickHouseConfig `yaml:"clickhouse"`
+	Embedded        EmbeddedConfig   `yaml:"embedded"`
 	Enrich          EnrichConfig     `yaml:"enrich"`
 	Detect          DetectConfig     `yaml:"detect"`
 	Store           StoreConfig      `yaml:"store"`
@@ -92,12 +93,10 @@ type InventoryConfig struct {
 	File string `yaml:"file" doc:"The inventory file; it is read again when it changes."`
 }
 
-// GeoConfig names MaxMind databases; without them countries come from the
+// GeoConfig names geography databases; without them countries come from the
 // table in the binary.
 type GeoConfig struct {
-	City    string `yaml:"city" doc:".mmdb file with cities."`
-	Country string `yaml:"country" doc:".mmdb file with countries."`
-	ASN     string `yaml:"asn" doc:".mmdb file with autonomous systems."`
+	Databases []string `yaml:"databases" doc:".mmdb files (city, country, ASN); of two that state the same field the first one stands."`
 }
 
 // KafkaConfig is the connection to Kafka.
@@ -136,6 +135,13 @@ type ClickHouseConfig struct {
 	Password     Secret    `yaml:"password" doc:"Password."`
 	PasswordFile string    `yaml:"password_file" doc:"File that holds the password."`
 	TLS          ClientTLS `yaml:"tls"`
+}
+
+// EmbeddedConfig is the broker and the ClickHouse engine that up and demo
+// bring along. Both bind to loopback only.
+type EmbeddedConfig struct {
+	KafkaListen      string `yaml:"kafka_listen" doc:"Loopback address of the embedded broker; port 0 chooses a free one."`
+	ClickHouseListen string `yaml:"clickhouse_listen" doc:"Loopback address of the embedded ClickHouse's HTTP interface."`
 }
 
 // EnrichConfig tunes the enrich role.
@@ -209,6 +215,7 @@ func Defaults() Config {
 		ClickHouse: ClickHouseConfig{
 			Protocol: "native", Database: "lapwing", User: "default",
 		},
+		Embedded: EmbeddedConfig{KafkaListen: "127.0.0.1:0", ClickHouseListen: "127.0.0.1:0"},
 		Enrich: EnrichConfig{
 			IdleAfter: schemas.Duration(30 * time.Second),
 			MaxAhead:  schemas.Duration(time.Hour),

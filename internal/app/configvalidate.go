@@ -43,15 +43,18 @@ func (l *loader) validate(c *Config) error {
 	}
 	listener(bad, "monitor", &c.Monitor)
 	listener(bad, "ingest", &c.Ingest.Listener)
-	for key, n := range map[string]int64{
-		"ingest.max_body": int64(c.Ingest.MaxBody), "ingest.max_decompressed": int64(c.Ingest.MaxDecompressed),
-		"ingest.max_record": int64(c.Ingest.MaxRecord), "ingest.max_records": int64(c.Ingest.MaxRecords),
-		"store.max_rows": int64(c.Store.MaxRows), "store.max_wait": int64(c.Store.MaxWait),
-		"detect.snapshot_every": int64(c.Detect.SnapshotEvery), "detect.snapshot_events": int64(c.Detect.SnapshotEvents),
-		"enrich.idle_after": int64(c.Enrich.IdleAfter), "enrich.max_ahead": int64(c.Enrich.MaxAhead),
+	for _, k := range []struct {
+		key string
+		n   int64
+	}{
+		{"ingest.max_body", int64(c.Ingest.MaxBody)}, {"ingest.max_decompressed", int64(c.Ingest.MaxDecompressed)},
+		{"ingest.max_record", int64(c.Ingest.MaxRecord)}, {"ingest.max_records", int64(c.Ingest.MaxRecords)},
+		{"enrich.idle_after", int64(c.Enrich.IdleAfter)}, {"enrich.max_ahead", int64(c.Enrich.MaxAhead)},
+		{"detect.snapshot_every", int64(c.Detect.SnapshotEvery)}, {"detect.snapshot_events", int64(c.Detect.SnapshotEvents)},
+		{"store.max_rows", int64(c.Store.MaxRows)}, {"store.max_wait", int64(c.Store.MaxWait)},
 	} {
-		if n <= 0 {
-			bad(key, "want more than 0")
+		if k.n <= 0 {
+			bad(k.key, "want more than 0")
 		}
 	}
 	if c.Ingest.MaxRecord > c.Ingest.MaxDecompressed {
@@ -63,22 +66,15 @@ func (l *loader) validate(c *Config) error {
 	}
 	for _, f := range []struct{ key, path string }{
 		{"inventory.file", c.Inventory.File},
-		{"geo.city", c.Geo.City}, {"geo.country", c.Geo.Country}, {"geo.asn", c.Geo.ASN},
 		{"kafka.tls.ca_file", c.Kafka.TLS.CAFile}, {"kafka.tls.cert_file", c.Kafka.TLS.CertFile}, {"kafka.tls.key_file", c.Kafka.TLS.KeyFile},
 		{"clickhouse.tls.ca_file", c.ClickHouse.TLS.CAFile}, {"clickhouse.tls.cert_file", c.ClickHouse.TLS.CertFile}, {"clickhouse.tls.key_file", c.ClickHouse.TLS.KeyFile},
 		{"monitor.tls.cert_file", c.Monitor.TLS.CertFile}, {"monitor.tls.key_file", c.Monitor.TLS.KeyFile}, {"monitor.tls.client_ca_file", c.Monitor.TLS.ClientCAFile},
 		{"ingest.tls.cert_file", c.Ingest.TLS.CertFile}, {"ingest.tls.key_file", c.Ingest.TLS.KeyFile}, {"ingest.tls.client_ca_file", c.Ingest.TLS.ClientCAFile},
 	} {
-		if f.path == "" {
-			continue
-		}
-		st, err := os.Stat(f.path)
-		switch {
-		case err != nil:
-			bad(f.key, "%s: %s", f.path, rootCause(err))
-		case st.IsDir():
-			bad(f.key, "%s is a directory: want a file", f.path)
-		}
+		isFile(bad, f.key, f.path)
+	}
+	for _, path := range c.Geo.Databases {
+		isFile(bad, "geo.databases", path)
 	}
 	clientTLS(bad, "kafka.tls", &c.Kafka.TLS)
 	clientTLS(bad, "clickhouse.tls", &c.ClickHouse.TLS)
@@ -90,6 +86,13 @@ func (l *loader) validate(c *Config) error {
 	}
 	if c.Kafka.Replication < 0 || c.Kafka.Replication > 100 {
 		bad("kafka.replication", "%d: want 0 to 100", c.Kafka.Replication)
+	}
+	for _, k := range []struct{ key, addr string }{
+		{"embedded.kafka_listen", c.Embedded.KafkaListen}, {"embedded.clickhouse_listen", c.Embedded.ClickHouseListen},
+	} {
+		if host, _, err := net.SplitHostPort(k.addr); err != nil || !loopback(host) {
+			bad(k.key, "%q: want a loopback address such as 127.0.0.1:0", k.addr)
+		}
 	}
 	for i, b := range c.Kafka.Brokers {
 		hostPort(bad, fmt.Sprintf("kafka.brokers[%d]", i), b)
@@ -132,6 +135,19 @@ func listener(bad report, key string, c *Listener) {
 	}
 	if c.MaxConnections <= 0 {
 		bad(key+".max_connections", "want more than 0")
+	}
+}
+
+func isFile(bad report, key, path string) {
+	if path == "" {
+		return
+	}
+	st, err := os.Stat(path)
+	switch {
+	case err != nil:
+		bad(key, "%s: %s", path, rootCause(err))
+	case st.IsDir():
+		bad(key, "%s is a directory: want a file", path)
 	}
 }
 

@@ -19,3 +19,6 @@ func NewLogger(cfg LogConfig, w io.Writer) (zerolog.Logger, error) {
 	}
 	return zerolog.New(w).Level(level).With().Timestamp().Logger(), nil
 }
+
+// nopLogger logs nothing: commands on files speak for themselves.
+func nopLogger() zerolog.Logger { return zerolog.Nop() }

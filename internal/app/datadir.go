@@ -1,0 +1,124 @@
+package app
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// Files of a data directory. All of them are readable by their owner only.
+const (
+	runFile    = "run.json"
+	hmacFile   = "hmac.key"
+	brokerDir  = "broker"
+	engineDir  = "clickhouse"
+	secretMode = 0o600
+	dirMode    = 0o700
+)
+
+// running is what `up` leaves in run.json, by which hunt, identity and
+// deadletter find it.
+type running struct {
+	PID        int              `json:"pid"`
+	Ingest     string           `json:"ingest,omitempty"`
+	Monitor    string           `json:"monitor,omitempty"`
+	Kafka      []string         `json:"kafka,omitempty"`
+	ClickHouse *runningDatabase `json:"clickhouse,omitempty"`
+}
+
+// runningDatabase is how to reach ClickHouse. Token opens everything, Hunter
+// only reading.
+type runningDatabase struct {
+	Addr     []string `json:"addr"`
+	Protocol string   `json:"protocol"`
+	Token    string   `json:"token,omitempty"`
+	Hunter   string   `json:"hunter_token,omitempty"`
+}
+
+// writeRunning leaves run.json in dir.
+func writeRunning(dir string, r running) error {
+	b, err := json.MarshalIndent(r, "", "  ")
+	if err != nil {
+		return err
+	}
+	return writeSecretFile(filepath.Join(dir, runFile), append(b, '\n'))
+}
+
+// readRunning reads run.json of dir; the error says what to do.
+func readRunning(dir string) (running, error) {
+	var r running
+	path := filepath.Join(dir, runFile)
+	b, err := os.ReadFile(path) //nolint:gosec // the operator's own directory
+	if errors.Is(err, fs.ErrNotExist) {
+		return r, fmt.Errorf("no Lapwing runs in %s: start one with `lapwing up`, or name the services in --config", dir)
+	}
+	if err != nil {
+		return r, err
+	}
+	if err := json.Unmarshal(b, &r); err != nil {
+		return r, fmt.Errorf("%s: %w", path, err)
+	}
+	return r, nil
+}
+
+// removeRunning takes run.json away; the process that wrote it is ending.
+func removeRunning(dir string) error {
+	err := os.Remove(filepath.Join(dir, runFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
+}
+
+// writeSecretFile replaces path as one step, readable by its owner only.
+func writeSecretFile(path string, data []byte) error {
+	tmp, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-")
+	if err != nil {
+		return err
+	}
+	_, werr := tmp.Write(data)
+	if err := errors.Join(werr, tmp.Sync(), tmp.Chmod(secretMode), tmp.Close()); err != nil {
+		return errors.Join(err, os.Remove(tmp.Name()))
+	}
+	return os.Rename(tmp.Name(), path)
+}
+
+// ensureHMACKey gives the data directory's key, making it at the first start:
+// hashes, and with them baselines, hold as long as the directory does.
+func ensureHMACKey(dir string) (Secret, error) {
+	path := filepath.Join(dir, hmacFile)
+	b, err := os.ReadFile(path) //nolint:gosec // the operator's own directory
+	switch {
+	case err == nil:
+		key := Secret(strings.TrimSpace(string(b)))
+		if len(key) < minHMACKey {
+			return "", fmt.Errorf("%s holds no key: remove it to have one made, or restore it to keep the baselines", path)
+		}
+		return key, nil
+	case !errors.Is(err, fs.ErrNotExist):
+		return "", err
+	}
+	raw := make([]byte, minHMACKey)
+	if _, err := rand.Read(raw); err != nil {
+		return "", err
+	}
+	key := hex.EncodeToString(raw)
+	if err := writeSecretFile(path, []byte(key+"\n")); err != nil {
+		return "", err
+	}
+	return Secret(key), nil
+}
+
+// makeDataDir creates the data directory for its owner only.
+func makeDataDir(dir string) error {
+	if err := os.MkdirAll(dir, dirMode); err != nil {
+		return fmt.Errorf("data directory: %w", err)
+	}
+	return nil
+}

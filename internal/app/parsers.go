@@ -1,0 +1,38 @@
+package app
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/rs/zerolog"
+
+	"github.com/lapwing-sec/lapwing/enrich"
+	"github.com/lapwing-sec/lapwing/ingest"
+)
+
+// newHasher keys the hashes that replace secrets.
+func (c *SecretsConfig) newHasher() *ingest.Hasher {
+	old := make([][]byte, 0, len(c.OldHMACKeys))
+	for _, k := range c.OldHMACKeys {
+		old = append(old, []byte(k.Reveal()))
+	}
+	return ingest.NewHasher([]byte(c.HMACKey.Reveal()), old...)
+}
+
+// newParsers makes the parser of every format, by name.
+func newParsers(cfg *Config, h *ingest.Hasher) (map[string]ingest.Parser, error) {
+	parsers := map[string]ingest.Parser{}
+	for _, name := range formatNames() {
+		p, err := ingest.New(name, ingest.Options{Hasher: h, KeepRaw: cfg.Enrich.KeepRaw, MaxRecordBytes: int(cfg.Ingest.MaxRecord)})
+		if err != nil {
+			return nil, err
+		}
+		parsers[name] = p
+	}
+	return parsers, nil
+}
+
+// newEnricher makes the enricher, without an inventory yet.
+func newEnricher(cfg *Config, h *ingest.Hasher, reg prometheus.Registerer, log zerolog.Logger) (*enrich.Enricher, error) {
+	return enrich.New(enrich.Config{
+		Tenant: cfg.Tenant, Geo: enrich.GeoConfig{Databases: cfg.Geo.Databases}, Hash: h.Candidates,
+	}, reg, log)
+}
