@@ -1,0 +1,51 @@
+package clickhouse
+
+import (
+	"errors"
+
+	"github.com/ClickHouse/clickhouse-go/v2"
+	"github.com/ClickHouse/clickhouse-go/v2/lib/proto"
+)
+
+// codeOf is the server's exception code, or 0 where the server said nothing.
+func codeOf(err error) int32 {
+	var known *serverError
+	if errors.As(err, &known) {
+		return known.code
+	}
+	var ex *clickhouse.Exception
+	if errors.As(err, &ex) {
+		return ex.Code
+	}
+	return 0
+}
+
+// rowCodes are exceptions that a row's own content causes: the same row will be
+// refused each time. Any other failure, known or not, is taken to pass.
+var rowCodes = map[int32]string{
+	6:   "CANNOT_PARSE_TEXT",
+	27:  "CANNOT_PARSE_INPUT_ASSERTION_FAILED",
+	38:  "CANNOT_PARSE_DATE",
+	41:  "CANNOT_PARSE_DATETIME",
+	69:  "ARGUMENT_OUT_OF_BOUND",
+	70:  "CANNOT_CONVERT_TYPE",
+	72:  "CANNOT_PARSE_NUMBER",
+	128: "TOO_LARGE_ARRAY_SIZE",
+	131: "TOO_LARGE_STRING_SIZE",
+	321: "VALUE_IS_OUT_OF_RANGE_OF_DATA_TYPE",
+	349: "CANNOT_INSERT_NULL_IN_ORDINARY_COLUMN",
+	395: "FUNCTION_THROW_IF_VALUE_IS_NON_ZERO",
+	407: "DECIMAL_OVERFLOW",
+	441: "INVALID_DOMAIN_NAME",
+	469: "VIOLATED_CONSTRAINT",
+	675: "CANNOT_PARSE_IPV4",
+	676: "CANNOT_PARSE_IPV6",
+	691: "UNKNOWN_ELEMENT_OF_ENUM",
+}
+
+// isRowError reports whether some row of an insert is the cause of its failure.
+func isRowError(err error) bool {
+	var block *proto.BlockError
+	_, known := rowCodes[codeOf(err)]
+	return known || errors.As(err, &block)
+}
