@@ -1,0 +1,81 @@
+package ingest
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/lapwing-sec/lapwing/schemas"
+)
+
+const kongConsumer = `{"service":{"id":"0b1f7f1e-6a0c-4f5e-8a55-3f1d2f7f0a01","name":"orders","host":"orders.internal","port":8080,"protocol":"http","path":"/","created_at":1700000000,"connect_timeout":60000},"route":{"id":"1c2f7f1e-6a0c-4f5e-8a55-3f1d2f7f0a02","name":"orders-v1","paths":["/v1"],"methods":["GET","POST"],"strip_path":false},"request":{"id":"3c8d8a1f5b7e4d6c9a0b1c2d3e4f5a6b","method":"GET","uri":"/v1/orders/8412?expand=items","url":"https://api.example.com:443/v1/orders/8412?expand=items","size":"312","querystring":{"expand":"items"},"headers":{"host":"api.example.com","user-agent":"partner-sync/2.1","apikey":"zXcV8812mNbVqWeRtYuI","x-forwarded-for":"198.51.100.4","accept":"*/*"},"tls":{"version":"TLSv1.3","cipher":"TLS_AES_256_GCM_SHA384","client_verify":"NONE"}},"upstream_uri":"/v1/orders/8412?expand=items","response":{"status":200,"size":"1934","headers":{"content-type":"application/json"}},"latencies":{"request":57,"proxy":51,"kong":6},"tries":[{"ip":"10.0.3.17","port":8080,"balancer_latency":0}],"started_at":1767225600123,"client_ip":"198.51.100.4","consumer":{"id":"2d3f7f1e-6a0c-4f5e-8a55-3f1d2f7f0a03","username":"partner-7","custom_id":"crm-7","created_at":1700000000},"authenticated_entity":{"id":"4e5f7f1e-6a0c-4f5e-8a55-3f1d2f7f0a04","consumer_id":"2d3f7f1e-6a0c-4f5e-8a55-3f1d2f7f0a03"},"workspace":"9f1f7f1e-6a0c-4f5e-8a55-3f1d2f7f0a05","workspace_name":"default","source":"upstream"}`
+
+func kongWith(status, headers, rest string) string {
+	return `{"request":{"method":"POST","uri":"/v1/payments","headers":{"host":"api.example.com"` + headers + `}},"response":{"status":` + status + `,"size":20},"started_at":1767225600000,"client_ip":"2001:db8::7"` + rest + `}`
+}
+
+func kongEvent(status uint32, outcome schemas.Outcome) *schemas.Event {
+	return &schemas.Event{
+		Time: 1767225600 * 1e9, Operation: "POST /v1/payments", HttpMethod: "POST", UrlPath: "/v1/payments", RouteTemplate: "/v1/payments",
+		Host: "api.example.com", StatusCode: status, Outcome: outcome, BytesOut: 20, Resources: []string{"/v1/payments"}, SrcIp: "2001:db8::7",
+	}
+}
+
+func kongSamples() []sample {
+	return []sample{
+		{"a consumer reads an order", "kong", kongConsumer, &schemas.Event{
+			Id: "3c8d8a1f5b7e4d6c9a0b1c2d3e4f5a6b", RequestId: "3c8d8a1f5b7e4d6c9a0b1c2d3e4f5a6b", Time: 1767225600123 * 1e6,
+			Principal: "partner-7", PrincipalType: "consumer", CredentialId: "4e5f7f1e-6a0c-4f5e-8a55-3f1d2f7f0a04", CredentialType: "api_key",
+			Operation: "GET /v1/orders/{id}", Service: "orders", HttpMethod: "GET", UrlPath: "/v1/orders/8412", RouteTemplate: "/v1/orders/{id}", Host: "api.example.com",
+			StatusCode: 200, Outcome: success, BytesIn: 312, BytesOut: 1934, LatencyUs: 57000, Resources: []string{"/v1/orders/8412"}, SrcIp: "198.51.100.4", UserAgent: "partner-sync/2.1",
+		}, map[string]string{"query.expand": "items", "consumer.custom_id": "crm-7", "route.name": "orders-v1", "header.apikey": h("zXcV8812mNbVqWeRtYuI"), "upstream.ip": "10.0.3.17", "tls.version": "TLSv1.3"}},
+		{"a consumer is known by its custom id only", "kong", kongWith("201", "", `,"consumer":{"id":"2d3f7f1e-6a0c-4f5e-8a55-3f1d2f7f0a03","custom_id":"crm-7"}`), changed(kongEvent(201, success), func(ev *schemas.Event) {
+			ev.Principal, ev.PrincipalType = "crm-7", "consumer"
+		}), nil},
+		{"a credential without a consumer is hashed when it is no UUID", "kong", kongWith("200", "", `,"authenticated_entity":{"id":"raw-key-0123456789"}`), changed(kongEvent(200, success), func(ev *schemas.Event) {
+			ev.Principal, ev.PrincipalType, ev.CredentialId, ev.CredentialType = h("raw-key-0123456789"), "credential", h("raw-key-0123456789"), "api_key"
+		}), nil},
+		{"a key that the service behind checks", "kong", kongWith("200", `,"authorization":"Bearer tok-abcdef-0123456789"`, ""), changed(kongEvent(200, success), func(ev *schemas.Event) {
+			ev.Principal, ev.PrincipalType, ev.CredentialId, ev.CredentialType = h("tok-abcdef-0123456789"), "credential", h("tok-abcdef-0123456789"), "token"
+		}), map[string]string{"header.authorization": "Bearer " + h("tok-abcdef-0123456789")}},
+		{"a refused key makes no one known", "kong", kongWith("401", `,"x-api-key":"guess-0123456789"`, ""), changed(kongEvent(401, denied), func(ev *schemas.Event) {
+			ev.PrincipalType, ev.Anonymous, ev.CredentialId, ev.CredentialType = "anonymous", true, h("guess-0123456789"), "api_key"
+		}), nil},
+		{"nobody is turned away", "kong", kongWith("403", "", ""), changed(kongEvent(403, denied), func(ev *schemas.Event) {
+			ev.PrincipalType, ev.Anonymous = "anonymous", true
+		}), nil},
+		{"the service behind fails", "kong", kongWith("502", "", `,"service":{"host":"pay.internal"}`), changed(kongEvent(502, failed), func(ev *schemas.Event) {
+			ev.PrincipalType, ev.Anonymous, ev.Service = "anonymous", true, "pay.internal"
+		}), nil},
+		{"a route's regular expression is its template", "kong", strings.Replace(kongWith("200", "", `,"route":{"paths":["~/v1/(?<kind>[^/]+)/(?<id>\\d{1,9})/refund$"]}`), "/v1/payments", "/v1/payments/12/refund", 1), changed(kongEvent(200, success), func(ev *schemas.Event) {
+			ev.PrincipalType, ev.Anonymous = "anonymous", true
+			ev.RouteTemplate, ev.Operation, ev.UrlPath, ev.Resources = "/v1/{kind}/{id}/refund", "POST /v1/{kind}/{id}/refund", "/v1/payments/12/refund", []string{"/v1/payments/12/refund"}
+		}), nil},
+		{"headers sent twice and a TLS fingerprint", "kong", kongWith("200", `,"user-agent":["a/1","b/2"],"x-ja4":"t13d1516h2_8daaf6152771_b186095e22b6"`, ""), changed(kongEvent(200, success), func(ev *schemas.Event) {
+			ev.PrincipalType, ev.Anonymous, ev.UserAgent, ev.TlsFingerprint = "anonymous", true, "a/1", "t13d1516h2_8daaf6152771_b186095e22b6"
+		}), nil},
+	}
+}
+
+func TestKongTemplates(t *testing.T) {
+	for _, tt := range []struct{ name, paths, want string }{
+		{"a prefix names no operation", `["/v1"]`, ""},
+		{"two paths are ambiguous", `["~/a/(?<id>\\d+)$","~/b$"]`, ""},
+		{"an expression without an end is a prefix", `["~/a/(?<id>\\d+)"]`, ""},
+		{"an unnamed group is an id", `["~/a/([^/]+)/b$"]`, "/a/{id}/b"},
+		{"nested groups count as one", `["~/a/(?<x>(?:\\d+|[a-z()]+))$"]`, "/a/{x}"},
+		{"escaped punctuation is itself", `["~/a\\.json$"]`, "/a.json"},
+		{"a class outside a group is no template", `["~/a/[0-9]+$"]`, ""},
+		{"no paths", `[]`, ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			d := newDocument()
+			defer d.free()
+			if err := d.parse(tt.paths); err != nil {
+				t.Fatal(err)
+			}
+			if got := kongTemplate(d, 0); got != tt.want {
+				t.Errorf("%q, want %q", got, tt.want)
+			}
+		})
+	}
+}

@@ -1,0 +1,116 @@
+package ingest
+
+import (
+	"testing"
+
+	"github.com/lapwing-sec/lapwing/schemas"
+)
+
+func nginxEvent(mutate func(*schemas.Event)) *schemas.Event {
+	ev := &schemas.Event{
+		Time: at("2026-03-01T10:00:00Z"), PrincipalType: "anonymous", Anonymous: true, Operation: "GET /v1/orders/{id}", HttpMethod: "GET", UrlPath: "/v1/orders/8412", RouteTemplate: "/v1/orders/{id}",
+		StatusCode: 200, Outcome: success, BytesOut: 1934, Resources: []string{"/v1/orders/8412"}, SrcIp: "203.0.113.9", UserAgent: "curl/8.5.0",
+	}
+	mutate(ev)
+	return ev
+}
+
+func known2(kind, principal string) func(*schemas.Event) {
+	return func(ev *schemas.Event) { ev.PrincipalType, ev.Principal, ev.Anonymous = kind, principal, false }
+}
+
+const nginxPlain = `203.0.113.9 - - [01/Mar/2026:11:00:00 +0100] "GET /v1/orders/8412?expand=items HTTP/1.1" 200 1934 "-" "curl/8.5.0"`
+
+const nginxJSON = `{"time_iso8601":"2026-03-01T11:00:00+01:00","msec":"1772359200.250","remote_addr":"203.0.113.9","remote_user":"reports","request_method":"GET","request_uri":"/v1/orders/8412?expand=items","server_protocol":"HTTP/2.0","status":200,"body_bytes_sent":1934,"bytes_sent":2301,"request_length":412,"request_time":0.057,"http_user_agent":"curl/8.5.0","http_referer":"","http_x_forwarded_for":"198.51.100.4, 10.0.0.1","request_id":"5f0c2a5e7a414b8e9d110a1b2c3d4e5f","host":"api.example.com","upstream_response_time":"0.051","ssl_protocol":"TLSv1.3"}`
+
+func nginxSamples() []sample {
+	none := func(*schemas.Event) {}
+	return []sample{
+		{"a combined line", "nginx", nginxPlain, nginxEvent(none), map[string]string{"query": "expand=items", "protocol": "HTTP/1.1"}},
+		{"a combined line with a user", "nginx", `203.0.113.9 - reports [01/Mar/2026:10:00:00 +0000] "GET /v1/orders/8412 HTTP/1.1" 403 1934 "https://example.com/a" "curl/8.5.0"`, nginxEvent(func(ev *schemas.Event) {
+			known2("user", "reports")(ev)
+			ev.StatusCode, ev.Outcome = 403, denied
+		}), map[string]string{"referer": "https://example.com/a"}},
+		{"a virtual host in front", "nginx", `api.example.com:443 ` + nginxPlain, nginxEvent(func(ev *schemas.Event) { ev.Host, ev.Service = "api.example.com", "api.example.com" }), nil},
+		{"the ident is left out", "nginx", `203.0.113.9 - [01/Mar/2026:10:00:00 +0000] "GET /v1/orders/8412 HTTP/1.1" 200 1934 "-" "curl/8.5.0"`, nginxEvent(none), nil},
+		{"a request time, forwarded addresses and a request id behind", "nginx", nginxPlain + ` "198.51.100.4" 0.057 3f0c2a5e-7a41-4b8e-9d11-0a1b2c3d4e5f`, nginxEvent(func(ev *schemas.Event) {
+			ev.LatencyUs, ev.RequestId = 57000, "3f0c2a5e-7a41-4b8e-9d11-0a1b2c3d4e5f"
+		}), map[string]string{"x_forwarded_for": "198.51.100.4"}},
+		{"the key's header behind is hashed", "nginx", nginxPlain + ` "lw_live_4fK9sQ27xZ"`, nginxEvent(func(ev *schemas.Event) {
+			known2("key", h("lw_live_4fK9sQ27xZ"))(ev)
+			ev.CredentialId, ev.CredentialType = h("lw_live_4fK9sQ27xZ"), "api_key"
+		}), nil},
+		{"a key's fingerprint behind stays", "nginx", nginxPlain + ` "sha256:9f86d081884c7d65"`, nginxEvent(func(ev *schemas.Event) {
+			known2("key", "sha256:9f86d081884c7d65")(ev)
+			ev.CredentialId, ev.CredentialType = "sha256:9f86d081884c7d65", "api_key"
+		}), nil},
+		{"named fields behind", "nginx", nginxPlain + ` rt=0.057 uct="0.001" rl=412 host=api.example.com key="4fK9sQ27xZ0011aabb" rid=abc-1`, nginxEvent(func(ev *schemas.Event) {
+			known2("key", h("4fK9sQ27xZ0011aabb"))(ev)
+			ev.CredentialId, ev.CredentialType = h("4fK9sQ27xZ0011aabb"), "api_key"
+			ev.LatencyUs, ev.BytesIn, ev.Host, ev.Service, ev.RequestId = 57000, 412, "api.example.com", "api.example.com", "abc-1"
+		}), map[string]string{"uct": "0.001"}},
+		{"a key in the query", "nginx", `203.0.113.9 - - [01/Mar/2026:10:00:00 +0000] "GET /v1/orders/8412?api_key=s3cr3t&x=1 HTTP/1.1" 200 1934 "-" "curl/8.5.0"`, nginxEvent(func(ev *schemas.Event) {
+			known2("key", h("s3cr3t"))(ev)
+			ev.CredentialId, ev.CredentialType = h("s3cr3t"), "api_key"
+		}), map[string]string{"query": "api_key=" + h("s3cr3t") + "&x=1"}},
+		{"a refused key makes no one known", "nginx", `203.0.113.9 - - [01/Mar/2026:10:00:00 +0000] "GET /v1/orders/8412?api_key=s3cr3t HTTP/1.1" 401 1934 "-" "curl/8.5.0"`, nginxEvent(func(ev *schemas.Event) {
+			ev.StatusCode, ev.Outcome, ev.CredentialId, ev.CredentialType = 401, denied, h("s3cr3t"), "api_key"
+		}), nil},
+		{"bytes that are no HTTP", "nginx", `203.0.113.9 - - [01/Mar/2026:10:00:00 +0000] "\x16\x03\x01" 400 157 "-" "-"`, nginxEvent(func(ev *schemas.Event) {
+			ev.HttpMethod, ev.UrlPath, ev.RouteTemplate, ev.Resources, ev.Operation, ev.UserAgent = "", "", "", nil, "INVALID -", ""
+			ev.StatusCode, ev.Outcome, ev.BytesOut = 400, failed, 157
+		}), map[string]string{"request": "\x16\x03\x01"}},
+		{"an absolute target names the host", "nginx", `203.0.113.9 - - [01/Mar/2026:10:00:00 +0000] "GET http://Other.example:80/v1/orders/8412 HTTP/1.0" 200 1934 "-" "curl/8.5.0"`, nginxEvent(func(ev *schemas.Event) { ev.Host, ev.Service = "other.example", "other.example" }), nil},
+		{"a line wrapped by a container runtime interface", "nginx", `2026-03-01T10:00:00.123456789Z stdout F ` + nginxPlain, nginxEvent(none), nil},
+		{"a line wrapped by docker", "nginx", `{"log":"203.0.113.9 - - [01/Mar/2026:10:00:00 +0000] \"GET /v1/orders/8412 HTTP/1.1\" 200 1934 \"-\" \"curl/8.5.0\"\n","stream":"stdout","time":"2026-03-01T10:00:01.5Z"}`, nginxEvent(none), nil},
+		{"the proxy manager's format", "nginx", `[01/Mar/2026:10:00:00 +0000] - 200 200 - GET https api.example.com "/v1/orders/8412" [Client 203.0.113.9] [Length 1934] [Gzip -] [Sent-to app] "curl/8.5.0" "-"`, nginxEvent(func(ev *schemas.Event) { ev.Host, ev.Service = "api.example.com", "api.example.com" }), map[string]string{"scheme": "https"}},
+		{"a JSON object", "nginx", nginxJSON, nginxEvent(func(ev *schemas.Event) {
+			known2("user", "reports")(ev)
+			ev.Time = at("2026-03-01T10:00:00.25Z")
+			ev.BytesIn, ev.LatencyUs, ev.Host, ev.Service, ev.RequestId = 412, 57000, "api.example.com", "api.example.com", "5f0c2a5e7a414b8e9d110a1b2c3d4e5f"
+		}), map[string]string{"x_forwarded_for": "198.51.100.4, 10.0.0.1", "upstream_response_time": "0.051", "ssl_protocol": "TLSv1.3", "query": "expand=items"}},
+		{"a JSON object with a key and the whole request", "nginx", `{"time_local":"01/Mar/2026:10:00:00 +0000","remote_addr":"203.0.113.9","remote_user":"-","request":"GET /v1/orders/8412 HTTP/1.1","status":"200","bytes_sent":"1934","http_user_agent":"curl/8.5.0","http_x_api_key":"4fK9sQ27xZ"}`, nginxEvent(func(ev *schemas.Event) {
+			known2("key", h("4fK9sQ27xZ"))(ev)
+			ev.CredentialId, ev.CredentialType = h("4fK9sQ27xZ"), "api_key"
+		}), nil},
+		{"a client certificate", "nginx", `{"time_iso8601":"2026-03-01T10:00:00Z","remote_addr":"203.0.113.9","request":"GET /v1/orders/8412 HTTP/1.1","status":200,"body_bytes_sent":1934,"http_user_agent":"curl/8.5.0","ssl_client_s_dn":"CN=ledger,O=Example","ssl_client_fingerprint":"a9993e364706816aba3e25717850c26c9cd0d89d","ssl_client_verify":"SUCCESS"}`, nginxEvent(func(ev *schemas.Event) {
+			known2("user", "CN=ledger,O=Example")(ev)
+			ev.CredentialId, ev.CredentialType = "a9993e364706816aba3e25717850c26c9cd0d89d", "certificate"
+		}), map[string]string{"ssl_client_verify": "SUCCESS"}},
+	}
+}
+
+func TestPathsCollapse(t *testing.T) {
+	for _, tt := range []struct{ name, path, want string }{
+		{"nothing", "", "/"},
+		{"the root", "/", "/"},
+		{"words stay", "/v1/orders/open", "/v1/orders/open"},
+		{"versions stay", "/api/v2beta1/oauth2/token", "/api/v2beta1/oauth2/token"},
+		{"numbers", "/v1/orders/8412/items/7", "/v1/orders/{id}/items/{id}"},
+		{"a UUID", "/users/3f0c2a5e-7a41-4b8e-9d11-0a1b2c3d4e5f", "/users/{id}"},
+		{"hex", "/blobs/9f86d081884c7d65/raw", "/blobs/{id}/raw"},
+		{"a word of hex letters", "/facade/feed", "/facade/feed"},
+		{"a ULID", "/events/01ARZ3NDEKTSV4RRFFQ69G5FAV", "/events/{id}"},
+		{"a prefixed id", "/v1/charges/ch_3MtwBwLkdIwHu7ix28a3tqPa", "/v1/charges/{id}"},
+		{"an instance", "/instances/i-0abcd1234ef567890", "/instances/{id}"},
+		{"an e-mail address", "/users/alice@example.com/keys", "/users/{id}/keys"},
+		{"an encoded e-mail address", "/users/alice%40example.com", "/users/{id}"},
+		{"a date", "/reports/2026-03-01", "/reports/{id}"},
+		{"a hidden secret", "/download/" + h("x"), "/download/{id}"},
+		{"a session behind a semicolon", "/app;jsessionid=AB12/list", "/app/list"},
+		{"empty segments", "//v1///orders/", "/v1/orders/"},
+		{"a trailing slash stays", "/v1/orders/8412/", "/v1/orders/{id}/"},
+		{"a file's name", "/static/app.css", "/static/app.css"},
+		{"a deep path is cut", "/a/b/c/d/e/f/g/h/i/j/k/l/m/n", "/a/b/c/d/e/f/g/h/i/j/k/l/…"},
+		{"a hyphenated word", "/well-known/acme-challenge", "/well-known/acme-challenge"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			if got := collapsePath(tt.path); got != tt.want {
+				t.Errorf("collapsePath(%q) = %q, want %q", tt.path, got, tt.want)
+			}
+			if once := collapsePath(tt.want); once != tt.want && tt.name != "a deep path is cut" {
+				t.Errorf("collapsing again gives %q", once)
+			}
+		})
+	}
+}
