@@ -12,8 +12,8 @@ import (
 // GeoConfig names the .mmdb files of the operator; without any, countries come
 // from the built-in IP2Location LITE table and places are country centroids.
 type GeoConfig struct {
-	// Databases are paths of .mmdb files: city, country or ASN, in MaxMind's
-	// nested layout or the flat country_code/latitude one. Of two that state
+	// Databases are paths of .mmdb files: city, country, ASN or anonymous IP, in
+	// MaxMind's nested layout or the flat country_code/latitude one. Of two that state
 	// the same field, the first one stands.
 	Databases []string
 	// MaxBytes bounds one file, which is held in memory; 0 means 512 MiB.
@@ -99,6 +99,9 @@ func (g *geoSet) fill(p *place) {
 			fillFrom(db, p)
 		}
 	}
+	if p.class == "" && hostingASNs[p.asn] {
+		p.class = classHosting
+	}
 	if p.country == "" {
 		p.country = builtInCountry(p.addr)
 	}
@@ -114,6 +117,10 @@ func fillFrom(db *maxminddb.Reader, p *place) {
 	found := db.Lookup(p.addr)
 	if found.Err() != nil || !found.Found() {
 		return
+	}
+	var anonymous anonymousRecord
+	if err := found.Decode(&anonymous); err == nil && p.class == "" {
+		p.class = anonymous.class()
 	}
 	// A field of another type than expected spoils one layout, not the other.
 	var nested geoRecord

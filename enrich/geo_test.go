@@ -121,6 +121,28 @@ func TestDatabasesOfTheOperator(t *testing.T) {
 	must(t, <-done)
 }
 
+func TestKnownClassesOfAddresses(t *testing.T) {
+	dir := t.TempDir()
+	asn, anonymous := filepath.Join(dir, "asn.mmdb"), filepath.Join(dir, "anonymous.mmdb")
+	writeMMDB(t, asn, map[string]any{"1.0.0.0/8": map[string]any{"autonomous_system_number": uint32(24940)}, "2.0.0.0/8": map[string]any{"autonomous_system_number": uint32(64500)}, "3.0.0.0/8": map[string]any{"autonomous_system_number": uint32(16509)}})
+	writeMMDB(t, anonymous, map[string]any{"1.0.0.0/8": map[string]any{"is_tor_exit_node": true, "is_hosting_provider": true}, "4.0.0.0/8": map[string]any{"is_public_proxy": true}})
+	geo, err := openGeo(GeoConfig{Databases: []string{asn, anonymous}})
+	must(t, err)
+	networks := newNetworkTable([]schemas.Network{{CIDR: "3.3.3.0/24", Name: "ours", Class: "workload"}, {CIDR: "3.3.4.0/24", Name: "no class"}})
+	for _, c := range []struct{ name, ip, want string }{
+		{"a Tor exit at a hosting provider is first of all Tor", "1.1.1.1", "tor"},
+		{"an AS that sells servers is hosting", "3.1.1.1", "hosting"},
+		{"any other AS has no class", "2.1.1.1", ""},
+		{"a public proxy serves as a VPN does", "4.1.1.1", "vpn"},
+		{"what is declared wins", "3.3.3.1", "workload"},
+		{"a declared network without a class keeps what is known", "3.3.4.1", "hosting"},
+	} {
+		if p := locate(c.ip, networks, geo); p.class != c.want {
+			t.Errorf("%s: got %q, want %q", c.name, p.class, c.want)
+		}
+	}
+}
+
 func TestASPolicyNeedsTheDatabase(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "asn.mmdb")
 	writeMMDB(t, path, map[string]any{"1.0.0.0/8": map[string]any{"autonomous_system_number": uint32(64500)}})
@@ -212,6 +234,12 @@ func encodeMMDB(t *testing.T, b *bytes.Buffer, v any) {
 			b.Write([]byte{2<<5 | 29, byte(len(v) - 29)})
 		}
 		b.WriteString(v)
+	case bool:
+		n := byte(0)
+		if v {
+			n = 1
+		}
+		b.Write([]byte{n, 14 - 7})
 	case float64:
 		b.WriteByte(3<<5 | 8)
 		b.Write(binary.BigEndian.AppendUint64(nil, math.Float64bits(v)))

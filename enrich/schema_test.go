@@ -16,7 +16,7 @@ import (
 func TestSchemaAndParserAgree(t *testing.T) {
 	var schema struct {
 		Defs map[string]struct {
-			Enum       []any                          `json:"enum"`
+			Enum       []any                           `json:"enum"`
 			Properties map[string]struct{ Enum []any } `json:"properties"`
 		} `json:"$defs"`
 	}
