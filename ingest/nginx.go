@@ -338,8 +338,11 @@ func (w *words) redacted(r *redactor) string {
 	return b.String()
 }
 
-// clean resolves nginx's escapes (\xHH) in a field and hides secrets in it.
+// clean hides the secrets in a field and resolves nginx's escapes (\xHH): in
+// this order first, since an escaped quote does not end a value, and once more
+// for what the escapes may have covered.
 func (a *access) clean(s string) string {
+	s = a.r.text(s)
 	if strings.IndexByte(s, '\\') >= 0 {
 		b := make([]byte, 0, len(s))
 		for i := 0; i < len(s); i++ {
@@ -357,9 +360,9 @@ func (a *access) clean(s string) string {
 			}
 			b = append(b, s[i])
 		}
-		s = cleanText(b)
+		s = a.r.text(cleanText(b))
 	}
-	return a.r.text(s)
+	return s
 }
 
 // front reads what stands before the time: the address, the ident (always -)
@@ -497,7 +500,7 @@ func (a *access) more(word string, w *words) {
 
 // fingerprint recognises a key that the gateway hashed itself.
 func fingerprint(s string) bool {
-	return strings.HasPrefix(s, "sha256:") || strings.HasPrefix(s, "SHA256:") || strings.HasPrefix(s, hashPrefix) && len(s) == len(hashPrefix)+32
+	return strings.HasPrefix(s, "sha256:") || strings.HasPrefix(s, "SHA256:") || isHash(s)
 }
 
 func isHex(s string) bool {

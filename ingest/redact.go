@@ -233,10 +233,15 @@ func (r *redactor) pair(s string, i, from int, encoded bool) (start, end int) {
 		}
 	}
 	v := s[start:end]
-	if hidden(v) || level == maybe && !opaque(v) {
+	if hidden(v) || isHash(v) || level == maybe && !opaque(v) {
 		return 0, 0
 	}
 	return start, end
+}
+
+// isHash reports whether v was hidden already.
+func isHash(v string) bool {
+	return len(v) == len(hashPrefix)+32 && strings.HasPrefix(v, hashPrefix) && isHex(v[len(hashPrefix):])
 }
 
 func cookieName(name string) bool {
@@ -257,13 +262,13 @@ func nameByte(c byte) bool {
 }
 
 // valueEnd returns where the value that starts at i ends: at its closing
-// quote, or at what separates values. escaped says that the quotes themselves
-// are escaped.
+// quote, else at a space, an '&' or a quote. It rather takes too much than too
+// little. escaped says that the quotes themselves are escaped.
 func valueEnd(s string, i int, quote byte, escaped, encoded bool) int {
-	for ; i < len(s); i++ {
-		c := s[i]
-		if quote != 0 {
-			if c != quote {
+	start := i
+	if quote != 0 {
+		for ; i < len(s); i++ {
+			if s[i] != quote {
 				continue
 			}
 			if !escaped && s[i-1] != '\\' {
@@ -272,20 +277,32 @@ func valueEnd(s string, i int, quote byte, escaped, encoded bool) int {
 			if escaped && s[i-1] == '\\' && s[i-2] != '\\' {
 				return i - 1
 			}
-			continue
 		}
-		switch c {
-		case ' ', '\t', '\r', '\n', '&', ';', ',', '"', '\'', '<', '>', ')', '}', ']', '|', '#':
-			return i
+		return i
+	}
+	// In a bare URL a quote is just another byte.
+	bare := (s[0] == '/' || strings.HasPrefix(s, "http")) && strings.IndexByte(s, ' ') < 0
+scan:
+	for ; i < len(s); i++ {
+		switch s[i] {
+		case ' ', '\t', '\r', '\n', '&':
+			break scan
+		case '"':
+			if !bare {
+				break scan
+			}
 		case '\\':
-			if i+1 < len(s) && s[i+1] == '"' {
-				return i
+			if !bare && i+1 < len(s) && s[i+1] == '"' {
+				break scan
 			}
 		case '%':
 			if encoded && i+2 < len(s) && s[i+1] == '2' && s[i+2] == '6' {
-				return i
+				break scan
 			}
 		}
+	}
+	for i > start && strings.IndexByte(",;)]}>'", s[i-1]) >= 0 {
+		i-- // punctuation of the text around it
 	}
 	return i
 }

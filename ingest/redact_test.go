@@ -1,0 +1,150 @@
+package ingest
+
+import (
+	"strings"
+	"testing"
+)
+
+// canary is a secret that must not survive; each use has its own spelling.
+const canary = "CaNaRy7f3Q9zX1vB5nM2k"
+
+const canaryJWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJDYU5hUnkifQ.CaNaRy7f3Q9zX1vB5nM2k"
+
+// canaries are records with a secret in every place where sources were seen to
+// write one.
+func canaries() []struct{ name, format, in string } {
+	trail := func(rest string) string { return trailWith("lambda", "UpdateFunctionConfiguration", rest) }
+	line := func(target, referer, agent, more string) string {
+		return `203.0.113.9 - - [01/Mar/2026:10:00:00 +0000] "GET ` + target + ` HTTP/1.1" 200 1 "` + referer + `" "` + agent + `"` + more
+	}
+	object := func(member string) string {
+		return `{"time_iso8601":"2026-03-01T10:00:00Z","remote_addr":"203.0.113.9","request_uri":"/x","request_method":"GET","status":200,` + member + `}`
+	}
+	return []struct{ name, format, in string }{
+		{"an environment variable of a function", "cloudtrail", trail(`,"requestParameters":{"environment":{"variables":{"DB_PASSWORD":"` + canary + `"}}}`)},
+		{"a variable as name and value", "cloudtrail", trail(`,"requestParameters":{"containerDefinitions":[{"environment":[{"name":"API_TOKEN","value":"` + canary + `"}]}]}`)},
+		{"a secret access key in an answer", "cloudtrail", trail(`,"responseElements":{"accessKey":{"accessKeyId":"AKIAIOSFODNN7EXAMPLE","secretAccessKey":"` + canary + `"}}`)},
+		{"a session token in an answer", "cloudtrail", trail(`,"responseElements":{"credentials":{"sessionToken":"` + canary + `"}}`)},
+		{"a key with an escaped name", "cloudtrail", trail(`,"requestParameters":{"p\u0061ssword":"` + canary + `"}`)},
+		{"a password as a number", "cloudtrail", strings.ReplaceAll(trail(`,"requestParameters":{"password":PIN}`), "PIN", "70310472")},
+		{"a list of secrets", "cloudtrail", trail(`,"requestParameters":{"secret":["` + canary + `",{"a":"` + canary + `"}]}`)},
+		{"a JWT anywhere", "cloudtrail", trail(`,"requestParameters":{"note":"see ` + canaryJWT + ` please"}`)},
+		{"a token in a message", "cloudtrail", trail(`,"errorCode":"X","errorMessage":"bad request: token=` + canary + ` expired"`)},
+		{"a password in an address", "cloudtrail", trail(`,"requestParameters":{"endpoint":"postgres://app:` + canary + `@db.internal/x"}`)},
+		{"JSON inside a string", "cloudtrail", trail(`,"requestParameters":{"body":"{\"user\":\"a\",\"password\":\"` + canary + `\"}"}`)},
+		{"JSON inside JSON inside a string", "cloudtrail", trail(`,"requestParameters":{"body":"{\"x\":\"{\\\"password\\\":\\\"` + canary + `\\\"}\"}"}`)},
+		{"a quoted value with a quote in it", "cloudtrail", trail(`,"requestParameters":{"body":"{\"password\":\"a\\\"` + canary + `\"}"}`)},
+		{"a private key", "cloudtrail", trail(`,"requestParameters":{"pem":"-----BEGIN RSA PRIVATE KEY-----\n` + canary + `\n-----END RSA PRIVATE KEY-----"}`)},
+		{"a token as a member's name", "cloudtrail", trail(`,"requestParameters":{"` + canaryJWT + `":1}`)},
+		{"a signed URL", "cloudtrail", trail(`,"requestParameters":{"url":"https://b.s3.amazonaws.com/k?X-Amz-Credential=AKIAIOSFODNN7EXAMPLE&X-Amz-Signature=` + canary + `&X-Amz-Security-Token=` + canary + `"}`)},
+		{"a GitHub token in the user agent", "cloudtrail", strings.Replace(trail(""), "aws-cli/2.15", "x/1 ghp_"+canary, 1)},
+
+		{"an Authorization header", "kong", kongWith("200", `,"Authorization":"Bearer `+canary+`"`, "")},
+		{"an Authorization header without a scheme", "kong", kongWith("200", `,"authorization":"`+canary+`"`, "")},
+		{"basic credentials", "kong", kongWith("200", `,"authorization":"Basic `+canary+`=="`, "")},
+		{"a cookie", "kong", kongWith("200", `,"cookie":"a=1; session=`+canary+`; b=2"`, "")},
+		{"a header that is a list", "kong", kongWith("200", `,"x-api-key":["`+canary+`","`+canary+`"]`, "")},
+		{"a cookie that is set", "kong", strings.Replace(kongWith("200", "", ""), `"size":20`, `"size":20,"headers":{"set-cookie":"sid=`+canary+`; Path=/"}`, 1)},
+		{"a key in the query string", "kong", strings.Replace(kongWith("200", "", ""), `"uri":"/v1/payments"`, `"uri":"/v1/payments?apikey=`+canary+`","url":"https://a/v1/payments?apikey=`+canary+`","querystring":{"apikey":"`+canary+`"}`, 1)},
+		{"an opaque key of a doubtful name", "kong", strings.Replace(kongWith("200", "", ""), `"uri":"/v1/payments"`, `"uri":"/v1/payments?key=`+canary+`","querystring":{"key":"`+canary+`"}`, 1)},
+		{"a request body", "kong", kongWith("200", "", `,"request_body":"grant_type=password&username=a&password=`+canary+`"`)},
+		{"a token for an entity", "kong", kongWith("200", "", `,"authenticated_entity":{"id":"`+canary+`"}`)},
+		{"a referer", "kong", kongWith("200", `,"referer":"https://x/?access_token=`+canary+`"`, "")},
+		{"a percent-encoded address in a query", "kong", strings.Replace(kongWith("200", "", ""), "/v1/payments", "/v1/go?to=https%3A%2F%2Fx%2F%3Faccess_token%3D"+canary+"%26a%3D1", 1)},
+
+		{"a value with a comma and a semicolon", "nginx", line("/x?token=a,b;c)"+canary, "-", "-", "")},
+		{"a bare URL with a quote in the value", "kong", strings.Replace(kongWith("200", "", ""), "/v1/payments", `/v1/x?token=a\"`+canary, 1)},
+		{"a query", "nginx", line("/x?access_token="+canary+"&y=1", "-", "-", "")},
+		{"a query with an encoded name", "nginx", line("/x?access%5Ftoken="+canary, "-", "-", "")},
+		{"a query in brackets", "nginx", line("/x?user[password]="+canary, "-", "-", "")},
+		{"a referer in a line", "nginx", line("/x", "https://y/?token="+canary, "-", "")},
+		{"a user agent in a line", "nginx", line("/x", "-", "tool/1 (token="+canary+")", "")},
+		{"a bearer in a user agent", "nginx", line("/x", "-", "Bearer "+canary, "")},
+		{"a value with an escaped quote", "nginx", line(`/x?token=a\x22`+canary, "-", "-", "")},
+		{"a JWT in the path", "nginx", line("/verify/"+canaryJWT, "-", "-", "")},
+		{"a key behind the user agent", "nginx", line("/x", "-", "-", ` "`+canary+`"`)},
+		{"a named key behind the user agent", "nginx", line("/x", "-", "-", ` api_key="`+canary+`"`)},
+		{"a cookie behind the user agent", "nginx", line("/x", "-", "-", ` cookie="a=1; s=`+canary+`"`)},
+		{"a header as a JSON member", "nginx", object(`"http_x_api_key":"` + canary + `"`)},
+		{"an authorization as a JSON member", "nginx", object(`"http_authorization":"Bearer ` + canary + `"`)},
+		{"a cookie variable", "nginx", object(`"cookie_session":"` + canary + `"`)},
+		{"an argument as a JSON member", "nginx", object(`"args":"a=1&client_secret=` + canary + `"`)},
+		{"a request body as a JSON member", "nginx", object(`"request_body":"{\"password\":\"` + canary + `\"}"`)},
+		{"a wrapped line", "nginx", `{"log":"203.0.113.9 - - [01/Mar/2026:10:00:00 +0000] \"GET /x?token=` + canary + ` HTTP/1.1\" 200 1 \"-\" \"-\"\n","stream":"stdout"}`},
+	}
+}
+
+func TestNoSecretSurvives(t *testing.T) {
+	for _, tt := range canaries() {
+		t.Run(tt.format+"/"+tt.name, func(t *testing.T) {
+			ev := parseOne(t, tt.format, tt.in)
+			wire, err := ev.MarshalVT()
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, secret := range []string{canary, "70310472", "eyJzdWIi", canary[5:]} {
+				if strings.Contains(string(wire), secret) {
+					t.Errorf("%s is in the event: %v", secret, ev)
+				}
+			}
+			if !strings.Contains(ev.Raw, hashPrefix) {
+				t.Errorf("raw does not show that something was hidden: %s", ev.Raw)
+			}
+		})
+	}
+}
+
+func TestIdentifiersAreNotHidden(t *testing.T) {
+	for _, tt := range []struct{ name, format, in, keep string }{
+		{"an access key id", "cloudtrail", trailWith("iam", "DeleteAccessKey", `,"requestParameters":{"accessKeyId":"AKIAI44QH8DHBEXAMPLE"}`), "AKIAI44QH8DHBEXAMPLE"},
+		{"a secret's name", "cloudtrail", trailWith("secretsmanager", "GetSecretValue", `,"requestParameters":{"secretId":"arn:aws:secretsmanager:us-east-1:111122223333:secret:prod/db-AbCdEf"}`), "secret:prod/db-AbCdEf"},
+		{"an object's key", "cloudtrail", trailWith("s3", "GetObject", `,"requestParameters":{"bucketName":"b","key":"3f2a9c817d604b5e9c"}`), "3f2a9c817d604b5e9c"},
+		{"a place in a list", "cloudtrail", trailWith("s3", "ListObjects", `,"requestParameters":{"nextToken":"AbCdEf0123456789AbCdEf"}`), "AbCdEf0123456789AbCdEf"},
+		{"a password policy", "cloudtrail", trailWith("iam", "UpdateAccountPasswordPolicy", `,"requestParameters":{"minimumPasswordLength":14,"requireSymbols":true}`), `"minimumPasswordLength":14`},
+		{"a masked value", "cloudtrail", trailWith("iam", "CreateUser", `,"requestParameters":{"password":"HIDDEN_DUE_TO_SECURITY_REASONS"}`), "HIDDEN_DUE_TO_SECURITY_REASONS"},
+		{"a consumer's id", "kong", kongConsumer, "2d3f7f1e-6a0c-4f5e-8a55-3f1d2f7f0a03"},
+		{"a sort key in a query", "nginx", `203.0.113.9 - - [01/Mar/2026:10:00:00 +0000] "GET /x?key=name&code=DE HTTP/1.1" 200 1 "-" "-"`, "key=name&code=DE"},
+		{"a flag in a user agent", "nginx", `203.0.113.9 - - [01/Mar/2026:10:00:00 +0000] "GET /x HTTP/1.1" 200 1 "-" "aws-sdk/1 cfg/retry-mode#standard md/a=b"`, "md/a=b"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			ev := parseOne(t, tt.format, tt.in)
+			if !strings.Contains(ev.Raw, tt.keep) {
+				t.Errorf("%q is gone: %s", tt.keep, ev.Raw)
+			}
+		})
+	}
+}
+
+func TestRawStaysWhatItWas(t *testing.T) {
+	for _, s := range samples() {
+		if ev := parseOne(t, s.format, s.in); !strings.Contains(ev.Raw, hashPrefix) && !strings.HasSuffix(s.in, ev.Raw) && !strings.Contains(s.name, "wrapped by docker") {
+			t.Errorf("%s: raw %s", s.name, ev.Raw)
+		}
+	}
+	p, err := New("cloudtrail", Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var c collect
+	p.Parse([]byte(trailRole), &c)
+	if c.events[0].Raw != "" {
+		t.Error("raw is kept unasked")
+	}
+}
+
+func TestHashesAreKeyedAndStable(t *testing.T) {
+	a, b := NewHasher([]byte("a")), NewHasher([]byte("b"), []byte("a"))
+	if got, want := a.Hash("secret"), "hmac:"; !strings.HasPrefix(got, want) || len(got) != len(want)+32 {
+		t.Errorf("hash %q", got)
+	}
+	// HMAC-SHA256 test case 2 of RFC 4231, first half.
+	if got := NewHasher([]byte("Jefe")).Hash("what do ya want for nothing?"); got != "hmac:5bdcc146bf60754e6a042426089575c7" {
+		t.Errorf("hash %q does not follow RFC 4231", got)
+	}
+	if a.Hash("secret") == b.Hash("secret") || a.Hash("secret") != a.Hash("secret") {
+		t.Error("a hash depends on key and secret alone")
+	}
+	if c := b.Candidates("secret"); len(c) != 2 || c[0] != b.Hash("secret") || c[1] != a.Hash("secret") {
+		t.Errorf("candidates %q", c)
+	}
+}
