@@ -84,7 +84,7 @@ func buildIndex(hash func(ref string) []string, sources ...*schemas.Inventory) *
 	}
 	b.ix.networks = newNetworkTable(networks...)
 	for i := range b.ix.entries {
-		b.compile(int32(i)) //nolint:gosec // bounded by the sizes of the inventories
+		b.compile(int32(i))
 	}
 	return b.ix
 }

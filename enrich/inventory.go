@@ -714,7 +714,7 @@ func (d *decoder) duplicates() {
 	}
 	alias, cred := 0, 0
 	for i := range d.inv.Identities {
-		it, at := &d.inv.Identities[i], int32(i) //nolint:gosec // bounded by MaxIdentities
+		it, at := &d.inv.Identities[i], int32(i)
 		take(names, "id", Canonical(it.ID), at, d.idLines[i])
 		for _, a := range it.Aliases {
 			take(names, "alias", Canonical(a), at, d.aliasLines[alias])
@@ -731,7 +731,7 @@ func (d *decoder) duplicates() {
 		if err != nil {
 			continue
 		}
-		take(nets, "cidr", p.String(), int32(i), d.netLines[i]) //nolint:gosec // bounded by MaxNetworks
+		take(nets, "cidr", p.String(), int32(i), d.netLines[i])
 	}
 }
 

@@ -17,8 +17,8 @@ const (
 	scopePolicy      = "scope-policy"
 	offSchedule      = "off-schedule"
 	crossEnvironment = "cross-environment"
-	deadCredential   = "dead-credential"
-	staleCredential  = "stale-credential"
+	deadCredential   = "dead-credential"  //nolint:gosec // a detector, no secret
+	staleCredential  = "stale-credential" //nolint:gosec // a detector, no secret
 )
 
 // policyDetectors lists them for the metric of violations.

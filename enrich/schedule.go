@@ -88,7 +88,7 @@ func parseWindow(text string) ([]span, error) {
 		}
 		return weekSpans(d1*1440+m1, d2*1440+m2), nil
 	}
-	hours := text
+	var hours string
 	chosen := [7]bool{true, true, true, true, true, true, true}
 	switch len(f) {
 	case 1:

@@ -211,8 +211,8 @@ func (d *watchedDirs) follow(paths []string) error {
 		if err := d.add(filepath.Dir(p)); err != nil {
 			return err
 		}
-		if real, err := filepath.EvalSymlinks(p); err == nil {
-			if err := d.add(filepath.Dir(real)); err != nil {
+		if linked, err := filepath.EvalSymlinks(p); err == nil {
+			if err := d.add(filepath.Dir(linked)); err != nil {
 				return err
 			}
 		}
@@ -245,13 +245,14 @@ func digest(paths []string, limit int64) (sum [sha256.Size]byte, err error) {
 		if err != nil {
 			return sum, err
 		}
-		fmt.Fprintf(h, "|%d|", n)
+		// The length keeps two files from passing for others; a hash never fails.
+		_, _ = fmt.Fprintf(h, "|%d|", n)
 	}
 	return [sha256.Size]byte(h.Sum(nil)), nil
 }
 
 func hashFile(to io.Writer, path string, limit int64) (n int64, err error) {
-	f, err := os.Open(path) //nolint:gosec // the operator names the file
+	f, err := os.Open(path)
 	if err != nil {
 		return 0, err
 	}

@@ -48,7 +48,8 @@ func (w *watched) owner(t *testing.T, want string) {
 			if len(inv.Identities) > 0 && inv.Identities[0].Owner == want {
 				return
 			}
-		case <-w.errs:
+		case err := <-w.errs:
+			t.Log(err)
 		case <-time.After(20 * time.Second):
 			t.Fatalf("no inventory of owner %q came", want)
 		}

@@ -425,7 +425,7 @@ func (r *plainReader) flow(b []byte, line, depth int) (*yaml.Node, []byte, bool)
 			return nil, nil, false
 		}
 		var v *yaml.Node
-		ok := true
+		var ok bool
 		switch b[0] {
 		case '[', '{':
 			v, b, ok = r.flow(b, line, depth+1)
