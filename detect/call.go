@@ -13,7 +13,7 @@ type State uint8
 // The states of a value. The zero value means that the event has no such value.
 const (
 	Absent      State = iota
-	New               // never seen, or forgotten
+	Unseen            // never seen, or forgotten
 	Quarantined       // seen, but not yet part of the baseline
 	Known             // part of the baseline
 )
@@ -23,7 +23,7 @@ type Sight struct {
 	State State
 	// Weight is log2 of how often the value was seen, decayed, 0..15.
 	Weight uint8
-	// Day is the day (Unix days) on which it was last seen; 0 when New.
+	// Day is the day (Unix days) on which it was last seen; 0 when Unseen.
 	Day  uint16
 	hash uint32
 }
@@ -58,6 +58,8 @@ type Call struct {
 	fired  Trigger
 	extra  []extraSight
 	tally  [tallies]uint16
+	fresh  int // values new after learning
+	topic  uint8
 }
 
 type extraSight struct {
@@ -71,7 +73,7 @@ func (c *Call) Sight(d Dimension) Sight { return c.sights[d] }
 // New reports whether this event's value in d is outside the baseline and has
 // not been seen before. It says nothing about whether d has been learned: ask
 // Profile.Learned.
-func (c *Call) New(d Dimension) bool { return c.sights[d].State == New }
+func (c *Call) New(d Dimension) bool { return c.sights[d].State == Unseen }
 
 // See looks up one more value of this event in d, and has the engine learn it
 // once every detector has observed the event. Join several parts of a value by

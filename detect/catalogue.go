@@ -5,8 +5,38 @@ package detect
 // folder under testdata.
 var catalogue = []Detector{
 	// Statistics: judged when a pane closes.
+	callRate{},
+	egressVolume{},
+	silence{},
+	deniedProbing{},
+	enumeration{},
 
 	// Events: judged on arrival.
+	deadCredential{},
+	staleCredential{},
+	regionPolicy{},
+	networkPolicy{},
+	scopePolicy{},
+	offSchedule{},
+	crossEnvironment{},
+	rateBudget{},
+	unmanagedIdentity{},
+	logTampering{},
+	secretAccess{},
+	mintsCredential{},
+	grantsPrivilege{},
+	changesTrust{},
+	exposesResource{},
+	destroysData{},
+	runsCode{},
+	newCapability{},
+	newCountry{},
+	newNetwork{},
+	newClient{},
+	humanUse{},
+	impossibleTravel{},
+	newOperation{},
+	dormant{},
 }
 
 // Catalogue returns every detector's card, in the order of the table.

@@ -3,7 +3,8 @@ package detect
 // Cell is what detectors may ask about the other identities of the cell. Every
 // answer comes from tables frozen at a fixed event time at least an hour ago.
 type Cell struct {
-	e *Engine
+	e    *Engine
+	view *view // of the pane being closed
 }
 
 // Novelty is the surprise (-log10 p) of a value of d that this identity never

@@ -210,6 +210,11 @@ type Score struct {
 	// Strong says that the absolute floors hold and that the value is well
 	// above the identity's own maximum: without it, it only feeds the fused way.
 	Strong bool
+	// Faint says that the effect is too small to speak of, however surprising:
+	// it teaches the tails and feeds no alert.
+	Faint bool
+	// Family is the family that it counts for, when not the card's.
+	Family Family
 	// Explain words the finding; called only when it is shown.
 	Explain func(c *Cell, p *Profile, pane *Pane, s *Score) Finding
 	// Observed and Expected are the numbers behind it.

@@ -1,6 +1,189 @@
 package detect
 
-// Engine judges the events of one cell.
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/lapwing-sec/lapwing/detect/capability"
+	"github.com/lapwing-sec/lapwing/schemas"
+)
+
+// Config is what an operator decides. It is part of a snapshot's digest.
+type Config struct {
+	// Tenant is carried by every alert; it is part of no key.
+	Tenant string
+	// Cell is this engine's partition of lapwing.events, of Cells in all
+	// (default 1).
+	Cell, Cells int
+	// FalseAlertsPerDay is how many false alerts a day the team can take, for
+	// the whole fleet (default 3). A cell has its share.
+	FalseAlertsPerDay float64
+	// Disabled names detectors that stay silent.
+	Disabled []string
+	// MaxIdentities bounds the profiles of this cell (default 250,000).
+	MaxIdentities int
+	// ProductVersion is written into alerts.
+	ProductVersion string
+}
+
+// Output is what an engine says. The engine appends; the caller empties.
+type Output struct {
+	// Alerts are versions of alerts, in order; they share no memory with the engine.
+	Alerts []schemas.Alert
+	// Discovered are inventory records of identities that the inventory lacks.
+	Discovered []schemas.Identity
+}
+
+// Engine judges the events of one cell. It is not safe for concurrent use, and
+// two engines fed the same log give the same bytes.
 type Engine struct {
-	slots slotSlabs
+	cfg       Config
+	detectors []active
+	wake      Trigger
+	classify  *capability.Classifier
+	cell      Cell
+
+	store  store
+	slots  slotSlabs
+	panes  paneStore
+	clock  clock
+	tables tables
+	adopt  adoption
+	timers timers
+
+	dossiers map[uint32]*dossier
+
+	call     Call
+	findings Findings
+	closing  []closing
+	out      *Output
+	ratios   []ratio
+	quiet    []quiet
+	stats    Stats
+}
+
+// active is a detector in use, with its card at hand.
+type active struct {
+	Detector
+	meta *Meta
+}
+
+// New makes an empty engine. It fails on a configuration that cannot be meant:
+// an unknown detector, a cell outside its range, a negative budget.
+func New(cfg Config) (*Engine, error) {
+	if cfg.Cells == 0 {
+		cfg.Cells = 1
+	}
+	if cfg.FalseAlertsPerDay == 0 {
+		cfg.FalseAlertsPerDay = 3
+	}
+	if cfg.MaxIdentities == 0 {
+		cfg.MaxIdentities = 250_000
+	}
+	if cfg.Tenant == "" {
+		cfg.Tenant = "default"
+	}
+	var errs []error
+	if cfg.Cells < 1 || cfg.Cell < 0 || cfg.Cell >= cfg.Cells {
+		errs = append(errs, fmt.Errorf("cell %d is not one of %d", cfg.Cell, cfg.Cells))
+	}
+	if !(cfg.FalseAlertsPerDay > 0) {
+		errs = append(errs, fmt.Errorf("false alerts a day: %v is not above 0", cfg.FalseAlertsPerDay))
+	}
+	if cfg.MaxIdentities < 1 {
+		errs = append(errs, fmt.Errorf("identities: %d is not above 0", cfg.MaxIdentities))
+	}
+	off := map[string]bool{}
+	for _, name := range cfg.Disabled {
+		if metaOf(name) == nil {
+			errs = append(errs, fmt.Errorf("unknown detector %q; known are %s", name, strings.Join(detectorNames(), ", ")))
+		}
+		off[name] = true
+	}
+	classify, err := capability.New()
+	if err != nil {
+		errs = append(errs, fmt.Errorf("capability data: %w", err))
+	}
+	if len(errs) > 0 {
+		return nil, errors.Join(errs...)
+	}
+	e := &Engine{cfg: cfg, classify: classify, dossiers: map[uint32]*dossier{}}
+	e.cell.e = e
+	e.call.e = e
+	for _, d := range catalogue {
+		m := d.Meta()
+		if !off[m.Name] {
+			e.detectors = append(e.detectors, active{d, m})
+			e.wake |= m.Wake
+		}
+	}
+	e.store.init()
+	e.tables.init()
+	e.adopt.init()
+	return e, nil
+}
+
+func detectorNames() []string {
+	names := make([]string, 0, len(catalogue))
+	for _, d := range catalogue {
+		names = append(names, d.Meta().Name)
+	}
+	return names
+}
+
+// metaOf finds a detector's card by name, or nil.
+func metaOf(name string) *Meta {
+	for _, d := range catalogue {
+		if d.Meta().Name == name {
+			return d.Meta()
+		}
+	}
+	return nil
+}
+
+// Event judges one event and appends what it means to out. The event is the
+// caller's again afterwards; its strings may alias a buffer. An event without
+// identity or time is counted and otherwise ignored.
+func (e *Engine) Event(ev *schemas.Event, out *Output) {
+	e.out = out
+	e.stats.Events++
+	if ev.IdentityId == "" || ev.Time <= 0 {
+		e.stats.Unusable++
+		return
+	}
+	topic := e.clock.topic(ev.RawTopic)
+	p := e.profile(ev)
+	if p != nil {
+		e.observe(topic, p, ev)
+	}
+	if e.clock.event(topic, ev.RawPartition, ev.Watermark) {
+		e.advance(topic)
+	}
+	e.out = nil
+}
+
+// Control takes in what the log says about itself: ownership and time of raw
+// partitions, and analysts' verdicts.
+func (e *Engine) Control(c *schemas.Control, out *Output) {
+	e.out = out
+	defer func() { e.out = nil }()
+	switch c.Kind {
+	case schemas.ControlKind_CONTROL_KIND_FENCE:
+		e.clock.announce(e.clock.topic(c.RawTopic), c.RawPartition)
+	case schemas.ControlKind_CONTROL_KIND_WATERMARK:
+		topic := e.clock.topic(c.RawTopic)
+		if e.clock.mark(topic, c.RawPartition, c.Watermark, c.Idle, false) {
+			e.advance(topic)
+		}
+	case schemas.ControlKind_CONTROL_KIND_END:
+		topic := e.clock.topic(c.RawTopic)
+		if e.clock.mark(topic, c.RawPartition, c.Watermark, true, true) {
+			e.advance(topic)
+		}
+	case schemas.ControlKind_CONTROL_KIND_FEEDBACK:
+		e.feedback(c)
+	default:
+		e.stats.Unusable++
+	}
 }

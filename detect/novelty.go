@@ -21,7 +21,7 @@ func noveltyPrior(d Dimension) float64 {
 }
 
 func (c *Cell) novelty(p *Profile, s Sight, d Dimension, at int64) (float64, string) {
-	if s.State != New || !p.Learned(d) {
+	if s.State != Unseen || !p.Learned(d) {
 		return 0, ""
 	}
 	q := p.NoveltyRate(d, noveltyPrior(d))

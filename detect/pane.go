@@ -1,5 +1,13 @@
 package detect
 
+import (
+	"math"
+	"math/bits"
+	"strings"
+
+	"github.com/lapwing-sec/lapwing/schemas"
+)
+
 // PaneLength is the length of a pane of event time, in nanoseconds: every
 // statistic is judged once for each pane, when the identity's time passes it.
 const PaneLength = int64(15 * 60 * 1e9)
@@ -20,8 +28,8 @@ type Pane struct {
 	BytesOut, BytesIn uint64
 	// Peak is the largest number of calls in one minute.
 	Peak uint32
-	// Fresh counts values never seen before, by dimension family.
-	Fresh [families]uint16
+	// Fresh counts values never seen before, once their dimension was learned.
+	Fresh uint16
 
 	// Distinct values of the pane.
 	Resources, Operations, DeniedOperations Sketch
@@ -29,13 +37,15 @@ type Pane struct {
 	minute      int64
 	minuteCalls uint32
 
-	profile uint32 // index of its identity
-	next    uint32 // free list
-	notes   uint32 // first note, 0 when there is none
-	topics  uint64 // topics that contributed, one bit each
-	used    bool
-	learned bool // at least one call from a learned identity
+	topics uint64 // topics that contributed, one bit each
+	next   uint32 // the identity's next open pane, or the next free one; index + 1
+	notes  uint8  // how many notes the identity's dossier holds for this pane
+	ratio  float32
+	// samples are the first event, two in between, and the newest.
+	samples [paneSamples]sample
 }
+
+const paneSamples = 4
 
 // Start is the pane's first moment, Unix nanoseconds.
 func (p *Pane) Start() int64 { return p.Number * PaneLength }
@@ -58,4 +68,218 @@ func hourOf(pane int64) int64 {
 		return (pane+1)/4 - 1
 	}
 	return pane / 4
+}
+
+// add counts one event that came in time.
+func (p *Pane) add(ev *schemas.Event, call *Call, topic int) {
+	p.topics |= 1 << uint(topic) //nolint:gosec // below maxTopics
+	p.Calls++
+	p.First = min(p.First, call.Time)
+	p.Last = max(p.Last, call.Time)
+	switch {
+	case call.Success:
+		p.Successes++
+	case call.Denied:
+		p.Denied++
+		p.DeniedOperations.Add(call.sights[Operation].hash)
+	case call.Failed:
+		p.Errors++
+	}
+	if call.Backfill {
+		p.Backfill++
+	}
+	p.BytesOut += ev.BytesOut
+	p.BytesIn += ev.BytesIn
+	if m := call.Time / int64(60*1e9); m != p.minute {
+		p.minute, p.minuteCalls = m, 0
+	}
+	p.minuteCalls++
+	p.Peak = max(p.Peak, p.minuteCalls)
+	p.Operations.Add(call.sights[Operation].hash)
+	for i := range ev.Resources {
+		if i == maxResources {
+			break
+		}
+		h := call.sights[Resource].hash
+		if i > 0 || h == 0 {
+			h = hashValue(Resource, ev.Resources[i])
+		}
+		p.Resources.Add(h)
+	}
+	// The first event, the newest, and between them those whose ordinal is a
+	// power of two: a burst is sampled wherever in the pane it lies.
+	switch {
+	case p.Calls == 1:
+		p.samples[0].take(ev)
+	case p.Calls&(p.Calls-1) == 0:
+		p.samples[1+bits.TrailingZeros32(p.Calls)%2].take(ev)
+	default:
+		p.samples[3].take(ev)
+	}
+}
+
+// maxResources bounds the resources of one event that are counted.
+const maxResources = 16
+
+// sample is what an alert shows of an event, in fixed memory.
+type sample struct {
+	time      int64
+	outcome   uint8
+	credLen   uint8
+	idLen     uint8
+	opLen     uint8
+	ipLen     uint8
+	clientLen uint8
+	country   [2]byte
+	id        [64]byte
+	operation [72]byte
+	ip        [40]byte
+	client    [20]byte
+	cred      [44]byte
+}
+
+func (s *sample) take(ev *schemas.Event) {
+	s.time = ev.Time
+	s.outcome = uint8(ev.Outcome) //nolint:gosec // an enum of four
+	s.idLen = uint8(copy(s.id[:], ev.Id))
+	s.opLen = uint8(copy(s.operation[:], ev.Operation))
+	s.ipLen = uint8(copy(s.ip[:], ev.SrcIp))
+	s.clientLen = uint8(copy(s.client[:], ev.Client))
+	s.credLen = uint8(copy(s.cred[:], ev.CredentialId))
+	s.country = [2]byte{}
+	copy(s.country[:], ev.Country)
+}
+
+// related is the sample as alerts carry it.
+func (s *sample) related() schemas.RelatedEvent {
+	var b strings.Builder
+	if s.ipLen > 0 {
+		b.WriteString("from ")
+		b.Write(s.ip[:s.ipLen])
+		if s.country[0] != 0 {
+			b.WriteString(" (")
+			b.Write(s.country[:])
+			b.WriteByte(')')
+		}
+	}
+	if s.clientLen > 0 {
+		if b.Len() > 0 {
+			b.WriteByte(' ')
+		}
+		b.WriteString("by ")
+		b.Write(s.client[:s.clientLen])
+	}
+	if word := outcomeWord(s.outcome); word != "" {
+		if b.Len() > 0 {
+			b.WriteString(": ")
+		}
+		b.WriteString(word)
+	}
+	return schemas.RelatedEvent{UID: valid(s.id[:s.idLen]), Type: valid(s.operation[:s.opLen]), Time: s.time / 1e6, Desc: valid([]byte(b.String()))}
+}
+
+// valid cuts what a truncation left of a rune.
+func valid(b []byte) string { return strings.ToValidUTF8(string(b), "") }
+
+func outcomeWord(o uint8) string {
+	switch schemas.Outcome(o) {
+	case schemas.Outcome_OUTCOME_SUCCESS:
+		return "success"
+	case schemas.Outcome_OUTCOME_DENIED:
+		return "refused"
+	case schemas.Outcome_OUTCOME_ERROR:
+		return "failed"
+	default:
+		return ""
+	}
+}
+
+// paneStore holds the open panes of a cell in pointer-free slabs.
+type paneStore struct {
+	slabs [][]Pane
+	next  uint32
+	free  []uint32
+	open  int
+	// due lists the identities that opened a pane, by pane number.
+	due map[int64][]uint32
+	// waiting are panes whose identity is held back by another topic.
+	waiting []closing
+}
+
+const panesPerSlab = 64
+
+func (s *paneStore) at(i uint32) *Pane { return &s.slabs[i/panesPerSlab][i%panesPerSlab] }
+
+func (s *paneStore) take(number int64) (uint32, *Pane) {
+	var i uint32
+	if n := len(s.free); n > 0 {
+		i = s.free[n-1]
+		s.free = s.free[:n-1]
+	} else {
+		i = s.next
+		s.next++
+		if int(i/panesPerSlab) == len(s.slabs) {
+			s.slabs = append(s.slabs, make([]Pane, panesPerSlab))
+		}
+	}
+	s.open++
+	p := s.at(i)
+	*p = Pane{Number: number, First: math.MaxInt64, ratio: 1}
+	return i, p
+}
+
+// maxOpen bounds one identity's open panes; events of further panes are
+// counted aside. Eight cover the two hours that a clock may lie behind.
+const maxOpen = 16
+
+// pane is the identity's open pane of a number, opened when need be; nil when
+// it has too many.
+func (e *Engine) pane(p *Profile, number int64) *Pane {
+	n := 0
+	for i := p.open; i != 0; n++ {
+		pane := e.panes.at(i - 1)
+		if pane.Number == number {
+			return pane
+		}
+		i = pane.next
+	}
+	if n >= maxOpen {
+		return nil
+	}
+	i, pane := e.panes.take(number)
+	pane.next = p.open
+	p.open = i + 1
+	if e.panes.due == nil {
+		e.panes.due = map[int64][]uint32{}
+	}
+	e.panes.due[number] = append(e.panes.due[number], p.self)
+	return pane
+}
+
+// drop gives an identity's pane back.
+func (e *Engine) drop(p *Profile, number int64) {
+	at := &p.open
+	for *at != 0 {
+		i := *at - 1
+		pane := e.panes.at(i)
+		if pane.Number == number {
+			*at = pane.next
+			e.panes.free = append(e.panes.free, i)
+			e.panes.open--
+			return
+		}
+		at = &pane.next
+	}
+}
+
+// openPane is the identity's open pane of a number, or nil.
+func (e *Engine) openPane(p *Profile, number int64) *Pane {
+	for i := p.open; i != 0; {
+		pane := e.panes.at(i - 1)
+		if pane.Number == number {
+			return pane
+		}
+		i = pane.next
+	}
+	return nil
 }

@@ -3,6 +3,7 @@ package detect
 import (
 	"math"
 	"time"
+	"unsafe"
 )
 
 // day is one day in nanoseconds.
@@ -59,10 +60,11 @@ type Profile struct {
 	tallyNow  [tallies]uint16
 	tallyBest [tallies]uint16
 	topics    [topicsPerIdentity]topicSeen
+	budget    int64 // of rate-budget: when its bucket is full again
 
 	stats statistics // written by closes only
-	panes [panesOpen]uint32
-	below int64 // number of the first pane not yet closed
+	open  uint32     // newest open pane, index + 1
+	below int64      // number of the first pane not yet closed
 }
 
 // topicSeen says when an identity was last seen in a topic.
@@ -74,7 +76,6 @@ type topicSeen struct {
 const (
 	gapBuckets        = 24
 	topicsPerIdentity = 3
-	panesOpen         = 4
 )
 
 // Flags of a profile.
@@ -82,7 +83,6 @@ const (
 	flagManaged uint8 = 1 << iota
 	flagAnonymous
 	flagDiscovered
-	flagOverflow
 )
 
 // Calls is how many calls were seen, late and back-filled ones included.
@@ -165,7 +165,7 @@ func (p *Profile) GapQuantile(q float64) time.Duration {
 	need := int(math.Ceil(q * float64(total)))
 	for i, n := range p.gaps {
 		if need -= int(n); need <= 0 {
-			return time.Duration(1<<uint(i+1)) * time.Second
+			return time.Duration(1<<uint(i)) * time.Second //nolint:gosec // below 24
 		}
 	}
 	return time.Duration(1<<gapBuckets) * time.Second
@@ -193,3 +193,6 @@ func (p *Profile) TallyMax(t Tally, day uint16) int {
 	}
 	return int(p.tallyBest[t])
 }
+
+// profileBytes is the fixed part of a profile.
+const profileBytes = int(unsafe.Sizeof(Profile{}))

@@ -16,14 +16,19 @@ const (
 	SignalDeniedBreadth               // distinct refused operations
 	SignalNovelty                     // excess of first-seen values
 	SignalDrift                       // CUSUM against the slow anchor
+	SignalPlace                       // the most surprising new place or client of a pane
+	SignalOperation                   // the most surprising new operation of a pane
+	SignalTime                        // the most surprising timing of a pane
 	SignalFused2h                     // sum of family maxima over 2 hours
 	SignalFused72h                    // sum of family maxima over 72 hours
 	signals
+	// SignalCold marks a verdict by the peers' distribution, already calibrated.
+	SignalCold Signal = 255
 )
 
 var signalNames = [signals]string{
 	"call rate", "call rate over 3 h", "call rate over 24 h", "bytes out", "distinct resources", "distinct operations",
-	"refused calls", "distinct refused operations", "new values", "drift", "combined evidence over 2 h", "combined evidence over 72 h",
+	"refused calls", "distinct refused operations", "new values", "drift", "new place", "new operation", "timing", "combined evidence over 2 h", "combined evidence over 72 h",
 }
 
 // String is the signal's name in a sentence.

@@ -1,6 +1,234 @@
 package detect
 
-// statistics is the part of a profile that closes of panes write.
+import (
+	"math"
+	"time"
+)
+
+// statistics is the part of a profile that closes of panes write. Observe never
+// reads it.
 type statistics struct {
-	closed uint32 // panes closed
+	judged   uint32 // active panes judged
+	lastPane int64  // newest of them
+	lastSeen int64  // newest event in a closed pane
+	lastCall int64  // deadline of the pending silence timer; 0 when there is none
+	gapMax   float32
+	day      uint16 // of the newest closed pane
+	inTail   uint32 // signals that were in their tail on that day, one bit each
+
+	rate, rate3h, rate24h           level // calls, less season and fleet
+	bytes                           level // ln(1+bytes out)
+	resources, operations           level // distinct values
+	denied, breadth                 level // refused calls, distinct refused operations
+	sum3h, sum24h, breadth24h       float32
+	best, today                     [bestSignals]float32
+	near, far                       [families]float32 // evidence by family, decayed over 2 h and 72 h
+	seasonRatio                     [seasonBins]uint16
+	seasonCount                     [seasonBins]uint8
+	anchor, dayMean, dayWeight, sum float32 // drift
+}
+
+const (
+	// bestSignals are those whose own maximum is kept.
+	bestSignals = int(SignalDeniedBreadth) + 1
+	// seasonBins are the hours of a weekday and of a weekend day.
+	seasonBins = 48
+	seasonUnit = 1024
+	// memoryPanes is how many active panes a level remembers: memory scales
+	// with the identity's cadence.
+	memoryPanes = 400
+)
+
+// level is an exponentially weighted mean and variance.
+type level struct {
+	mean, variance float32
+	n              uint16
+}
+
+// learn takes x in with a weight. Beyond six deviations x is cut off: one wild
+// pane must not carry the level away.
+func (l *level) learn(x, weight float64) {
+	if l.n == 0 {
+		l.mean, l.n = float32(x), 1
+		l.variance = float32(x) // until the second value, as a Poisson count
+		return
+	}
+	m, v := float64(l.mean), float64(l.variance)
+	if l.n >= 20 {
+		x = math.Min(x, m+6*math.Sqrt(v)+4)
+	}
+	gain := weight / math.Min(float64(l.n)+1, memoryPanes)
+	delta := x - m
+	l.mean = float32(m + float64(gain*delta))
+	l.variance = float32((1 - gain) * (v + float64(gain*delta*delta)))
+	if weight > 0.5 && l.n < 1<<16-1 {
+		l.n++
+	}
+}
+
+// seasonBin is the hour of day of a pane, weekends apart.
+func seasonBin(pane int64) int {
+	hour := hourOf(pane)
+	b := int(mod(hour, 24))
+	if d := mod(hour/24+4, 7); d == 0 || d == 6 { // the epoch began on a Thursday
+		b += 24
+	}
+	return b
+}
+
+// season is the factor of a pane's hour: the identity's own, drawn towards its
+// group's by eight panes.
+func (s *statistics) season(v *view, group uint8, pane int64) float64 {
+	b := seasonBin(pane)
+	const weight = 8
+	g := v.season(group, hourOf(pane))
+	n := float64(s.seasonCount[b])
+	own := float64(s.seasonRatio[b]) / seasonUnit
+	return math.Max((float64(own*n)+float64(g*weight))/(n+weight), 0.02)
+}
+
+func (s *statistics) learnSeason(pane int64, ratio, weight float64) {
+	b := seasonBin(pane)
+	ratio = math.Min(ratio, 16)
+	old := float64(s.seasonRatio[b]) / seasonUnit
+	n := float64(s.seasonCount[b])
+	now := old + float64(weight/math.Min(n+1, 40)*(ratio-old))
+	s.seasonRatio[b] = uint16(math.Round(now * seasonUnit)) //nolint:gosec // at most 16 units of 1024
+	if s.seasonCount[b] < 1<<8-1 {
+		s.seasonCount[b]++
+	}
+}
+
+// mature reports whether the identity's own history carries a strong finding:
+// 60 active panes over three days, or 20 over a week.
+func (p *Profile) mature() bool {
+	n := p.stats.judged
+	days := p.activeDays
+	return n >= 60 && days > 3 || n >= 20 && days > 7
+}
+
+// predictive gives mean and variance of the next value of a level scaled by a
+// factor: the identity's own dispersion, drawn to its group's by 50 panes, and
+// the uncertainty of its mean.
+func (l *level) predictive(factor, groupSpread float64) (mean, variance float64) {
+	m := math.Max(float64(l.mean), 0.02)
+	n := float64(l.n)
+	own := math.Max(0, (float64(l.variance)-m)/(m*m))
+	const weight = 50
+	d := (float64(own*n) + float64(groupSpread*weight)) / (n + weight)
+	d += 1 / (n + 1)
+	mean = m * factor
+	return mean, mean + float64(d*mean*mean)
+}
+
+// expectation is what a pane was expected to hold.
+type expectation struct {
+	season, ratio  float64
+	mean, variance float64
+}
+
+func (p *Profile) expect(v *view, pane *Pane) expectation {
+	x := expectation{season: p.stats.season(v, p.group, pane.Number), ratio: float64(pane.ratio)}
+	x.mean, x.variance = p.stats.rate.predictive(x.season*x.ratio, v.spread[p.group])
+	return x
+}
+
+// decay moves the long windows and the evidence on to a pane.
+func (s *statistics) decay(pane int64) {
+	if s.judged == 0 {
+		return
+	}
+	d := float64(max(pane-s.lastPane, 0))
+	s.sum3h = float32(float64(s.sum3h) * math.Exp(-d/12))
+	s.sum24h = float32(float64(s.sum24h) * math.Exp(-d/96))
+	s.breadth24h = float32(float64(s.breadth24h) * math.Exp(-d/96))
+	near, far := math.Exp2(-d/8), math.Exp2(-d/144)
+	for f := range s.near {
+		s.near[f] = float32(float64(s.near[f]) * near)
+		s.far[f] = float32(float64(s.far[f]) * far)
+	}
+}
+
+// best keeps the identity's own maxima of earlier days, halved every 30 days.
+func (s *statistics) newDay(day uint16) {
+	if day <= s.day {
+		return
+	}
+	if s.day != 0 {
+		f := float32(math.Exp2(-float64(day-s.day) / 30))
+		for i := range s.best {
+			s.best[i] = max(s.best[i]*f, s.today[i])
+			s.today[i] = 0
+		}
+		s.gapMax *= float32(math.Pow(0.98, float64(day-s.day)))
+		s.newDriftDay()
+	}
+	s.day = day
+	s.inTail = 0
+}
+
+// beyond reports whether x is at least twice the own maximum of earlier days,
+// and notes x as one of today's.
+func (s *statistics) beyond(signal Signal, x float64) bool {
+	s.today[signal] = max(s.today[signal], float32(x))
+	return x >= 2*float64(s.best[signal])
+}
+
+// learnPane takes a judged pane into the statistics. c is the calibrated
+// surprise of its rate: what alarms teaches little.
+func (s *statistics) learnPane(p *Pane, x expectation, c float64) {
+	w := learningWeight(c)
+	if p.Backfill == 0 {
+		rest := math.Max(x.season*x.ratio, 0.02)
+		if s.judged >= 20 {
+			s.learnSeason(p.Number, float64(p.Calls)/math.Max(float64(s.rate.mean)*x.ratio, 0.5), w)
+		}
+		s.rate.learn(float64(p.Calls)/rest, w)
+		s.rate3h.learn(float64(s.sum3h), w)
+		s.rate24h.learn(float64(s.sum24h), w)
+		s.bytes.learn(math.Log1p(float64(p.BytesOut)), w)
+		s.resources.learn(p.Resources.Count(), w)
+		s.operations.learn(p.Operations.Count(), w)
+		s.denied.learn(float64(p.Denied), w)
+		s.breadth.learn(p.DeniedOperations.Count(), w)
+		s.learnDrift(float64(p.Calls)/rest, w)
+	}
+	if s.lastSeen != 0 && p.First > s.lastSeen {
+		s.gapMax = max(s.gapMax, float32(time.Duration(p.First-s.lastSeen).Seconds()))
+	}
+	s.lastSeen = max(s.lastSeen, p.Last)
+	s.lastPane = p.Number
+	s.judged++
+}
+
+// Drift: the day's mean against an anchor that grows at most 1% a day, summed
+// by CUSUM (Page 1954) with a slack of 5%.
+const (
+	driftSlack  = 0.05
+	anchorSpeed = 0.01
+)
+
+func (s *statistics) learnDrift(x, weight float64) {
+	s.dayMean += float32(x * weight)
+	s.dayWeight += float32(weight)
+}
+
+func (s *statistics) newDriftDay() {
+	if s.dayWeight < 1 {
+		return
+	}
+	m := s.dayMean / s.dayWeight
+	s.dayMean, s.dayWeight = 0, 0
+	if s.anchor == 0 {
+		s.anchor = m
+		return
+	}
+	lift := math.Log(float64(max(m, 0.01)) / float64(max(s.anchor, 0.01)))
+	s.sum = float32(math.Min(math.Max(0, float64(s.sum)+lift-driftSlack), 20))
+	speed := math.Min(math.Max(lift, -anchorSpeed), anchorSpeed)
+	if s.judged < 500 { // the anchor settles first
+		speed = lift / 4
+		s.sum = 0
+	}
+	s.anchor = float32(float64(s.anchor) * math.Exp(speed))
 }

@@ -1,0 +1,277 @@
+package detect
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/lapwing-sec/lapwing/schemas"
+)
+
+// emit appends the next version of an alert to the output.
+func (e *Engine) emit(p *Profile, a *openAlert, at int64, page bool) {
+	a.version++
+	a.dirty = false
+	a.page = page
+	activity := schemas.ActivityUpdate
+	if a.version == 1 {
+		activity = schemas.ActivityCreate
+	}
+	e.out.Alerts = append(e.out.Alerts, e.build(p, a, at, activity, ""))
+	e.stats.Versions++
+}
+
+// emitClose appends the closing version.
+func (e *Engine) emitClose(p *Profile, a *openAlert, at int64, reason string) {
+	a.version++
+	a.page = false
+	e.out.Alerts = append(e.out.Alerts, e.build(p, a, at, schemas.ActivityClose, reason))
+	e.stats.Versions++
+}
+
+var activityNames = map[int]string{schemas.ActivityCreate: "Create", schemas.ActivityUpdate: "Update", schemas.ActivityClose: "Close"}
+
+// build words one version of an alert.
+func (e *Engine) build(p *Profile, a *openAlert, at int64, activity int, closed string) schemas.Alert {
+	f := e.store.facts[p.self]
+	id := e.store.ids[p.self]
+	parts := ordered(a.parts)
+	head := &parts[0]
+	status := 1
+	if closed != "" {
+		status = 4 // resolved
+	}
+	created := a.opened / 1e6
+	out := schemas.Alert{
+		ActivityID: activity, ActivityName: activityNames[activity],
+		CategoryUID: schemas.CategoryFindings, CategoryName: "Findings",
+		ClassUID: schemas.ClassDetection, ClassName: "Detection Finding", TypeUID: schemas.ClassDetection*100 + activity,
+		Time: at / 1e6, SeverityID: a.severity, Severity: schemas.SeverityName(a.severity), StatusID: status,
+		RiskScore: risk(a, parts),
+		Metadata: schemas.Metadata{
+			Version: schemas.OCSFVersion,
+			Product: schemas.Product{Name: schemas.ProductName, VendorName: schemas.ProductName, Version: e.cfg.ProductVersion},
+			UID:     a.id + "-" + strconv.Itoa(a.version), TenantUID: e.cfg.Tenant, LogName: a.format,
+		},
+		Actor: schemas.Actor{User: schemas.User{
+			UID: id, Name: f.name, TypeID: 4, Type: "Service", CredentialUID: a.credential,
+		}},
+		FindingInfo: schemas.FindingInfo{
+			UID: a.id, Title: title(id, f, head), Desc: e.describe(p, a, parts),
+			Analytic:    analytic(a.meta),
+			Attacks:     attacks(parts),
+			CreatedTime: created, FirstSeenTime: created, LastSeenTime: max(a.last, a.opened) / 1e6, ModifiedTime: at / 1e6,
+			RelatedEvents: slices.Clone(a.samples),
+		},
+		AnomalyAnalyses: analyses(id, parts, a.history),
+		Evidences:       evidences(a.samples),
+		Unmapped: schemas.Unmapped{Lapwing: schemas.Lapwing{
+			Version: a.version, Family: familyOf(parts), Way: a.way.String(), Page: a.page, Learning: a.young, Cell: e.cfg.Cell,
+			Expected: head.Expected, Observed: head.Observed, Surprise: round2(head.Surprise), Rarity: head.Rarity,
+			Calibration: head.Calibration,
+			Identity: schemas.AlertIdentity{
+				Kind: f.kind, Name: f.name, Owner: f.owner, Team: f.team, Environment: f.environment, Criticality: f.criticality,
+				Vendor: f.vendor, Runbook: f.runbook, Route: f.route, Managed: f.managed, Dependants: slices.Clone(f.dependants),
+				Principal: a.principal, Credential: a.credential, LastRotation: f.lastRotation / 1e6,
+			},
+			Breaks: slices.Clone(f.dependants), Links: slices.Clone(a.links), CloseReason: closed,
+			FirstChecks: checks(parts), Mappings: mappings(parts),
+		}},
+	}
+	if p.Human() {
+		out.Actor.User.TypeID, out.Actor.User.Type = 1, "User"
+	}
+	if a.session != "" {
+		out.Actor.Session = &schemas.Session{UID: a.session}
+	}
+	if a.format != "" {
+		out.FindingInfo.DataSources = []string{a.format}
+	}
+	out.Message = out.FindingInfo.Title
+	out.Confidence = confidence(a, head)
+	out.ConfidenceID = 1 + btoi(out.Confidence >= 50) + btoi(out.Confidence >= 80)
+	seen := map[string]bool{}
+	for i := range parts {
+		q := &parts[i]
+		out.Unmapped.Lapwing.Findings = append(out.Unmapped.Lapwing.Findings, schemas.Finding{
+			Detector: q.meta.Name, Family: q.meta.Family.String(), Way: q.Way.String(), Severity: q.severity, Surprise: round2(q.Surprise),
+			Sentence: q.Sentence, Observed: q.Observed, Expected: q.Expected, Value: q.Value, Count: q.count,
+			Time: q.first / 1e6, LastTime: q.end / 1e6,
+		})
+		if !seen[q.meta.Name] {
+			seen[q.meta.Name] = true
+			out.FindingInfo.RelatedAnalytics = append(out.FindingInfo.RelatedAnalytics, analytic(q.meta))
+		}
+	}
+	if c := out.Unmapped.Lapwing.FirstChecks; len(c) > 0 {
+		out.Remediation = &schemas.Remediation{Desc: strings.Join(c, " ")}
+		if f.runbook != "" {
+			out.Remediation.References = []string{f.runbook}
+		}
+	}
+	return out
+}
+
+func btoi(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// round2 keeps two decimals.
+func round2(x float64) float64 { return float64(int64(x*100+0.5)) / 100 }
+
+// ordered sorts an alert's findings, the gravest first.
+func ordered(parts []part) []part {
+	out := slices.Clone(parts)
+	slices.SortStableFunc(out, func(a, b part) int {
+		if a.severity != b.severity {
+			return b.severity - a.severity
+		}
+		if a.Way != b.Way {
+			return int(b.Way) - int(a.Way)
+		}
+		if c := compareFloat(b.Surprise, a.Surprise); c != 0 {
+			return c
+		}
+		return compare(a.first, b.first)
+	})
+	return out
+}
+
+// familyOf is "declared" when any finding breaks a policy, else "learned".
+func familyOf(parts []part) string {
+	for i := range parts {
+		if parts[i].meta.Basis == Declared {
+			return Declared.String()
+		}
+	}
+	return Learned.String()
+}
+
+func analytic(m *Meta) schemas.Analytic {
+	a := schemas.Analytic{UID: m.Name, Name: m.Title, TypeID: 2, Type: "Behavioral", Category: m.Family.String()}
+	if m.Basis == Declared {
+		a.TypeID, a.Type = 1, "Rule"
+	}
+	return a
+}
+
+// risk is 0 to 100: the severity's base, and up to eight more for how
+// surprising and how manifold it is.
+func risk(a *openAlert, parts []part) int {
+	base := [...]int{0, 5, 25, 50, 75, 90}[a.severity]
+	more := min(int(parts[0].Surprise), 4) + min(len(parts)-1, 4)
+	return min(base+more, 100)
+}
+
+// confidence is how sure the finding is of itself.
+func confidence(a *openAlert, head *part) int {
+	switch {
+	case head.meta.Basis == Declared:
+		return 99
+	case a.young:
+		return 45
+	case head.Way == WayConsequence:
+		return 85
+	case head.Way == WayStrong && head.Calibration != shippedPrior:
+		return 75
+	case head.Calibration == shippedPrior:
+		return 50
+	default:
+		return 65
+	}
+}
+
+func attacks(parts []part) []schemas.Attack {
+	var out []schemas.Attack
+	for i := range parts {
+		for _, t := range parts[i].meta.Attacks {
+			if !slices.ContainsFunc(out, func(a schemas.Attack) bool { return a.Technique.UID == t.UID }) {
+				out = append(out, schemas.Attack{Version: schemas.ATTACKVersion, Technique: t})
+			}
+		}
+	}
+	return out
+}
+
+func mappings(parts []part) schemas.Mappings {
+	var m schemas.Mappings
+	union := func(to *[]string, from []string) {
+		for _, s := range from {
+			if !slices.Contains(*to, s) {
+				*to = append(*to, s)
+			}
+		}
+	}
+	for i := range parts {
+		c := parts[i].meta
+		union(&m.OWASPNHI, c.NHI)
+		union(&m.OWASPAPI, c.API)
+		union(&m.NISTCSF, c.NIST)
+		union(&m.PCIDSS, c.PCI)
+	}
+	return m
+}
+
+// checks are the first checks of all findings, at most eight.
+func checks(parts []part) []string {
+	var out []string
+	for i := range parts {
+		for _, c := range parts[i].meta.FirstChecks {
+			if len(out) < 8 && !slices.Contains(out, c) {
+				out = append(out, c)
+			}
+		}
+	}
+	return out
+}
+
+// analyses is OCSF's account of the deviations: one for each finding with two
+// sides.
+func analyses(id string, parts []part, history string) []schemas.AnomalyAnalysis {
+	var anomalies []schemas.Anomaly
+	var baselines []schemas.Baseline
+	for i := range parts {
+		q := &parts[i]
+		if q.Observed == "" || len(anomalies) == 8 {
+			continue
+		}
+		anomalies = append(anomalies, schemas.Anomaly{
+			ObservationParameter: q.meta.Name, ObservationType: q.meta.Basis.String(),
+			Observations: []schemas.Observation{{Value: q.Observed, Count: q.count}}, ObservedPattern: q.Sentence,
+		})
+		if q.Expected != "" {
+			b := schemas.Baseline{
+				ObservationParameter: q.meta.Name, ObservationType: q.meta.Basis.String(),
+				Observations: []schemas.Observation{{Value: q.Expected}},
+			}
+			if q.meta.Basis == Learned {
+				b.ObservedPattern = history
+			}
+			baselines = append(baselines, b)
+		}
+	}
+	if len(anomalies) == 0 {
+		return nil
+	}
+	return []schemas.AnomalyAnalysis{{
+		AnalysisTargets: []schemas.AnalysisTarget{{Name: id, Type: "identity"}},
+		Anomalies:       anomalies, Baselines: baselines,
+	}}
+}
+
+// evidences shows the first five samples in OCSF's own place for them.
+func evidences(samples []schemas.RelatedEvent) []schemas.Evidence {
+	var out []schemas.Evidence
+	for _, s := range samples[:min(len(samples), 5)] {
+		x := schemas.Evidence{UID: s.UID, API: &schemas.EvidenceAPI{Operation: s.Type}}
+		if rest, ok := strings.CutPrefix(s.Desc, "from "); ok {
+			ip, _, _ := strings.Cut(rest, " ")
+			x.SrcEndpoint = &schemas.Endpoint{IP: strings.TrimSuffix(ip, ":")}
+		}
+		out = append(out, x)
+	}
+	return out
+}

@@ -1,0 +1,212 @@
+package detect
+
+import "math"
+
+// The bins of a histogram of surprise: sixteenths up to 16, units up to 80.
+const (
+	fineBins   = 256
+	coarseBins = 64
+	binWidth   = 1.0 / 16
+	bins       = fineBins + coarseBins
+)
+
+// wholePoint is the weight of an ordinary pane. Of the panes of one identity
+// that lie in the tail on one day, the first counts whole and the others a
+// hundredth: an attack that lasts for hours must not teach the tail that it is
+// normal, nor must one restless identity, and alerts are counted the same way.
+const wholePoint = 100
+
+// histogram pools the surprises of one signal over a group's panes.
+type histogram [bins]uint64
+
+func (h *histogram) add(o *histogram) {
+	for i, n := range o {
+		h[i] += n
+	}
+}
+
+func binOf(s float64) int {
+	switch {
+	case !(s > 0):
+		return 0
+	case s < fineBins*binWidth:
+		return int(s / binWidth)
+	default:
+		return min(fineBins+int(s-fineBins*binWidth), bins-1)
+	}
+}
+
+// binStart is the lower edge of a bin.
+func binStart(i int) float64 {
+	if i <= fineBins {
+		return float64(i) * binWidth
+	}
+	return fineBins*binWidth + float64(i-fineBins)
+}
+
+// tailFrom is the calibrated surprise from which a pane counts as tail.
+const tailFrom = 2.5
+
+// record adds one pane's surprise to the tail of a signal; c is its calibrated
+// surprise.
+func (e *Engine) record(hour int64, p *Profile, signal Signal, s, c float64) {
+	l := e.tables.at(hour)
+	h := l.tails[p.group][signal]
+	if h == nil {
+		h = new(histogram)
+		l.tails[p.group][signal] = h
+	}
+	weight := uint64(wholePoint)
+	if c >= tailFrom {
+		if p.stats.inTail&(1<<signal) != 0 {
+			weight = 1
+		}
+		p.stats.inTail |= 1 << signal
+	}
+	h[binOf(s)] += weight
+}
+
+// learningWeight is how much a pane of calibrated surprise c teaches: 1 at
+// p >= 1e-3, 0.01 at p <= 1e-5.
+func learningWeight(c float64) float64 {
+	switch {
+	case c <= 3:
+		return 1
+	case c >= 5:
+		return 0.01
+	default:
+		return math.Pow(10, 3-c)
+	}
+}
+
+// Minimum sizes of a pool that speaks for itself.
+const (
+	poolIdentities  = 50
+	poolPanes       = 20_000
+	fleetIdentities = 10
+	tailShare       = 0.02
+	tailPoints      = 3_000
+)
+
+// tail turns a surprise into a calibrated one: -log10 of the share of the
+// pool's panes that are at least as surprising.
+type tail struct {
+	above [bins + 1]uint64 // points in bin i and all above
+	n     uint64
+	// Above u a generalised Pareto distribution holds: share of the points
+	// beyond u, shape and scale.
+	u, share, shape, scale float64
+	pareto                 bool
+	from                   string
+}
+
+// tail is the pool that calibrates a signal for a group: its own, else that of
+// all kinds, else what was shipped (nil).
+func (v *view) tail(group uint8, signal Signal) *tail {
+	g := int(group)
+	if v.identities[g] < poolIdentities || v.panes[g] < poolPanes {
+		g = groups
+		if v.identities[g] < fleetIdentities || v.panes[g] < poolPanes {
+			return nil
+		}
+	}
+	if t := v.tails[g][signal]; t != nil {
+		return t
+	}
+	var h histogram
+	v.t.each(v.upTo, func(l *layer) {
+		for i := range groups {
+			if (g == groups || i == g) && l.tails[i][signal] != nil {
+				h.add(l.tails[i][signal])
+			}
+		}
+	})
+	t := fit(&h)
+	if g == groups {
+		t.from = "all identities of this fleet"
+	} else {
+		t.from = "its kind (" + kindTitle(group) + ")"
+	}
+	v.tails[g][signal] = t
+	return t
+}
+
+func kindTitle(group uint8) string {
+	if group == 0 {
+		return "discovered"
+	}
+	return kindNames[group]
+}
+
+// fit builds a tail from a histogram. The generalised Pareto distribution is
+// fitted above the top 2%, at most 3,000 points, by probability-weighted
+// moments (Hosking and Wallis 1987), which need only sums over the bins.
+func fit(h *histogram) *tail {
+	t := &tail{}
+	for i := bins - 1; i >= 0; i-- {
+		t.above[i] = t.above[i+1] + h[i]
+	}
+	t.n = t.above[0]
+	limit := uint64(math.Min(float64(t.n)*tailShare, tailPoints*wholePoint))
+	start := 0
+	for start < bins && t.above[start] > limit {
+		start++
+	}
+	points := float64(t.above[start])
+	if start >= bins || points < 30*wholePoint {
+		return t
+	}
+	t.u, t.share = binStart(start), points/float64(t.n)
+	var a0, a1 float64
+	for i := start; i < bins; i++ {
+		if h[i] == 0 {
+			continue
+		}
+		x := (binStart(i)+binStart(min(i+1, bins)))/2 - t.u
+		w := float64(h[i]) / points
+		rank := (float64(t.above[i+1]) + float64(h[i])/2) / points // share above
+		a0 += float64(w * x)
+		a1 += float64(w * x * rank)
+	}
+	if d := a0 - 2*a1; d > 1e-9 {
+		t.shape = math.Min(math.Max(2-a0/d, 0), 0.7)
+		t.scale = math.Max(a0*(1-t.shape), binWidth/4)
+		t.pareto = true
+	}
+	return t
+}
+
+// calibrate gives the calibrated surprise of s, and the name of the pool.
+func (v *view) calibrate(group uint8, signal Signal, s float64) (c float64, from string) {
+	t := v.tail(group, signal)
+	if t == nil || t.n == 0 {
+		return priorTail(signal, s), shippedPrior
+	}
+	return t.calibrated(s), t.from
+}
+
+func (t *tail) calibrated(s float64) float64 {
+	var p float64
+	if t.pareto && s > t.u {
+		z := (s - t.u) / t.scale
+		if t.shape < 1e-6 {
+			p = t.share * math.Exp(-z)
+		} else {
+			p = t.share * math.Pow(1+float64(t.shape*z), -1/t.shape)
+		}
+	} else {
+		i := binOf(s)
+		within := 1.0
+		if w := binStart(i+1) - binStart(i); s > binStart(i) && w > 0 {
+			within = 1 - math.Min((s-binStart(i))/w, 1)
+		}
+		in := float64(t.above[i] - t.above[i+1])
+		p = (float64(t.above[i+1]) + float64(in*within) + wholePoint) / (float64(t.n) + wholePoint)
+	}
+	// No claim beyond ten times what the pool has seen.
+	least := wholePoint / (float64(t.n) * 10)
+	return -math.Log10(math.Min(math.Max(p, least), 1))
+}
+
+// points is how many panes the pool of a signal rests on.
+func (t *tail) points() uint64 { return t.n / wholePoint }

@@ -1,0 +1,150 @@
+package detect
+
+import (
+	"math"
+	"strconv"
+	"time"
+
+	"github.com/lapwing-sec/lapwing/schemas"
+)
+
+var callRateCard = Meta{
+	Name: "call-rate", Title: "Far more calls than this hour allows", Basis: Learned, Family: FamilyVolume, Way: WayStrong,
+	Severity: schemas.SeverityHigh, Closes: true,
+	MinSample: "60 active panes over three days, or 20 over a week; before that, the peers' distribution as weak evidence",
+	Floor:     "3 times and 40 calls above what the hour allows, and twice its own maximum of earlier days",
+	Attacks:   []schemas.Technique{{UID: "T1499", Name: "Endpoint Denial of Service"}},
+	NHI:       []string{"NHI2:2025"}, API: []string{"API4:2023"}, NIST: []string{"DE.CM-01", "DE.AE-02"}, PCI: []string{"10.4.1"},
+	FirstChecks: []string{
+		"Look at which operations and source addresses make up the burst.",
+		"Ask the owner whether a batch, a retry loop or a load test was started.",
+		"If nobody knows it, throttle the credential before revoking it.",
+	},
+}
+
+// callRate judges the calls of a pane, of 3 hours and of 24 hours. The model:
+// the identity's level, times the season of the hour (its own, drawn to its
+// kind's), times what the whole topic did in that pane; negative binomial with
+// the dispersion drawn to the kind's by 50 panes. Kept: three levels, 48
+// seasonal factors. A young identity is compared with its kind's distribution
+// of calls a pane instead, as weak evidence.
+type callRate struct{ paneOnly }
+
+// Meta implements Detector.
+func (callRate) Meta() *Meta { return &callRateCard }
+
+// The floors of a strong call rate.
+const (
+	rateTimes = 3
+	rateMore  = 40
+	// coldPanes is how many panes make a level of one's own.
+	coldPanes = 20
+)
+
+// Close implements Detector.
+func (callRate) Close(c *Cell, p *Profile, pane *Pane, out *Findings) {
+	if pane.Backfill > 0 {
+		return
+	}
+	s := &p.stats
+	if s.judged < coldPanes {
+		if surprise := c.view.coldRate(p.group, pane.Calls); surprise > 1 {
+			out.Score(Score{Signal: SignalCold, Surprise: surprise, Observed: float64(pane.Calls), Explain: explainCold})
+		}
+		return
+	}
+	x := p.expect(c.view, pane)
+	calls := float64(pane.Calls)
+	out.Score(Score{
+		Signal: SignalRate, Surprise: negativeBinomialTail(calls, x.mean, x.variance), Observed: calls, Expected: x.mean,
+		Faint:   calls < 2*x.mean || calls < x.mean+15,
+		Strong:  s.beyond(SignalRate, calls) && calls >= rateTimes*x.mean && calls >= x.mean+rateMore,
+		Explain: explainRate,
+	})
+	for _, w := range [...]struct {
+		signal Signal
+		sum    float64
+		level  *level
+		scale  int
+	}{
+		{SignalRate3h, float64(s.sum3h), &s.rate3h, 1},
+		{SignalRate24h, float64(s.sum24h), &s.rate24h, 2},
+	} {
+		mean, variance := w.level.predictive(x.ratio, 0.3)
+		out.Score(Score{
+			Signal: w.signal, Surprise: negativeBinomialTail(math.Round(w.sum), mean, variance), Observed: w.sum, Expected: mean, Scale: w.scale,
+			Faint:   w.sum < 1.8*mean || w.sum < mean+rateMore,
+			Strong:  s.beyond(w.signal, w.sum) && w.sum >= rateTimes*mean && w.sum >= mean+2*rateMore,
+			Explain: explainRate,
+		})
+	}
+	if s.sum > 0 {
+		surprise := float64(s.sum) * 4
+		out.Score(Score{Signal: SignalDrift, Surprise: surprise, Observed: float64(s.dayMean), Expected: float64(s.anchor), Explain: explainDrift})
+	}
+}
+
+// coldRate is -log10 of the share of the kind's panes with at least as many
+// calls; 0 while the kind has fewer than 2,000.
+func (v *view) coldRate(group uint8, calls uint32) float64 {
+	var all, above uint64
+	b := levelBin(calls)
+	for i, n := range v.levels[group] {
+		all += n
+		if i >= b {
+			above += n
+		}
+	}
+	if all < 2000 {
+		return 0
+	}
+	return -math.Log10(float64(above+1) / float64(all+1))
+}
+
+var rateScales = [...]string{"15 minutes", "about 3 hours", "about 24 hours"}
+
+func explainRate(c *Cell, p *Profile, pane *Pane, s *Score) Finding {
+	within := rateScales[s.Scale]
+	ops := int(pane.Operations.Count())
+	what := plural(ops, "operation")
+	f := Finding{
+		Did: "made " + times(s.Observed, s.Expected) + " its usual number of calls",
+		Sentence: "It made " + thousands(int(s.Observed)) + " calls in " + within + " (" + clockTime(pane.Start()) +
+			"), where about " + number(s.Expected) + " were expected at this hour, over " + what + " and " +
+			plural(int(pane.Resources.Count()), "resource") + refusedPart(pane) + ".",
+		Observed: thousands(int(s.Observed)) + " calls in " + within,
+		Expected: "about " + number(s.Expected) + ", by " + plural(int(p.stats.judged), "active pane") + " of its own",
+		Value:    "scale " + strconv.Itoa(s.Scale),
+	}
+	if s.Observed < 1.5*s.Expected {
+		f.Did = "made more calls than usual"
+	}
+	return f
+}
+
+func refusedPart(pane *Pane) string {
+	if pane.Denied+pane.Errors == 0 {
+		return ""
+	}
+	return "; " + thousands(int(pane.Denied)) + " refused, " + thousands(int(pane.Errors)) + " failed"
+}
+
+func explainCold(_ *Cell, p *Profile, pane *Pane, s *Score) Finding {
+	return Finding{
+		Did: "made more calls than its peers ever do",
+		Sentence: "It made " + thousands(int(s.Observed)) + " calls in 15 minutes (" + clockTime(pane.Start()) +
+			"), more than nearly all panes of " + kindPlural(p.Kind()) + "; it has little history of its own.",
+		Observed: thousands(int(s.Observed)) + " calls in 15 minutes", Expected: "as its peers", Value: "peers",
+	}
+}
+
+func explainDrift(_ *Cell, _ *Profile, pane *Pane, s *Score) Finding {
+	return Finding{
+		Did:      "calls more from day to day",
+		Sentence: "Its calls have risen for days beyond its slow anchor of " + number(s.Expected) + " a pane (" + clockTime(pane.Start()) + ").",
+		Observed: "a rise over days", Expected: "about " + number(s.Expected) + " a pane", Value: "drift",
+	}
+}
+
+// clockTime words a moment of event time.
+func clockTime(ns int64) string { return time.Unix(0, ns).UTC().Format("2006-01-02 15:04 UTC") }

@@ -1,0 +1,189 @@
+package detect
+
+import (
+	"math"
+	"slices"
+	"strings"
+)
+
+// closing is one pane of one identity whose time has come.
+type closing struct {
+	pane    int64
+	profile uint32
+	id      string
+}
+
+// finish makes pane n of a topic final: the fleet's ratio of that pane first,
+// then timers that fell due before its end, then the identities in id order.
+func (e *Engine) finish(topic int, n int64) {
+	due := e.panes.due[n]
+	e.fleetRatio(topic, n, due)
+	e.runTimers(topic, (n+1)*PaneLength)
+
+	e.closing = e.closing[:0]
+	waiting := e.panes.waiting[:0]
+	sort := func(c closing) {
+		p := e.store.at(c.profile)
+		if e.openPane(p, c.pane) == nil || e.store.ids[c.profile] != c.id {
+			return
+		}
+		if e.final(p, (c.pane+1)*PaneLength) > c.pane {
+			e.closing = append(e.closing, c)
+		} else {
+			waiting = append(waiting, c)
+		}
+	}
+	for _, c := range e.panes.waiting {
+		sort(c)
+	}
+	for _, i := range due {
+		sort(closing{n, i, e.store.ids[i]})
+	}
+	e.panes.waiting = waiting
+	delete(e.panes.due, n)
+
+	slices.SortFunc(e.closing, func(a, b closing) int {
+		if a.pane != b.pane {
+			return compare(a.pane, b.pane)
+		}
+		return strings.Compare(a.id, b.id)
+	})
+	for _, c := range e.closing {
+		p := e.store.at(c.profile)
+		if pane := e.openPane(p, c.pane); pane != nil {
+			e.closePane(p, pane)
+			p.below = max(p.below, c.pane+1)
+			e.drop(p, c.pane)
+		}
+	}
+	e.adopt.sweep(n)
+	e.evict()
+}
+
+// nextWork is the number of the first pane from n on for which finish has
+// anything to do.
+func (e *Engine) nextWork(n int64) int64 {
+	if len(e.panes.waiting) > 0 {
+		return n
+	}
+	next := int64(math.MaxInt64)
+	for d := range e.panes.due {
+		next = min(next, d)
+	}
+	if t, ok := e.timers.next(); ok {
+		next = min(next, paneOf(t))
+	}
+	return max(next, n)
+}
+
+// ratio is one identity's calls in a pane over what was expected.
+type ratio struct {
+	pane  *Pane
+	calls float64
+	value float64
+}
+
+// fleetRatio finds what the whole topic did in a pane, so that an incident's
+// retries, a promotion or a holiday are divided out. The ratio is the median
+// over identities with enough history; where a fair part of them rises far
+// above the rest together, these have a ratio of their own.
+func (e *Engine) fleetRatio(topic int, n int64, due []uint32) {
+	active := uint32(0)
+	e.ratios = e.ratios[:0]
+	v := e.tables.view(hourOf(n), e)
+	for _, i := range due {
+		p := e.store.at(i)
+		pane := e.openPane(p, n)
+		if pane == nil || pane.topics&(1<<uint(topic)) == 0 { //nolint:gosec // below maxTopics
+			continue
+		}
+		active++
+		if p.stats.judged < 20 || pane.topics != 1<<uint(topic) { //nolint:gosec // below maxTopics
+			continue
+		}
+		mean := float64(p.stats.rate.mean) * p.stats.season(v, p.group, n)
+		if mean >= 3 {
+			e.ratios = append(e.ratios, ratio{pane, float64(pane.Calls), (float64(pane.Calls) + 1) / (mean + 1)})
+		}
+	}
+	e.clock.topics[topic].counts[mod(n, countsKept)] = active
+	const enough = 10
+	if len(e.ratios) < enough {
+		return
+	}
+	slices.SortFunc(e.ratios, func(a, b ratio) int { return compareFloat(a.value, b.value) })
+	median := math.Min(math.Max(e.ratios[len(e.ratios)/2].value, 0.5), 20)
+	for i := range e.ratios {
+		e.ratios[i].pane.ratio = float32(median)
+	}
+	// A cohort: at least five, and a twentieth, far above the rest together.
+	first := len(e.ratios)
+	for first > 0 && e.ratios[first-1].value >= 2.5*median {
+		first--
+	}
+	if cohort := e.ratios[first:]; len(cohort) >= max(5, len(e.ratios)/20) {
+		shared := cohort[len(cohort)/2].value
+		for i := range cohort {
+			cohort[i].pane.ratio = float32(math.Max(median, math.Min(cohort[i].value, shared)))
+		}
+	}
+}
+
+func compareFloat(a, b float64) int {
+	switch {
+	case a < b:
+		return -1
+	case a > b:
+		return 1
+	}
+	return 0
+}
+
+// closePane judges one pane of an identity, then learns it.
+func (e *Engine) closePane(p *Profile, pane *Pane) {
+	e.stats.Panes++
+	k := hourOf(pane.Number)
+	v := e.tables.view(k, e)
+	e.cell.view = v
+	s := &p.stats
+	s.newDay(dayOf(pane.Start()))
+	s.decay(pane.Number)
+	if pane.Backfill == 0 {
+		s.sum3h += float32(pane.Calls)
+		s.sum24h += float32(pane.Calls)
+		s.breadth24h += float32(pane.DeniedOperations.Count())
+	}
+	f := &e.findings
+	f.reset()
+	for i := range e.detectors {
+		if d := &e.detectors[i]; d.meta.Closes {
+			f.meta = d.meta
+			d.Close(&e.cell, p, pane, f)
+		}
+	}
+	e.weigh(p, pane, v)
+	rate := e.judge(p, pane, v)
+
+	x := p.expect(v, pane)
+	l := e.tables.at(k)
+	l.levels[p.group][levelBin(pane.Calls)]++
+	if s.judged >= 20 && pane.Backfill == 0 {
+		mean := float64(s.rate.mean)
+		l.season[p.group].calls += uint64(pane.Calls)
+		l.season[p.group].expected += uint64(math.Round(mean * x.ratio))
+		if rate < 3 {
+			spread := math.Max(0, (math.Pow(float64(pane.Calls)-x.mean, 2)-x.mean)/math.Max(x.mean*x.mean, 1))
+			l.spread[p.group].sum += uint64(math.Round(math.Min(spread, 20) * 1000))
+		}
+		l.spread[p.group].panes++
+	}
+	s.learnPane(pane, x, rate)
+	e.armSilence(p)
+	e.refresh(p, pane)
+	e.cell.view = nil
+}
+
+// levelBin is the half octave of a count.
+func levelBin(calls uint32) int {
+	return min(int(2*math.Log2(float64(max(calls, 1)))), levelBins-1)
+}

@@ -1,0 +1,86 @@
+package detect
+
+import (
+	"math"
+
+	"github.com/lapwing-sec/lapwing/schemas"
+)
+
+var deniedProbingCard = Meta{
+	Name: "denied-probing", Title: "Many different operations refused", Basis: Learned, Family: FamilyDenial, Way: WayStrong,
+	Severity: schemas.SeverityHigh, Closes: true,
+	MinSample: "60 active panes over three days, or 20 over a week",
+	Floor:     "5 different refused operations, and twice its own maximum of earlier days",
+	Attacks:   []schemas.Technique{{UID: "T1580", Name: "Cloud Infrastructure Discovery"}},
+	NHI:       []string{"NHI5:2025"}, API: []string{"API5:2023"}, NIST: []string{"DE.CM-01", "DE.AE-02"}, PCI: []string{"10.2.1.4", "10.4.1"},
+	FirstChecks: []string{
+		"Read the refused operations in order: do they feel for permissions, or is one deployment missing a grant?",
+		"Check whether the policy of the identity was changed shortly before.",
+		"Look at what succeeded right after the refusals.",
+	},
+}
+
+// deniedProbing judges the refusals of a pane, and the distinct operations
+// refused within a pane and within a day, by negative binomials about the
+// identity's own means. Kept: two levels, one decayed sum.
+type deniedProbing struct{ paneOnly }
+
+// Meta implements Detector.
+func (deniedProbing) Meta() *Meta { return &deniedProbingCard }
+
+const probingFloor = 5
+
+// Close implements Detector.
+func (deniedProbing) Close(_ *Cell, p *Profile, pane *Pane, out *Findings) {
+	s := &p.stats
+	if pane.Backfill > 0 || s.judged < coldPanes {
+		return
+	}
+	refused := float64(pane.Denied)
+	breadth := pane.DeniedOperations.Count()
+	load := math.Max(1, float64(pane.Calls)/math.Max(float64(s.rate.mean), 1))
+	mean, variance := s.denied.predictive(load, 1)
+	out.Score(Score{
+		Signal: SignalDenied, Surprise: negativeBinomialTail(refused, mean, variance), Observed: refused, Expected: mean,
+		Faint:   refused < 5,
+		Explain: explainRefusals,
+	})
+	mean, variance = s.breadth.predictive(1, 1)
+	surprise := negativeBinomialTail(breadth, mean, variance)
+	observed, expected := breadth, mean
+	// The same within a day: a patient prober stays under any pane's bound.
+	dayMean := 96 * mean
+	daily := math.Round(float64(s.breadth24h))
+	if slow := negativeBinomialTail(daily, dayMean, dayMean+float64(dayMean*dayMean)); slow > surprise && breadth > 0 {
+		surprise, observed, expected = slow, daily, dayMean
+	}
+	out.Score(Score{
+		Signal: SignalDeniedBreadth, Surprise: surprise, Observed: observed, Expected: expected,
+		Faint:   observed < 2,
+		Strong:  s.beyond(SignalDeniedBreadth, observed) && observed >= probingFloor && breadth > 0,
+		Explain: explainProbing,
+	})
+}
+
+func explainProbing(_ *Cell, p *Profile, pane *Pane, s *Score) Finding {
+	n := thousands(int(s.Observed))
+	return Finding{
+		Did: "was refused " + n + " different operations",
+		Sentence: n + " different operations were refused to it (" + plural(int(pane.Denied), "refusal") + " among " + plural(int(pane.Calls), "call") +
+			" in the 15 minutes from " + clockTime(pane.Start()) + "), where " + number(s.Expected) + " is usual: it looks like feeling for permissions.",
+		Observed: n + " different operations refused",
+		Expected: "about " + number(s.Expected) + ", by " + plural(int(p.stats.judged), "active pane") + " of its own",
+		Value:    "breadth",
+	}
+}
+
+func explainRefusals(_ *Cell, p *Profile, pane *Pane, s *Score) Finding {
+	return Finding{
+		Did: "was refused " + thousands(int(s.Observed)) + " times",
+		Sentence: thousands(int(s.Observed)) + " of its " + plural(int(pane.Calls), "call") + " were refused in the 15 minutes from " +
+			clockTime(pane.Start()) + ", where " + number(s.Expected) + " is usual.",
+		Observed: plural(int(s.Observed), "refusal"),
+		Expected: "about " + number(s.Expected) + ", by " + plural(int(p.stats.judged), "active pane") + " of its own",
+		Value:    "refusals",
+	}
+}

@@ -1,0 +1,81 @@
+package detect
+
+import (
+	"math"
+
+	"github.com/lapwing-sec/lapwing/schemas"
+)
+
+var enumerationCard = Meta{
+	Name: "enumeration", Title: "Far more different operations or resources than usual", Basis: Learned, Family: FamilyOperation, Way: WayStrong,
+	Severity: schemas.SeverityHigh, Closes: true,
+	MinSample: "60 active panes over three days, or 20 over a week",
+	Floor:     "15 different operations or 30 different resources, 3 times what these calls explain, and twice its own maximum of earlier days",
+	Attacks:   []schemas.Technique{{UID: "T1526", Name: "Cloud Service Discovery"}},
+	NHI:       []string{"NHI5:2025"}, API: []string{"API9:2023", "API1:2023"}, NIST: []string{"DE.CM-01", "DE.AE-02"}, PCI: []string{"10.4.1"},
+	FirstChecks: []string{
+		"Look at the order of the operations: a scan lists and describes before it touches anything.",
+		"Check whether the resources belong to what this identity works on.",
+		"Ask the owner whether an inventory or a migration tool runs under this identity.",
+	},
+}
+
+// enumeration judges how many different operations and resources an identity
+// touched, given how often it called: distinct values grow with the square root
+// of the calls (Heaps' law), so that load alone is no scan. Negative binomial
+// about the identity's own mean. Kept: two levels.
+type enumeration struct{ paneOnly }
+
+// Meta implements Detector.
+func (enumeration) Meta() *Meta { return &enumerationCard }
+
+const (
+	enumerationOperations = 15
+	enumerationResources  = 30
+	enumerationTimes      = 3
+)
+
+// Close implements Detector.
+func (enumeration) Close(_ *Cell, p *Profile, pane *Pane, out *Findings) {
+	s := &p.stats
+	if pane.Backfill > 0 || s.judged < coldPanes {
+		return
+	}
+	load := math.Sqrt(math.Max(1, float64(pane.Calls)/math.Max(float64(s.rate.mean), 1)))
+	for _, w := range [...]struct {
+		signal Signal
+		family Family
+		seen   float64
+		level  *level
+		floor  float64
+	}{
+		{SignalOperations, FamilyOperation, pane.Operations.Count(), &s.operations, enumerationOperations},
+		{SignalResources, FamilyVolume, pane.Resources.Count(), &s.resources, enumerationResources},
+	} {
+		if w.seen == 0 {
+			continue
+		}
+		mean, variance := w.level.predictive(load, 0.1)
+		out.Score(Score{
+			Signal: w.signal, Family: w.family, Surprise: negativeBinomialTail(w.seen, mean, variance), Observed: w.seen, Expected: mean,
+			Faint:   w.seen < 2*mean || w.seen < w.floor/2,
+			Strong:  s.beyond(w.signal, w.seen) && w.seen >= w.floor && w.seen >= enumerationTimes*mean,
+			Explain: explainBreadth,
+		})
+	}
+}
+
+func explainBreadth(_ *Cell, p *Profile, pane *Pane, s *Score) Finding {
+	what := "operation"
+	if s.Signal == SignalResources {
+		what = "resource"
+	}
+	return Finding{
+		Did: "touched " + plural(int(s.Observed), "different "+what),
+		Sentence: "It touched " + plural(int(s.Observed), "different "+what) + " in " + plural(int(pane.Calls), "call") + " within 15 minutes (" +
+			clockTime(pane.Start()) + "), where so many calls usually touch " + number(s.Expected) + ": it looks like a scan" + refusedPart(pane) + ".",
+		Observed: plural(int(s.Observed), "different "+what),
+		Expected: "about " + number(s.Expected) + ", by " + plural(int(p.stats.judged), "active pane") + " of its own",
+		Value:    what + "s",
+	}
+}

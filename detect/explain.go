@@ -1,0 +1,176 @@
+package detect
+
+import (
+	"math"
+	"strconv"
+	"strings"
+)
+
+// formatInt writes n in decimal.
+func formatInt(n int64) string { return strconv.FormatInt(n, 10) }
+
+// display is what a person calls the identity.
+func display(id string, f *facts) string {
+	if f.name != "" {
+		return f.name
+	}
+	return id
+}
+
+// title says who did what.
+func title(id string, f *facts, head *part) string {
+	did := head.Did
+	if did == "" {
+		did = strings.ToLower(head.meta.Title[:1]) + head.meta.Title[1:]
+		return display(id, f) + ": " + did
+	}
+	return display(id, f) + " " + did
+}
+
+// describe is the explanation: what was seen and why it is not normal, whose
+// identity it is, where from, what to know before acting.
+func (e *Engine) describe(p *Profile, a *openAlert, parts []part) string {
+	var b strings.Builder
+	f := e.store.facts[p.self]
+	say := func(s string) {
+		s = strings.TrimSpace(s)
+		if s == "" {
+			return
+		}
+		if b.Len() > 0 {
+			b.WriteByte(' ')
+		}
+		b.WriteString(s)
+		if !strings.HasSuffix(s, ".") {
+			b.WriteByte('.')
+		}
+	}
+	const told = 4
+	for i := range parts {
+		if i == told {
+			say("And " + plural(len(parts)-told, "more finding"))
+			break
+		}
+		q := &parts[i]
+		say(q.Sentence)
+		if q.count > 1 {
+			say("Seen " + plural(q.count, "time") + " so far")
+		}
+		if i == 0 {
+			say(rarityWords(q))
+		}
+	}
+	say(whose(e.store.ids[p.self], f))
+	if n := len(a.samples); n > 0 && a.samples[n-1].Desc != "" {
+		s := &a.samples[n-1]
+		say("Latest call: " + s.Type + " " + s.Desc)
+	}
+	if a.young {
+		say("Still learning: its history is only " + a.history)
+	} else if a.way != WayDeclared && a.way != WayReport {
+		say("History: " + a.history)
+	}
+	if len(f.dependants) > 0 {
+		say("Disabling it would break " + strings.Join(f.dependants, ", "))
+	}
+	if len(a.links) > 0 {
+		say("See also " + plural(len(a.links), "linked alert") + " of the same identity")
+	}
+	return b.String()
+}
+
+func rarityWords(q *part) string {
+	if q.Rarity == "" {
+		return ""
+	}
+	s := strings.ToUpper(q.Rarity[:1]) + q.Rarity[1:]
+	if q.Calibration == shippedPrior {
+		s += " (by the shipped prior: this fleet is too small or too young for tails of its own)"
+	}
+	return s
+}
+
+// whose says what is declared of the identity.
+func whose(id string, f *facts) string {
+	if !f.managed {
+		return id + " is in no inventory: nobody is declared to own it"
+	}
+	var parts []string
+	add := func(label, value string) {
+		if value != "" {
+			parts = append(parts, label+value)
+		}
+	}
+	add("", strings.ReplaceAll(f.kind, "_", " "))
+	add("owner ", f.owner)
+	add("team ", f.team)
+	add("environment ", f.environment)
+	add("criticality ", f.criticality)
+	add("vendor ", f.vendor)
+	if len(parts) == 0 {
+		return "Identity " + id
+	}
+	return "Identity " + id + ": " + strings.Join(parts, ", ")
+}
+
+// rarity says how rare a calibrated surprise is, never beyond what the cell has
+// observed: an expectation within its history, else that it was not seen.
+func (c *Cell) rarity(p *Profile, signal Signal, surprise float64) string {
+	v := c.view
+	if v == nil {
+		return ""
+	}
+	days := v.days()
+	t := v.tail(p.group, signal)
+	if t == nil || days < 1 {
+		return ""
+	}
+	n := plural(int(v.identities[groups]), "identity") //nolint:gosec // bounded
+	n = strings.Replace(n, "identitys", "identities", 1)
+	perDay := float64(t.points()) / days
+	every := math.Pow(10, surprise) / math.Max(perDay, 1)
+	switch {
+	case every > days:
+		return "not seen in " + plural(int(days), "day") + " across " + n
+	case every >= 1:
+		return "expected once in " + plural(int(math.Round(every)), "day") + " across " + n
+	default:
+		return ""
+	}
+}
+
+// days is how much history a version of the tables has.
+func (v *view) days() float64 {
+	if v.t.first == 0 {
+		return 0
+	}
+	return float64(v.upTo-v.t.first) / 24
+}
+
+// number words a quantity: "1,234", "2.5".
+func number(x float64) string {
+	if x >= 10 || x == math.Trunc(x) {
+		return thousands(int(math.Round(x)))
+	}
+	return strconv.FormatFloat(x, 'f', 1, 64)
+}
+
+// size words bytes: "1.2 GB".
+func size(x float64) string {
+	const k = 1000
+	units := [...]string{"bytes", "kB", "MB", "GB", "TB", "PB"}
+	i := 0
+	for x >= k && i < len(units)-1 {
+		x /= k
+		i++
+	}
+	return number(x) + " " + units[i]
+}
+
+// times words how many times larger x is than usual: "30 times".
+func times(x, usual float64) string {
+	if usual <= 0 {
+		return "far more than"
+	}
+	return number(x/usual) + " times"
+}

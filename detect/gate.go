@@ -1,0 +1,175 @@
+package detect
+
+import (
+	"math"
+	"slices"
+)
+
+// weigh calibrates what the detectors said of the pane, arrival evidence
+// included, and feeds the pooled tails.
+func (e *Engine) weigh(p *Profile, pane *Pane, v *view) {
+	k := hourOf(pane.Number)
+	f := &e.findings
+	for i := range f.scores {
+		s := &f.scores[i]
+		if s.Family == FamilyDeclared {
+			s.Family = s.meta.Family
+		}
+		if s.Signal == SignalCold {
+			s.tail, s.from = math.Min(s.Surprise, 3), "its peers"
+			continue
+		}
+		s.tail, s.from = v.calibrate(p.group, s.Signal, s.Surprise)
+		e.record(k, p, s.Signal, s.Surprise, s.tail)
+		e.tables.at(k).tests[WayStrong]++
+	}
+	if p.stats.judged < 20 {
+		return
+	}
+	d := e.dossiers[p.self]
+	for _, x := range noteSignals {
+		most := 0.0
+		if d != nil {
+			most = d.strongest(pane.Number, x.family)
+		}
+		c, _ := v.calibrate(p.group, x.signal, most)
+		e.record(k, p, x.signal, most, c)
+	}
+}
+
+// noteSignals are the families in which arrivals leave evidence.
+var noteSignals = [...]struct {
+	family Family
+	signal Signal
+}{
+	{FamilyPlace, SignalPlace},
+	{FamilyOperation, SignalOperation},
+	{FamilyTime, SignalTime},
+}
+
+func noteSignal(f Family) Signal {
+	for _, x := range noteSignals {
+		if x.family == f {
+			return x.signal
+		}
+	}
+	return SignalOperation
+}
+
+// judge applies the gate to a pane and reports the calibrated surprise of its
+// rate. Strong: one signal beyond its bound, with its floors. Fused: the sum of
+// the families' maxima, calibrated again on its own tails, with two families or
+// more.
+func (e *Engine) judge(p *Profile, pane *Pane, v *view) (rate float64) {
+	s := &p.stats
+	f := &e.findings
+	k := hourOf(pane.Number)
+	var now [families]float64
+	silent := p.Human() || pane.Backfill > 0
+	var strong []*Score
+	for i := range f.scores {
+		x := &f.scores[i]
+		if !x.Faint {
+			now[x.Family] = math.Max(now[x.Family], x.tail)
+		}
+		if x.Signal <= SignalRate24h {
+			rate = math.Max(rate, x.tail)
+		}
+		if x.Strong && p.mature() && x.tail >= v.budget.strong && !silent {
+			strong = append(strong, x)
+		}
+	}
+	// Findings made directly at the close.
+	for i := range f.list {
+		e.closed(p, pane, &f.list[i])
+	}
+	slices.SortStableFunc(strong, func(a, b *Score) int { return compareFloat(b.tail, a.tail) })
+	for _, x := range strong {
+		found := e.explainScore(p, pane, x)
+		found.Way = WayStrong
+		e.closed(p, pane, &found)
+	}
+	d := e.dossiers[p.self]
+	if d != nil {
+		e.weighNotes(p, pane, v, d, &now)
+	}
+	fresh := 0
+	var near, far float64
+	wide, broad := 0, 0
+	for i := range now {
+		if now[i] >= 1 {
+			fresh++
+		}
+		s.near[i] = max(s.near[i], float32(now[i]))
+		s.far[i] = max(s.far[i], float32(now[i]))
+		near += float64(s.near[i])
+		far += float64(s.far[i])
+		if s.near[i] >= 1 {
+			wide++
+		}
+		if s.far[i] >= 1 {
+			broad++
+		}
+	}
+	if s.judged < 20 || silent {
+		return rate
+	}
+	nearC, nearFrom := v.calibrate(p.group, SignalFused2h, near)
+	farC, farFrom := v.calibrate(p.group, SignalFused72h, far)
+	e.record(k, p, SignalFused2h, near, nearC)
+	e.record(k, p, SignalFused72h, far, farC)
+	e.tables.at(k).tests[WayFused] += 2
+	// What scores well is kept for the words of a later alert.
+	for i := range f.scores {
+		if x := &f.scores[i]; x.tail >= 1 && !x.Faint && x.Explain != nil {
+			found := e.explainScore(p, pane, x)
+			e.dossier(p).keep(&found, pane.Number, x.tail)
+		}
+	}
+	if fresh == 0 || !p.mature() {
+		return rate
+	}
+	switch {
+	case wide >= 2 && nearC >= v.budget.fused:
+		e.fuse(p, pane, nearC, nearFrom, 8)
+	case broad >= 2 && farC >= v.budget.fused:
+		e.fuse(p, pane, farC, farFrom, 288)
+	}
+	return rate
+}
+
+// weighNotes calibrates the arrival evidence of a pane, drops what several
+// peers adopted too, and takes the maximum of each family.
+func (e *Engine) weighNotes(p *Profile, pane *Pane, v *view, d *dossier, now *[families]float64) {
+	kept := d.notes[:0]
+	for i := range d.notes {
+		n := &d.notes[i]
+		if n.pane < pane.Number-288 {
+			continue
+		}
+		if n.pane == pane.Number && n.tail == 0 {
+			if n.hash != 0 && e.adopt.others(n.dim, n.hash, n.topic, pane.Number, e.store.ids[p.self]) >= adoptedBy {
+				e.stats.Adopted++
+				continue
+			}
+			n.tail, _ = v.calibrate(p.group, noteSignal(n.meta.Family), n.Surprise)
+			now[n.meta.Family] = math.Max(now[n.meta.Family], n.tail)
+		}
+		kept = append(kept, *n)
+	}
+	clear(d.notes[len(kept):])
+	d.notes = kept
+}
+
+// explainScore has the detector word a score.
+func (e *Engine) explainScore(p *Profile, pane *Pane, s *Score) found {
+	x := found{meta: s.meta}
+	if s.Explain != nil {
+		x.Finding = s.Explain(&e.cell, p, pane, s)
+	}
+	x.Surprise, x.Calibration = s.tail, s.from
+	if x.Rarity == "" {
+		x.Rarity = e.cell.rarity(p, s.Signal, s.tail)
+	}
+	return x
+}

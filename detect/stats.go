@@ -1,0 +1,43 @@
+package detect
+
+// Stats is what an engine counts of itself, for metrics and summaries. Counts
+// are since the engine was made or restored, sizes are current.
+type Stats struct {
+	Events, Late, Unusable, Overflow uint64
+	Panes, Evicted                   uint64
+	SlotsEvicted, SlotsRefused       uint64
+	NotesDropped, AlertsDropped      uint64
+	Adopted, Excepted                uint64
+	SilencesShared                   uint64
+	Versions                         uint64
+	// Opened and Paged count alerts by Way.
+	Opened, Paged [ways]uint64
+
+	Identities, OpenPanes, OpenAlerts int
+	// ProfileBytes is the memory of all profiles: the fixed part and the slots.
+	ProfileBytes int
+	// TestsPerDay and Nominal are, by Way, the tests performed a day and the
+	// alerts a day allowed; Realised what was paged a day over the last week.
+	TestsPerDay, Nominal, Realised [ways]float64
+}
+
+// Stats returns the counts so far.
+func (e *Engine) Stats() Stats {
+	s := e.stats
+	s.Identities = e.store.live
+	s.OpenPanes = e.panes.open
+	for i, id := range e.store.ids {
+		if id != "" {
+			t := &e.store.at(uint32(i)).slots //nolint:gosec // an index
+			s.ProfileBytes += profileBytes + t.bytes()
+		}
+	}
+	for _, d := range e.dossiers {
+		s.OpenAlerts += len(d.alerts)
+	}
+	if n := len(e.tables.recent); n > 0 {
+		b := e.tables.budget(e.tables.recent[n-1].hour, e.share())
+		s.TestsPerDay, s.Nominal, s.Realised = b.tests, b.allowance, b.pages
+	}
+	return s
+}

@@ -1,0 +1,187 @@
+package detect
+
+import (
+	"container/heap"
+	"math"
+	"strings"
+)
+
+// timer is a moment of an identity's time at which something falls due.
+type timer struct {
+	at      int64
+	profile uint32
+	id      string // the identity, to tell a reused profile
+	kind    timerKind
+}
+
+type timerKind uint8
+
+const (
+	timerAlert   timerKind = iota // an alert may close
+	timerSilence                  // the identity should have called by now
+)
+
+// timers is a heap by time, then id, then kind: equal timers run in the same
+// order however they were pushed.
+type timers struct{ list timerHeap }
+
+type timerHeap []timer
+
+func (h timerHeap) Len() int           { return len(h) }
+func (h timerHeap) Swap(i, j int)      { h[i], h[j] = h[j], h[i] }
+func (h timerHeap) Less(i, j int) bool { return h[i].before(&h[j]) }
+
+// Push and Pop serve container/heap.
+func (h *timerHeap) Push(x any) {
+	if t, ok := x.(timer); ok {
+		*h = append(*h, t)
+	}
+}
+
+// Pop serves container/heap.
+func (h *timerHeap) Pop() any {
+	old := *h
+	t := old[len(old)-1]
+	*h = old[:len(old)-1]
+	return t
+}
+
+func (t *timer) before(o *timer) bool {
+	if t.at != o.at {
+		return t.at < o.at
+	}
+	if c := strings.Compare(t.id, o.id); c != 0 {
+		return c < 0
+	}
+	return t.kind < o.kind
+}
+
+func (t *timers) push(x timer) { heap.Push(&t.list, x) }
+
+func (t *timers) next() (int64, bool) {
+	if len(t.list) == 0 {
+		return 0, false
+	}
+	return t.list[0].at, true
+}
+
+// runTimers runs what fell due before a moment, in order. An identity held back
+// by another topic is asked again at the next pane.
+func (e *Engine) runTimers(topic int, before int64) {
+	var again []timer
+	e.quiet = e.quiet[:0]
+	for len(e.timers.list) > 0 && e.timers.list[0].at < before {
+		t, ok := heap.Pop(&e.timers.list).(timer)
+		if !ok || e.store.ids[t.profile] != t.id {
+			continue
+		}
+		p := e.store.at(t.profile)
+		if e.final(p, p.last) < paneOf(t.at) {
+			again = append(again, t)
+			continue
+		}
+		switch t.kind {
+		case timerAlert:
+			e.expire(p, t.at)
+		case timerSilence:
+			e.silenceDue(p, t)
+		}
+	}
+	e.silences(topic, before)
+	for _, t := range again {
+		e.timers.push(t)
+	}
+}
+
+// silenceDue looks at an identity whose deadline passed: called since, the
+// deadline moves; not called, it is a candidate.
+func (e *Engine) silenceDue(p *Profile, t timer) {
+	s := &p.stats
+	if s.lastCall != t.at {
+		return // a newer timer took over
+	}
+	s.lastCall = 0
+	deadline := e.silenceDeadline(p)
+	for i := p.open; i != 0; {
+		pane := e.panes.at(i - 1)
+		if pane.First <= t.at {
+			return // called in a pane not closed yet: its close arms again
+		}
+		i = pane.next
+	}
+	if deadline > t.at {
+		e.armSilence(p)
+		return
+	}
+	e.quiet = append(e.quiet, quiet{p.self, t.at})
+}
+
+// quiet is an identity that missed its deadline.
+type quiet struct {
+	profile uint32
+	at      int64
+}
+
+// silenceDeadline is when the identity should have called: twice its own
+// longest gap and an hour after its last call. It is never for an identity
+// whose habits are not known: 14 days, 100 active panes, on half of its days.
+func (e *Engine) silenceDeadline(p *Profile) int64 {
+	s := &p.stats
+	const leastPanes, leastDays = 100, 14
+	age := (s.lastSeen - p.first) / day
+	if s.judged < leastPanes || age < leastDays || int64(p.activeDays)*2 < age || s.gapMax <= 0 || p.Human() || p.Anonymous() {
+		return math.MaxInt64
+	}
+	allowed := 2*float64(s.gapMax) + 3600
+	return s.lastSeen + int64(allowed)*1e9
+}
+
+// armSilence sets the identity's timer, if it has none.
+func (e *Engine) armSilence(p *Profile) {
+	if p.stats.lastCall != 0 {
+		return
+	}
+	if at := e.silenceDeadline(p); at != math.MaxInt64 {
+		p.stats.lastCall = at
+		e.timers.push(timer{at, p.self, e.store.ids[p.self], timerSilence})
+	}
+}
+
+// silences raises the identities that fell silent, unless their source did: a
+// topic with less than half of its usual identities, or many falling silent
+// together, says nothing about any of them.
+func (e *Engine) silences(topic int, before int64) {
+	if len(e.quiet) == 0 {
+		return
+	}
+	t := &e.clock.topics[topic]
+	var sum, panes, most uint32
+	for _, n := range t.counts {
+		if n > 0 {
+			sum += n
+			panes++
+			most = max(most, n)
+		}
+	}
+	now := t.counts[mod(paneOf(before-1), countsKept)]
+	sourceSilent := panes > 0 && 4*now*panes < sum
+	together := len(e.quiet) >= 4 && len(e.quiet)*10 >= int(most)
+	for _, q := range e.quiet {
+		p := e.store.at(q.profile)
+		if sourceSilent || together {
+			e.stats.SilencesShared++
+			continue
+		}
+		for i := range e.detectors {
+			if d, ok := e.detectors[i].Detector.(interface {
+				Silent(c *Cell, p *Profile, at int64) Finding
+			}); ok {
+				x := found{e.detectors[i].meta, d.Silent(&e.cell, p, q.at)}
+				x.Way, x.Severity = WayStrong, x.meta.Severity
+				if !e.suspended(p, &x, q.at) {
+					e.raiseAtClose(p, nil, q.at, []found{x}, nil)
+				}
+			}
+		}
+	}
+}
