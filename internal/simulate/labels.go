@@ -1,0 +1,43 @@
+package simulate
+
+import "time"
+
+// Kinds of labels.
+const (
+	KindAttack = "attack"
+	KindHard   = "hard"
+	// KindHousekeeping is a true fact about an identity that is no attack: a
+	// credential past its rotation, an identity in no inventory.
+	KindHousekeeping = "housekeeping"
+)
+
+// Label says what happened besides ordinary days, to which identity and when.
+type Label struct {
+	// ID is unique within a fleet.
+	ID string `json:"id"`
+	// Kind is attack, hard or housekeeping.
+	Kind string `json:"kind"`
+	// Case is the number of the use case that it belongs to; 0 for none.
+	Case int `json:"case,omitempty"`
+	// Name is the scenario; Title says in words what happens and what makes
+	// it visible.
+	Name  string `json:"name"`
+	Title string `json:"title"`
+	// Identity is the canonical id; Identities are all of them where a hard
+	// case touches several.
+	Identity   string   `json:"identity"`
+	Identities []string `json:"identities,omitempty"`
+	// Network is the source: usual, known or foreign. Client is own or other.
+	Network string `json:"network,omitempty"`
+	Client  string `json:"client,omitempty"`
+	// Refused says that no call of it was allowed.
+	Refused bool `json:"refused,omitempty"`
+	// Start and End enclose it.
+	Start time.Time `json:"start"`
+	End   time.Time `json:"end"`
+	// Times are the exact event times of its calls, in Unix milliseconds at
+	// the log's resolution, ascending.
+	Times []int64 `json:"times,omitempty"`
+	// Silence says that what happens is that nothing does.
+	Silence bool `json:"silence,omitempty"`
+}
