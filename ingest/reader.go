@@ -54,6 +54,7 @@ type Reader struct {
 	buf     []byte
 	opened  bool
 	inArray bool
+	records bool // the array is that of {"Records":[…]}, so that a brace follows it
 	err     error
 }
 
@@ -192,12 +193,14 @@ func (r *Reader) cut() ([]byte, error) {
 		case '{':
 			if n := r.recordsFollow(); n > 0 {
 				r.discard(n)
-				r.inArray = true
+				r.inArray, r.records = true, true
 				continue
 			}
 			return r.block(false)
 		case '}':
-			if r.number > 0 && r.closesRecords() {
+			if r.records {
+				r.records = false
+				r.discard(1)
 				continue
 			}
 			return r.line()
@@ -250,16 +253,6 @@ func (r *Reader) recordsFollow() int {
 		return at + 1
 	}
 	return 0
-}
-
-// closesRecords takes the brace that ends {"Records":[…]}.
-func (r *Reader) closesRecords() bool {
-	head, _ := r.in.Peek(2)
-	if len(head) == 2 && head[1] != '\n' && head[1] != '\r' && head[1] != ' ' && head[1] != '{' {
-		return false
-	}
-	r.discard(1)
-	return true
 }
 
 func (r *Reader) tooLong() error { return fmt.Errorf("%w of %d bytes", errTooLong, r.max) }
