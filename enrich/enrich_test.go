@@ -74,6 +74,12 @@ identities:
     allowed: {schedule: {timezone: Europe/Berlin, windows: ["Mon-Fri 01:00-05:00", "Sat 22:00-02:00"]}}
   - id: kong:consumer/dev
     environment: development
+  - id: kong:consumer/closed
+    environment: development
+    allowed: {environments: [sandbox]}
+  - id: kong:consumer/prod
+    environment: production
+    allowed: {environments: [sandbox]}
   - id: kong:consumer/deployer
     environment: staging
     allowed: {environments: [production]}
@@ -127,7 +133,9 @@ targets:
 		{"summer time moves the window", "nightly", &schemas.Event{Time: at("2026-07-01T23:30:00Z")}, ""},
 		{"development reaches production by account", "dev", &schemas.Event{TargetAccount: "111111111111"}, "cross-environment: development -> production not in development"},
 		{"development reaches production by host", "dev", &schemas.Event{Host: "api.example.com"}, "cross-environment: development -> production not in development"},
-		{"development reaches staging by a pattern of hosts", "dev", &schemas.Event{Host: "a.staging.example.com"}, "cross-environment: development -> staging not in development"},
+		{"development reaches staging, which is no list's business", "dev", &schemas.Event{Host: "a.staging.example.com"}, ""},
+		{"a list is closed, by a pattern of hosts", "closed", &schemas.Event{Host: "a.staging.example.com"}, "cross-environment: development -> staging not in sandbox"},
+		{"a list is closed for production's identities too", "prod", &schemas.Event{Host: "a.staging.example.com"}, "cross-environment: production -> staging not in sandbox"},
 		{"an unmapped target breaks nothing", "dev", &schemas.Event{Host: "other.example.com", Account: "222222222222"}, ""},
 		{"a resource of an unmapped account is not where the call was logged", "dev", &schemas.Event{TargetAccount: "333333333333", Account: "111111111111"}, ""},
 		{"the log's own word counts where nothing is mapped", "dev", &schemas.Event{Attributes: map[string]string{"target_environment": "production"}}, "cross-environment: development -> production not in development"},

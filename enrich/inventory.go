@@ -34,7 +34,7 @@ const (
 // The accepted values of the enumerations, in the order errors list them.
 var (
 	kinds           = []string{"service_account", "api_key", "oauth_app", "ci_pipeline", "workload", "ai_agent", "integration", "human"}
-	environments    = []string{"production", "staging", "development", "sandbox"}
+	environments    = []string{production, "staging", "development", "sandbox"}
 	criticalities   = []string{"low", "medium", "high", "critical"}
 	credentialTypes = []string{"access_key", "api_key", "oauth_client", "certificate", "jwt", "session", "pat"}
 	networkClasses  = []string{"shared_egress", "workload", "office", "vendor"}

@@ -21,6 +21,8 @@ const (
 	staleCredential  = "stale-credential" //nolint:gosec // a detector, no secret
 )
 
+const production = "production"
+
 // policyDetectors lists them for the metric of violations.
 var policyDetectors = []string{regionPolicy, networkPolicy, scopePolicy, offSchedule, crossEnvironment, deadCredential, staleCredential}
 
@@ -136,7 +138,9 @@ func isGlobalCall(ev *schemas.Event) bool {
 }
 
 // judgeEnvironment compares where an identity lives with what it touched. Its
-// own environment is always allowed.
+// own environment is always allowed. Without a declared list the one crossing
+// that is refused is the one that matters everywhere: into production from
+// outside of it.
 func (e *entry) judgeEnvironment(d *schemas.Declared) {
 	own, target := e.it.Environment, d.TargetEnvironment
 	if own == "" || target == "" || own == target {
@@ -148,6 +152,8 @@ func (e *entry) judgeEnvironment(d *schemas.Declared) {
 			return
 		}
 		expected = enumerate(e.pol.environments)
+	} else if target != production {
+		return
 	}
 	violate(d, crossEnvironment, own+" -> "+target, expected)
 }
