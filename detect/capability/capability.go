@@ -338,7 +338,7 @@ func adminPolicy(name string) bool {
 	if i := strings.LastIndexByte(name, '/'); i >= 0 {
 		name = name[i+1:]
 	}
-	return name == "*" || name == "*:*" || strings.Contains(name, "Administrator") ||
+	return name == "*" || name == "*:*" || name == "iam:*" || strings.Contains(name, "Administrator") ||
 		name == "PowerUserAccess" || name == "IAMFullAccess"
 }
 

@@ -1,0 +1,176 @@
+package detect
+
+import (
+	"strings"
+	"time"
+
+	"github.com/lapwing-sec/lapwing/detect/capability"
+	"github.com/lapwing-sec/lapwing/schemas"
+)
+
+// Minimum sample of a first use: an identity is known well enough to say what
+// it never does after 100 calls over 8 days (a whole week and a day, so that a
+// weekly job has shown itself), or after 14 days when it calls rarely.
+const (
+	matureCalls    = 100
+	matureDays     = 7
+	matureAge      = 8 * 24 * time.Hour
+	rareCalls      = 20
+	rareAge        = 14 * 24 * time.Hour
+	rareCallsADay  = 20
+	matureSample   = "100 calls over 8 days with 7 of them active, or 20 calls over 14 days below 20 calls a day; before that, against the peers"
+	peersToJudgeBy = 10
+)
+
+// mature says that the identity's own history is enough to call something its
+// first.
+func mature(p *Profile, call *Call) bool {
+	age := p.Age(call.Time)
+	if p.Calls() >= matureCalls && p.ActiveDays() >= matureDays && age >= matureAge {
+		return true
+	}
+	return p.Calls() >= rareCalls && age >= rareAge && p.CallsPerDay() < rareCallsADay
+}
+
+// firstUse is what decides about one grave class of one call.
+type firstUse struct {
+	class capability.Set
+	// have of peers have the class in their baseline.
+	have, of int
+	// mature: its own history is enough.
+	mature bool
+	// newClass: the class itself is outside the baseline. Else only the
+	// operation is.
+	newClass bool
+	severity int
+	way      Way
+	surprise float64
+}
+
+// judgeClass decides whether a call's use of a class is a finding.
+//
+// A class outside the baseline of a mature identity is one, whoever it is. If
+// most peers use the class, and several use this very operation, it is evidence
+// only: that is how a release, or a job that joins its like, looks. While the
+// identity is young, its peers stand in: none of ten or more has the class.
+// Within a class that it knows, only an operation never used, of high severity
+// and unknown to most peers, is one.
+func judgeClass(c *Cell, p *Profile, call *Call, class capability.Set) (u firstUse, ok bool) {
+	if !call.Can.Set.Has(class) || provider(call.Event) {
+		return u, false
+	}
+	u = firstUse{class: class, way: WayConsequence, severity: call.Can.Severity(class)}
+	u.newClass = call.NewCapabilities.Any(class) || call.HeldCapabilities.Any(class)
+	newOperation := call.Sight(Operation).State != Known
+	if !u.newClass && (!newOperation || u.severity < schemas.SeverityHigh) {
+		return u, false
+	}
+	u.mature = mature(p, call)
+	u.have, u.of = peersCan(c, p, class)
+	sameCall, _ := others(c, p, call, Operation)
+	switch {
+	case p.Human() && u.severity < schemas.SeverityHigh:
+		return u, false // people do many things once
+	case !u.mature:
+		if !u.newClass || u.of < peersToJudgeBy || u.have > 0 {
+			return u, false
+		}
+	case u.of >= peersToJudgeBy && 2*u.have > u.of && sameCall >= 3:
+		u.way = WayFused
+	case !u.newClass && sameCall >= 3:
+		u.way = WayFused
+	}
+	u.surprise, _ = c.Novelty(p, call, Operation)
+	return u, true
+}
+
+// provider says that the cloud itself acts here, on its customer's behalf: what
+// it does follows from settings whose change was judged when it was made.
+func provider(ev *schemas.Event) bool {
+	return ev.PrincipalType == "AWSService" || strings.HasPrefix(ev.IdentityId, "aws:service/")
+}
+
+// finding words a first use. did is the title's end ("read a secret for the
+// first time"), what the sentence's core ("read secret prod/db with
+// secretsmanager:GetSecretValue").
+func (u firstUse) finding(p *Profile, call *Call, value, did, what string) Finding {
+	ev := call.Event
+	var past string
+	if u.newClass {
+		past = "It never " + phrasePast(u.class) + " before"
+	} else {
+		past = "It " + phrasePast(u.class) + " before, but never by " + ev.Operation
+	}
+	f := Finding{
+		Way: u.way, Severity: u.severity, Refused: call.Denied || call.Failed, Surprise: u.surprise,
+		Value: value, Capability: u.class, Did: did,
+		Sentence: who(ev) + " " + what + origin(ev) + ended(call) + ". " +
+			past + " in " + historyOf(p, call.Time) + peersSay(p, u.have, u.of) + ".",
+		Observed: ev.Operation + touched(ev),
+		Rarity:   "not seen in " + historyOf(p, call.Time),
+	}
+	f.Expected = "no call that can " + u.class.Phrase()
+	if !u.newClass {
+		f.Expected = "the calls by which it did so before"
+	}
+	if !u.mature {
+		f.Rarity = "none of " + plural(u.of, "peer") + " does this; its own history is short"
+	}
+	if u.way == WayFused {
+		f.Refused = false
+	}
+	return f
+}
+
+// tried turns a past-tense verb phrase into an attempt when the call did not
+// succeed.
+func tried(call *Call, past, infinitive string) string {
+	if call.Denied || call.Failed {
+		return "tried to " + infinitive
+	}
+	return past
+}
+
+// target is the first resource of a call, else its account or host.
+func target(ev *schemas.Event) string {
+	switch {
+	case len(ev.Resources) > 0:
+		return clip(ev.Resources[0], 160)
+	case ev.TargetAccount != "":
+		return "account " + ev.TargetAccount
+	case ev.Host != "":
+		return ev.Host
+	}
+	return ev.Service
+}
+
+// consequenceChecks are the first things to look at, common to the family.
+func consequenceChecks(first ...string) []string {
+	return append(first,
+		"Ask the owner whether a change or release explains this call.",
+		"Read everything else that this credential did within an hour of it.",
+		"If nobody can explain it: disable the credential, after reading what would break.")
+}
+
+var (
+	nistActivity = []string{"DE.CM-03", "DE.CM-09"}
+	nistNetwork  = []string{"DE.CM-01", "DE.CM-03"}
+	pciAccess    = []string{"7.2.5", "10.2.1.2", "10.4.1.1"}
+	pciAccounts  = []string{"8.6.1", "8.6.3", "10.4.1.1"}
+	pciNetwork   = []string{"10.4.1.1", "11.5.1"}
+	pciLogs      = []string{"10.2.1.6", "10.3.2", "10.7.2"}
+)
+
+// peersCan counts the other identities of its kind that have a class in their
+// baseline, and how many there are.
+func peersCan(c *Cell, p *Profile, class capability.Set) (have, of int) {
+	have, of = c.peers(p, Sight{State: Unseen, hash: capabilityHash(class.First())}, CapabilityBit)
+	return have, max(0, of-1)
+}
+
+// others counts the other identities of its kind that have the call's value in
+// d, one that this identity does not have, and how many there are.
+func others(c *Cell, p *Profile, call *Call, d Dimension) (have, of int) {
+	have, of = c.Peers(p, call, d)
+	return have, max(0, of-1)
+}

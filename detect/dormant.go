@@ -1,0 +1,91 @@
+package detect
+
+import (
+	"time"
+
+	"github.com/lapwing-sec/lapwing/schemas"
+)
+
+var dormantCard = Meta{
+	Name: "dormant", Title: "A dormant identity wakes up", Basis: Learned, Family: FamilyTime, Way: WayStrong,
+	Severity: schemas.SeverityMedium, Wake: OnGap,
+	MinSample: "8 gaps; alone: 5 active days; for the first call, the last use that the inventory states", Floor: "a gap above 7 days and 5 times its p99 gap; alone: above 14 days, 10 times its p99 and 3 times its longest",
+	Attacks: []schemas.Technique{{UID: "T1078.004", Name: "Cloud Accounts"}},
+	NHI:     []string{"NHI1:2025"}, API: []string{"API9:2023"}, NIST: nistActivity, PCI: []string{"8.2.6", "8.6.1", "10.4.1.1"},
+	FirstChecks: []string{
+		"Ask the owner whether it should still exist, and what woke it.",
+		"Compare the first calls after the pause with the last before it: same place, same client, same work?",
+		"Disable it if nobody claims it: it was not missed.",
+	},
+}
+
+// dormant finds an identity that calls again after a pause far beyond its own.
+// A monthly job has monthly gaps: they are its own.
+//
+// Kept: a histogram of gaps, 24 bytes. Model: the gap against its own quantiles
+// and its longest; the inventory's last use stands for the time before.
+type dormant struct{ arrivalOnly }
+
+const (
+	dormantFused     = 7 * 24 * time.Hour
+	dormantStrong    = 14 * 24 * time.Hour
+	dormantSeed      = 14 * 24 * time.Hour
+	dormantSeedAlone = 45 * 24 * time.Hour
+	dormantDays      = 5
+)
+
+// Meta implements Detector.
+func (dormant) Meta() *Meta { return &dormantCard }
+
+// Observe implements Detector.
+func (dormant) Observe(_ *Cell, p *Profile, call *Call, out *Findings) {
+	ev := call.Event
+	if call.Backfill || provider(ev) {
+		return
+	}
+	if call.First {
+		seed := ev.GetDeclared().GetLastUsed()
+		gap := time.Duration(call.Time - seed)
+		if seed <= 0 || gap <= dormantSeed {
+			return
+		}
+		way := WayFused
+		if gap > dormantSeedAlone && call.Success {
+			way = WayStrong
+		}
+		out.Add(dormantFinding(call, gap, way, "the inventory states its last use on "+date(seed), "no use since "+date(seed)))
+		return
+	}
+	usual, longest := p.GapQuantile(0.99), p.GapQuantile(1)
+	if usual == 0 || call.Gap <= dormantFused || call.Gap <= 5*usual || call.Gap <= 2*longest {
+		return
+	}
+	way := WayFused
+	if call.Gap > dormantStrong && call.Gap > 10*usual && call.Gap > 3*longest && p.ActiveDays() >= dormantDays && call.Success {
+		way = WayStrong
+	}
+	out.Add(dormantFinding(call, call.Gap, way,
+		"over "+plural(p.ActiveDays(), "active day")+" and "+plural(p.Calls(), "call")+", 99% of its pauses were shorter than "+span(usual)+" and none longer than "+span(longest),
+		"a pause of at most "+span(longest)))
+}
+
+func dormantFinding(call *Call, gap time.Duration, way Way, history, expected string) Finding {
+	ev := call.Event
+	return Finding{
+		Way: way, Severity: schemas.SeverityMedium, Refused: way == WayStrong && call.Denied, Value: "woke",
+		Surprise: dormantSurprise(gap),
+		Did:      "woke up after " + span(gap),
+		Sentence: who(ev) + " called " + ev.Operation + touched(ev) + origin(ev) + ended(call) + " after " + span(gap) + " of silence; " + history + ".",
+		Observed: "silent for " + span(gap), Expected: expected, Rarity: "its longest pause so far",
+	}
+}
+
+// dormantSurprise grows with the pause: 2 at a week, 3 at about 10 weeks. It
+// ranks; it is no probability.
+func dormantSurprise(gap time.Duration) float64 {
+	s := 2.0
+	for week := dormantFused; gap >= 2*week && s < 4; week *= 2 {
+		s += 0.3
+	}
+	return s
+}

@@ -1,0 +1,61 @@
+package detect
+
+import (
+	"github.com/lapwing-sec/lapwing/detect/capability"
+	"github.com/lapwing-sec/lapwing/schemas"
+)
+
+var exposesResourceCard = Meta{
+	Name: "exposes-resource", Title: "Shares or opens a resource outside", Basis: Learned, Family: FamilyConsequence, Way: WayConsequence,
+	Severity: schemas.SeverityHigh, Wake: OnCapability,
+	MinSample: "none for the public or an unseen outside grantee; else " + matureSample, Floor: "one call",
+	Attacks: []schemas.Technique{{UID: "T1537", Name: "Transfer Data to Cloud Account"}},
+	NHI:     []string{"NHI8:2025"}, API: []string{"API8:2023"}, NIST: nistActivity, PCI: []string{"1.4.4", "7.2.5", "10.4.1.1"},
+	FirstChecks: consequenceChecks(
+		"Find out whose account the grantee is; if nobody knows it, take the share back at once.",
+		"Assume that what was shared has been copied."),
+}
+
+// exposesResource finds a resource given to an account outside that this
+// identity never shared with, or opened to everybody.
+//
+// Kept: (operation, grantee) edges, 8 bytes each, 16 at most. Model: unseen
+// edges; first use of the class where the log names no grantee.
+type exposesResource struct{ arrivalOnly }
+
+// Meta implements Detector.
+func (exposesResource) Meta() *Meta { return &exposesResourceCard }
+
+// Observe implements Detector.
+func (exposesResource) Observe(c *Cell, p *Profile, call *Call, out *Findings) {
+	if !call.Can.Set.Has(capability.ExposesResource) || provider(call.Event) {
+		return
+	}
+	ev := call.Event
+	given, unseen := newEdges(p, call, capability.ExposesResource)
+	what := tried(call, "opened", "open") + " " + target(ev) + granted(ev) + " with " + ev.Operation
+	if call.Can.Grantee < capability.GranteeOutside {
+		// To whom is not known: a first use counts, more of the same does not.
+		if u, ok := judgeClass(c, p, call, capability.ExposesResource); ok && u.newClass {
+			out.Add(u.finding(p, call, ev.Operation, tried(call, "opened a resource", "open a resource")+first(u), what))
+		}
+		return
+	}
+	if !unseen {
+		return
+	}
+	f := Finding{
+		Severity: call.Can.Severity(capability.ExposesResource), Refused: call.Denied || call.Failed,
+		Value: target(ev) + granted(ev), Capability: capability.ExposesResource,
+		Observed: ev.Operation + granted(ev), Expected: "no share with " + given, Rarity: "not seen in " + historyOf(p, call.Time),
+	}
+	if call.Can.Grantee == capability.GranteePublic {
+		f.Did = tried(call, "opened a resource to everybody", "open a resource to everybody")
+		f.Sentence = who(ev) + " " + what + origin(ev) + ended(call) + ": everybody can reach it. In " + historyOf(p, call.Time) + " it never opened anything to everybody."
+	} else {
+		f.Did = tried(call, "shared a resource outside", "share a resource outside")
+		f.Sentence = who(ev) + " " + what + origin(ev) + ended(call) + ". " + given + " is outside account " + ev.Account +
+			", and in " + historyOf(p, call.Time) + " it never got anything from this identity."
+	}
+	out.Add(f)
+}

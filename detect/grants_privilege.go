@@ -1,0 +1,104 @@
+package detect
+
+import (
+	"strings"
+
+	"github.com/lapwing-sec/lapwing/detect/capability"
+	"github.com/lapwing-sec/lapwing/schemas"
+)
+
+var grantsPrivilegeCard = Meta{
+	Name: "grants-privilege", Title: "Changes policies or roles in a new way", Basis: Learned, Family: FamilyConsequence, Way: WayConsequence,
+	Severity: schemas.SeverityHigh, Wake: OnCapability,
+	MinSample: matureSample + "; an administrator policy or an outside grantee: none", Floor: "one call",
+	Attacks: []schemas.Technique{{UID: "T1098.003", Name: "Additional Cloud Roles"}},
+	NHI:     []string{"NHI5:2025"}, API: []string{"API5:2023"}, NIST: nistActivity, PCI: pciAccess,
+	FirstChecks: consequenceChecks(
+		"Read the policy that was attached or written, and who holds it now.",
+		"Take the grant back first; then look for its use."),
+}
+
+// grantsPrivilege finds the first grant of an identity, and an administrator
+// policy or outside grantee that it never gave anything to, however often it
+// grants.
+//
+// Kept: (class, what is granted) edges, 8 bytes each, 16 at most. Model: first
+// use of a class; unseen edges.
+type grantsPrivilege struct{ arrivalOnly }
+
+// Meta implements Detector.
+func (grantsPrivilege) Meta() *Meta { return &grantsPrivilegeCard }
+
+// Observe implements Detector.
+func (grantsPrivilege) Observe(c *Cell, p *Profile, call *Call, out *Findings) {
+	if !call.Can.Set.Has(capability.GrantsPrivilege) {
+		return
+	}
+	ev := call.Event
+	given, unseen := newEdges(p, call, capability.GrantsPrivilege)
+	what := tried(call, "granted", "grant") + " privileges with " + ev.Operation + granted(ev) + touched(ev)
+	if u, ok := judgeClass(c, p, call, capability.GrantsPrivilege); ok && (u.way == WayConsequence || !call.Can.Admin) {
+		out.Add(u.finding(p, call, ev.Operation+granted(ev), tried(call, "granted privileges", "grant privileges")+first(u), what))
+		return
+	}
+	if !unseen || !call.Can.Admin && call.Can.Grantee < capability.GranteeOutside || provider(ev) {
+		return
+	}
+	out.Add(Finding{
+		Severity: call.Can.Severity(capability.GrantsPrivilege), Refused: call.Denied || call.Failed,
+		Value: given, Capability: capability.GrantsPrivilege, Did: tried(call, "granted", "grant") + " administrator rights",
+		Sentence: who(ev) + " " + what + origin(ev) + ended(call) + ". In " + historyOf(p, call.Time) + " it never gave this to anybody.",
+		Observed: ev.Operation + granted(ev), Expected: "the grants that it made before", Rarity: "not seen in " + historyOf(p, call.Time),
+	})
+}
+
+// newEdges looks every grantee of the call up, together with the class, has
+// them learned, and tells the first that is unseen.
+func newEdges(p *Profile, call *Call, class capability.Set) (value string, unseen bool) {
+	for i, g := range call.Event.Grantees {
+		if i == maxEdges {
+			break
+		}
+		if call.See(p, Grantee, class.String()+"\x00"+granteeClass(g)).State != Known && !unseen {
+			value, unseen = clip(g, 120), true
+		}
+	}
+	return value, unseen
+}
+
+// granteeClass keeps policies, accounts and outside principals apart and takes
+// the users, roles and groups of the own account together: who makes them grants
+// to a new one each time.
+func granteeClass(g string) string {
+	for _, inside := range [...]string{"user:", "role:", "group:"} {
+		if strings.HasPrefix(g, inside) {
+			return inside
+		}
+	}
+	return g
+}
+
+// maxEdges is how many grantees of one call are looked at.
+const maxEdges = 8
+
+// granted words what is given to whom: " (AdministratorAccess)".
+func granted(ev *schemas.Event) string {
+	if len(ev.Grantees) == 0 {
+		return ""
+	}
+	var b strings.Builder
+	b.WriteString(" (")
+	for i, g := range ev.Grantees {
+		if i == 3 {
+			b.WriteString(" and " + thousands(len(ev.Grantees)-3) + " more")
+			break
+		}
+		if i > 0 {
+			b.WriteString(", ")
+		}
+		g = strings.TrimPrefix(g, "policy:")
+		b.WriteString(clip(g, 80))
+	}
+	b.WriteByte(')')
+	return b.String()
+}

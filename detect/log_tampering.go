@@ -1,0 +1,62 @@
+package detect
+
+import (
+	"github.com/lapwing-sec/lapwing/detect/capability"
+	"github.com/lapwing-sec/lapwing/schemas"
+)
+
+var logTamperingCard = Meta{
+	Name: "log-tampering", Title: "Logging is stopped, deleted or narrowed", Basis: Declared, Family: FamilyDeclared, Way: WayDeclared,
+	Severity: schemas.SeverityCritical, Wake: OnCapability,
+	MinSample: "none for what stops or deletes a log; an operation never used for what narrows one", Floor: "one call",
+	Attacks: []schemas.Technique{{UID: "T1562.008", Name: "Disable or Modify Cloud Logs"}},
+	NHI:     []string{"NHI6:2025"}, API: []string{"API8:2023"}, NIST: nistActivity, PCI: pciLogs,
+	FirstChecks: []string{
+		"Switch the logging back on first, from another credential.",
+		"Assume that what follows is not in the log: look at other sources for the same hours.",
+		"Ask the owner whether this was a planned change; who approved it?",
+	},
+}
+
+// logTampering finds calls that stop, delete or narrow the records that
+// everything here stands on, and leaving the organisation that keeps them. What
+// stops or deletes a trail is a finding whoever does it; what changes selectors,
+// retention or alarms only from an identity that never did so.
+//
+// Kept: the engine's operation slots. Model: the capability data's list of
+// operations; no learning for the critical ones.
+type logTampering struct{ arrivalOnly }
+
+// Meta implements Detector.
+func (logTampering) Meta() *Meta { return &logTamperingCard }
+
+// Observe implements Detector.
+func (logTampering) Observe(c *Cell, p *Profile, call *Call, out *Findings) {
+	if !call.Can.Set.Has(capability.DisablesLogging) || provider(call.Event) {
+		return
+	}
+	ev := call.Event
+	severity := call.Can.Severity(capability.DisablesLogging)
+	history := ""
+	if severity < schemas.SeverityCritical {
+		if call.Sight(Operation).State == Known {
+			return
+		}
+		// What infrastructure code changes every week: retention, alarms, rules.
+		if severity < schemas.SeverityHigh && (!mature(p, call) || undoesItsOwn(p, call) && !call.NewCapabilities.Any(capability.DisablesLogging)) {
+			return
+		}
+		have, of := others(c, p, call, Operation)
+		if severity < schemas.SeverityHigh && have >= 3 {
+			return
+		}
+		history = " It never did this in " + historyOf(p, call.Time) + inPeers(p, have, of, "do") + "."
+	}
+	out.Add(Finding{
+		Severity: severity, Refused: call.Denied || call.Failed, Value: ev.Operation + touched(ev), Capability: capability.DisablesLogging,
+		Did: tried(call, "tampered with logging", "tamper with logging") + ": " + ev.Operation,
+		Sentence: who(ev) + " " + tried(call, "called", "call") + " " + ev.Operation + touched(ev) + origin(ev) + ended(call) +
+			". What it does next may be in no log." + history,
+		Observed: ev.Operation + touched(ev), Expected: "logging that stays as it is",
+	})
+}

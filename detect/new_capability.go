@@ -1,0 +1,87 @@
+package detect
+
+import (
+	"github.com/lapwing-sec/lapwing/detect/capability"
+	"github.com/lapwing-sec/lapwing/schemas"
+)
+
+var newCapabilityCard = Meta{
+	Name: "new-capability", Title: "First use of a kind of action", Basis: Learned, Family: FamilyConsequence, Way: WayConsequence,
+	Severity: schemas.SeverityMedium, Wake: OnNew(CapabilityBit),
+	MinSample: matureSample, Floor: "one call that was not refused, or one refused call of an export",
+	Attacks: []schemas.Technique{{UID: "T1548.005", Name: "Temporary Elevated Cloud Access"}},
+	NHI:     []string{"NHI5:2025"}, API: []string{"API5:2023"}, NIST: nistActivity, PCI: pciAccess,
+	FirstChecks: consequenceChecks(
+		"Compare what this identity is granted with what it ever used: should it be able to do this at all?"),
+}
+
+// newCapability finds an identity that only read and now writes, deletes or
+// administers, and one that exports data for the first time. The other grave
+// classes have detectors of their own.
+//
+// Kept: one slot of 8 bytes for each class used. Model: a class outside the
+// baseline of an identity with enough history; drawn towards nothing by its
+// peers (DESIGN §5, consequence).
+type newCapability struct{ arrivalOnly }
+
+// Meta implements Detector.
+func (newCapability) Meta() *Meta { return &newCapabilityCard }
+
+// Observe implements Detector.
+func (newCapability) Observe(c *Cell, p *Profile, call *Call, out *Findings) {
+	if call.Can.Set.Any(namedElsewhere) || p.Human() {
+		return
+	}
+	if call.Can.Set.Has(capability.ExportsData) {
+		if u, ok := judgeClass(c, p, call, capability.ExportsData); ok {
+			out.Add(u.finding(p, call, "exports-data:"+call.Event.Operation, tried(call, "exported data", "export data")+" for the first time",
+				tried(call, "asked for an export", "export data")+" with "+call.Event.Operation+touched(call.Event)))
+		}
+		return
+	}
+	if !call.Success { // an ordinary verb refused is denied-probing's to count
+		return
+	}
+	verb := call.NewCapabilities & (capability.Writes | capability.Deletes | capability.Administers)
+	if verb == 0 || call.Can.Severity(verb) < schemas.SeverityLow || !mature(p, call) || provider(call.Event) {
+		return
+	}
+	u := firstUse{class: verb, newClass: true, mature: true, way: WayConsequence, severity: schemas.SeverityMedium}
+	u.have, u.of = peersCan(c, p, verb)
+	u.surprise, _ = c.Novelty(p, call, Operation)
+	sameCall, _ := others(c, p, call, Operation)
+	switch {
+	case verb&^capability.Administers != 0 && changes(p, call):
+		// It is no reader: another verb on ordinary things is a release.
+		u.way = WayFused
+	case sameCall >= 2:
+		// What several peers do with the same operation is the fleet's business.
+		u.way = WayFused
+	case undoesItsOwn(p, call) || rotates(call.Event):
+		u.way = WayFused
+	}
+	out.Add(u.finding(p, call, verb.String(), readerDid(verb), "called "+call.Event.Operation+touched(call.Event)))
+}
+
+// namedElsewhere are the classes that a more specific detector names.
+const namedElsewhere = capability.Grave &^ capability.ExportsData
+
+// changes says that the identity's baseline holds a call that changes something.
+func changes(p *Profile, call *Call) bool {
+	for rest := capability.Writes | capability.Deletes | capability.Administers; rest != 0; rest &= rest - 1 {
+		if call.e.look(p, CapabilityBit, capabilityHash(rest.First()), call.Day).State == Known {
+			return true
+		}
+	}
+	return false
+}
+
+func readerDid(verb capability.Set) string {
+	switch verb.First() {
+	case capability.Writes:
+		return "wrote for the first time"
+	case capability.Deletes:
+		return "deleted for the first time"
+	}
+	return "changed settings for the first time"
+}

@@ -1,0 +1,73 @@
+package detect
+
+import (
+	"strconv"
+	"strings"
+
+	"github.com/lapwing-sec/lapwing/schemas"
+)
+
+var newNetworkCard = Meta{
+	Name: "new-network", Title: "Call from a new network", Basis: Learned, Family: FamilyPlace, Way: WayFused,
+	Severity: schemas.SeverityLow, Wake: OnNew(Prefix, ASN, NetworkClass),
+	MinSample: "learned (7 active days, or 200 calls below 1% novelty)", Floor: "one call",
+	Attacks: []schemas.Technique{{UID: "T1090.003", Name: "Multi-hop Proxy"}},
+	NHI:     []string{"NHI2:2025"}, API: []string{"API2:2023"}, NIST: nistNetwork, PCI: pciNetwork,
+	FirstChecks: []string{
+		"Ask the owner or the network team whether egress changed (a new NAT, region or runner pool).",
+		"See whether other identities moved to the same network in the same hour: then it was the network.",
+		"If it is Tor, a VPN or a hosting provider that you don't use: rotate the credential.",
+	},
+}
+
+// newNetwork finds a call from a network where the identity was never seen, on
+// the highest rung of the ladder that is new: /24 or /48, provider, class of
+// network. A new country has a detector of its own. A neighbouring network is
+// weak evidence: that is what a change of NAT looks like.
+//
+// Kept: one slot of 8 bytes for each prefix (16 at most), provider and class.
+// Model: Good-Turing novelty rate of the identity, drawn towards its peers.
+type newNetwork struct{ arrivalOnly }
+
+// Meta implements Detector.
+func (newNetwork) Meta() *Meta { return &newNetworkCard }
+
+// Observe implements Detector.
+func (newNetwork) Observe(c *Cell, p *Profile, call *Call, out *Findings) {
+	ev := call.Event
+	if call.New(Country) || placeless(c, call) {
+		return
+	}
+	var s float64
+	var rarity, value, what string
+	switch {
+	case call.New(NetworkClass) && dubious(ev.NetworkClass):
+		s, rarity = c.Novelty(p, call, NetworkClass)
+		value, what = ev.NetworkClass, "a "+strings.ToUpper(ev.NetworkClass[:1])+ev.NetworkClass[1:]+" network"
+		if s > 0 && ev.NetworkClass != "hosting" {
+			s += newClassPenalty
+		}
+	case call.New(ASN):
+		s, rarity = c.Novelty(p, call, ASN)
+		value = "AS" + strconv.FormatUint(uint64(ev.Asn), 10)
+		what = strings.TrimSpace(value + " " + ev.AsOrg)
+	case call.New(Prefix):
+		s, rarity = c.Novelty(p, call, Prefix)
+		s = float64(s * 0.5) // a neighbour, as far as we can tell
+		value, what = ev.SrcPrefix, "network "+ev.SrcPrefix
+	}
+	if s == 0 {
+		return
+	}
+	out.Add(Finding{
+		Way: WayFused, Severity: schemas.SeverityLow, Surprise: s, Value: value,
+		Did:      "called from a new network",
+		Sentence: who(ev) + " called " + ev.Operation + origin(ev) + ended(call) + "; " + what + " was " + rarity + ".",
+		Observed: what, Expected: "the networks seen before", Rarity: rarity,
+	})
+}
+
+// dubious are the classes of network that a machine rarely has reason to use.
+func dubious(class string) bool {
+	return class == "tor" || class == "vpn" || class == "hosting"
+}

@@ -1,0 +1,82 @@
+package detect
+
+import (
+	"github.com/lapwing-sec/lapwing/detect/capability"
+	"github.com/lapwing-sec/lapwing/schemas"
+)
+
+var secretAccessCard = Meta{
+	Name: "secret-access", Title: "Unusual access to secrets", Basis: Learned, Family: FamilyConsequence, Way: WayConsequence,
+	Severity: schemas.SeverityHigh, Wake: OnCapability,
+	MinSample: matureSample + "; volume: 3 active days", Floor: "one first use; volume: more than 10 different secrets in a day and 3 times the own maximum",
+	Attacks: []schemas.Technique{{UID: "T1555.006", Name: "Cloud Secrets Management Stores"}},
+	NHI:     []string{"NHI2:2025"}, API: []string{"API5:2023"}, NIST: nistActivity, PCI: []string{"7.2.5", "8.6.2", "10.4.1.1"},
+	FirstChecks: consequenceChecks(
+		"List the secrets that were read, and who owns them.",
+		"Rotate each of them unless the owner of this identity can explain the reading."),
+}
+
+// secretAccess finds the first use of a secret store, and far more different
+// secrets in a day than the identity ever read.
+//
+// Kept: the secrets as slots (8 bytes each, 16 at most) and two counts by day.
+// Model: first use of a class; a count against its own maximum.
+type secretAccess struct{ arrivalOnly }
+
+const (
+	secretsFloor  = 10
+	secretsFactor = 3
+)
+
+// Meta implements Detector.
+func (secretAccess) Meta() *Meta { return &secretAccessCard }
+
+// Observe implements Detector.
+func (secretAccess) Observe(c *Cell, p *Profile, call *Call, out *Findings) {
+	if !call.Can.Set.Has(capability.ReadsSecret) {
+		return
+	}
+	ev := call.Event
+	sight := call.Sight(Secret)
+	today := 0
+	if sight.State == Unseen || sight.State != Absent && sight.Day != call.Day {
+		call.Tally(TallySecrets, 1)
+		today = p.TallyToday(TallySecrets, call.Day) + 1
+	}
+	if u, ok := judgeClass(c, p, call, capability.ReadsSecret); ok {
+		out.Add(u.finding(p, call, target(ev), tried(call, "read a secret", "read a secret")+first(u),
+			tried(call, "read", "read")+" "+target(ev)+" with "+ev.Operation))
+		if u.way == WayConsequence {
+			return
+		}
+	}
+	most := p.TallyMax(TallySecrets, call.Day)
+	if bound := max(secretsFloor, secretsFactor*most); today > bound && p.ActiveDays() >= 3 && !call.Backfill {
+		out.Add(Finding{
+			Way: WayConsequence, Severity: call.Can.Severity(capability.ReadsSecret), Refused: call.Denied,
+			Value: "volume", Capability: capability.ReadsSecret, Did: "read far more secrets than ever",
+			Sentence: who(ev) + " asked for " + plural(today, "different secret") + " today, the last " + target(ev) + " with " + ev.Operation +
+				origin(ev) + ended(call) + ". On its busiest day of " + historyOf(p, call.Time) + " it asked for " + thousands(most) + ".",
+			Observed: plural(today, "different secret") + " in a day", Expected: "at most " + thousands(bound),
+			Rarity: "its most in " + historyOf(p, call.Time) + " was " + thousands(most),
+		})
+		return
+	}
+	// One more secret, by an identity that reads secrets: evidence only.
+	if s, rarity := c.Novelty(p, call, Secret); s > 0 && !call.NewCapabilities.Any(capability.ReadsSecret) && !call.Failed {
+		out.Add(Finding{
+			Way: WayFused, Severity: schemas.SeverityLow, Surprise: s, Value: target(ev), Capability: capability.ReadsSecret,
+			Did:      "read a secret that it never read",
+			Sentence: who(ev) + " read " + target(ev) + " with " + ev.Operation + origin(ev) + ended(call) + "; it reads secrets, but this one was " + rarity + ".",
+			Observed: target(ev), Expected: "the secrets that it reads", Rarity: rarity,
+		})
+	}
+}
+
+// first ends a title.
+func first(u firstUse) string {
+	if u.newClass {
+		return " for the first time"
+	}
+	return " in a new way"
+}
