@@ -218,9 +218,6 @@ func (e *Enricher) Enrich(ev *schemas.Event) {
 
 // place describes an address, from the cache when it can.
 func (st *state) place(ip string) *place {
-	if ip == "" {
-		return &place{}
-	}
 	if p := st.places.get(ip); p != nil {
 		return p
 	}
@@ -229,9 +226,6 @@ func (st *state) place(ip string) *place {
 }
 
 func (e *Enricher) client(userAgent string) *clientInfo {
-	if userAgent == "" {
-		return &clientInfo{}
-	}
 	if c := e.clients.get(userAgent); c != nil {
 		return c
 	}
