@@ -56,8 +56,10 @@ const (
 
 	hostProd    = "api.harborline.example"
 	hostStaging = "api.staging.harborline.example"
+	hostDev     = "api.dev.harborline.example"
 	edgeProd    = "edge.harborline.example"
 	edgeStaging = "edge.staging.harborline.example"
+	edgeDev     = "edge.dev.harborline.example"
 )
 
 // office and data centre egress; the offices' VPN is shared.
@@ -186,15 +188,9 @@ func (id *identity) home(k *compiled, d *dice) {
 			id.account = [...]string{accountProd, accountProd, accountData}[d.IntN(3)]
 		}
 	case formatKong:
-		id.account = hostProd
-		if id.env != "production" {
-			id.account = hostStaging
-		}
+		id.account = map[string]string{"production": hostProd, "staging": hostStaging, "development": hostDev}[id.env]
 	case formatNGINX, formatNGINXJSON:
-		id.account = edgeProd
-		if id.env != "production" {
-			id.account = edgeStaging
-		}
+		id.account = map[string]string{"production": edgeProd, "staging": edgeStaging, "development": edgeDev}[id.env]
 	}
 	switch k.as {
 	case asRole:

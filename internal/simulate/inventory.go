@@ -53,7 +53,7 @@ func (f *Fleet) Inventory() *schemas.Inventory {
 	for _, t := range []struct{ account, env string }{{accountProd, "production"}, {accountData, "production"}, {accountStaging, "staging"}, {accountDev, "development"}, {accountSecurity, "production"}} {
 		inv.Targets = append(inv.Targets, schemas.Target{Account: t.account, Environment: t.env})
 	}
-	for _, t := range []struct{ host, env string }{{hostProd, "production"}, {hostStaging, "staging"}, {edgeProd, "production"}, {edgeStaging, "staging"}} {
+	for _, t := range []struct{ host, env string }{{hostProd, "production"}, {hostStaging, "staging"}, {hostDev, "development"}, {edgeProd, "production"}, {edgeStaging, "staging"}, {edgeDev, "development"}} {
 		inv.Targets = append(inv.Targets, schemas.Target{Host: t.host, Environment: t.env})
 	}
 	slices.SortFunc(inv.Identities, func(a, b schemas.Identity) int { return strings.Compare(a.ID, b.ID) })
