@@ -1,7 +1,6 @@
 package clickhouse
 
 import (
-	"fmt"
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
@@ -21,6 +20,8 @@ type column[T any] struct {
 // filler collects one column's values of a block.
 type filler[T any] interface {
 	add(row *T)
+	// unset says that every value is the one that the server puts by itself.
+	unset() bool
 	send(col driver.BatchColumn) error
 	reset()
 }
@@ -34,18 +35,39 @@ func columnNames[T any](cols []column[T]) []string {
 }
 
 // scalars hands a whole slice to the client at once.
-type scalars[T, V any] struct {
+type scalars[T any, V comparable] struct {
 	get  func(*T) V
+	zero V
+	set  bool
 	vals []V
 }
 
-func (s *scalars[T, V]) add(row *T)                        { s.vals = append(s.vals, s.get(row)) }
+func (s *scalars[T, V]) add(row *T) {
+	v := s.get(row)
+	s.set = s.set || v != s.zero
+	s.vals = append(s.vals, v)
+}
+func (s *scalars[T, V]) unset() bool                       { return !s.set }
 func (s *scalars[T, V]) send(col driver.BatchColumn) error { return col.Append(s.vals) }
-func (s *scalars[T, V]) reset()                            { clear(s.vals); s.vals = s.vals[:0] }
+func (s *scalars[T, V]) reset() {
+	clear(s.vals)
+	s.vals, s.set = s.vals[:0], false
+}
 
 // lists hands over row by row: arrays and maps.
-type lists[T, V any] struct{ scalars[T, V] }
+type lists[T, V any] struct {
+	get  func(*T) V
+	size func(V) int
+	set  bool
+	vals []V
+}
 
+func (l *lists[T, V]) add(row *T) {
+	v := l.get(row)
+	l.set = l.set || l.size(v) > 0
+	l.vals = append(l.vals, v)
+}
+func (l *lists[T, V]) unset() bool { return !l.set }
 func (l *lists[T, V]) send(col driver.BatchColumn) error {
 	for i := range l.vals {
 		if err := col.AppendRow(l.vals[i]); err != nil {
@@ -54,13 +76,31 @@ func (l *lists[T, V]) send(col driver.BatchColumn) error {
 	}
 	return nil
 }
-
-func scalar[T, V any](name, plain string, get func(*T) V) column[T] {
-	return column[T]{name, plain, func(n int) filler[T] { return &scalars[T, V]{get, make([]V, 0, n)} }}
+func (l *lists[T, V]) reset() {
+	clear(l.vals)
+	l.vals, l.set = l.vals[:0], false
 }
 
-func list[T, V any](name, plain string, get func(*T) V) column[T] {
-	return column[T]{name, plain, func(n int) filler[T] { return &lists[T, V]{scalars[T, V]{get, make([]V, 0, n)}} }}
+func scalar[T any, V comparable](name, plain string, get func(*T) V) column[T] {
+	var zero V
+	return scalarUnless(name, plain, zero, get)
+}
+
+// scalarUnless is a scalar whose value in the table, when nothing is sent, is zero.
+func scalarUnless[T any, V comparable](name, plain string, zero V, get func(*T) V) column[T] {
+	return column[T]{name, plain, func(n int) filler[T] { return &scalars[T, V]{get: get, zero: zero, vals: make([]V, 0, n)} }}
+}
+
+func list[T, E any](name, plain string, get func(*T) []E) column[T] {
+	return column[T]{name, plain, func(n int) filler[T] {
+		return &lists[T, []E]{get: get, size: func(v []E) int { return len(v) }, vals: make([][]E, 0, n)}
+	}}
+}
+
+func pairs[T any](name string, get func(*T) map[string]string) column[T] {
+	return column[T]{name, "Map(String, String)", func(n int) filler[T] {
+		return &lists[T, map[string]string]{get: get, size: func(v map[string]string) int { return len(v) }, vals: make([]map[string]string, 0, n)}
+	}}
 }
 
 func text[T any](name string, get func(*T) string) column[T]  { return scalar(name, "String", get) }
@@ -79,17 +119,17 @@ func orEmpty(s []string) []string {
 
 // moment is a time in Unix nanoseconds, kept to the microsecond.
 func moment[T any](name string, get func(*T) int64) column[T] {
-	return scalar(name, "DateTime64(6, 'UTC')", func(r *T) time.Time { return clamp(time.Unix(0, get(r))) })
+	return scalarUnless(name, "DateTime64(6, 'UTC')", epoch, func(r *T) time.Time { return clamp(time.Unix(0, get(r))) })
 }
 
 // milli is a time in Unix nanoseconds, kept to the millisecond.
 func milli[T any](name string, get func(*T) int64) column[T] {
-	return scalar(name, "DateTime64(3, 'UTC')", func(r *T) time.Time { return clamp(time.Unix(0, get(r))) })
+	return scalarUnless(name, "DateTime64(3, 'UTC')", epoch, func(r *T) time.Time { return clamp(time.Unix(0, get(r))) })
 }
 
 // date is a time kept to the millisecond; the zero time is 1970.
 func date[T any](name string, get func(*T) time.Time) column[T] {
-	return scalar(name, "DateTime64(3, 'UTC')", func(r *T) time.Time { return clamp(get(r)) })
+	return scalarUnless(name, "DateTime64(3, 'UTC')", epoch, func(r *T) time.Time { return clamp(get(r)) })
 }
 
 var (
@@ -138,20 +178,14 @@ func (b *block[T]) reset() {
 	b.rows = 0
 }
 
-// typed lists the columns as they are sent over HTTP.
-func (b *block[T]) typed() []clickhouse.ColumnNameAndType {
-	out := make([]clickhouse.ColumnNameAndType, len(b.cols))
+// columns lists what is to be sent: a column that is unset in every row is left
+// to the server, which knows its default. At least one column is kept.
+func (b *block[T]) columns() (names []string, typed []clickhouse.ColumnNameAndType, fillers []filler[T]) {
 	for i, c := range b.cols {
-		out[i] = clickhouse.ColumnNameAndType{Name: c.name, Type: c.plain}
-	}
-	return out
-}
-
-func (b *block[T]) fill(batch driver.Batch) error {
-	for i, f := range b.fillers {
-		if err := f.send(batch.Column(i)); err != nil {
-			return fmt.Errorf("column %s: %w", b.cols[i].name, err)
+		if b.fillers[i].unset() && (len(fillers) > 0 || i < len(b.cols)-1) {
+			continue
 		}
+		names, typed, fillers = append(names, c.name), append(typed, clickhouse.ColumnNameAndType{Name: c.name, Type: c.plain}), append(fillers, b.fillers[i])
 	}
-	return nil
+	return names, typed, fillers
 }

@@ -107,7 +107,7 @@ func eventColumns() []column[schemas.Event] {
 		words("grantees", func(e *E) []string { return e.Grantees }),
 		scalar("read_only", "Enum8('unknown' = 0, 'true' = 1, 'false' = 2)", func(e *E) int8 { return enum(int32(e.ReadOnly), 2) }),
 
-		scalar("src_ip", "IPv6", func(e *E) netip.Addr { return address(e.SrcIp) }),
+		scalarUnless("src_ip", "IPv6", netip.IPv6Unspecified(), func(e *E) netip.Addr { return address(e.SrcIp) }),
 		text("src_name", func(e *E) string { return notAddress(e.SrcIp) }),
 		text("src_prefix", func(e *E) string { return e.SrcPrefix }),
 		text("country", func(e *E) string { return e.Country }),
@@ -126,7 +126,7 @@ func eventColumns() []column[schemas.Event] {
 		text("region", func(e *E) string { return e.Region }),
 		text("account", func(e *E) string { return e.Account }),
 
-		list("attributes", "Map(String, String)", func(e *E) map[string]string { return e.Attributes }),
+		pairs("attributes", func(e *E) map[string]string { return e.Attributes }),
 		text("raw", func(e *E) string { return e.Raw }),
 	}
 }

@@ -104,7 +104,7 @@ func identityColumns() []column[identityRow] {
 		}),
 		exceptions("exceptions_reason", func(x *schemas.KnownException) string { return x.Reason }),
 		exceptions("exceptions_by", func(x *schemas.KnownException) string { return x.By }),
-		list("labels", "Map(String, String)", func(r *R) map[string]string { return r.Labels }),
+		pairs("labels", func(r *R) map[string]string { return r.Labels }),
 		date("last_used", func(r *R) time.Time { return r.LastUsed }),
 		date("offboarded", func(r *R) time.Time { return r.OffboardedAt }),
 		date("first_seen", func(r *R) time.Time { return r.FirstSeen }),

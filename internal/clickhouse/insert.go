@@ -41,16 +41,19 @@ func send[T any](ctx context.Context, d *DB, table, token string, b *block[T]) (
 		settings["insert_deduplication_token"] = token
 	}
 	opts := []clickhouse.QueryOption{clickhouse.WithSettings(settings)}
+	names, typed, fillers := b.columns()
 	if d.cfg.Protocol == HTTP {
-		opts = append(opts, clickhouse.WithColumnNamesAndTypes(b.typed()))
+		opts = append(opts, clickhouse.WithColumnNamesAndTypes(typed))
 	}
 	ctx = clickhouse.Context(ctx, opts...)
-	batch, err := d.conn.PrepareBatch(ctx, "INSERT INTO "+table+" ("+strings.Join(columnNames(b.cols), ", ")+")")
+	batch, err := d.conn.PrepareBatch(ctx, "INSERT INTO "+table+" ("+strings.Join(names, ", ")+")")
 	if err != nil {
 		return d.describe(err)
 	}
-	if err := b.fill(batch); err != nil {
-		return errors.Join(err, batch.Abort())
+	for i, f := range fillers {
+		if err := f.send(batch.Column(i)); err != nil {
+			return errors.Join(fmt.Errorf("column %s: %w", names[i], err), batch.Abort())
+		}
 	}
 	if err := batch.Send(); err != nil {
 		return d.describe(err)
