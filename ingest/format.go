@@ -136,6 +136,17 @@ func (p *parser) Parse(raw []byte, h Handler) {
 		h.Bad(0, raw, fmt.Errorf("%s: empty record", p.format.Name))
 		return
 	}
+	if body[0] == '{' && bytes.IndexByte(body, '\n') < 0 && recordsArray(body) == 0 {
+		// One object is the usual record: its end need not be looked for first.
+		err := p.format.parse(p, cleanText(body), 0, h)
+		if err == nil {
+			return
+		}
+		if !errors.Is(err, errTrailing) && blockEnd(body) == len(body) {
+			h.Bad(0, body, fmt.Errorf("%s: %w", p.format.Name, err))
+			return
+		}
+	}
 	index := 0
 	cut(body, p.format.Split, func(sub []byte) {
 		if err := p.format.parse(p, cleanText(sub), index, h); err != nil {

@@ -78,7 +78,10 @@ func (d *document) free() {
 	documents.Put(d)
 }
 
-var errTruncated = errors.New("ends in the middle of a value")
+var (
+	errTruncated = errors.New("ends in the middle of a value")
+	errTrailing  = errors.New("text after the end of the value")
+)
 
 // parse reads exactly one JSON value, strictly after RFC 8259, but lets raw
 // control characters stand in strings, which some loggers write.
@@ -93,7 +96,7 @@ func (d *document) parse(src string) error {
 	}
 	d.space()
 	if d.pos != len(src) {
-		return fmt.Errorf("not JSON at byte %d: text after the end of the value", d.pos)
+		return fmt.Errorf("not JSON at byte %d: %w", d.pos, errTrailing)
 	}
 	return nil
 }
@@ -191,7 +194,7 @@ func (d *document) number() (string, error) {
 	return s[start:i], nil
 }
 
-// plain marks the bytes that end the quick scan of a string.
+// special marks the bytes that end the quick scan of a string.
 var special = func() (t [256]bool) {
 	t['"'], t['\\'] = true, true
 	return t

@@ -390,8 +390,21 @@ var tokenPrefixes = func() (t [256][]string) {
 	return t
 }()
 
+// beforeLast holds, by the last byte of a prefix, the bytes that stand before it.
+var beforeLast = func() (t [256][256]bool) {
+	for last, list := range tokenPrefixes {
+		for _, p := range list {
+			t[last][p[len(p)-2]] = true
+		}
+	}
+	return t
+}()
+
 // prefixed finds a token by the well-known prefix that ends at i.
 func prefixed(s string, i int) (start, end int) {
+	if i == 0 || !beforeLast[s[i]][s[i-1]] {
+		return 0, 0
+	}
 	for _, p := range tokenPrefixes[s[i]] {
 		start = i + 1 - len(p)
 		if start < 0 || s[start:i+1] != p || start > 0 && (isAlnum(s[start-1]) || s[start-1] == '-' || s[start-1] == '_') {

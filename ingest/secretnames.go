@@ -53,13 +53,12 @@ func nameSecrecy(name string) secrecy {
 	if len(name) < 1 {
 		return public
 	}
-	// Most names end like no secret: look before spending anything. Digits at
-	// the end are numbering (password2).
+	// Digits at the end are numbering (password2), brackets those of a form.
 	end := len(name)
 	for end > 0 && !isLetter(name[end-1]) {
 		end--
 	}
-	if end == 0 {
+	if end == 0 || plainEnding(name, end) {
 		return public
 	}
 	var buf [64]byte
@@ -95,6 +94,38 @@ func nameSecrecy(name string) secrecy {
 		return secret
 	}
 	return public
+}
+
+// endings are the last two letters of all names that may be secret.
+var endings = func() (t [26 * 26]bool) {
+	add := func(name string) {
+		if n := len(name); n >= 2 {
+			t[int(name[n-2]-'a')*26+int(name[n-1]-'a')] = true
+		}
+	}
+	for _, list := range secretSuffixes {
+		for _, s := range list {
+			add(s)
+		}
+	}
+	for s := range secretNames {
+		add(s)
+	}
+	return t
+}()
+
+// plainEnding settles most names by their last two letters, at a fifth of the
+// cost of the full test.
+func plainEnding(name string, end int) bool {
+	if end < 2 || !isLetter(name[end-2]) || endings[int(name[end-2]|0x20-'a')*26+int(name[end-1]|0x20-'a')] {
+		return false
+	}
+	for i := range end {
+		if c := name[i] | 0x20; c == 'w' || c == 'k' && i >= 3 && i <= 12 {
+			return false // passw…, cookie…
+		}
+	}
+	return true
 }
 
 func containsPassw(b []byte) bool {
