@@ -60,6 +60,7 @@ type Call struct {
 	tally  [tallies]uint16
 	fresh  int // values new after learning
 	topic  uint8
+	hour   int64 // version of the frozen tables that serves it
 }
 
 type extraSight struct {

@@ -42,12 +42,7 @@ func (e *Engine) finish(topic int, n int64) {
 	e.panes.waiting = waiting
 	delete(e.panes.due, n)
 
-	slices.SortFunc(e.closing, func(a, b closing) int {
-		if a.pane != b.pane {
-			return compare(a.pane, b.pane)
-		}
-		return strings.Compare(a.id, b.id)
-	})
+	slices.SortFunc(e.closing, compareClosing)
 	for _, c := range e.closing {
 		p := e.store.at(c.profile)
 		if pane := e.openPane(p, c.pane); pane != nil {
@@ -58,6 +53,13 @@ func (e *Engine) finish(topic int, n int64) {
 	}
 	e.adopt.sweep(n)
 	e.evict()
+}
+
+func compareClosing(a, b closing) int {
+	if a.pane != b.pane {
+		return compare(a.pane, b.pane)
+	}
+	return strings.Compare(a.id, b.id)
 }
 
 // nextWork is the number of the first pane from n on for which finish has

@@ -368,7 +368,7 @@ func (e *Engine) open(p *Profile, d *dossier, x *found, l lane, at int64) *openA
 		}
 	}
 	d.alerts = append(d.alerts, a)
-	e.timers.push(timer{a.deadline(), p.self, e.store.ids[p.self], timerAlert})
+	e.timers.push(timer{a.deadline(), e.store.ids[p.self], timerAlert})
 	e.stats.Opened[x.Way]++
 	return a
 }
@@ -618,7 +618,7 @@ func (e *Engine) expire(p *Profile, at int64) {
 	}
 	d.alerts = slices.DeleteFunc(d.alerts, func(a *openAlert) bool {
 		if a.deadline() > at {
-			e.timers.push(timer{a.deadline(), p.self, e.store.ids[p.self], timerAlert})
+			e.timers.push(timer{a.deadline(), e.store.ids[p.self], timerAlert})
 			return false
 		}
 		reason := "nothing more for 24 hours"

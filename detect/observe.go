@@ -13,6 +13,11 @@ func (e *Engine) observe(topic int, p *Profile, ev *schemas.Event) {
 	call := &e.call
 	e.prepare(p, call, ev)
 	call.topic = uint8(topic) //nolint:gosec // below maxTopics
+	call.hour = hourOf(paneOf(call.Time))
+	if t := &e.clock.topics[topic]; t.started {
+		// A time far ahead must not freeze the tables of the hours between.
+		call.hour = min(call.hour, hourOf(t.boundary)+3)
+	}
 	f := &e.findings
 	f.reset()
 	if call.fired&e.wake != 0 {

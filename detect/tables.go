@@ -12,6 +12,7 @@ type tables struct {
 	views  [4]*view // the last versions asked for
 	fresh  int      // version replaced last
 	first  int64    // first hour; 0 before
+	newest int64    // newest version asked for
 }
 
 // layer is what one hour, or many, contributed.
@@ -70,11 +71,11 @@ func (t *tables) init() {
 	t.base.hour = never
 }
 
-// at is the layer of an hour; an hour already folded contributes to the oldest
-// that is still apart.
+// at is the layer of an hour. Hours that a version has been built from never
+// change again: what comes for them later counts in the first hour still open.
 func (t *tables) at(hour int64) *layer {
-	if t.base.used && hour <= t.base.hour {
-		hour = t.base.hour + 1
+	if t.newest != 0 && hour <= t.newest-2 {
+		hour = t.newest - 1
 	}
 	for i := len(t.recent) - 1; i >= 0; i-- {
 		if t.recent[i].hour == hour {
@@ -185,14 +186,20 @@ type view struct {
 	upTo       int64
 }
 
-// view is version k of the tables.
+// oldestView is how far behind the newest version a version may be asked for.
+const oldestView = 3
+
+// view is version k of the tables. A version can be built again at any time
+// from the layers: it depends on nothing but them.
 func (t *tables) view(k int64, e *Engine) *view {
+	t.newest = max(t.newest, k)
+	k = max(k, t.newest-oldestView)
 	for _, v := range t.views {
 		if v != nil && v.hour == k {
 			return v
 		}
 	}
-	t.fold(k - foldAfter)
+	t.fold(t.newest - foldAfter)
 	v := &view{hour: k, upTo: k - 2, t: t, week: t.base.week}
 	for _, l := range t.recent {
 		if l.hour <= v.upTo {
@@ -258,9 +265,8 @@ func (v *view) season(group uint8, hour int64) float64 {
 }
 
 func (e *Engine) prevalence(p *Profile, s Sight, d Dimension) (have, of int) {
-	k := hourOf(paneOf(e.call.Time))
-	v := e.tables.view(k, e)
-	return e.tables.have(k, p.group, d, s.hash), int(v.identities[p.group]) //nolint:gosec // bounded
+	v := e.tables.view(e.call.hour, e)
+	return e.tables.have(v.hour, p.group, d, s.hash), int(v.identities[p.group]) //nolint:gosec // bounded
 }
 
 // onPrefix counts the identities that use the event's prefix, of every kind.
@@ -269,7 +275,7 @@ func (e *Engine) onPrefix(call *Call) int {
 	if h == 0 {
 		return 0
 	}
-	n, k := 0, hourOf(paneOf(call.Time))
+	n, k := 0, e.tables.view(call.hour, e).hour
 	for g := range groups {
 		n += e.tables.have(k, uint8(g), Prefix, h) //nolint:gosec // nine kinds
 	}

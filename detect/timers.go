@@ -8,10 +8,9 @@ import (
 
 // timer is a moment of an identity's time at which something falls due.
 type timer struct {
-	at      int64
-	profile uint32
-	id      string // the identity, to tell a reused profile
-	kind    timerKind
+	at   int64
+	id   string // of the identity
+	kind timerKind
 }
 
 type timerKind uint8
@@ -72,10 +71,10 @@ func (e *Engine) runTimers(topic int, before int64) {
 	e.quiet = e.quiet[:0]
 	for len(e.timers.list) > 0 && e.timers.list[0].at < before {
 		t, ok := heap.Pop(&e.timers.list).(timer)
-		if !ok || e.store.ids[t.profile] != t.id {
+		p, _ := e.store.find(t.id)
+		if !ok || p == nil {
 			continue
 		}
-		p := e.store.at(t.profile)
 		if e.final(p, p.last) < paneOf(t.at) {
 			again = append(again, t)
 			continue
@@ -143,7 +142,7 @@ func (e *Engine) armSilence(p *Profile) {
 	}
 	if at := e.silenceDeadline(p); at != math.MaxInt64 {
 		p.stats.lastCall = at
-		e.timers.push(timer{at, p.self, e.store.ids[p.self], timerSilence})
+		e.timers.push(timer{at, e.store.ids[p.self], timerSilence})
 	}
 }
 

@@ -1,0 +1,173 @@
+package detect
+
+import (
+	"bufio"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+)
+
+// codec writes or reads a snapshot. One function visits the fields for both
+// directions, so that they cannot come apart. After an error it does nothing
+// more; err keeps the first.
+type codec struct {
+	w   *bufio.Writer
+	r   *bufio.Reader
+	buf [binary.MaxVarintLen64]byte
+	err error
+}
+
+// maxText bounds a string, maxList the length of a list, in a snapshot: beyond
+// it the snapshot is damaged.
+const (
+	maxText = 1 << 20
+	maxList = 1 << 27
+)
+
+var errDamaged = errors.New("the snapshot is damaged")
+
+func (c *codec) writing() bool { return c.w != nil }
+
+func (c *codec) fail(err error) {
+	if c.err == nil && err != nil {
+		c.err = err
+	}
+}
+
+func (c *codec) uint(x uint64) uint64 {
+	if c.err != nil {
+		return 0
+	}
+	if c.writing() {
+		n := binary.PutUvarint(c.buf[:], x)
+		_, err := c.w.Write(c.buf[:n])
+		c.fail(err)
+		return x
+	}
+	v, err := binary.ReadUvarint(c.r)
+	if err != nil {
+		c.fail(fmt.Errorf("%w: %w", errDamaged, err))
+		return 0
+	}
+	return v
+}
+
+func (c *codec) int(x int64) int64 {
+	if c.err != nil {
+		return 0
+	}
+	if c.writing() {
+		n := binary.PutVarint(c.buf[:], x)
+		_, err := c.w.Write(c.buf[:n])
+		c.fail(err)
+		return x
+	}
+	v, err := binary.ReadVarint(c.r)
+	if err != nil {
+		c.fail(fmt.Errorf("%w: %w", errDamaged, err))
+		return 0
+	}
+	return v
+}
+
+func (c *codec) u8(x *uint8)   { *x = uint8(c.bounded(uint64(*x), math.MaxUint8)) }   //nolint:gosec // bounded
+func (c *codec) u16(x *uint16) { *x = uint16(c.bounded(uint64(*x), math.MaxUint16)) } //nolint:gosec // bounded
+func (c *codec) u32(x *uint32) { *x = uint32(c.bounded(uint64(*x), math.MaxUint32)) } //nolint:gosec // bounded
+func (c *codec) u64(x *uint64) { *x = c.uint(*x) }
+func (c *codec) i64(x *int64)  { *x = c.int(*x) }
+func (c *codec) i32(x *int32)  { *x = int32(c.int(int64(*x))) } //nolint:gosec // written from an int32
+func (c *codec) num(x *int)    { *x = int(c.int(int64(*x))) }
+
+func (c *codec) bounded(x, most uint64) uint64 {
+	v := c.uint(x)
+	if v > most {
+		c.fail(fmt.Errorf("%w: %d is above %d", errDamaged, v, most))
+		return 0
+	}
+	return v
+}
+
+func (c *codec) f32(x *float32) {
+	bits := math.Float32bits(*x)
+	c.u32(&bits)
+	*x = math.Float32frombits(bits)
+}
+
+func (c *codec) f64(x *float64) { *x = math.Float64frombits(c.uint(math.Float64bits(*x))) }
+
+func (c *codec) bool(x *bool) {
+	b := uint8(btoi(*x)) //nolint:gosec // 0 or 1
+	c.u8(&b)
+	*x = b != 0
+}
+
+func (c *codec) bytes(b []byte) {
+	if c.err != nil {
+		return
+	}
+	if c.writing() {
+		_, err := c.w.Write(b)
+		c.fail(err)
+		return
+	}
+	if _, err := io.ReadFull(c.r, b); err != nil {
+		c.fail(fmt.Errorf("%w: %w", errDamaged, err))
+	}
+}
+
+func (c *codec) text(s *string) {
+	n := c.uint(uint64(len(*s)))
+	switch {
+	case c.err != nil:
+	case n > maxText:
+		c.fail(fmt.Errorf("%w: a text of %d bytes", errDamaged, n))
+	case c.writing():
+		_, err := c.w.WriteString(*s)
+		c.fail(err)
+	default:
+		b := make([]byte, n)
+		c.bytes(b)
+		*s = string(b)
+	}
+}
+
+func (c *codec) texts(s *[]string) {
+	n := c.length(len(*s))
+	if !c.writing() {
+		*s = nil
+	}
+	for i := 0; i < n && c.err == nil; i++ {
+		if !c.writing() {
+			*s = append(*s, "")
+		}
+		c.text(&(*s)[i])
+	}
+}
+
+// length writes or reads the length of a list.
+func (c *codec) length(n int) int {
+	v := c.uint(uint64(n)) //nolint:gosec // a length
+	if v > maxList {
+		c.fail(fmt.Errorf("%w: a list of %d", errDamaged, v))
+		return 0
+	}
+	return int(v) //nolint:gosec // bounded
+}
+
+// list visits the elements of a slice; reading, it grows one by one, so that a
+// damaged length cannot take all memory.
+func list[T any](c *codec, s *[]T, visit func(*T)) {
+	n := c.length(len(*s))
+	if !c.writing() {
+		*s = nil
+	}
+	for i := 0; i < n && c.err == nil; i++ {
+		if !c.writing() {
+			var zero T
+			*s = append(*s, zero)
+		}
+		visit(&(*s)[i])
+	}
+}
