@@ -39,7 +39,7 @@ func parseCloudTrail(p *parser, src string, index int, h Handler) error {
 	if p.opt.KeepRaw {
 		c.ev.Raw = d.source()
 	}
-	h.Event(index, c.ev)
+	p.emit(h, index, c.ev)
 	return nil
 }
 

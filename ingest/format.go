@@ -28,10 +28,10 @@ type Options struct {
 type Split uint8
 
 const (
-	// SplitMixed: a record is a JSON document or, where none begins, one line
+	// SplitMixed means that a record is a JSON document or, where none begins, one line
 	// of text.
 	SplitMixed Split = iota
-	// SplitJSON: JSON documents one after another, top-level arrays and
+	// SplitJSON means JSON documents one after another, top-level arrays and
 	// {"Records":[…]} taken apart.
 	SplitJSON
 )
@@ -161,6 +161,22 @@ func (p *parser) newEvent() *schemas.Event {
 	ev := schemas.EventFromVTPool()
 	ev.Format = p.format.Name
 	return ev
+}
+
+// emit hands over an event whose fields are bounded.
+func (p *parser) emit(h Handler, index int, ev *schemas.Event) {
+	for _, field := range [...]*string{
+		&ev.Id, &ev.Principal, &ev.PrincipalType, &ev.PrincipalIssuer, &ev.CredentialId, &ev.SessionId, &ev.Operation, &ev.Service,
+		&ev.RequestId, &ev.Region, &ev.Account, &ev.TargetAccount,
+	} {
+		if len(*field) > maxAttributeValue {
+			*field = clip(*field, maxAttributeValue)
+		}
+	}
+	for i := range ev.Delegation {
+		ev.Delegation[i] = clip(ev.Delegation[i], maxAttributeValue)
+	}
+	h.Event(index, ev)
 }
 
 // Bounds of what an event keeps beside its named fields.

@@ -53,7 +53,7 @@ func parseKong(p *parser, src string, index int, h Handler) error {
 	if p.opt.KeepRaw {
 		k.ev.Raw = d.source()
 	}
-	h.Event(index, k.ev)
+	p.emit(h, index, k.ev)
 	return nil
 }
 
@@ -163,7 +163,6 @@ func (k *kongLog) http() {
 	ev.UrlPath = clip(path, maxMessage)
 	ev.Resources = addOnce(ev.Resources, ev.UrlPath, maxResources)
 
-	//nolint:gosec // bounded by the comparison
 	if status := d.uint(d.get(k.response, "status")); status < 1000 {
 		ev.StatusCode = uint32(status)
 	}

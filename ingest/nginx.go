@@ -44,7 +44,7 @@ func parseNGINX(p *parser, src string, index int, h Handler) error {
 		if err := p.combined(ev, line); err != nil {
 			return err
 		}
-		h.Event(index, ev)
+		p.emit(h, index, ev)
 		return nil
 	}
 	d := newDocument()
@@ -62,7 +62,7 @@ func parseNGINX(p *parser, src string, index int, h Handler) error {
 			if err := p.combined(ev, text); err != nil {
 				return err
 			}
-			h.Event(index, ev)
+			p.emit(h, index, ev)
 			return nil
 		}
 		if err := d.parse(text); err != nil {
@@ -77,7 +77,7 @@ func parseNGINX(p *parser, src string, index int, h Handler) error {
 	if p.opt.KeepRaw {
 		n.ev.Raw = d.source()
 	}
-	h.Event(index, n.ev)
+	p.emit(h, index, n.ev)
 	return nil
 }
 
@@ -453,7 +453,7 @@ func (a *access) proxyManager(w *words) error {
 // more reads a word behind the user agent.
 func (a *access) more(word string, w *words) {
 	ev := a.ev
-	if name, v, ok := strings.Cut(word, "="); ok && name != "" && strings.IndexFunc(name, func(r rune) bool { return r > 127 || !nameByte(byte(r)) }) < 0 {
+	if name, v, ok := strings.Cut(word, "="); ok && isName(name) {
 		at := w.start + len(name) + 1
 		if len(v) >= 2 && v[0] == '"' && v[len(v)-1] == '"' {
 			v, at = v[1:len(v)-1], at+1
@@ -496,6 +496,15 @@ func (a *access) more(word string, w *words) {
 	default:
 		attribute(ev, "extra_"+strconv.Itoa(w.count), a.clean(word))
 	}
+}
+
+func isName(s string) bool {
+	for i := range len(s) {
+		if !nameByte(s[i]) {
+			return false
+		}
+	}
+	return s != ""
 }
 
 // fingerprint recognises a key that the gateway hashed itself.

@@ -214,3 +214,19 @@ func TestAttributesAreBounded(t *testing.T) {
 		t.Error("the first attributes are not kept")
 	}
 }
+
+func TestFieldsAreBounded(t *testing.T) {
+	long := strings.Repeat("a-", 5000)
+	for _, in := range []struct{ format, record string }{
+		{"cloudtrail", strings.ReplaceAll(trailRole, "ci-deploy", long)},
+		{"kong", strings.ReplaceAll(kongConsumer, "partner-7", long)},
+		{"nginx", strings.ReplaceAll(nginxJSON, "reports", long)},
+		{"nginx", strings.ReplaceAll(nginxPlain, "orders", long)},
+	} {
+		ev := parseOne(t, in.format, in.record)
+		ev.Raw = ""
+		if wire := ev.SizeVT(); wire > 8000 {
+			t.Errorf("%s: an event of %d bytes without its raw text", in.format, wire)
+		}
+	}
+}

@@ -85,7 +85,7 @@ func (c *ReceiverConfig) defaults() {
 const KeyHeader = "X-Lapwing-Key"
 
 // TokenHeader carries the token where Authorization is taken.
-const TokenHeader = "X-Lapwing-Token"
+const TokenHeader = "X-Lapwing-Token" //nolint:gosec // the name of a header, no credential
 
 type receiver struct {
 	cfg    ReceiverConfig
