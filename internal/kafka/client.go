@@ -28,10 +28,10 @@ type Client struct {
 	log       zerolog.Logger
 	now       func() time.Time
 	codec     codec
+	buffers   buffers
 
 	mu    sync.Mutex
-	plain map[topicPartition]*plainPartition
-	turn  map[string]int
+	plain map[string]*plainTopic
 }
 
 type topicPartition struct {
@@ -86,8 +86,7 @@ func Connect(ctx context.Context, cfg Config, reg prometheus.Registerer, log zer
 		log:     log,
 		now:     time.Now,
 		codec:   codec,
-		plain:   make(map[topicPartition]*plainPartition),
-		turn:    make(map[string]int),
+		plain:   make(map[string]*plainTopic),
 	}
 	c.api = &kafkago.Client{Addr: c.addr, Transport: c.transport}
 	if err := c.ping(ctx); err != nil {

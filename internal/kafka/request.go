@@ -30,8 +30,20 @@ func (u *uncached) Required(versions map[protocol.ApiKey]int16) bool {
 
 // RawExchange implements protocol.RawExchanger.
 func (u *uncached) RawExchange(rw io.ReadWriter) (protocol.Message, error) {
-	return protocol.RoundTrip(rw, u.version, 1, u.clientID, u.req)
+	m, err := protocol.RoundTrip(rw, u.version, 1, u.clientID, u.req)
+	if err != nil {
+		return nil, err
+	}
+	res, ok := m.(*metadata.Response)
+	if !ok {
+		return nil, fmt.Errorf("unexpected answer %T", m)
+	}
+	return &uncachedResponse{res}, nil
 }
+
+// uncachedResponse hides the answer from the transport, which expects its own
+// request beside it.
+type uncachedResponse struct{ *metadata.Response }
 
 func (c *Client) freshMetadata(ctx context.Context, topics []string) (*metadata.Response, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.cfg.RequestTimeout)
@@ -40,11 +52,11 @@ func (c *Client) freshMetadata(ctx context.Context, topics []string) (*metadata.
 	if err != nil {
 		return nil, fmt.Errorf("kafka: metadata: %w", err)
 	}
-	res, ok := m.(*metadata.Response)
+	res, ok := m.(*uncachedResponse)
 	if !ok {
 		return nil, fmt.Errorf("kafka: metadata: unexpected answer %T", m)
 	}
-	return res, nil
+	return res.Response, nil
 }
 
 // partitions asks how many partitions a topic has; 0 when there is no such topic.

@@ -1,0 +1,650 @@
+package stream
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/lapwing-sec/lapwing/schemas"
+)
+
+// EndValue is the value of ControlHeader on a raw record that says that its
+// partition has ended: a replay's last record.
+const EndValue = "end"
+
+const (
+	// flushBytes and flushRecords end a batch of one cell; with room for one
+	// more event, a batch stays below the brokers' usual limit of 1 MB.
+	flushBytes   = 700 << 10
+	flushRecords = 8_000
+	// maxEvent bounds one encoded event; a larger one is a dead letter.
+	maxEvent = 900 << 10
+	// flushDead bounds the dead letters held.
+	flushDead = 200
+	// prefetchDepth is the number of chunks read ahead of the parser.
+	prefetchDepth = 2
+)
+
+// RawConfig is what the enrich stage needs for one raw partition.
+type RawConfig struct {
+	Topic     string
+	Partition int
+	Disorder  time.Duration
+	Cells     int
+	// Transform parses and enriches a record; see SubHandler.
+	Transform func(rec *Record, h SubHandler)
+	Reader    Reader
+	Writer    Writer
+	// Dead writes dead letters and returns once they are durable.
+	Dead func(ctx context.Context, recs []Record) error
+	// Live blocks while this process cannot be sure that it still owns the
+	// partition; nil when it always can.
+	Live func(ctx context.Context) error
+	// From is the committed position, Written what lies beyond it, Fences the
+	// cells' ends after this owner's fence.
+	From    Position
+	Written *Written
+	Fences  []int64
+	// Gates that hold partitions together; any may be nil.
+	TopicGate, AllGate *Gate
+	// Ticker paces watermark records; IdleAfter is counted by Now.
+	Ticker    Ticker
+	IdleAfter time.Duration
+	Now       func() time.Time
+	Observe   RawObserver
+}
+
+// RawObserver is told what the stage does, a batch at a time; any may be nil.
+type RawObserver struct {
+	// Flushed: n events were acknowledged, of which late came below the
+	// watermark; dead letters, duplicates of the source and events that were
+	// there already follow.
+	Flushed func(in, events, late, dead, duplicates, skipped int)
+	// Position is the offset of the next record, the log's end, and the
+	// watermark in Unix nanoseconds.
+	Position func(next, end, watermark int64)
+}
+
+// Raw is the enrich stage of one raw partition. It is its one owner's and runs
+// once.
+type Raw struct {
+	cfg    RawConfig
+	clock  clock
+	recent *recent
+	ids    bool
+
+	gates     [2]*Member
+	idle      bool
+	ended     bool
+	lastInput time.Time
+	caughtUp  bool
+
+	// The record in hand.
+	ctx      context.Context
+	hard     context.Context
+	rec      *Record
+	subs     int
+	priming  bool
+	refused  []refused
+	recError error
+
+	cur      *flush
+	spanFrom int64
+	flights  chan *flush // flushes to write, one at a time
+	spare    chan *flush
+	failed   chan struct{}
+
+	mu        sync.Mutex
+	committed Position // what may be committed now
+	ends      []int64
+	failure   error
+}
+
+type refused struct {
+	index int
+	raw   string
+	err   error
+}
+
+// flush is what is written together.
+type flush struct {
+	cells []Batch
+	dead  []Record
+	// next is the position once this is durable; -1 in the middle of a record.
+	next                                      int64
+	newest                                    int64
+	ids                                       bool
+	in, events, late, duplicates, skipped, nd int
+	done                                      chan struct{} // closed when written, if not nil
+}
+
+func (f *flush) reset() {
+	for i := range f.cells {
+		f.cells[i].Reset()
+	}
+	clear(f.dead)
+	*f = flush{cells: f.cells, dead: f.dead[:0], next: -1}
+}
+
+func (f *flush) empty() bool {
+	for i := range f.cells {
+		if f.cells[i].Len() > 0 {
+			return false
+		}
+	}
+	return len(f.dead) == 0
+}
+
+// NewRaw prepares the stage of one raw partition.
+func NewRaw(cfg RawConfig) *Raw {
+	r := &Raw{
+		cfg:     cfg,
+		clock:   clock{newest: cfg.From.Newest, disorder: int64(cfg.Disorder)},
+		recent:  newRecent(),
+		ids:     cfg.From.IDs,
+		flights: make(chan *flush),
+		spare:   make(chan *flush, 1),
+		failed:  make(chan struct{}),
+		ends:    append([]int64(nil), cfg.Fences...),
+	}
+	r.cur = &flush{cells: make([]Batch, cfg.Cells), next: -1}
+	r.spare <- &flush{cells: make([]Batch, cfg.Cells), next: -1}
+	r.committed = cfg.From
+	if cfg.Written.Len() == 0 {
+		r.committed.Ends = append([]int64(nil), cfg.Fences...)
+	}
+	return r
+}
+
+// Committable is the position that may be committed now, and whether that
+// position is known well enough to be worth it.
+func (r *Raw) Committable() (Position, bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.committed, r.committed.Ends != nil
+}
+
+// Run processes the partition until ctx ends; what is in hand then is written
+// as long as hard lives. It returns nil when it was told to stop.
+func (r *Raw) Run(ctx, hard context.Context) error {
+	r.ctx, r.hard = ctx, hard
+	r.gates[0], r.gates[1] = join(r.cfg.TopicGate, r.clock.newest), join(r.cfg.AllGate, r.clock.newest)
+	r.lastInput = r.cfg.Now()
+	defer r.cfg.Ticker.Stop()
+	defer r.gates[0].Leave()
+	defer r.gates[1].Leave()
+
+	written := make(chan struct{})
+	go func() {
+		defer close(written)
+		r.write(hard)
+	}()
+	err := r.read(ctx)
+	r.submit(false)
+	close(r.flights)
+	<-written
+	if err == nil || errors.Is(err, context.Canceled) {
+		err = r.err()
+	}
+	if err != nil && ctx.Err() != nil && (errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)) {
+		return nil
+	}
+	return err
+}
+
+func join(g *Gate, at int64) *Member {
+	if g == nil {
+		return nil
+	}
+	return g.Join(at)
+}
+
+// start is where to read from: far enough back to rebuild the window of ids.
+func (r *Raw) start(ctx context.Context) (int64, error) {
+	next := r.cfg.From.Next
+	if !r.cfg.From.IDs {
+		return next, nil
+	}
+	first, _, err := r.cfg.Reader.Bounds(ctx)
+	if err != nil {
+		return 0, err
+	}
+	return min(next, max(first, next-recentRecords)), nil
+}
+
+func (r *Raw) read(ctx context.Context) error {
+	at, err := r.start(ctx)
+	if err != nil {
+		return err
+	}
+	fctx, stop := context.WithCancel(ctx)
+	chunks := prefetch(fctx, r.cfg.Reader, at, prefetchDepth)
+	defer func() {
+		stop()
+		for f := range chunks {
+			if f.err == nil {
+				f.chunk.Release()
+			}
+		}
+	}()
+	for {
+		var f fetched
+		var ok bool
+		select {
+		case f, ok = <-chunks:
+		default:
+			// Nothing is ready: what is held must not wait.
+			r.submit(true)
+			select {
+			case f, ok = <-chunks:
+			case <-r.cfg.Ticker.Chan():
+				r.tick()
+				r.submit(true)
+				continue
+			case <-r.failed:
+				return r.err()
+			case <-ctx.Done():
+				return nil
+			}
+		}
+		if !ok {
+			return ctx.Err()
+		}
+		if f.err != nil {
+			return f.err
+		}
+		err := r.chunk(ctx, &f.chunk)
+		f.chunk.Release()
+		if err != nil {
+			return err
+		}
+		select {
+		case <-r.cfg.Ticker.Chan():
+			r.tick()
+		default:
+		}
+	}
+}
+
+// errStopped unwinds from the middle of a record.
+var errStopped = errors.New("stopped")
+
+func (r *Raw) chunk(ctx context.Context, c *Chunk) error {
+	if len(c.Records) > 0 {
+		r.lastInput = r.cfg.Now()
+	}
+	for i := range c.Records {
+		if ctx.Err() != nil {
+			return nil
+		}
+		if err := r.record(&c.Records[i]); err != nil {
+			if errors.Is(err, errStopped) {
+				return r.err()
+			}
+			return err
+		}
+	}
+	if c.Next >= r.cfg.From.Next {
+		r.cur.next, r.cur.newest, r.cur.ids = c.Next, r.clock.newest, r.ids
+	}
+	r.caughtUp = c.Next >= c.End
+	if r.cfg.Observe.Position != nil {
+		r.cfg.Observe.Position(c.Next, c.End, r.clock.watermark())
+	}
+	return nil
+}
+
+// record takes one raw record through the stage.
+func (r *Raw) record(rec *Record) error {
+	r.rec, r.subs, r.recError = rec, 0, nil
+	r.refused = r.refused[:0]
+	r.priming = rec.Offset < r.cfg.From.Next
+	if !r.priming {
+		if r.idle || r.ended {
+			r.idle, r.ended = false, false
+			r.out(false)
+		}
+		r.cur.in++
+	}
+	if string(rec.Header(ControlHeader)) == EndValue {
+		if !r.priming {
+			r.endOfPartition()
+		}
+	} else {
+		r.cfg.Transform(rec, r)
+	}
+	if r.priming {
+		return nil
+	}
+	for _, f := range r.refused {
+		r.refuse(f)
+	}
+	if r.recError != nil {
+		return r.recError
+	}
+	r.cur.next, r.cur.newest, r.cur.ids = rec.Offset+1, r.clock.newest, r.ids
+	if len(r.cur.dead) >= flushDead {
+		r.submit(true)
+	}
+	return nil
+}
+
+// Event implements SubHandler.
+func (r *Raw) Event(index int, ev *schemas.Event) {
+	r.subs++
+	if r.recError != nil {
+		return
+	}
+	rec := r.rec
+	if ev.Id != "" {
+		r.ids = true
+		if r.priming {
+			r.recent.touch(ev.Id, rec.Offset)
+			return
+		}
+	} else if r.priming {
+		return
+	}
+	received := rec.Time.UnixNano()
+	if err := r.clock.check(ev.Time, received); err != nil {
+		r.refused = append(r.refused, refused{index, ev.Raw, err})
+		return
+	}
+	if ev.Id != "" && r.recent.touch(ev.Id, rec.Offset) {
+		r.cur.duplicates++
+		return
+	}
+	if !r.clock.leads(ev.Time, received) && !r.pass(ev.Time) {
+		r.recError = errStopped
+		return
+	}
+	late, backfill := r.clock.observe(ev.Time, received)
+	if r.cfg.Written.has(rec.Offset, int32(index)) { //nolint:gosec // sub-records of one record
+		r.cur.skipped++
+		return
+	}
+	ev.RawTopic, ev.RawPartition, ev.RawOffset, ev.RawIndex = rec.Topic, int32(rec.Partition), rec.Offset, int32(index) //nolint:gosec // Kafka's partitions are int32
+	ev.ReceivedTime, ev.Watermark, ev.Late, ev.Backfill = received, r.clock.watermark(), late, backfill
+	if ev.Id == "" {
+		ev.Id = coordinateID(rec.Topic, rec.Partition, rec.Offset, index)
+	}
+	b := &r.cur.cells[Murmur2Partition(ev.IdentityId, r.cfg.Cells)]
+	if err := b.AddEvent(ev); err != nil {
+		r.refused = append(r.refused, refused{index, ev.Raw, fmt.Errorf("encode: %w", err)})
+		return
+	}
+	if n := b.Size(b.Len() - 1); n > maxEvent {
+		b.dropLast()
+		r.refused = append(r.refused, refused{index, ev.Raw, fmt.Errorf("the event takes %d bytes, more than %d", n, maxEvent)})
+		return
+	}
+	r.cur.events++
+	r.cur.next = -1 // until the record is whole
+	if late {
+		r.cur.late++
+	}
+	if b.Bytes() >= flushBytes || b.Len() >= flushRecords {
+		r.submit(true)
+	}
+}
+
+// Bad implements SubHandler.
+func (r *Raw) Bad(index int, sub []byte, err error) {
+	r.subs++
+	if r.priming || r.recError != nil {
+		return
+	}
+	r.cur.dead = append(r.cur.dead, DeadLetter(r.rec, "enrich", index, sub, err))
+	r.cur.nd++
+}
+
+// refuse sends to the dead letter what a parser took for an event. The bytes
+// of the sub-record are known only if it was the whole record.
+func (r *Raw) refuse(f refused) {
+	sub, whole := r.rec.Value, r.subs > 1
+	if whole && f.raw != "" {
+		sub, whole = []byte(f.raw), false
+	}
+	d := DeadLetter(r.rec, "enrich", f.index, sub, f.err)
+	if whole {
+		d.Headers = append(d.Headers, Header{DeadWhole, []byte("true")})
+	}
+	r.cur.dead = append(r.cur.dead, d)
+	r.cur.nd++
+}
+
+// coordinateID is the id of an event whose source has none.
+func coordinateID(topic string, partition int, offset int64, index int) string {
+	var buf [280]byte
+	b := append(buf[:0], topic...)
+	b = append(b, 0)
+	b = binary.BigEndian.AppendUint32(b, uint32(partition)) //nolint:gosec // Kafka's partitions are int32
+	b = binary.BigEndian.AppendUint64(b, uint64(offset))    //nolint:gosec // offsets are not negative
+	b = binary.BigEndian.AppendUint32(b, uint32(index))     //nolint:gosec // sub-records of one record
+	sum := sha256.Sum256(b)
+	return hex.EncodeToString(sum[:16])
+}
+
+// pass lets an event of time t through the gates, waiting if need be. What is
+// held is written first: others wait for it.
+func (r *Raw) pass(t int64) bool {
+	for {
+		var changed <-chan struct{}
+		ok := true
+		for _, m := range r.gates {
+			if ok, changed = m.Try(t); !ok {
+				break
+			}
+		}
+		if ok {
+			r.span(t)
+			return true
+		}
+		r.submit(false)
+		select {
+		case <-changed:
+		case <-r.cfg.Ticker.Chan():
+			r.tick()
+		case <-r.failed:
+			return false
+		case <-r.ctx.Done():
+			return false
+		}
+	}
+}
+
+// span keeps what is written together within half of what the gates allow, so
+// that batches do not undo in the log what the gates keep together.
+func (r *Raw) span(t int64) {
+	limit := int64(0)
+	if g := r.cfg.TopicGate; g != nil {
+		limit = g.limit / 2
+	}
+	if g := r.cfg.AllGate; g != nil && (limit == 0 || g.limit/2 < limit) {
+		limit = g.limit / 2
+	}
+	if limit == 0 {
+		return
+	}
+	if r.spanFrom == 0 {
+		r.spanFrom = t
+	}
+	if t-r.spanFrom > limit {
+		r.submit(true)
+		r.spanFrom = t
+	}
+}
+
+// tick writes the partition's time to every cell.
+func (r *Raw) tick() {
+	if !r.idle && r.caughtUp && r.cfg.Now().Sub(r.lastInput) >= r.cfg.IdleAfter {
+		r.idle = true
+		r.out(true)
+	}
+	r.control(&schemas.Control{
+		Kind: schemas.ControlKind_CONTROL_KIND_WATERMARK, RawTopic: r.cfg.Topic,
+		RawPartition: int32(r.cfg.Partition), Watermark: r.mark(), Idle: r.idle || r.ended, //nolint:gosec // Kafka's partitions are int32
+	})
+}
+
+// mark is the watermark, which passes the newest event once the partition has
+// ended.
+func (r *Raw) mark() int64 {
+	if r.ended && r.clock.newest != 0 {
+		return r.clock.newest + endLead
+	}
+	return r.clock.watermark()
+}
+
+func (r *Raw) endOfPartition() {
+	r.ended = true
+	r.control(&schemas.Control{
+		Kind: schemas.ControlKind_CONTROL_KIND_END, RawTopic: r.cfg.Topic,
+		RawPartition: int32(r.cfg.Partition), Watermark: r.mark(), //nolint:gosec // Kafka's partitions are int32
+	})
+	r.submit(false)
+	r.out(true)
+}
+
+func (r *Raw) out(out bool) {
+	for _, m := range r.gates {
+		m.Out(out)
+	}
+}
+
+func (r *Raw) control(c *schemas.Control) {
+	for i := range r.cur.cells {
+		if err := r.cur.cells[i].AddControl(c); err != nil {
+			r.fail(fmt.Errorf("encode a control record: %w", err))
+			return
+		}
+	}
+}
+
+// submit hands what is held to the writer, and waits for room there; with
+// async false also until it is written.
+func (r *Raw) submit(async bool) {
+	if r.cur.empty() && async && r.cur.next < 0 {
+		return
+	}
+	f := r.cur
+	if !async {
+		f.done = make(chan struct{})
+	}
+	done := f.done
+	select {
+	case r.flights <- f:
+	case <-r.failed:
+		return
+	}
+	r.spanFrom = 0
+	select {
+	case r.cur = <-r.spare:
+	case <-r.failed:
+		r.cur = &flush{cells: make([]Batch, r.cfg.Cells), next: -1}
+	}
+	if done != nil {
+		select {
+		case <-done:
+		case <-r.failed:
+		}
+	}
+}
+
+// write is the one goroutine that writes, one flush after the other.
+func (r *Raw) write(ctx context.Context) {
+	for f := range r.flights {
+		if err := r.flush(ctx, f); err != nil {
+			r.fail(err)
+			for range r.flights { //nolint:revive // the reader must not block
+			}
+			return
+		}
+		done := f.done
+		f.reset()
+		r.spare <- f
+		if done != nil {
+			close(done)
+		}
+	}
+}
+
+func (r *Raw) flush(ctx context.Context, f *flush) error {
+	if !f.empty() {
+		if r.cfg.Live != nil {
+			if err := r.cfg.Live(ctx); err != nil {
+				return err
+			}
+		}
+		if err := r.appendAll(ctx, f); err != nil {
+			return err
+		}
+		if len(f.dead) > 0 {
+			if err := r.cfg.Dead(ctx, f.dead); err != nil {
+				return fmt.Errorf("write dead letters: %w", err)
+			}
+		}
+	}
+	if o := r.cfg.Observe.Flushed; o != nil {
+		o(f.in, f.events, f.late, f.nd, f.duplicates, f.skipped)
+	}
+	if f.next >= 0 {
+		r.mu.Lock()
+		r.committed.Next, r.committed.Newest, r.committed.IDs = f.next, f.newest, f.ids
+		// While events found by the read-back lie ahead, only the old ends
+		// make the next owner find them again.
+		if r.cfg.Written.Len() == 0 || f.next > r.cfg.Written.max {
+			r.committed.Ends = append([]int64(nil), r.ends...)
+		}
+		r.mu.Unlock()
+		r.gates[0].Moved(f.newest)
+		r.gates[1].Moved(f.newest)
+	}
+	return nil
+}
+
+// appendAll writes each cell's batch; the cells do not wait for each other.
+func (r *Raw) appendAll(ctx context.Context, f *flush) error {
+	var wg sync.WaitGroup
+	errs := make([]error, len(f.cells))
+	write := func(cell int) {
+		end, err := r.cfg.Writer.Append(ctx, cell, &f.cells[cell])
+		if err != nil {
+			errs[cell] = fmt.Errorf("write to cell %d: %w", cell, err)
+			return
+		}
+		r.ends[cell] = end
+	}
+	for cell := range f.cells {
+		if f.cells[cell].Len() == 0 {
+			continue
+		}
+		if len(f.cells) == 1 {
+			write(cell)
+			continue
+		}
+		wg.Go(func() { write(cell) })
+	}
+	wg.Wait()
+	return errors.Join(errs...)
+}
+
+func (r *Raw) fail(err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.failure == nil {
+		r.failure = err
+		close(r.failed)
+	}
+}
+
+func (r *Raw) err() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.failure
+}

@@ -1,0 +1,58 @@
+package stream
+
+import (
+	"github.com/cespare/xxhash/v2"
+)
+
+const (
+	// recentRecords and recentIDs bound the window in which a source's
+	// duplicates are caught, by raw records and by ids.
+	recentRecords = 10_000
+	recentIDs     = 1 << 16
+)
+
+// recent is the window of ids that a raw partition lately carried: those last
+// seen at most recentRecords offsets back, and of these the recentIDs seen
+// last. So it depends on the last recentRecords records alone, and reading
+// these again rebuilds it.
+type recent struct {
+	seen map[[2]uint64]int64 // id -> order of its last sighting
+	ring []sighting          // sightings in order, stale ones included
+	head int
+	tick int64
+}
+
+type sighting struct {
+	id     [2]uint64
+	order  int64
+	offset int64
+}
+
+func newRecent() *recent { return &recent{seen: make(map[[2]uint64]int64)} }
+
+// touch notes an id at an offset and reports whether the window held it.
+func (r *recent) touch(id string, offset int64) bool {
+	for r.head < len(r.ring) {
+		s := r.ring[r.head]
+		if s.order == r.seen[s.id] {
+			if s.offset >= offset-recentRecords && len(r.seen) <= recentIDs {
+				break
+			}
+			delete(r.seen, s.id)
+		}
+		r.head++
+	}
+	if r.head > len(r.ring)/2 && r.head > 1024 {
+		r.ring = r.ring[:copy(r.ring, r.ring[r.head:])]
+		r.head = 0
+	}
+	var d xxhash.Digest
+	d.ResetWithSeed(0x9e3779b97f4a7c15)
+	_, _ = d.WriteString(id) // a hash never fails
+	key := [2]uint64{xxhash.Sum64String(id), d.Sum64()}
+	_, dup := r.seen[key]
+	r.tick++
+	r.seen[key] = r.tick
+	r.ring = append(r.ring, sighting{key, r.tick, offset})
+	return dup
+}

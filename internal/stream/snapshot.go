@@ -1,0 +1,242 @@
+package stream
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"hash"
+	"io"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/klauspost/compress/zstd"
+)
+
+const (
+	snapshotFormat = 1
+	chunkBytes     = 900 << 10
+	pieceBytes     = 1 << 20
+)
+
+// slotEnd is the record that makes a slot of lapwing.state complete.
+type slotEnd struct {
+	Format  int       `json:"format"`
+	ID      uint64    `json:"id"`
+	Offset  int64     `json:"offset"`
+	Digest  string    `json:"digest"`
+	Chunks  int       `json:"chunks"`
+	Bytes   int64     `json:"bytes"`
+	SHA256  string    `json:"sha256"`
+	Written time.Time `json:"written"`
+}
+
+// slot is what a scan of a cell's state found under one name.
+type slot struct {
+	name   string
+	end    *slotEnd
+	seen   int64 // offset of the end record
+	chunks map[int][]byte
+}
+
+func slotKey(cell int, name string, part string) []byte {
+	return []byte(strconv.Itoa(cell) + "/" + name + "/" + part)
+}
+
+// readSlots reads a partition of lapwing.state whole.
+func readSlots(ctx context.Context, r Reader, cell int) (map[string]*slot, error) {
+	slots := map[string]*slot{"A": {name: "A", chunks: map[int][]byte{}}, "B": {name: "B", chunks: map[int][]byte{}}}
+	at, end, err := r.Bounds(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for at < end {
+		chunk, err := r.Fetch(ctx, at)
+		if err != nil {
+			return nil, err
+		}
+		for i := range chunk.Records {
+			takeSlotRecord(slots, cell, &chunk.Records[i])
+		}
+		at = chunk.Next
+		chunk.Release()
+	}
+	return slots, nil
+}
+
+func takeSlotRecord(slots map[string]*slot, cell int, rec *Record) {
+	owner, rest, _ := strings.Cut(string(rec.Key), "/")
+	name, part, _ := strings.Cut(rest, "/")
+	s := slots[name]
+	if owner != strconv.Itoa(cell) || s == nil {
+		return
+	}
+	if part == "end" {
+		s.end, s.seen = nil, rec.Offset
+		if rec.Value != nil {
+			e := new(slotEnd)
+			if json.Unmarshal(rec.Value, e) == nil {
+				s.end = e
+			}
+		}
+		return
+	}
+	n, err := strconv.Atoi(part)
+	if err != nil {
+		return
+	}
+	if rec.Value == nil {
+		delete(s.chunks, n)
+		return
+	}
+	s.chunks[n] = clone(rec.Value)
+}
+
+// open checks the slot and returns its content, still compressed.
+func (s *slot) open() (io.Reader, error) {
+	if s.end == nil {
+		return nil, fmt.Errorf("slot %s has no end record", s.name)
+	}
+	if s.end.Format != snapshotFormat {
+		return nil, fmt.Errorf("slot %s is of format %d, not %d", s.name, s.end.Format, snapshotFormat)
+	}
+	sum := sha256.New()
+	parts := make([]io.Reader, 0, s.end.Chunks)
+	for i := range s.end.Chunks {
+		c := s.chunks[i]
+		if len(c) < 8 || binary.BigEndian.Uint64(c) != s.end.ID {
+			return nil, fmt.Errorf("slot %s lacks chunk %d of %d", s.name, i, s.end.Chunks)
+		}
+		_, _ = sum.Write(c[8:]) // a hash never fails
+		parts = append(parts, bytes.NewReader(c[8:]))
+	}
+	if got := hex.EncodeToString(sum.Sum(nil)); got != s.end.SHA256 {
+		return nil, fmt.Errorf("slot %s has checksum %s, its end record says %s", s.name, got, s.end.SHA256)
+	}
+	return io.MultiReader(parts...), nil
+}
+
+// restoreSlot fills an empty cell from the slot.
+func restoreSlot(s *slot, c Cell) error {
+	r, err := s.open()
+	if err != nil {
+		return err
+	}
+	z, err := zstd.NewReader(r, zstd.WithDecoderConcurrency(1))
+	if err != nil {
+		return fmt.Errorf("slot %s: %w", s.name, err)
+	}
+	defer z.Close()
+	if err := c.Restore(z); err != nil {
+		return fmt.Errorf("slot %s: %w", s.name, err)
+	}
+	return nil
+}
+
+// pieces holds a snapshot in memory without ever moving it.
+type pieces struct {
+	full [][]byte
+	size int64
+}
+
+func (p *pieces) Write(b []byte) (int, error) {
+	n := len(b)
+	p.size += int64(n)
+	for len(b) > 0 {
+		last := len(p.full) - 1
+		if last < 0 || len(p.full[last]) == cap(p.full[last]) {
+			p.full = append(p.full, make([]byte, 0, pieceBytes))
+			last++
+		}
+		room := min(cap(p.full[last])-len(p.full[last]), len(b))
+		p.full[last] = append(p.full[last], b[:room]...)
+		b = b[room:]
+	}
+	return n, nil
+}
+
+// writeSlot writes a snapshot to the slot: first its chunks, last the end
+// record. Until that is there, the slot's old end record belongs to chunks that
+// are gone, and the slot does not count. It returns the number of bytes written.
+func writeSlot(ctx context.Context, w Writer, cell int, name string, old int, end slotEnd, content *pieces) (int64, int, error) {
+	cw := &chunkWriter{ctx: ctx, w: w, cell: cell, name: name, id: end.ID, sum: sha256.New()}
+	cw.next = binary.BigEndian.AppendUint64(cw.next, end.ID)
+	z, err := zstd.NewWriter(cw, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(1))
+	if err != nil {
+		return 0, 0, fmt.Errorf("snapshot: %w", err)
+	}
+	for i, p := range content.full {
+		if _, err := z.Write(p); err != nil {
+			return 0, 0, err
+		}
+		content.full[i] = nil
+	}
+	if err := z.Close(); err != nil {
+		return 0, 0, err
+	}
+	if err := cw.flush(); err != nil {
+		return 0, 0, err
+	}
+	end.Format, end.Chunks, end.Bytes, end.SHA256 = snapshotFormat, cw.n, content.size, hex.EncodeToString(cw.sum.Sum(nil))
+	value, err := json.Marshal(end)
+	if err != nil {
+		return 0, 0, fmt.Errorf("snapshot: %w", err)
+	}
+	var b Batch
+	for i := cw.n; i < old; i++ {
+		b.Add(slotKey(cell, name, fmt.Sprintf("%05d", i)), nil, nil)
+	}
+	b.Add(slotKey(cell, name, "end"), value, nil)
+	if _, err := w.Append(ctx, cell, &b); err != nil {
+		return 0, 0, fmt.Errorf("write the end of slot %s: %w", name, err)
+	}
+	return cw.written, cw.n, nil
+}
+
+type chunkWriter struct {
+	ctx     context.Context
+	w       Writer
+	cell    int
+	name    string
+	id      uint64
+	sum     hash.Hash
+	next    []byte
+	n       int
+	written int64
+	b       Batch
+}
+
+func (c *chunkWriter) Write(p []byte) (int, error) {
+	n := len(p)
+	for len(p) > 0 {
+		room := min(chunkBytes-len(c.next), len(p))
+		c.next = append(c.next, p[:room]...)
+		p = p[room:]
+		if len(c.next) == chunkBytes {
+			if err := c.flush(); err != nil {
+				return 0, err
+			}
+		}
+	}
+	return n, nil
+}
+
+func (c *chunkWriter) flush() error {
+	if len(c.next) == 8 && c.n > 0 {
+		return nil
+	}
+	_, _ = c.sum.Write(c.next[8:]) // a hash never fails
+	c.b.Reset()
+	c.b.Add(slotKey(c.cell, c.name, fmt.Sprintf("%05d", c.n)), c.next, nil)
+	if _, err := c.w.Append(c.ctx, c.cell, &c.b); err != nil {
+		return fmt.Errorf("write chunk %d of slot %s: %w", c.n, c.name, err)
+	}
+	c.n++
+	c.written += int64(len(c.next))
+	c.next = c.next[:8]
+	return nil
+}
