@@ -40,7 +40,7 @@ func (humanUse) Observe(c *Cell, p *Profile, call *Call, out *Findings) {
 		Way: WayFused, Severity: schemas.SeverityMedium, Surprise: s, Value: ev.Client,
 		Did: "was used by hand (" + ev.Client + ")",
 		Sentence: who(ev) + " called " + ev.Operation + " with " + ev.Client + " (" + clip(ev.UserAgent, 120) + ")" + origin(ev) + ended(call) +
-			": that is a person, not a machine. It was " + rarity + inPeers(p, have, of, "are used so") + ".",
+			": people call like that, machines seldom do. It was " + rarity + inPeers(p, have, of, "are used so") + ".",
 		Observed: ev.Client, Expected: "a machine's client", Rarity: rarity,
 	}
 	// Browsers and consoles speak for themselves; curl and the like are also

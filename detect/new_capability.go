@@ -46,20 +46,20 @@ func (newCapability) Observe(c *Cell, p *Profile, call *Call, out *Findings) {
 	if verb == 0 || call.Can.Severity(verb) < schemas.SeverityLow || !mature(p, call) || provider(call.Event) {
 		return
 	}
-	u := firstUse{class: verb, newClass: true, mature: true, way: WayConsequence, severity: schemas.SeverityMedium}
-	u.have, u.of = peersCan(c, p, verb)
-	u.surprise, _ = c.Novelty(p, call, Operation)
+	// What is no news in itself is left to new-operation, whose evidence the
+	// same call is.
 	sameCall, _ := others(c, p, call, Operation)
 	switch {
 	case verb&^capability.Administers != 0 && changes(p, call):
-		// It is no reader: another verb on ordinary things is a release.
-		u.way = WayFused
+		return // it is no reader: another verb on ordinary things is a release
 	case sameCall >= 2:
-		// What several peers do with the same operation is the fleet's business.
-		u.way = WayFused
+		return // several peers make the same call: the fleet's business
 	case undoesItsOwn(p, call) || rotates(call.Event):
-		u.way = WayFused
+		return
 	}
+	u := firstUse{class: verb, newClass: true, mature: true, way: WayConsequence, severity: schemas.SeverityMedium}
+	u.have, u.of = peersCan(c, p, verb)
+	u.surprise, _ = c.Novelty(p, call, Operation)
 	out.Add(u.finding(p, call, verb.String(), readerDid(verb), "called "+call.Event.Operation+touched(call.Event)))
 }
 

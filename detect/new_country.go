@@ -24,11 +24,10 @@ var newCountryCard = Meta{
 type newCountry struct{ arrivalOnly }
 
 const (
-	strongSurprise  = 2.5 // an own novelty rate of about 0.3% or less
-	homeCountries   = 2
-	strongMinDays   = 8
-	peersOfAFleet   = 5
-	newClassPenalty = 1
+	strongSurprise = 2.5 // an own novelty rate of about 0.3% or less
+	homeCountries  = 2
+	strongMinDays  = 8
+	peersOfAFleet  = 5
 )
 
 // Meta implements Detector.

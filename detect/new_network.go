@@ -43,9 +43,9 @@ func (newNetwork) Observe(c *Cell, p *Profile, call *Call, out *Findings) {
 	switch {
 	case call.New(NetworkClass) && dubious(ev.NetworkClass):
 		s, rarity = c.Novelty(p, call, NetworkClass)
-		value, what = ev.NetworkClass, "a "+strings.ToUpper(ev.NetworkClass[:1])+ev.NetworkClass[1:]+" network"
-		if s > 0 && ev.NetworkClass != "hosting" {
-			s += newClassPenalty
+		value, what = ev.NetworkClass, dubiousWords(ev.NetworkClass)
+		if s > 0 {
+			s += dubiousWeighs
 		}
 	case call.New(ASN):
 		s, rarity = c.Novelty(p, call, ASN)
@@ -59,12 +59,32 @@ func (newNetwork) Observe(c *Cell, p *Profile, call *Call, out *Findings) {
 	if s == 0 {
 		return
 	}
+	if call.New(Client) && p.Learned(Client) {
+		s += bothNew // a move brings its software along; a thief brings his own
+	}
 	out.Add(Finding{
 		Way: WayFused, Severity: schemas.SeverityLow, Surprise: s, Value: value,
 		Did:      "called from a new network",
 		Sentence: who(ev) + " called " + ev.Operation + origin(ev) + ended(call) + "; " + what + " was " + rarity + ".",
 		Observed: what, Expected: "the networks seen before", Rarity: rarity,
 	})
+}
+
+// What a new network weighs more, in powers of ten: when its class is dubious,
+// and when the client is new as well.
+const (
+	dubiousWeighs = 0.7
+	bothNew       = 0.7
+)
+
+func dubiousWords(class string) string {
+	switch class {
+	case "tor":
+		return "the Tor network"
+	case "vpn":
+		return "a VPN"
+	}
+	return "a hosting provider's network"
 }
 
 // dubious are the classes of network that a machine rarely has reason to use.
