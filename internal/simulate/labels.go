@@ -30,6 +30,8 @@ type Label struct {
 	// Network is the source: usual, known or foreign. Client is own or other.
 	Network string `json:"network,omitempty"`
 	Client  string `json:"client,omitempty"`
+	// Visible is what sets an attack's calls apart from ordinary ones.
+	Visible []string `json:"visible,omitempty"`
 	// Refused says that no call of it was allowed.
 	Refused bool `json:"refused,omitempty"`
 	// Start and End enclose it.

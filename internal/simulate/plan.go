@@ -237,6 +237,8 @@ func (f *Fleet) plan(c *cursor, d *dice) {
 			mean := id.rates[i] / 24 * du.pattern.factor(hourOfDay, weekend) * rate * f.unrest(id, day, c.hour)
 			if du.elastic {
 				mean *= f.scale
+			} else {
+				mean *= f.thin
 			}
 			mean *= math.Exp(id.quiet * d.NormFloat64())
 			for n := d.poisson(mean); n > 0; n-- {
@@ -248,7 +250,7 @@ func (f *Fleet) plan(c *cursor, d *dice) {
 	}
 	d.seed(hash(id.seed, 99), uint64(c.hour)) //nolint:gosec // hours count from 0
 	if len(k.tails) > 0 && !id.noTail {
-		for n := d.poisson(k.rare / 24 * rate); n > 0; n-- {
+		for n := d.poisson(k.rare / 24 * rate * f.thin); n > 0; n-- {
 			o := k.tails[hash(id.seed, 17, skewed(d.Uint64(), 24))%uint64(len(k.tails))]
 			fl := faultNone
 			if o == id.denied {
@@ -543,5 +545,5 @@ func (f *Fleet) expected(id *identity) (timers, fixed, elastic float64) {
 // load is the calls a day of an identity, as this fleet is scaled.
 func (f *Fleet) load(id *identity) float64 {
 	timers, fixed, elastic := f.expected(id)
-	return timers/float64(f.stretch) + fixed + elastic*f.scale
+	return timers/float64(f.stretch) + fixed*f.thin + elastic*f.scale
 }

@@ -204,7 +204,7 @@ func (a *act) begin() {
 	k := &a.f.kinds[a.id.kind]
 	network, client := a.at.network, a.at.client
 	if network == "" {
-		network = [...]string{"usual", "known", "foreign"}[a.d.IntN(3)]
+		network = [...]string{"usual", "known", "known", "foreign"}[a.d.IntN(4)]
 	}
 	if client == "" {
 		client = [...]string{"own", "other"}[a.d.IntN(2)]
@@ -375,6 +375,7 @@ func (a *act) finish() Label {
 	if l.End.IsZero() {
 		l.End = time.UnixMilli(l.Times[len(l.Times)-1]).UTC()
 	}
+	l.Visible = visible(&l)
 	if a.note != "" {
 		l.Title += " " + a.note
 	}
@@ -421,4 +422,36 @@ func (s *stagehand) label(no int, ids []*identity, from, to int64) {
 		}
 	}
 	s.f.labels = append(s.f.labels, l)
+}
+
+// visible names what sets an attack's calls apart.
+func visible(l *Label) []string {
+	var out []string
+	switch l.Case {
+	case 4, 5, 6, 7, 8, 9:
+		out = append(out, "declared policy")
+	case 13:
+		out = append(out, "operation")
+	case 14, 15:
+		out = append(out, "rate")
+	case 16:
+		out = append(out, "country")
+	case 19:
+		out = append(out, "pause before")
+	case 20:
+		out = append(out, "silence")
+	case 22:
+		out = append(out, "denials")
+	case 23:
+		out = append(out, "objects")
+	case 24:
+		out = append(out, "bytes")
+	}
+	if l.Network != "usual" {
+		out = append(out, "network")
+	}
+	if l.Client == "other" {
+		out = append(out, "client")
+	}
+	return out
 }

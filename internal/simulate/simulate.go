@@ -76,8 +76,9 @@ type Fleet struct {
 	kinds   []compiled
 	ids     []identity
 	labels  []Label
-	scale   float64
-	stretch int
+	scale   float64 // of demand
+	thin    float64 // of what else is no timer; 1 unless few events are wanted
+	stretch int     // of timers' periods; 1 unless few events are wanted
 
 	declared map[int]*declaration // by identity
 }
@@ -133,7 +134,7 @@ func New(cfg Config) (*Fleet, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := &Fleet{cfg: cfg, start: cfg.Start.UnixMilli(), lib: lib, stretch: 1, scale: 1}
+	f := &Fleet{cfg: cfg, start: cfg.Start.UnixMilli(), lib: lib, stretch: 1, scale: 1, thin: 1}
 	f.end = f.start + int64(cfg.Days)*dayMS
 	f.judged = f.start + int64(cfg.LearnDays)*dayMS
 	if err := f.compile(); err != nil {
@@ -198,7 +199,12 @@ func (f *Fleet) calibrate() {
 	for timers/float64(f.stretch) > 0.6*want && f.stretch < 100 {
 		f.stretch++
 	}
-	f.scale = max(0.01, (want-fixed-timers/float64(f.stretch))/max(1, elastic))
+	rest := want - timers/float64(f.stretch)
+	f.thin, f.scale = 1, (rest-fixed)/max(1, elastic)
+	if f.scale < 0.3 {
+		f.thin = max(0.001, rest/(fixed+0.3*elastic))
+		f.scale = 0.3 * f.thin
+	}
 }
 
 // Days, Start and End bound the traffic; Judged is when attacks may begin.

@@ -254,6 +254,7 @@ func TestLabels(t *testing.T) {
 				strata[l.Network]++
 				strata[l.Client]++
 				require.NotZero(t, l.Case)
+				require.NotEmpty(t, l.Visible, l.ID)
 				require.False(t, l.Start.Before(f.Judged()), "%s is in the clean days", l.ID)
 				require.False(t, l.End.After(f.End()), l.ID)
 				require.True(t, l.Silence || len(l.Times) > 0, l.ID)
@@ -364,7 +365,7 @@ func TestInventoryHoldsForCleanTraffic(t *testing.T) {
 }
 
 func TestRealRatherThanSmooth(t *testing.T) {
-	f := fleet(t, Config{Attacks: Selection{None: true}, HardCases: Selection{None: true}})
+	f := fleet(t, Config{Days: 16, Attacks: Selection{None: true}, HardCases: Selection{None: true}})
 	type habit struct {
 		ops, nets map[string]int
 		n         int
