@@ -1,0 +1,265 @@
+package clickhouse
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+	"testing/fstest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/lapwing-sec/lapwing/internal/stream"
+	"github.com/lapwing-sec/lapwing/schemas"
+)
+
+// Identities that the hunts' tests plant things on.
+const (
+	ciDeploy  = "aws:123456789012:role/ci-deploy"
+	partner   = "kong:consumer/partner-7"
+	reporting = "aws:123456789012:role/reporting"
+	leaver    = "aws:123456789012:user/leaver"
+	shadow    = "apikey:hmac:5f0c"
+	akia      = "AKIAIOSFODNN7EXAMPLE"
+)
+
+// plant fills a database with three weeks of dull calls and one instance of
+// everything that a hunt looks for. The newest event is at noon.
+func plant(t *testing.T, db *DB) {
+	t.Helper()
+	var evs []*schemas.Event
+	add := func(identity string, at time.Time, edit ...func(*schemas.Event)) {
+		evs = append(evs, event(fmt.Sprintf("ev-%03d", len(evs)), identity, at, edit...))
+	}
+	for day := 21; day >= 1; day-- {
+		at := noon.Add(-time.Duration(day) * 24 * time.Hour)
+		add(ciDeploy, at, func(e *schemas.Event) { e.BytesOut, e.Owner = 1000, "alice@example.com" })
+		add(reporting, at.Add(time.Minute), func(e *schemas.Event) {
+			e.Operation, e.Owner, e.CredentialId = "athena:StartQueryExecution", "bob@example.com", "AKIAREPORTING"
+		})
+		if day > 8 {
+			add(leaver, at.Add(2*time.Minute), func(e *schemas.Event) { e.Operation, e.CredentialId = "ec2:DescribeInstances", "AKIALEAVER" })
+		}
+	}
+	add(leaver, noon.Add(-5*24*time.Hour), func(e *schemas.Event) { e.Operation, e.CredentialId = "ec2:DescribeInstances", "AKIALEAVER" })
+	// ci-deploy: a new country and network, a secret, denials, much data, a broken policy.
+	add(ciDeploy, noon.Add(-2*time.Hour), func(e *schemas.Event) {
+		e.Operation, e.Service, e.Resources = "secretsmanager:GetSecretValue", "secretsmanager", []string{"arn:aws:secretsmanager:us-east-1:123456789012:secret:db"}
+		e.SrcIp, e.SrcPrefix, e.Country, e.Asn, e.AsOrg, e.Client = "203.0.113.9", "203.0.113.0/24", "RO", 64501, "Elsewhere Hosting", "aws-console"
+		e.Declared.Violations = []*schemas.Violation{{Detector: "network-policy", Observed: "203.0.113.9", Expected: "198.51.100.0/24"}}
+		e.BytesOut, e.Owner = 900_000, "alice@example.com"
+		e.Declared.Credential = &schemas.Credential{Ref: akia, Type: "access_key", Issued: noon.AddDate(-1, 0, 0).UnixNano(), RotateEvery: int64(90 * 24 * time.Hour)}
+	})
+	add(ciDeploy, noon.Add(-119*time.Minute), func(e *schemas.Event) { e.SrcPrefix = "198.51.100.0/24" })
+	for i := range 30 {
+		add(shadow, noon.Add(-time.Hour+time.Duration(i)*time.Minute), func(e *schemas.Event) {
+			e.Format, e.Operation, e.CredentialId, e.Declared = "kong", "GET /debug/users/{id}", "hmac:5f0c", nil
+			if i%2 == 0 {
+				e.Outcome, e.ErrorCode, e.Operation = schemas.Outcome_OUTCOME_DENIED, "403", "GET /admin"
+			}
+		})
+	}
+	add(partner, noon, func(e *schemas.Event) {
+		e.Format, e.Operation, e.CredentialId = "kong", "GET /v1/orders", "hmac:aaaa"
+	})
+	rejected, err := db.Events().Insert(t.Context(), "planted", records(t, evs...))
+	require.NoError(t, err)
+	require.Empty(t, rejected)
+	plantIdentities(t, db)
+
+	alert := sampleAlert("alert-1", 2)
+	for i := range evs {
+		if evs[i].Country == "RO" {
+			alert.FindingInfo.RelatedEvents = []schemas.RelatedEvent{{UID: evs[i].Id}}
+		}
+	}
+	require.Equal(t, []error{nil}, db.Alerts().Write(t.Context(), []schemas.Alert{alert}))
+}
+
+func plantIdentities(t *testing.T, db *DB) {
+	t.Helper()
+	var recs []stream.Record
+	for _, id := range []schemas.Identity{
+		{
+			ID: ciDeploy, Kind: "ci_pipeline", Owner: "alice@example.com", Team: "platform", Allowed: &schemas.Allowed{Operations: []string{"s3:Get*", "ecs:*", "secretsmanager:GetSecretValue", "literal_%"}},
+			Credentials: []schemas.KnownCredential{{Ref: akia, Issued: noon.AddDate(-1, 0, 0)}, {Ref: "AKIANEVERUSED", Type: "access_key", Issued: noon.AddDate(0, -3, 0)}, {Ref: "AKIAREVOKED", Revoked: noon.AddDate(0, -2, 0)}},
+		},
+		{ID: reporting, Owner: "bob@example.com"},
+		{ID: leaver, Owner: "carol@example.com", OffboardedAt: noon.Add(-6 * 24 * time.Hour)},
+		{ID: partner, Kind: "integration"},
+	} {
+		recs = append(recs, identityRecord(t, id.ID, &id, noon))
+	}
+	recs = append(recs, identityRecord(t, DiscoveredPrefix+shadow, &schemas.Identity{ID: shadow, Discovered: true}, noon))
+	require.NoError(t, db.Identities().Handle(t.Context(), recs))
+}
+
+func identityRecord(t *testing.T, key string, id *schemas.Identity, at time.Time) stream.Record {
+	t.Helper()
+	rec := stream.Record{Topic: "lapwing.identities", Key: []byte(key), Time: at}
+	if id != nil {
+		value, err := json.Marshal(id)
+		require.NoError(t, err)
+		rec.Value = value
+	}
+	return rec
+}
+
+func sampleAlert(id string, version int) schemas.Alert {
+	return schemas.Alert{
+		ActivityID: min(version, 2), Time: noon.UnixMilli(), SeverityID: schemas.SeverityHigh, Severity: "High", RiskScore: 80,
+		Actor: schemas.Actor{User: schemas.User{UID: ciDeploy, CredentialUID: akia}},
+		FindingInfo: schemas.FindingInfo{
+			UID: id, Title: "ci-deploy reads a secret for the first time", Desc: "Never before in 21 days.", Analytic: schemas.Analytic{UID: "secret-access"}, FirstSeenTime: noon.Add(-2 * time.Hour).UnixMilli(), LastSeenTime: noon.UnixMilli(),
+			RelatedAnalytics: []schemas.Analytic{{UID: "new-country"}}, Attacks: []schemas.Attack{{Technique: schemas.Technique{UID: "T1555.006"}}},
+		},
+		Evidences: []schemas.Evidence{{API: &schemas.EvidenceAPI{Operation: "secretsmanager:GetSecretValue"}}},
+		Unmapped:  schemas.Unmapped{Lapwing: schemas.Lapwing{Version: version, Family: "learned", Way: "consequence", Page: true, Identity: schemas.AlertIdentity{Owner: "alice@example.com", Managed: true}, FirstChecks: []string{"Ask the owner."}}},
+	}
+}
+
+func TestEveryHuntFindsWhatIsPlanted(t *testing.T) {
+	db := openMigrated(t)
+	plant(t, db)
+	cases := []struct {
+		hunt   string
+		says   string
+		params map[string]string
+		// want is a row that must be there: column and value, as Format writes it.
+		want map[string]string
+		// never are values that a column must not hold.
+		never map[string]string
+	}{
+		{"identity-history", "shows the alert among the calls", map[string]string{"identity": ciDeploy}, map[string]string{"what": "alert", "id": "alert-1"}, nil},
+		{"identity-history", "shows where a call came from", map[string]string{"identity": ciDeploy}, map[string]string{"what": "call", "source": "203.0.113.9", "detail": "secretsmanager:GetSecretValue"}, map[string]string{"detail": "ec2:DescribeInstances"}},
+		{"credential-first-use", "dates a key's first use in a network", map[string]string{"credential": akia}, map[string]string{"network": "203.0.113.0/24", "provider": "Elsewhere Hosting", "first_use": "2026-03-02T10:00:00Z"}, map[string]string{"credential_id": "AKIAREPORTING"}},
+		{"countries-against-past", "marks a country that is new", nil, map[string]string{"identity_id": ciDeploy, "country": "RO", "calls_before": "0", "is_new": "1"}, nil},
+		{"countries-against-past", "counts the past of a known one", nil, map[string]string{"identity_id": ciDeploy, "country": "US", "is_new": "0", "calls_now": "8", "calls_before": "14"}, nil},
+		{"denied-share", "ranks by share of refusals", nil, map[string]string{"identity_id": shadow, "calls": "30", "denied": "15", "denied_share": "0.5"}, map[string]string{"identity_id": ciDeploy}},
+		{"new-operations", "finds a first use by a known identity", nil, map[string]string{"identity_id": ciDeploy, "operation": "secretsmanager:GetSecretValue", "identities_ever": "1"}, map[string]string{"identity_id": shadow}},
+		{"credential-touched", "lists what was reached after a moment", map[string]string{"after": "2026-03-02 09:00:00", "credential": akia}, map[string]string{"operation": "secretsmanager:GetSecretValue", "resource": "arn:aws:secretsmanager:us-east-1:123456789012:secret:db", "succeeded": "1"}, map[string]string{"calls": "21"}},
+		{"unmanaged-identities", "finds what nobody declared", nil, map[string]string{"identity_id": shadow, "calls": "30"}, map[string]string{"identity_id": ciDeploy}},
+		{"alerts-by-owner", "counts an alert for its owner once", nil, map[string]string{"responsible": "alice@example.com", "alerts": "1", "pages": "1", "high_or_critical": "1"}, nil},
+		{"granted-never-used", "finds a grant that matches no call", nil, map[string]string{"identity_id": ciDeploy, "granted": "ecs:*"}, map[string]string{"granted": "s3:Get*"}},
+		{"granted-never-used", "takes % and _ in a grant for themselves", nil, map[string]string{"granted": "literal_%"}, map[string]string{"granted": "secretsmanager:GetSecretValue"}},
+		{"credentials-never-used", "finds a key that no log shows", nil, map[string]string{"identity_id": ciDeploy, "credential": "AKIANEVERUSED"}, map[string]string{"credential": "AKIAREVOKED"}},
+		{"shared-credentials", "finds a key in two networks within an hour", nil, map[string]string{"credential_id": akia, "most_networks": "2", "hours_shared": "1"}, nil},
+		{"secret-readers", "finds who read a secret", nil, map[string]string{"identity_id": ciDeploy, "operation": "secretsmanager:GetSecretValue", "succeeded": "1"}, map[string]string{"identity_id": reporting}},
+		{"top-talkers", "compares with the days before", nil, map[string]string{"identity_id": ciDeploy, "bytes_out": "901000", "calls": "3", "main_operation": "s3:GetObject"}, nil},
+		{"stale-credentials", "says why a credential is stale", nil, map[string]string{"credential": akia, "reason": "rotation overdue", "rotate_days": "90"}, nil},
+		{"silent-identities", "finds who fell silent", nil, map[string]string{"identity_id": leaver, "active_days": "14"}, map[string]string{"identity_id": ciDeploy}},
+		{"declared-violations", "names the policy and what broke it", nil, map[string]string{"policy": "network-policy", "identity_id": ciDeploy, "observed": "203.0.113.9", "allowed": "198.51.100.0/24"}, nil},
+		{"rare-endpoints", "finds a debug API", map[string]string{"format": "kong"}, map[string]string{"operation": "GET /debug/users/{id}", "succeeded": "15"}, map[string]string{"operation": "GET /admin"}},
+		{"alert-events", "gives an alert's samples", map[string]string{"alert": "alert-1"}, map[string]string{"operation": "secretsmanager:GetSecretValue", "provider": "Elsewhere Hosting"}, nil},
+		{"human-use", "finds a console behind a machine's key", nil, map[string]string{"identity_id": ciDeploy, "client": "aws-console", "calls": "1"}, nil},
+		{"identities-in-use", "joins with the inventory", nil, map[string]string{"identity_id": ciDeploy, "owner": "alice@example.com", "managed": "1", "networks": "2", "operations": "2"}, nil},
+		{"identities-in-use", "lists who is in none", nil, map[string]string{"identity_id": shadow, "managed": "0"}, nil},
+		{"offboarded-in-use", "finds calls of who has left", nil, map[string]string{"identity_id": leaver, "calls_after": "1"}, nil},
+		{"busiest-hours", "ranks hours", nil, map[string]string{"hour": "2026-03-02T11:00:00Z", "calls": "30", "identities": "1", "busiest_identity": shadow}, nil},
+	}
+	covered := map[string]bool{}
+	for _, tc := range cases {
+		covered[tc.hunt] = true
+		t.Run(tc.hunt+" "+tc.says, func(t *testing.T) {
+			res, err := db.RunHunt(t.Context(), tc.hunt, tc.params)
+			require.NoError(t, err)
+			require.NotEmpty(t, res.Columns)
+			var rows []map[string]string
+			found := false
+			for _, r := range res.Rows {
+				row := map[string]string{}
+				for i, c := range res.Columns {
+					require.NotContains(t, c.Name, "(", "every column has a name")
+					row[c.Name] = Format(r[i])
+				}
+				rows = append(rows, row)
+				hit := true
+				for k, v := range tc.want {
+					require.Contains(t, row, k)
+					hit = hit && row[k] == v
+				}
+				found = found || hit
+				for k, v := range tc.never {
+					require.NotEqual(t, v, row[k])
+				}
+			}
+			require.True(t, found, "no row with %v in %v", tc.want, rows)
+		})
+	}
+	hunts, err := ListHunts()
+	require.NoError(t, err)
+	require.GreaterOrEqual(t, len(hunts), 12)
+	for _, h := range hunts {
+		require.True(t, covered[h.Name], "no case for the hunt %s", h.Name)
+		require.True(t, strings.HasSuffix(h.Question, "?"), "%s: a question ends with a question mark", h.Name)
+		for _, p := range h.Params {
+			require.Contains(t, h.SQL, "{"+p.Name+":"+p.Type+"}", "%s: parameter %s", h.Name, p.Name)
+		}
+	}
+}
+
+func TestHuntsRunOnAnEmptyDatabase(t *testing.T) {
+	db := openMigrated(t)
+	hunts, err := ListHunts()
+	require.NoError(t, err)
+	for _, h := range hunts {
+		params := map[string]string{}
+		for _, p := range h.Params {
+			if p.Required {
+				params[p.Name] = map[string]string{"String": "x", "DateTime64(3, 'UTC')": "2026-01-01 00:00:00"}[p.Type]
+			}
+		}
+		res, err := db.RunHunt(t.Context(), h.Name, params)
+		require.NoError(t, err, h.Name)
+		require.Empty(t, res.Rows, h.Name)
+	}
+}
+
+func TestHuntParameters(t *testing.T) {
+	db := openMigrated(t)
+	for _, tc := range []struct {
+		name, hunt string
+		params     map[string]string
+		want       string
+	}{
+		{"an unknown hunt lists the known ones", "nope", nil, "busiest-hours"},
+		{"an unknown parameter lists the known ones", "busiest-hours", map[string]string{"dys": "1"}, "there are days, top"},
+		{"a missing one says what it is", "identity-history", nil, "parameter identity (String) is needed: canonical id"},
+		{"a value of the wrong type is the server's error", "busiest-hours", map[string]string{"days": "many"}, "days"},
+	} {
+		_, err := db.RunHunt(t.Context(), tc.hunt, tc.params)
+		require.ErrorContains(t, err, tc.want, tc.name)
+	}
+	odd := "o'brien\\ \t\"; DROP TABLE events -- {x:String}\n"
+	res, err := db.Query(t.Context(), "SELECT {v:String} AS v", map[string]string{"v": escapeText(odd)})
+	require.NoError(t, err)
+	require.Equal(t, []any{odd}, res.Column("v"), "a value arrives as it is, and is never read as SQL")
+}
+
+func TestHuntHeadersAreChecked(t *testing.T) {
+	for _, tc := range []struct{ name, text, want string }{
+		{"no question", "-- title: T\nSELECT 1", "lacks a title or a question"},
+		{"an unknown key", "-- titel: T\nSELECT 1", "want title, question or param"},
+		{"a parameter without its meaning", "-- title: T\n-- question: Q?\n-- param: a String\nSELECT 1", "want `name Type = default"},
+	} {
+		_, err := readHunts(fstest.MapFS{"hunts/x.sql": {Data: []byte(tc.text)}})
+		require.ErrorContains(t, err, tc.want, tc.name)
+		require.ErrorContains(t, err, "hunts/x.sql", tc.name)
+	}
+	_, err := readMigrations(fstest.MapFS{"migrations/0002_x.sql": {Data: []byte("SELECT 1;")}})
+	require.ErrorContains(t, err, "numbered from 0001")
+}
+
+func TestQueryOnlyReads(t *testing.T) {
+	db := openMigrated(t)
+	for _, sql := range []string{"DROP TABLE events", "INSERT INTO events (id) VALUES ('x')", "SELECT * FROM file('/etc/passwd', 'LineAsString')", "SELECT 1; SELECT 2", "SELECT 1 SETTINGS readonly = 0", "SYSTEM FLUSH LOGS", "ALTER TABLE events DELETE WHERE 1"} {
+		_, err := db.Query(t.Context(), sql, nil)
+		require.Error(t, err, sql)
+		require.NotContains(t, err.Error(), "\n", sql)
+	}
+	res, err := db.Query(t.Context(), "SELECT number FROM numbers(50000)", nil)
+	require.NoError(t, err)
+	require.Len(t, res.Rows, MaxResultRows)
+	require.True(t, res.Truncated)
+}
