@@ -196,11 +196,23 @@ func attribute(ev *schemas.Event, name, value string) {
 		return
 	}
 	if ev.Attributes == nil {
-		ev.Attributes = make(map[string]string, 16)
+		ev.Attributes = make(map[string]string, attributeHint(ev.Format))
 	}
 	name = clip(name, maxAttributeName)
 	if _, ok := ev.Attributes[name]; !ok {
 		ev.Attributes[name] = clip(value, maxAttributeValue)
+	}
+}
+
+// attributeHint is how many attributes an event of a format usually has.
+func attributeHint(format string) int {
+	switch format {
+	case "nginx":
+		return 8
+	case "kong":
+		return 24
+	default:
+		return 16
 	}
 }
 

@@ -107,6 +107,7 @@ type access struct {
 	user             string // the authenticated user
 	key, keyKind     string // a key that the request carried, hashed or a logged id
 	target, protocol string
+	timed            bool // the request's time was read
 }
 
 // finish derives what the fields say together.
@@ -477,8 +478,8 @@ func (a *access) more(word string, w *words) {
 	}
 	switch {
 	case word == "-" || word == "":
-	case strings.IndexByte(word, '.') >= 0 && number(word) > 0 && ev.LatencyUs == 0:
-		ev.LatencyUs = micros(word, 1e6)
+	case !a.timed && strings.IndexByte(word, '.') > 0 && digits(strings.Replace(word, ".", "", 1)) >= 0:
+		a.timed, ev.LatencyUs = true, micros(word, 1e6)
 	case address(firstOf(word)) != "":
 		attribute(ev, "x_forwarded_for", word)
 	case isUUID(word):

@@ -36,6 +36,7 @@ func nginxSamples() []sample {
 		{"a request time, forwarded addresses and a request id behind", "nginx", nginxPlain + ` "198.51.100.4" 0.057 3f0c2a5e-7a41-4b8e-9d11-0a1b2c3d4e5f`, nginxEvent(func(ev *schemas.Event) {
 			ev.LatencyUs, ev.RequestId = 57000, "3f0c2a5e-7a41-4b8e-9d11-0a1b2c3d4e5f"
 		}), map[string]string{"x_forwarded_for": "198.51.100.4"}},
+		{"a request too quick to measure, and its upstream time", "nginx", nginxPlain + ` 0.000 0.051`, nginxEvent(none), nil},
 		{"the key's header behind is hashed", "nginx", nginxPlain + ` "lw_live_4fK9sQ27xZ"`, nginxEvent(func(ev *schemas.Event) {
 			known2("key", h("lw_live_4fK9sQ27xZ"))(ev)
 			ev.CredentialId, ev.CredentialType = h("lw_live_4fK9sQ27xZ"), "api_key"

@@ -96,6 +96,13 @@ func (d *document) source() string {
 
 // quoteJSON writes s as a JSON string.
 func quoteJSON(s string) string {
+	plain := true
+	for i := 0; i < len(s) && plain; i++ {
+		plain = s[i] >= ' ' && s[i] < 0x7f && s[i] != '"' && s[i] != '\\'
+	}
+	if plain {
+		return `"` + s + `"`
+	}
 	b, err := json.Marshal(s)
 	if err != nil {
 		return `""` // no string makes Marshal fail
