@@ -41,7 +41,7 @@ func (e *Engine) build(p *Profile, a *openAlert, at int64, activity int, closed 
 	if closed != "" {
 		status = 4 // resolved
 	}
-	created := a.opened / 1e6
+	created := a.first / 1e6
 	out := schemas.Alert{
 		ActivityID: activity, ActivityName: activityNames[activity],
 		CategoryUID: schemas.CategoryFindings, CategoryName: "Findings",
@@ -60,7 +60,7 @@ func (e *Engine) build(p *Profile, a *openAlert, at int64, activity int, closed 
 			UID: a.id, Title: title(id, f, head), Desc: e.describe(p, a, parts),
 			Analytic:    analytic(a.meta),
 			Attacks:     attacks(parts),
-			CreatedTime: created, FirstSeenTime: created, LastSeenTime: max(a.last, a.opened) / 1e6, ModifiedTime: at / 1e6,
+			CreatedTime: created, FirstSeenTime: created, LastSeenTime: a.last / 1e6, ModifiedTime: at / 1e6,
 			RelatedEvents: slices.Clone(a.samples),
 		},
 		AnomalyAnalyses: analyses(id, parts, a.history),

@@ -78,9 +78,9 @@ func (callRate) Close(c *Cell, p *Profile, pane *Pane, out *Findings) {
 			Explain: explainRate,
 		})
 	}
-	if s.sum > 0 {
+	if s.dayWeight == 0 { // once a day
 		surprise := float64(s.sum) * 4
-		out.Score(Score{Signal: SignalDrift, Surprise: surprise, Observed: float64(s.dayMean), Expected: float64(s.anchor), Explain: explainDrift})
+		out.Score(Score{Signal: SignalDrift, Surprise: surprise, Faint: s.sum < 0.4, Observed: float64(s.dayMean), Expected: float64(s.anchor), Explain: explainDrift})
 	}
 }
 

@@ -17,7 +17,7 @@ type closing struct {
 // then timers that fell due before its end, then the identities in id order.
 func (e *Engine) finish(topic int, n int64) {
 	due := e.panes.due[n]
-	e.fleetRatio(topic, n, due)
+	e.fleetRatio(topic, n)
 	e.runTimers(topic, (n+1)*PaneLength)
 
 	e.closing = e.closing[:0]
@@ -81,7 +81,6 @@ func (e *Engine) nextWork(n int64) int64 {
 // ratio is one identity's calls in a pane over what was expected.
 type ratio struct {
 	pane  *Pane
-	calls float64
 	value float64
 }
 
@@ -89,23 +88,31 @@ type ratio struct {
 // retries, a promotion or a holiday are divided out. The ratio is the median
 // over identities with enough history; where a fair part of them rises far
 // above the rest together, these have a ratio of their own.
-func (e *Engine) fleetRatio(topic int, n int64, due []uint32) {
+func (e *Engine) fleetRatio(topic int, n int64) {
 	active := uint32(0)
 	e.ratios = e.ratios[:0]
 	v := e.tables.view(hourOf(n), e)
-	for _, i := range due {
+	look := func(i uint32) {
 		p := e.store.at(i)
 		pane := e.openPane(p, n)
 		if pane == nil || pane.topics&(1<<uint(topic)) == 0 { //nolint:gosec // below maxTopics
-			continue
+			return
 		}
 		active++
-		if p.stats.judged < 20 || pane.topics != 1<<uint(topic) { //nolint:gosec // below maxTopics
-			continue
+		if p.stats.judged < coldPanes || pane.topics != 1<<uint(topic) { //nolint:gosec // below maxTopics
+			return
 		}
 		mean := float64(p.stats.rate.mean) * p.stats.season(v, p.group, n)
 		if mean >= 3 {
-			e.ratios = append(e.ratios, ratio{pane, float64(pane.Calls), (float64(pane.Calls) + 1) / (mean + 1)})
+			e.ratios = append(e.ratios, ratio{pane, (float64(pane.Calls) + 1) / (mean + 1)})
+		}
+	}
+	for _, i := range e.panes.due[n] {
+		look(i)
+	}
+	for _, w := range e.panes.waiting {
+		if w.pane == n {
+			look(w.profile)
 		}
 	}
 	e.clock.topics[topic].counts[mod(n, countsKept)] = active
@@ -153,7 +160,7 @@ func (e *Engine) closePane(p *Profile, pane *Pane) {
 	if pane.Backfill == 0 {
 		s.sum3h += float32(pane.Calls)
 		s.sum24h += float32(pane.Calls)
-		s.breadth24h += float32(pane.DeniedOperations.Count())
+		s.breadth24h += float32(pane.FreshDenied)
 	}
 	f := &e.findings
 	f.reset()
@@ -169,7 +176,7 @@ func (e *Engine) closePane(p *Profile, pane *Pane) {
 	x := p.expect(v, pane)
 	l := e.tables.at(k)
 	l.levels[p.group][levelBin(pane.Calls)]++
-	if s.judged >= 20 && pane.Backfill == 0 {
+	if s.judged >= coldPanes && pane.Backfill == 0 {
 		mean := float64(s.rate.mean)
 		l.season[p.group].calls += uint64(pane.Calls)
 		l.season[p.group].expected += uint64(math.Round(mean * x.ratio))

@@ -129,6 +129,7 @@ type openAlert struct {
 	lane    lane
 	way     Way
 	opened  int64
+	first   int64 // the first event of its first finding
 	last    int64 // newest finding
 	arrival int64 // newest finding made on arrival
 	version int
@@ -288,7 +289,7 @@ func (e *Engine) raise(p *Profile, call *Call, x *found) {
 		if x.Way == WayReport {
 			l = laneReport
 		}
-		a = e.open(p, d, x, l, call.Time)
+		a = e.open(p, d, x, l, call.Time, call.Time)
 		if a == nil {
 			return
 		}
@@ -341,7 +342,7 @@ func (d *dossier) holding(x *found, at int64) *openAlert {
 
 // open starts an alert. An alert of the same id is taken up again; beyond
 // maxAlerts open ones the finding is counted and dropped.
-func (e *Engine) open(p *Profile, d *dossier, x *found, l lane, at int64) *openAlert {
+func (e *Engine) open(p *Profile, d *dossier, x *found, l lane, at, first int64) *openAlert {
 	pane := paneOf(at)
 	if l == laneClose {
 		pane = paneOf(at - 1)
@@ -356,7 +357,7 @@ func (e *Engine) open(p *Profile, d *dossier, x *found, l lane, at int64) *openA
 		e.stats.AlertsDropped++
 		return nil
 	}
-	a := &openAlert{id: id, meta: x.meta, lane: l, way: x.Way, opened: at, last: at, arrival: at,
+	a := &openAlert{id: id, meta: x.meta, lane: l, way: x.Way, opened: at, first: first, last: at, arrival: at,
 		young: p.activeDays <= learnDays, history: historyOf(p, at)}
 	for _, b := range d.alerts {
 		if l != laneReport && b.lane != laneReport && at <= b.deadline() {
@@ -496,7 +497,7 @@ func (e *Engine) raiseAtClose(p *Profile, pane *Pane, at int64, list []found, sa
 	d := e.dossier(p)
 	var a *openAlert
 	for _, b := range d.alerts {
-		if b.lane == laneReport || b.opened >= at || at > b.deadline() {
+		if b.lane == laneReport || b.lane == laneArrival && b.opened >= at || b.opened > at || at > b.deadline() {
 			continue
 		}
 		if a == nil || b.lane < a.lane || b.lane == a.lane && (b.opened > a.opened || b.opened == a.opened && b.id > a.id) {
@@ -504,7 +505,11 @@ func (e *Engine) raiseAtClose(p *Profile, pane *Pane, at int64, list []found, sa
 		}
 	}
 	if a == nil {
-		if a = e.open(p, d, &list[0], laneClose, at); a == nil {
+		first := at
+		if pane != nil {
+			first = pane.First
+		}
+		if a = e.open(p, d, &list[0], laneClose, at, first); a == nil {
 			return
 		}
 	}

@@ -242,3 +242,45 @@ func TestASteadyIdentityThatBurstsPagesStrong(t *testing.T) {
 	}
 	t.Error("the burst did not page")
 }
+
+func TestAnIncidentOfTheWholeFleetDoesNotPage(t *testing.T) {
+	members, all := fleet(4, 60, 12)
+	at := fleetStart.AddDate(0, 0, 11).Add(14 * time.Hour)
+	// For 45 minutes everybody retries: five times the calls, most of them failing.
+	for i := range members {
+		m := members[i]
+		m.perPane, m.wave = m.perPane*5, 0
+		retries := m.events(random(uint64(500+i)), at, at.Add(45*time.Minute)) //nolint:gosec // small
+		for _, ev := range retries {
+			ev.Outcome, ev.StatusCode = schemas.Outcome_OUTCOME_ERROR, 503
+		}
+		all = append(all, retries...)
+	}
+	for _, a := range run(t, newEngine(t), merge(all)) {
+		if when := time.UnixMilli(a.Time); a.Unmapped.Lapwing.Page && when.After(at) && when.Before(at.Add(3*time.Hour)) {
+			t.Errorf("paged: %s", a.FindingInfo.Desc)
+		}
+	}
+}
+
+func TestAColdStartDoesNotFlood(t *testing.T) {
+	_, all := fleet(5, 60, 3)
+	got := pages(run(t, newEngine(t), all))
+	total := 0
+	for _, n := range got {
+		total += n
+	}
+	if total > 2 {
+		t.Errorf("%d pages in the first three days: %v", total, got)
+	}
+}
+
+func TestWhatThisFleetCanSee(t *testing.T) {
+	all := eventful(t, 12)
+	last := fleetStart.AddDate(0, 0, 11).UnixMilli()
+	for _, a := range run(t, newEngine(t), all) {
+		if a.Version() == 1 && a.Time >= last {
+			t.Log(a.Unmapped.Lapwing.Way, a.Unmapped.Lapwing.Page, a.FindingInfo.Title, a.Unmapped.Lapwing.Surprise, a.Unmapped.Lapwing.Calibration)
+		}
+	}
+}

@@ -30,6 +30,8 @@ type Pane struct {
 	Peak uint32
 	// Fresh counts values never seen before, once their dimension was learned.
 	Fresh uint16
+	// FreshDenied counts operations refused for the first time.
+	FreshDenied uint16
 
 	// Distinct values of the pane.
 	Resources, Operations, DeniedOperations Sketch
@@ -82,6 +84,9 @@ func (p *Pane) add(ev *schemas.Event, call *Call, topic int) {
 	case call.Denied:
 		p.Denied++
 		p.DeniedOperations.Add(call.sights[Operation].hash)
+		if call.sights[OperationDenied].State == Unseen {
+			p.FreshDenied++
+		}
 	case call.Failed:
 		p.Errors++
 	}

@@ -243,9 +243,9 @@ func (s *slotSlabs) remove(t *slotTable, i int) {
 // limit is how many values of d a table keeps at most; 0 is no limit of its own.
 func (d Dimension) limit() int {
 	switch d {
-	case Resource, Address, CredentialPlace, OperationDenied, Fingerprint:
+	case Resource, Address, CredentialPlace, Fingerprint:
 		return 10
-	case Prefix, Credential, Secret, Host, Grantee, Edge:
+	case OperationDenied, Prefix, Credential, Secret, Host, Grantee, Edge:
 		return 16
 	case Operation:
 		return 40

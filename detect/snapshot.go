@@ -399,6 +399,7 @@ func (p *Pane) visit(c *codec) {
 	c.u64(&p.topics)
 	c.i64(&p.minute)
 	c.u16(&p.Fresh)
+	c.u16(&p.FreshDenied)
 	c.f32(&p.ratio)
 	for _, s := range [...]*Sketch{&p.Resources, &p.Operations, &p.DeniedOperations} {
 		c.u8(&s.n)
@@ -474,6 +475,7 @@ func (a *openAlert) visit(c *codec) {
 	c.u16(&caps)
 	a.lane, a.way, a.caps = lane(l), Way(w), capability.Set(caps)
 	c.i64(&a.opened)
+	c.i64(&a.first)
 	c.i64(&a.last)
 	c.i64(&a.arrival)
 	for _, x := range [...]*int{&a.version, &a.early, &a.severity, &a.paged} {

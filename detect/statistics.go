@@ -149,13 +149,14 @@ func (s *statistics) decay(pane int64) {
 	}
 }
 
-// best keeps the identity's own maxima of earlier days, halved every 30 days.
+// newDay moves on to another day. The identity's own maxima of earlier days are
+// halved every 120 days, so that a monthly or quarterly job is remembered.
 func (s *statistics) newDay(day uint16) {
 	if day <= s.day {
 		return
 	}
 	if s.day != 0 {
-		f := float32(math.Exp2(-float64(day-s.day) / 30))
+		f := float32(math.Exp2(-float64(day-s.day) / 120))
 		for i := range s.best {
 			s.best[i] = max(s.best[i]*f, s.today[i])
 			s.today[i] = 0
