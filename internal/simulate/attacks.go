@@ -393,11 +393,11 @@ var attacks = []attack{
 		}},
 
 	// Absence.
-	{name: "dormant-key-wakes", no: 19, kinds: keyed, network: "foreign", client: "other", title: "A key that has been quiet since the first days is used again, from elsewhere.",
+	{name: "dormant-key-wakes", no: 19, kinds: keyed, network: "foreign", client: "other", title: "A key that has been quiet since the first week is used again, from elsewhere.",
 		play: func(a *act) {
 			a.f.declare(a.id).managed = true
-			a.quiet(a.f.start+3*dayMS, a.f.end)
-			a.later(0.55)
+			a.quiet(a.earlyDays(), a.f.end)
+			a.later(0.6)
 			a.do("sts:GetCallerIdentity", with{})
 			a.do("s3:ListBuckets", with{})
 			a.make(a.usual(), with{n: 3})
@@ -411,8 +411,8 @@ var attacks = []attack{
 		}},
 	{name: "dormant-partner-wakes", no: 19, kinds: []string{"partner", "reader"}, fits: inProduction, network: "usual", client: "own", title: "A partner that stopped calling weeks ago calls again, as it used to.",
 		play: func(a *act) {
-			a.quiet(a.f.start+4*dayMS, a.f.end)
-			a.later(0.6)
+			a.quiet(a.earlyDays(), a.f.end)
+			a.later(0.65)
 			a.make(a.usual(), with{n: 6, gap: 40})
 		}},
 	{name: "heartbeat-stops", no: 20, kinds: []string{"heartbeat"}, network: "usual", client: "own", title: "A heartbeat every few minutes stops for good.",
@@ -504,6 +504,10 @@ func (a *act) deadKey(before time.Duration, fl fault) {
 func (a *act) quiet(from, to int64) {
 	a.id.effects = append(a.id.effects, effect{from: from, to: to, stop: true})
 }
+
+// earlyDays ends the part of the learning days in which those who fall asleep
+// are still at work.
+func (a *act) earlyDays() int64 { return a.f.start + max(1, (a.f.judged-a.f.start)*2/5/dayMS)*dayMS }
 
 // silence is an attack in which nothing happens.
 func (a *act) silence(length int64) {

@@ -198,7 +198,7 @@ func (e *encoder) userIdentity(b []byte, id *identity, c *call, sessionName, cre
 	b = append(b, `","userName":"`...)
 	b = append(b, id.name...)
 	b = append(b, `"},"attributes":{"creationDate":"`...)
-	issued := c.t - int64(hash(c.run, 93)%3300)*secMS //nolint:gosec // small
+	issued := c.t - int64(hash(c.run, 93)%3300)*secMS
 	b = appendISO(b, issued)
 	b = append(b, `Z","mfaAuthenticated":"`...)
 	b = appendBool(b, k.session == "person")

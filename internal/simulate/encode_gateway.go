@@ -30,7 +30,7 @@ func (e *encoder) kong(b []byte, id *identity, c *call) []byte {
 		upstream = 0
 	}
 	kong := 1 + hash(c.salt, 31)%4
-	who := uint64(hash(id.seed, 32))
+	who := hash(id.seed, 32)
 	b = append(b, `{"request":{"method":"`...)
 	b = append(b, o.method...)
 	b = append(b, `","uri":"`...)

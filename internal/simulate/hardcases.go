@@ -58,7 +58,7 @@ var hardCases = []hardCase{
 	{"nat-changed", "The egress addresses of one region are replaced: many workloads leave from new prefixes at once.", func(s *stagehand) error {
 		at := s.someDay() + 6*hourMS
 		old := nat("eu-west-1", "production", 0)
-		fresh := pool(kindCloud, "IE")[s.d.IntN(4)] + uint32(s.d.IntN(60000)) + 77 //nolint:gosec // below 65536
+		fresh := pool(kindCloud, "IE")[s.d.IntN(4)] + uint32(s.d.IntN(60000)) + 77
 		var ids []*identity
 		for i := range s.f.ids {
 			id := &s.f.ids[i]

@@ -73,7 +73,7 @@ func nat(region, env string, i int) uint32 {
 	cc := map[string]string{"us-east-1": "US", "eu-west-1": "IE", "eu-central-1": "DE"}[region]
 	p := pool(kindCloud, cc)
 	h := hash(hashString(region), hashString(env), uint64(i)) //nolint:gosec // small
-	return p[h%uint64(len(p))] + uint32(h>>32&0xfffe) + 1     //nolint:gosec // masked
+	return p[h%uint64(len(p))] + uint32(h>>32&0xfffe) + 1
 }
 
 // populate draws the members. The kinds are dealt so that every prefix of the
@@ -97,7 +97,7 @@ func (f *Fleet) populate() {
 			}
 		}
 		given[best]++
-		d.seed(hash(f.cfg.Seed, 1), uint64(i)) //nolint:gosec // an index
+		d.seed(hash(f.cfg.Seed, 1), uint64(i))
 		f.ids[i].index, f.ids[i].kind = i, best
 		f.draw(&f.ids[i], d, names)
 	}

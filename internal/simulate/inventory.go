@@ -122,12 +122,12 @@ func (d *declaration) fill(e *schemas.Identity) {
 func stale(id *identity) bool { return len(id.keys) == 1 && unit(hash(id.seed, 530)) < 0.15 }
 
 func (f *Fleet) credential(id *identity, i int) schemas.KnownCredential {
-	c := schemas.KnownCredential{Ref: id.keys[i].ref, Type: "access_key", Issued: time.UnixMilli(f.start - int64(5+hash(id.seed, 531)%40)*dayMS).UTC(), RotateEvery: schemas.Duration(90 * 24 * time.Hour)} //nolint:gosec // small
+	c := schemas.KnownCredential{Ref: id.keys[i].ref, Type: "access_key", Issued: time.UnixMilli(f.start - int64(5+hash(id.seed, 531)%40)*dayMS).UTC(), RotateEvery: schemas.Duration(90 * 24 * time.Hour)}
 	if f.kinds[id.kind].form != formatCloudTrail {
 		c.Type, c.RotateEvery = "api_key", schemas.Duration(180*24*time.Hour)
 	}
 	if stale(id) {
-		c.Issued = time.UnixMilli(f.start - int64(200+hash(id.seed, 531)%500)*dayMS).UTC() //nolint:gosec // small
+		c.Issued = time.UnixMilli(f.start - int64(200+hash(id.seed, 531)%500)*dayMS).UTC()
 	}
 	return c
 }

@@ -116,7 +116,7 @@ type netUse struct {
 func (n *netUse) at(who uint64, hour int, r uint64) uint32 {
 	if n.pool != nil {
 		h := hash(who, r)
-		return n.pool[h%uint64(len(n.pool))] + uint32(h>>32&0xffff) //nolint:gosec // masked
+		return n.pool[h%uint64(len(n.pool))] + uint32(h>>32&0xffff)
 	}
 	if n.bits == 0 {
 		return n.base

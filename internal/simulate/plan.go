@@ -298,7 +298,7 @@ func (f *Fleet) unrest(id *identity, day, hour int) float64 {
 	if id.effects == nil || !slices.ContainsFunc(id.effects, func(e effect) bool { return e.rate > 0 }) {
 		// One day in seventy has a busy hour or two.
 		if unit(hash(own, 1)) < 0.014 {
-			busy := int(hash(own, 2) % 24) //nolint:gosec // below 24
+			busy := int(hash(own, 2) % 24)
 			if h := ((hour % 24) + 24) % 24; h == busy || h == busy+1 && own&1 == 1 {
 				level *= 2 + 2*unit(hash(own, 3))
 			}
@@ -519,7 +519,7 @@ func (f *Fleet) expected(id *identity) (timers, fixed, elastic float64) {
 		du := &k.duties[i]
 		size, total := 0.0, 0.0
 		for j := range k.flows[i] {
-			w := k.flows[i][j].weight * (0.3 + 1.4*unit(hash(id.seed, 71, uint64(i), uint64(j)))) //nolint:gosec // small
+			w := k.flows[i][j].weight * (0.3 + 1.4*unit(hash(id.seed, 71, uint64(i), uint64(j))))
 			size += w * k.flows[i][j].size(id.seed)
 			total += w
 		}

@@ -19,7 +19,6 @@ type declaration struct {
 	exceptions  []schemas.KnownException
 	lastUsed    time.Time
 	offboarded  time.Time
-	networks    []string // more networks, declared in advance
 }
 
 // attack is one scenario that ought to be found.
@@ -58,8 +57,10 @@ func hardNames() []string {
 	return out
 }
 
-// AttackNames and HardCaseNames list the scenarios that a Selection can name.
-func AttackNames() []string   { return attackNames() }
+// AttackNames lists the attacks that a Selection can name.
+func AttackNames() []string { return attackNames() }
+
+// HardCaseNames lists the benign hard cases that a Selection can name.
 func HardCaseNames() []string { return hardNames() }
 
 // stage casts and plays every selected scenario.

@@ -57,7 +57,7 @@ type Scorecard struct {
 	HardFired int `json:"hard_cases_fired"`
 
 	// MedianDelay is the median time to detect over found attacks.
-	MedianDelay time.Duration `json:"median_time_to_detect"`
+	MedianDelay time.Duration `json:"median_time_to_detect_ns"`
 
 	Rows       []Row        `json:"rows"`
 	FalsePages []FalseAlert `json:"false_pages,omitempty"`
@@ -73,7 +73,7 @@ type Row struct {
 	// Alert and Detector are those that found it first, or fired.
 	Alert    string        `json:"alert,omitempty"`
 	Detector string        `json:"detector,omitempty"`
-	Delay    time.Duration `json:"time_to_detect,omitempty"`
+	Delay    time.Duration `json:"time_to_detect_ns,omitempty"`
 }
 
 // FalseAlert is a page that matched nothing.

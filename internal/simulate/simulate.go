@@ -207,10 +207,16 @@ func (f *Fleet) calibrate() {
 	}
 }
 
-// Days, Start and End bound the traffic; Judged is when attacks may begin.
-func (f *Fleet) Days() int         { return f.cfg.Days }
-func (f *Fleet) Start() time.Time  { return time.UnixMilli(f.start).UTC() }
-func (f *Fleet) End() time.Time    { return time.UnixMilli(f.end).UTC() }
+// Days is how long the traffic lasts.
+func (f *Fleet) Days() int { return f.cfg.Days }
+
+// Start is the first moment of the traffic.
+func (f *Fleet) Start() time.Time { return time.UnixMilli(f.start).UTC() }
+
+// End is the first moment after the traffic.
+func (f *Fleet) End() time.Time { return time.UnixMilli(f.end).UTC() }
+
+// Judged is when the clean days end and attacks may begin.
 func (f *Fleet) Judged() time.Time { return time.UnixMilli(f.judged).UTC() }
 
 // Identities is how many identities the fleet has.
