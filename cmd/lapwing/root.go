@@ -31,9 +31,20 @@ func (g *global) load() (app.Config, error) {
 // commands is the table of subcommands, in the order of the help page.
 func commands(g *global) []*cobra.Command {
 	return []*cobra.Command{
+		newDemo(g),
+		newUp(g),
+		newRun(g),
+		newBacktest(g),
 		newParse(g),
+		newSimulate(g),
+		newEval(g),
+		newHunt(g),
+		newIdentity(g),
+		newMigrate(g),
 		newCheck(g),
+		newDeadLetter(g),
 		newVersion(g),
+		newEngine(g),
 	}
 }
 

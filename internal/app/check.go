@@ -2,9 +2,13 @@ package app
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/lapwing-sec/lapwing/detect"
+	"github.com/lapwing-sec/lapwing/enrich"
 )
 
 // CheckOptions configures Check.
@@ -14,8 +18,9 @@ type CheckOptions struct {
 }
 
 // Check prints the effective configuration with secrets masked and reports
-// whether it can work.
-func Check(_ context.Context, cfg Config, path string, _ CheckOptions, std IO) error {
+// whether it can work: inventory, detectors, and unless Offline the topics in
+// Kafka and the tables in ClickHouse.
+func Check(ctx context.Context, cfg Config, path string, o CheckOptions, std IO) (err error) {
 	text, err := yaml.Marshal(cfg)
 	if err != nil {
 		return fmt.Errorf("configuration cannot be printed: %w", err)
@@ -26,6 +31,83 @@ func Check(_ context.Context, cfg Config, path string, _ CheckOptions, std IO) e
 	if _, err := fmt.Fprintf(std.Out, "# effective configuration (%s), secrets masked\n%s", path, text); err != nil {
 		return err
 	}
-	_, err = fmt.Fprintln(std.Err, "configuration: ok")
-	return err
+	if _, err := detect.New(engineConfig(&cfg, 0)); err != nil {
+		return Usage(err)
+	}
+	said := func(what, state string) { fmt.Fprintf(std.Err, "%-14s %s\n", what, state) }
+	if cfg.Inventory.File != "" {
+		inv, err := enrich.LoadInventory(cfg.Inventory.File)
+		if err != nil {
+			return Usage(err)
+		}
+		said("inventory", fmt.Sprintf("ok, %s", count(len(inv.Identities), "identity")))
+	}
+	said("configuration", "ok")
+	if o.Offline {
+		return nil
+	}
+	s := newServices(&cfg)
+	return errors.Join(checkKafka(ctx, s, said), checkClickHouse(ctx, s, said))
+}
+
+func checkKafka(ctx context.Context, s *services, said func(what, state string)) error {
+	kc, err := s.openKafka(ctx)
+	if err != nil {
+		return err
+	}
+	defer kc.Close()
+	diffs, err := kc.CheckTopics(ctx, s.cfg.topics())
+	if err != nil {
+		return err
+	}
+	for _, d := range diffs {
+		said("kafka", d.String())
+	}
+	if len(diffs) > 0 {
+		return errors.New("kafka: topics differ; `lapwing migrate` creates what is missing")
+	}
+	said("kafka", "ok")
+	return nil
+}
+
+func checkClickHouse(ctx context.Context, s *services, said func(what, state string)) error {
+	db, err := s.openClickHouse(ctx, false)
+	if err != nil {
+		return err
+	}
+	defer db.Close() //nolint:errcheck // nothing was written
+	if err := db.CheckSchema(ctx); err != nil {
+		return err
+	}
+	version, err := db.Version(ctx)
+	if err != nil {
+		return err
+	}
+	said("clickhouse", "ok, "+version)
+	return nil
+}
+
+// Migrate creates the topics and tables that are missing; what exists is left
+// as it is.
+func Migrate(ctx context.Context, cfg Config, std IO) (err error) {
+	s := newServices(&cfg)
+	kc, err := s.openKafka(ctx)
+	if err != nil {
+		return err
+	}
+	defer kc.Close()
+	if err := kc.EnsureTopics(ctx, cfg.topics()); err != nil {
+		return err
+	}
+	fmt.Fprintln(std.Err, "kafka: topics are there")
+	db, err := s.openClickHouse(ctx, false)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	if err := db.Migrate(ctx); err != nil {
+		return err
+	}
+	fmt.Fprintln(std.Err, "clickhouse: tables are there")
+	return nil
 }

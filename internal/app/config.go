@@ -69,7 +69,7 @@ type IngestConfig struct {
 	Listener        `yaml:",inline"`
 	MaxBody         Bytes `yaml:"max_body" doc:"Largest request body as sent."`
 	MaxDecompressed Bytes `yaml:"max_decompressed" doc:"Largest request body after gzip."`
-	MaxRecord       Bytes `yaml:"max_record" doc:"Largest single record, here and in the parsers."`
+	MaxRecord       Bytes `yaml:"max_record" doc:"Largest single record; brokers take 1 MB unless told otherwise."`
 	MaxRecords      int   `yaml:"max_records" doc:"Most records in one request."`
 }
 
@@ -203,7 +203,7 @@ func Defaults() Config {
 			Listener:        Listener{Listen: "127.0.0.1:8088", MaxConnections: 512},
 			MaxBody:         16 << 20,
 			MaxDecompressed: 64 << 20,
-			MaxRecord:       8 << 20,
+			MaxRecord:       1_000_000,
 			MaxRecords:      100_000,
 		},
 		RawTopics: []RawTopicConfig{

@@ -3,7 +3,6 @@ package app
 import (
 	"context"
 	"encoding/json"
-	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -64,7 +63,7 @@ func (t *inventoryTopic) publish() {
 	}
 	t.changed = false
 	inv := &schemas.Inventory{}
-	for _, id := range sortedIDs(t.declared) {
+	for _, id := range sortedNames(t.declared) {
 		inv.Identities = append(inv.Identities, t.declared[id])
 	}
 	t.mu.Unlock()
@@ -88,14 +87,4 @@ func (t *inventoryTopic) run(ctx context.Context) error {
 			}
 		}
 	}
-}
-
-// sortedIDs lists the ids of identities, sorted, for a stable order.
-func sortedIDs(m map[string]schemas.Identity) []string {
-	ids := make([]string, 0, len(m))
-	for id := range m {
-		ids = append(ids, id)
-	}
-	slices.Sort(ids)
-	return ids
 }

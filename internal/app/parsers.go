@@ -21,7 +21,7 @@ func (c *SecretsConfig) newHasher() *ingest.Hasher {
 func newParsers(cfg *Config, h *ingest.Hasher) (map[string]ingest.Parser, error) {
 	parsers := map[string]ingest.Parser{}
 	for _, name := range formatNames() {
-		p, err := ingest.New(name, ingest.Options{Hasher: h, KeepRaw: cfg.Enrich.KeepRaw, MaxRecordBytes: int(cfg.Ingest.MaxRecord)})
+		p, err := ingest.New(name, ingest.Options{Hasher: h, KeepRaw: cfg.Enrich.KeepRaw})
 		if err != nil {
 			return nil, err
 		}

@@ -1,0 +1,73 @@
+package main
+
+import (
+	"github.com/spf13/cobra"
+
+	"github.com/lapwing-sec/lapwing/internal/app"
+)
+
+func newDeadLetter(g *global) *cobra.Command {
+	c := &cobra.Command{
+		Use:   "deadletter",
+		Short: "Look at records that were refused, and put them back",
+		Example: example(`
+			lapwing deadletter list
+			lapwing deadletter list --contains "unknown field" --json
+			lapwing deadletter replay --topic raw.kong --dry-run`),
+		GroupID: groupOperate,
+		Args:    noArgs,
+		RunE:    func(c *cobra.Command, _ []string) error { return c.Help() },
+	}
+	c.AddCommand(newDeadLetterList(g), newDeadLetterReplay(g))
+	return c
+}
+
+func newDeadLetterList(g *global) *cobra.Command {
+	var o app.DeadLetterOptions
+	c := &cobra.Command{
+		Use:   "list",
+		Short: "List refused records with the reason",
+		Args:  noArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			cfg, err := g.load()
+			if err != nil {
+				return err
+			}
+			return app.DeadLetterList(c.Context(), cfg, o, g.io)
+		},
+	}
+	deadLetterFlags(c, &o)
+	c.Flags().BoolVar(&o.JSON, "json", false, "print NDJSON with the bytes of each record")
+	return c
+}
+
+func newDeadLetterReplay(g *global) *cobra.Command {
+	var o app.DeadLetterOptions
+	c := &cobra.Command{
+		Use:   "replay",
+		Short: "Put refused records back into the topic they came from",
+		Long: `Replay sends refused records to the topic they came from, to be read again: after
+a parser was mended, or a destination. Dead letters stay in the topic, so a second
+replay sends them a second time; narrow it with --from and --to.`,
+		Args: noArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			cfg, err := g.load()
+			if err != nil {
+				return err
+			}
+			return app.DeadLetterReplay(c.Context(), cfg, o, g.io)
+		},
+	}
+	deadLetterFlags(c, &o)
+	c.Flags().BoolVar(&o.DryRun, "dry-run", false, "only say what would be sent")
+	return c
+}
+
+func deadLetterFlags(c *cobra.Command, o *app.DeadLetterOptions) {
+	c.Flags().StringVar(&o.Stage, "stage", "", "only those that this stage refused, such as enrich")
+	c.Flags().StringVar(&o.Topic, "topic", "", "only those from this topic")
+	c.Flags().StringVar(&o.Contains, "contains", "", "only those whose reason holds this `text`")
+	c.Flags().Int64Var(&o.From, "from", 0, "first offset in the dead letter topic")
+	c.Flags().Int64Var(&o.To, "to", 0, "offset to stop before (default: the end)")
+	c.Flags().IntVar(&o.Limit, "limit", 0, "at most so many (default: all)")
+}

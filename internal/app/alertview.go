@@ -1,0 +1,223 @@
+package app
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/lapwing-sec/lapwing/schemas"
+)
+
+// Widths of the terminal view of alerts.
+const (
+	viewWidth   = 100
+	viewIndent  = "    "
+	shownEvents = 3
+	shownChecks = 3
+)
+
+// alertView shows alerts as they land: the first version in full, later ones
+// as a line.
+type alertView struct {
+	w     io.Writer
+	color bool
+	seen  map[string]schemas.Alert
+}
+
+func newAlertView(w io.Writer) *alertView {
+	return &alertView{w: w, color: terminal(w), seen: map[string]schemas.Alert{}}
+}
+
+// ANSI codes by severity.
+var severityColor = map[int]string{
+	schemas.SeverityCritical: "\x1b[1;97;41m", schemas.SeverityHigh: "\x1b[1;31m",
+	schemas.SeverityMedium: "\x1b[1;33m", schemas.SeverityLow: "\x1b[36m",
+}
+
+func (v *alertView) paint(code, s string) string {
+	if !v.color || code == "" {
+		return s
+	}
+	return code + s + "\x1b[0m"
+}
+
+// show prints one version of an alert.
+func (v *alertView) show(a *schemas.Alert) {
+	old, known := v.seen[a.ID()]
+	v.seen[a.ID()] = *a
+	if known {
+		v.update(&old, a)
+		return
+	}
+	l := &a.Unmapped.Lapwing
+	sev := strings.ToUpper(schemas.SeverityName(a.SeverityID))
+	var b strings.Builder
+	fmt.Fprintf(&b, "\n%s  %s  %s  %s\n",
+		v.paint(severityColor[a.SeverityID], sev), stamp(a.FindingInfo.FirstSeenTime), a.FindingInfo.Analytic.UID, v.paint("\x1b[1m", a.Actor.User.UID))
+	b.WriteString(wrap(a.FindingInfo.Title, "  ", viewWidth))
+	if a.FindingInfo.Desc != a.FindingInfo.Title {
+		b.WriteString(wrap(a.FindingInfo.Desc, viewIndent, viewWidth))
+	}
+	field := func(name, value string) {
+		if value != "" {
+			b.WriteString(wrapField(name, value, viewWidth))
+		}
+	}
+	field("observed", l.Observed)
+	field("expected", l.Expected)
+	field("rarity", l.Rarity)
+	field("who", declaredFacts(l))
+	field("breaks", strings.Join(l.Breaks, ", "))
+	for i, c := range l.FirstChecks {
+		if i == shownChecks {
+			break
+		}
+		name := ""
+		if i == 0 {
+			name = "check first"
+		}
+		b.WriteString(wrapField(name, fmt.Sprintf("%d. %s", i+1, c), viewWidth))
+	}
+	field("events", eventList(a))
+	field("mappings", mappings(a))
+	field("alert", fmt.Sprintf("%s  version %d, %s, risk %d, confidence %d", a.ID(), l.Version, way(l), a.RiskScore, a.Confidence))
+	fmt.Fprint(v.w, b.String())
+}
+
+// update prints what a later version changed, on one line.
+func (v *alertView) update(old, a *schemas.Alert) {
+	what := "grew"
+	switch {
+	case a.ActivityID == schemas.ActivityClose:
+		what = "closed"
+		if r := a.Unmapped.Lapwing.CloseReason; r != "" {
+			what += ": " + r
+		}
+	case a.SeverityID > old.SeverityID:
+		what = "rose to " + strings.ToLower(schemas.SeverityName(a.SeverityID))
+	}
+	if n := len(a.Unmapped.Lapwing.Findings) - len(old.Unmapped.Lapwing.Findings); n > 0 && a.ActivityID != schemas.ActivityClose {
+		fs := a.Unmapped.Lapwing.Findings
+		newest := fs[0]
+		for _, f := range fs {
+			if f.Time > newest.Time {
+				newest = f
+			}
+		}
+		what += ": " + newest.Sentence
+	}
+	line := fmt.Sprintf("  ~ %s  %s  version %d %s", stamp(a.Time), short(a.ID()), a.Version(), what)
+	fmt.Fprintln(v.w, v.paint("\x1b[2m", clipText(line, viewWidth+20)))
+}
+
+// stamp writes a time in milliseconds for people.
+func stamp(ms int64) string { return time.UnixMilli(ms).UTC().Format("2006-01-02 15:04:05") }
+
+// short is enough of an id to find it again.
+func short(id string) string { return clipText(id, 12) }
+
+func way(l *schemas.Lapwing) string {
+	s := l.Family
+	if l.Way != "" && l.Way != l.Family {
+		s += ", " + l.Way
+	}
+	if !l.Page {
+		s += ", no page"
+	}
+	return s
+}
+
+// declaredFacts is what the inventory says of the identity, in a line.
+func declaredFacts(l *schemas.Lapwing) string {
+	id := &l.Identity
+	var parts []string
+	add := func(format, v string) {
+		if v != "" {
+			parts = append(parts, fmt.Sprintf(format, v))
+		}
+	}
+	add("%s", id.Name)
+	add("%s", strings.ReplaceAll(id.Kind, "_", " "))
+	add("owner %s", id.Owner)
+	add("team %s", id.Team)
+	add("%s", id.Environment)
+	add("criticality %s", id.Criticality)
+	add("vendor %s", id.Vendor)
+	if id.LastRotation > 0 {
+		add("credential of %s", time.UnixMilli(id.LastRotation).UTC().Format(time.DateOnly))
+	}
+	if !id.Managed {
+		parts = append(parts, "in no inventory")
+	}
+	return strings.Join(parts, ", ")
+}
+
+func eventList(a *schemas.Alert) string {
+	var ids []string
+	for i, e := range a.FindingInfo.RelatedEvents {
+		if i == shownEvents {
+			ids = append(ids, fmt.Sprintf("and %d more", len(a.FindingInfo.RelatedEvents)-i))
+			break
+		}
+		ids = append(ids, e.UID)
+	}
+	return strings.Join(ids, ", ")
+}
+
+func mappings(a *schemas.Alert) string {
+	var out []string
+	m := &a.Unmapped.Lapwing.Mappings
+	out = append(out, m.OWASPNHI...)
+	out = append(out, m.OWASPAPI...)
+	for _, t := range a.FindingInfo.Attacks {
+		out = append(out, "ATT&CK "+t.Technique.UID)
+	}
+	out = append(out, m.NISTCSF...)
+	for _, p := range m.PCIDSS {
+		out = append(out, "PCI DSS "+strings.TrimPrefix(p, "PCI DSS "))
+	}
+	return strings.Join(out, ", ")
+}
+
+const fieldWidth = 12
+
+// wrapField writes "name  value", the value wrapped under itself.
+func wrapField(name, value string, width int) string {
+	pad := viewIndent + strings.Repeat(" ", fieldWidth)
+	text := wrap(value, pad, width)
+	return viewIndent + fmt.Sprintf("%-*s", fieldWidth, name) + strings.TrimPrefix(text, pad)
+}
+
+// wrap breaks text at spaces into lines of at most width, each after indent. A
+// longer word stays whole.
+func wrap(s, indent string, width int) string {
+	var b strings.Builder
+	line := indent
+	for _, word := range strings.Fields(s) {
+		if line != indent && len(line)+1+len(word) > width {
+			b.WriteString(strings.TrimRight(line, " "))
+			b.WriteByte('\n')
+			line = indent
+		}
+		if line != indent {
+			line += " "
+		}
+		line += word
+	}
+	if line == indent {
+		return ""
+	}
+	b.WriteString(line)
+	b.WriteByte('\n')
+	return b.String()
+}
+
+// clipText cuts s to n characters.
+func clipText(s string, n int) string {
+	r := []rune(s)
+	if len(r) <= n {
+		return s
+	}
+	return string(r[:n-1]) + "…"
+}

@@ -1,0 +1,170 @@
+package app
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/jedib0t/go-pretty/v6/table"
+
+	"github.com/lapwing-sec/lapwing/internal/kafka"
+	"github.com/lapwing-sec/lapwing/internal/stream"
+)
+
+// DeadLetterOptions says which dead letters are meant.
+type DeadLetterOptions struct {
+	// Stage, Topic keep those of one stage or topic, when not empty.
+	Stage, Topic string
+	// Contains keeps those whose reason holds this text.
+	Contains string
+	// From and To bound the offset in lapwing.deadletter; To 0 is the end.
+	From, To int64
+	// Limit bounds how many are taken; 0 is no bound.
+	Limit int
+	JSON  bool
+	// DryRun only says what a replay would do.
+	DryRun bool
+}
+
+// deadLetter is one record that was refused.
+type deadLetter struct {
+	Offset    int64     `json:"offset"`
+	Time      time.Time `json:"time"`
+	Topic     string    `json:"topic"`
+	Partition int       `json:"partition"`
+	RawOffset int64     `json:"raw_offset"`
+	Index     int       `json:"index"`
+	Stage     string    `json:"stage"`
+	Error     string    `json:"error"`
+	// Whole says that value is the whole raw record.
+	Whole bool `json:"whole,omitempty"`
+	// Truncated is the full length of a value that was cut.
+	Truncated int    `json:"truncated,omitempty"`
+	Value     string `json:"value"`
+
+	key, value []byte
+}
+
+func readDeadLetter(rec *stream.Record) deadLetter {
+	number := func(name string) int {
+		n, err := strconv.Atoi(string(rec.Header(name)))
+		if err != nil {
+			return 0
+		}
+		return n
+	}
+	return deadLetter{
+		Offset: rec.Offset, Time: rec.Time.UTC(),
+		Topic: string(rec.Header(stream.DeadTopic)), Partition: number(stream.DeadPartition),
+		RawOffset: int64(number(stream.DeadOffset)), Index: number(stream.DeadIndex),
+		Stage: string(rec.Header(stream.DeadStage)), Error: string(rec.Header(stream.DeadError)),
+		Whole: rec.Header(stream.DeadWhole) != nil, Truncated: number(stream.DeadTruncated),
+		Value: strings.ToValidUTF8(string(rec.Value), "\uFFFD"),
+		key:   append([]byte(nil), rec.Key...), value: append([]byte(nil), rec.Value...),
+	}
+}
+
+func (o *DeadLetterOptions) wants(d *deadLetter) bool {
+	return (o.Stage == "" || d.Stage == o.Stage) && (o.Topic == "" || d.Topic == o.Topic) &&
+		(o.Contains == "" || strings.Contains(d.Error, o.Contains)) && (o.To == 0 || d.Offset < o.To)
+}
+
+// eachDeadLetter hands those that are meant to fn.
+func eachDeadLetter(ctx context.Context, kc *kafka.Client, o *DeadLetterOptions, fn func(d deadLetter) error) error {
+	n := 0
+	return kc.Scan(ctx, kc.Topic("deadletter"), kafka.ScanOptions{Partition: -1, From: o.From}, func(rec *stream.Record) error {
+		d := readDeadLetter(rec)
+		if !o.wants(&d) {
+			return nil
+		}
+		if o.Limit > 0 && n == o.Limit {
+			return kafka.ErrStop
+		}
+		n++
+		return fn(d)
+	})
+}
+
+// DeadLetterList shows what was refused, and why.
+func DeadLetterList(ctx context.Context, cfg Config, o DeadLetterOptions, std IO) error {
+	kc, err := newServices(&cfg).openKafka(ctx)
+	if err != nil {
+		return err
+	}
+	defer kc.Close()
+	enc := json.NewEncoder(std.Out)
+	t := table.NewWriter()
+	t.SetStyle(table.StyleLight)
+	t.Style().Format.Header = 0
+	t.AppendHeader(table.Row{"offset", "refused at", "stage", "from", "reason"})
+	n := 0
+	err = eachDeadLetter(ctx, kc, &o, func(d deadLetter) error {
+		n++
+		if o.JSON {
+			return enc.Encode(d)
+		}
+		t.AppendRow(table.Row{
+			d.Offset, d.Time.Format(time.DateTime), d.Stage,
+			fmt.Sprintf("%s/%d@%d #%d", d.Topic, d.Partition, d.RawOffset, d.Index), clipText(oneLine(d.Error), maxCell),
+		})
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	if !o.JSON {
+		if _, err := fmt.Fprintln(std.Out, t.Render()); err != nil {
+			return err
+		}
+	}
+	fmt.Fprintln(std.Err, count(n, "dead letter"))
+	return nil
+}
+
+// DeadLetterReplay puts what was refused back where it came from, to be read
+// again. Dead letters stay: a second replay sends them a second time.
+func DeadLetterReplay(ctx context.Context, cfg Config, o DeadLetterOptions, std IO) error {
+	kc, err := newServices(&cfg).openKafka(ctx)
+	if err != nil {
+		return err
+	}
+	defer kc.Close()
+	sent, cut := map[string]int{}, 0
+	last := int64(-1)
+	err = eachDeadLetter(ctx, kc, &o, func(d deadLetter) error {
+		if d.Truncated > 0 {
+			cut++
+			return nil
+		}
+		if d.Topic == "" {
+			return fmt.Errorf("dead letter %d names no topic", d.Offset)
+		}
+		sent[d.Topic]++
+		last = d.Offset
+		if o.DryRun {
+			return nil
+		}
+		return kc.Produce(ctx, d.Topic, []stream.Record{{Key: d.key, Value: d.value}})
+	})
+	if err != nil && last >= 0 {
+		err = fmt.Errorf("%w; everything up to dead letter %d was sent: go on with --from %d", err, last, last+1)
+	}
+	verb := "sent to"
+	if o.DryRun {
+		verb = "would go to"
+	}
+	for _, topic := range sortedNames(sent) {
+		fmt.Fprintf(std.Err, "%s %s %s\n", count(sent[topic], "record"), verb, topic)
+	}
+	if cut > 0 {
+		err = errors.Join(err, fmt.Errorf("%s not sent: they were cut when they were refused", count(cut, "record")))
+	}
+	if err == nil && len(sent) == 0 {
+		fmt.Fprintln(std.Err, "nothing to replay")
+	}
+	return err
+}

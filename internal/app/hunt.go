@@ -1,0 +1,237 @@
+package app
+
+import (
+	"context"
+	"encoding/csv"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"net"
+	"strings"
+	"time"
+
+	"github.com/jedib0t/go-pretty/v6/table"
+
+	"github.com/lapwing-sec/lapwing/internal/clickhouse"
+)
+
+// Output formats of answers.
+const (
+	OutTable = "table"
+	OutJSON  = "json"
+	OutCSV   = "csv"
+)
+
+// OutFormats lists them.
+func OutFormats() []string { return []string{OutTable, OutJSON, OutCSV} }
+
+// HuntOptions configures HuntRun and HuntSQL.
+type HuntOptions struct {
+	// Params are name=value.
+	Params []string
+	// Output is a name of OutFormats.
+	Output string
+}
+
+// Or gives the options with JSON as output when --json asks for it.
+func (o HuntOptions) Or(asJSON bool) HuntOptions {
+	if asJSON {
+		o.Output = OutJSON
+	}
+	return o
+}
+
+// HuntNames lists the named hunts, for completion.
+func HuntNames() []string {
+	hunts, err := clickhouse.ListHunts()
+	if err != nil {
+		return nil
+	}
+	var names []string
+	for _, h := range hunts {
+		names = append(names, h.Name)
+	}
+	return names
+}
+
+// HuntList shows the named hunts with their questions and parameters.
+func HuntList(asJSON bool, std IO) error {
+	hunts, err := clickhouse.ListHunts()
+	if err != nil {
+		return err
+	}
+	if asJSON {
+		enc := json.NewEncoder(std.Out)
+		for _, h := range hunts {
+			if err := enc.Encode(h); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	for _, h := range hunts {
+		if _, err := fmt.Fprintf(std.Out, "%s\n    %s\n", h.Name, h.Question); err != nil {
+			return err
+		}
+		for _, p := range h.Params {
+			state := "required"
+			if !p.Required {
+				state = "default " + orEmpty(p.Default)
+			}
+			fmt.Fprintf(std.Out, "      %s %s (%s): %s\n", p.Name, p.Type, state, p.Doc)
+		}
+	}
+	return nil
+}
+
+func orEmpty(s string) string {
+	if s == "" {
+		return `""`
+	}
+	return s
+}
+
+// HuntRun answers a named question.
+func HuntRun(ctx context.Context, cfg Config, name string, o HuntOptions, std IO) error {
+	params := map[string]string{}
+	for _, p := range o.Params {
+		k, v, ok := strings.Cut(p, "=")
+		if !ok || k == "" {
+			return Usagef("parameter %q: want name=value (see: lapwing hunt list)", p)
+		}
+		params[k] = v
+	}
+	if _, err := clickhouse.FindHunt(name); err != nil {
+		return Usage(err)
+	}
+	return ask(ctx, cfg, o, std, func(db *clickhouse.DB) (*clickhouse.Result, error) { return db.RunHunt(ctx, name, params) })
+}
+
+// HuntSQL answers one statement that only reads.
+func HuntSQL(ctx context.Context, cfg Config, sql string, o HuntOptions, std IO) error {
+	return ask(ctx, cfg, o, std, func(db *clickhouse.DB) (*clickhouse.Result, error) { return db.Query(ctx, sql, nil) })
+}
+
+func ask(ctx context.Context, cfg Config, o HuntOptions, std IO, question func(*clickhouse.DB) (*clickhouse.Result, error)) (err error) {
+	write, ok := map[string]func(io.Writer, *clickhouse.Result) error{
+		OutTable: func(w io.Writer, r *clickhouse.Result) error { return writeTable(w, r, math.MaxInt) },
+		OutJSON:  writeNDJSON,
+		OutCSV:   writeCSV,
+	}[o.Output]
+	if !ok {
+		return Usagef("output %q: want %s", o.Output, oneOf(OutFormats()))
+	}
+	db, err := newServices(&cfg).openClickHouse(ctx, true)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	res, err := question(db)
+	if err != nil {
+		return err
+	}
+	if err := write(std.Out, res); err != nil {
+		return err
+	}
+	if o.Output == OutTable {
+		fmt.Fprintf(std.Err, "%s in %s\n", count(len(res.Rows), "row"), res.Elapsed.Round(time.Millisecond))
+	}
+	if res.Truncated {
+		fmt.Fprintf(std.Err, "only the first %d rows are shown\n", clickhouse.MaxResultRows)
+	}
+	return nil
+}
+
+// maxCell is how wide a table's cell may get.
+const maxCell = 60
+
+// writeTable writes an answer for people, at most limit rows of it.
+func writeTable(w io.Writer, res *clickhouse.Result, limit int) error {
+	t := table.NewWriter()
+	t.SetStyle(table.StyleLight)
+	t.Style().Format.Header = 0
+	header := make(table.Row, len(res.Columns))
+	for i, c := range res.Columns {
+		header[i] = c.Name
+	}
+	t.AppendHeader(header)
+	for n, row := range res.Rows {
+		if n == limit {
+			break
+		}
+		cells := make(table.Row, len(row))
+		for i, v := range row {
+			cells[i] = clipText(oneLine(clickhouse.Format(v)), maxCell)
+		}
+		t.AppendRow(cells)
+	}
+	_, err := fmt.Fprintln(w, t.Render())
+	if err == nil && len(res.Rows) > limit {
+		_, err = fmt.Fprintf(w, "… %d more rows\n", len(res.Rows)-limit)
+	}
+	return err
+}
+
+// writeNDJSON writes one object a row, keys in the order of the columns.
+func writeNDJSON(w io.Writer, res *clickhouse.Result) error {
+	for _, row := range res.Rows {
+		line := []byte{'{'}
+		for i, v := range row {
+			if i > 0 {
+				line = append(line, ',')
+			}
+			key, err := json.Marshal(res.Columns[i].Name)
+			if err != nil {
+				return err
+			}
+			value, err := json.Marshal(jsonValue(v))
+			if err != nil {
+				return fmt.Errorf("column %s: %w", res.Columns[i].Name, err)
+			}
+			line = append(append(append(line, key...), ':'), value...)
+		}
+		if _, err := w.Write(append(line, '}', '\n')); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// jsonValue gives what JSON can hold: no NaN, addresses as text.
+func jsonValue(v any) any {
+	switch v := v.(type) {
+	case float64:
+		if math.IsNaN(v) || math.IsInf(v, 0) {
+			return nil
+		}
+	case float32:
+		return jsonValue(float64(v))
+	case net.IP:
+		return v.String()
+	}
+	return v
+}
+
+func writeCSV(w io.Writer, res *clickhouse.Result) error {
+	c := csv.NewWriter(w)
+	header := make([]string, len(res.Columns))
+	for i, col := range res.Columns {
+		header[i] = col.Name
+	}
+	if err := c.Write(header); err != nil {
+		return err
+	}
+	for _, row := range res.Rows {
+		cells := make([]string, len(row))
+		for i, v := range row {
+			cells[i] = clickhouse.Format(v)
+		}
+		if err := c.Write(cells); err != nil {
+			return err
+		}
+	}
+	c.Flush()
+	return c.Error()
+}

@@ -1,0 +1,346 @@
+package app
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"fmt"
+	"runtime"
+	"slices"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/lapwing-sec/lapwing/detect"
+	"github.com/lapwing-sec/lapwing/ingest"
+	"github.com/lapwing-sec/lapwing/schemas"
+)
+
+// replay judges raw records without any service: they are parsed and enriched
+// as they come, sorted by (time, id) in bounded memory, and go through one
+// engine. Records may come in any order and from several goroutines' work; the
+// result depends on their bytes alone.
+type replay struct {
+	cfg     *Config
+	reading *fileReading
+	start   time.Time
+	sorter  *sorter
+	// badRecord is told of every record that is no event; one call at a time.
+	badRecord func(f *inputFile, number int, err error)
+	// onAlert is told of every version of every alert; may be nil.
+	onAlert func(a *schemas.Alert)
+
+	jobs    chan *rawBatch
+	free    chan *rawBatch
+	workers sync.WaitGroup
+
+	mu     sync.Mutex // guards the sorter, newest and failure
+	newest map[string]int64
+	failed error
+}
+
+// Times that no event has: before 2000, and more than a day after the start of
+// the run.
+var (
+	earliestTime = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
+	maxAhead     = 24 * time.Hour
+)
+
+// endLead is how far time moves on once the input has ended, so that every
+// pane closes.
+const endLead = time.Hour
+
+// batchRecords and batchBytes bound what one worker takes at a time.
+const (
+	batchRecords = 256
+	batchBytes   = 1 << 20
+)
+
+// rawBatch is a run of raw records, copied.
+type rawBatch struct {
+	buf  []byte
+	recs []rawRecord
+}
+
+type rawRecord struct {
+	file   *inputFile
+	format string
+	number int
+	// off and end are its place in buf.
+	off, end int
+}
+
+// newReplay prepares a replay; start is the time of the run.
+func newReplay(cfg *Config, reading *fileReading, start time.Time, bad func(f *inputFile, number int, err error)) *replay {
+	n := runtime.GOMAXPROCS(0)
+	r := &replay{
+		cfg: cfg, reading: reading, start: start, badRecord: bad,
+		sorter: newSorter(sortBudget), newest: map[string]int64{},
+		jobs: make(chan *rawBatch, n), free: make(chan *rawBatch, 3*n+1),
+	}
+	for range cap(r.free) {
+		r.free <- &rawBatch{}
+	}
+	for range n {
+		r.workers.Go(r.work)
+	}
+	return r
+}
+
+// feeder gathers records into batches for the workers; for one goroutine.
+type feeder struct {
+	r   *replay
+	cur *rawBatch
+}
+
+func (f *feeder) add(file *inputFile, format string, number int, raw []byte) {
+	if f.cur == nil {
+		f.cur = <-f.r.free
+	}
+	off := len(f.cur.buf)
+	f.cur.buf = append(f.cur.buf, raw...)
+	f.cur.recs = append(f.cur.recs, rawRecord{file, format, number, off, len(f.cur.buf)})
+	if len(f.cur.recs) >= batchRecords || len(f.cur.buf) >= batchBytes {
+		f.flush()
+	}
+}
+
+func (f *feeder) flush() {
+	if f.cur != nil {
+		f.r.jobs <- f.cur
+		f.cur = nil
+	}
+}
+
+// parsed waits until everything that was added is sorted in.
+func (r *replay) parsed() error {
+	close(r.jobs)
+	r.workers.Wait()
+	return r.failed
+}
+
+// work parses, enriches and encodes batches.
+func (r *replay) work() {
+	w := &replayWorker{r: r}
+	for b := range r.jobs {
+		for _, rec := range b.recs {
+			w.rec, w.raw = rec, b.buf[rec.off:rec.end]
+			r.reading.parsers[rec.format].Parse(w.raw, w)
+		}
+		w.hand()
+		b.buf, b.recs = b.buf[:0], b.recs[:0]
+		r.free <- b
+	}
+}
+
+// replayWorker takes what parsers find.
+type replayWorker struct {
+	r   *replay
+	rec rawRecord
+	raw []byte
+
+	buf []byte
+	out []encodedEvent
+}
+
+type encodedEvent struct {
+	format   string
+	time     int64
+	id       string
+	off, end int
+}
+
+// An id's last byte in the sorter says who gave it.
+const (
+	idOfSource = "\x00s"
+	idOfRecord = "\x00r"
+)
+
+// Event implements ingest.Handler.
+func (w *replayWorker) Event(index int, ev *schemas.Event) {
+	defer ev.ReturnToVTPool()
+	t := time.Unix(0, ev.Time)
+	switch {
+	case t.Before(earliestTime):
+		w.Bad(index, nil, fmt.Errorf("implausible time: %s lies before 2000", t.UTC().Format(time.RFC3339)))
+		return
+	case t.After(w.r.start.Add(maxAhead)):
+		w.Bad(index, nil, fmt.Errorf("implausible time: %s is more than 24 h from now", t.UTC().Format(time.RFC3339)))
+		return
+	}
+	key := ev.Id + idOfSource
+	if ev.Id == "" {
+		ev.Id = recordID(w.raw, index)
+		key = ev.Id + idOfRecord
+	}
+	w.r.reading.enricher.Enrich(ev)
+	ev.RawTopic, ev.ReceivedTime = ev.Format, w.r.start.UnixNano()
+	ev.Raw = "" // what was logged decides nothing beyond what was parsed
+	off, n := len(w.buf), ev.SizeVT()
+	w.buf = slices.Grow(w.buf, n)[:off+n]
+	if _, err := ev.MarshalToSizedBufferVT(w.buf[off:]); err != nil {
+		w.buf = w.buf[:off]
+		w.Bad(index, nil, err)
+		return
+	}
+	w.rec.file.good.Add(1)
+	w.out = append(w.out, encodedEvent{ev.Format, ev.Time, key, off, len(w.buf)})
+}
+
+// Bad implements ingest.Handler.
+func (w *replayWorker) Bad(_ int, _ []byte, err error) {
+	w.rec.file.bad.Add(1)
+	w.r.mu.Lock()
+	defer w.r.mu.Unlock()
+	w.r.badRecord(w.rec.file, w.rec.number, err)
+}
+
+// hand adds the batch's events to the sorter.
+func (w *replayWorker) hand() {
+	w.r.mu.Lock()
+	defer w.r.mu.Unlock()
+	for _, e := range w.out {
+		if w.r.failed != nil {
+			break
+		}
+		w.r.newest[e.format] = max(w.r.newest[e.format], e.time)
+		w.r.failed = w.r.sorter.Add(e.time, e.id, w.buf[e.off:e.end])
+	}
+	w.buf, w.out = w.buf[:0], w.out[:0]
+}
+
+// verdict is what a replay found.
+type verdict struct {
+	// alerts, each in its final version, by (first_seen_time, uid).
+	alerts []schemas.Alert
+	// events judged, without duplicates.
+	events, duplicates int
+	discovered         int
+	// pages counts alerts that wake somebody, in any version.
+	pages int
+	// from and to bound the events' times.
+	from, to time.Time
+	stats    detect.Stats
+}
+
+// days is how many days of traffic were judged, at least one hour's worth.
+func (v *verdict) days() float64 {
+	return max(v.to.Sub(v.from), time.Hour).Hours() / 24
+}
+
+// judge runs the sorted events through one engine.
+func (r *replay) judge(ctx context.Context, seen func(n int)) (*verdict, error) {
+	cfg := engineConfig(r.cfg, 0)
+	cfg.Cells = 1
+	engine, err := detect.New(cfg)
+	if err != nil {
+		return nil, Usage(err)
+	}
+	v := &verdict{}
+	final, paged := map[string]schemas.Alert{}, map[string]bool{}
+	var out detect.Output
+	take := func() {
+		for i := range out.Alerts {
+			a := &out.Alerts[i]
+			final[a.ID()] = *a
+			if a.Unmapped.Lapwing.Page {
+				paged[a.ID()] = true
+			}
+			if r.onAlert != nil {
+				r.onAlert(a)
+			}
+		}
+		v.discovered += len(out.Discovered)
+		clear(out.Alerts)
+		out.Alerts, out.Discovered = out.Alerts[:0], out.Discovered[:0]
+	}
+	topics := make([]string, 0, len(r.newest))
+	for name := range r.newest {
+		topics = append(topics, name)
+	}
+	slices.Sort(topics)
+	disorder := map[string]int64{}
+	for _, name := range topics {
+		disorder[name] = r.disorder(name)
+		engine.Control(&schemas.Control{Kind: schemas.ControlKind_CONTROL_KIND_FENCE, RawTopic: name}, &out)
+	}
+	var ev schemas.Event
+	var lastTime int64
+	var lastID []byte
+	repeat := 0
+	err = r.sorter.Each(func(t int64, id, value []byte) error {
+		if v.events&0xfff == 0 && ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if t == lastTime && bytes.Equal(id, lastID) {
+			repeat++
+			if bytes.HasSuffix(id, []byte(idOfSource)) {
+				v.duplicates++ // the source logged the same event twice
+				return nil
+			}
+		} else {
+			lastTime, lastID, repeat = t, append(lastID[:0], id...), 0
+		}
+		ev.ResetVT()
+		if err := ev.UnmarshalVTUnsafe(value); err != nil {
+			return fmt.Errorf("sorted event: %w", err)
+		}
+		if repeat > 0 {
+			ev.Id += "-" + strconv.Itoa(repeat) // equal lines are events of their own
+		}
+		ev.RawOffset = int64(v.events)
+		ev.Watermark = t - disorder[ev.RawTopic]
+		engine.Event(&ev, &out)
+		take()
+		if v.events == 0 {
+			v.from = time.Unix(0, t).UTC()
+		}
+		v.to = time.Unix(0, t).UTC()
+		v.events++
+		if seen != nil {
+			seen(1)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range topics {
+		engine.Control(&schemas.Control{
+			Kind: schemas.ControlKind_CONTROL_KIND_END, RawTopic: name, Watermark: r.newest[name] + int64(endLead),
+		}, &out)
+		take()
+	}
+	for _, a := range final {
+		v.alerts = append(v.alerts, a)
+	}
+	sortAlerts(v.alerts)
+	v.pages = len(paged)
+	v.stats = engine.Stats()
+	return v, nil
+}
+
+// close gives back the sorter's files.
+func (r *replay) close() error { return r.sorter.Close() }
+
+// disorder is how far the watermark of a format trails its newest event.
+func (r *replay) disorder(format string) int64 {
+	for _, t := range r.cfg.RawTopics {
+		if t.Format == format && t.Disorder > 0 {
+			return int64(t.Disorder)
+		}
+	}
+	for _, f := range ingest.Formats() {
+		if f.Name == format {
+			return int64(f.Disorder)
+		}
+	}
+	return 0
+}
+
+// sortAlerts orders alerts by (first_seen_time, uid).
+func sortAlerts(alerts []schemas.Alert) {
+	slices.SortFunc(alerts, func(a, b schemas.Alert) int {
+		return cmp.Or(cmp.Compare(a.FindingInfo.FirstSeenTime, b.FindingInfo.FirstSeenTime), cmp.Compare(a.ID(), b.ID()))
+	})
+}

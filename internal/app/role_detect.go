@@ -1,0 +1,80 @@
+package app
+
+import (
+	"context"
+	"io"
+	"time"
+
+	"github.com/lapwing-sec/lapwing/detect"
+	"github.com/lapwing-sec/lapwing/internal/kafka"
+	"github.com/lapwing-sec/lapwing/internal/stream"
+	"github.com/lapwing-sec/lapwing/schemas"
+)
+
+// cell runs a detection engine as the state of one partition of lapwing.events.
+type cell struct {
+	engine  *detect.Engine
+	out     detect.Output
+	observe func(detect.Stats)
+}
+
+// Event implements stream.Cell.
+func (c *cell) Event(ev *schemas.Event, out *stream.Out) {
+	c.engine.Event(ev, &c.out)
+	c.hand(out)
+}
+
+// Control implements stream.Cell. Control records come about once a second,
+// which is a good pace for metrics too.
+func (c *cell) Control(ctl *schemas.Control, out *stream.Out) {
+	c.engine.Control(ctl, &c.out)
+	c.hand(out)
+	if c.observe != nil {
+		c.observe(c.engine.Stats())
+	}
+}
+
+func (c *cell) hand(out *stream.Out) {
+	if len(c.out.Alerts) == 0 && len(c.out.Discovered) == 0 {
+		return
+	}
+	out.Alerts = append(out.Alerts, c.out.Alerts...)
+	out.Discovered = append(out.Discovered, c.out.Discovered...)
+	c.out.Alerts, c.out.Discovered = c.out.Alerts[:0], c.out.Discovered[:0]
+}
+
+// Snapshot implements stream.Cell.
+func (c *cell) Snapshot(w io.Writer) error { return c.engine.Snapshot(w) }
+
+// Restore implements stream.Cell.
+func (c *cell) Restore(r io.Reader) error { return c.engine.Restore(r) }
+
+// Digest implements stream.Cell.
+func (c *cell) Digest() string { return c.engine.Digest() }
+
+func (p *process) startDetect() error {
+	// A configuration that makes no engine is found here, not at the first
+	// cell: the stage has no way to say it.
+	if _, err := detect.New(engineConfig(&p.cfg, 0)); err != nil {
+		return Usage(err)
+	}
+	metrics := newDetectMetrics(p.reg)
+	p.goRole(RoleDetect, func(ctx context.Context) error {
+		return p.kafka.RunDetect(ctx, kafka.DetectOptions{
+			Group: p.groupName("detect"),
+			NewCell: func(n int) stream.Cell {
+				engine, err := detect.New(engineConfig(&p.cfg, n))
+				if err != nil {
+					panic(err) // the same configuration made one at the start
+				}
+				return &cell{engine: engine, observe: metrics.observer(n)}
+			},
+			SnapshotEvery:  time.Duration(p.cfg.Detect.SnapshotEvery),
+			SnapshotEvents: int64(p.cfg.Detect.SnapshotEvents),
+			AcceptReset:    p.hooks.acceptReset,
+			OnPosition:     p.hooks.onPosition,
+			OnReady:        p.isReady(RoleDetect),
+		})
+	})
+	return nil
+}

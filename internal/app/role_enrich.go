@@ -1,0 +1,120 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/lapwing-sec/lapwing/enrich"
+	"github.com/lapwing-sec/lapwing/ingest"
+	"github.com/lapwing-sec/lapwing/internal/kafka"
+	"github.com/lapwing-sec/lapwing/internal/stream"
+	"github.com/lapwing-sec/lapwing/schemas"
+)
+
+// enriching completes events on their way from a parser to a stage.
+type enriching struct {
+	stream.SubHandler
+	enricher *enrich.Enricher
+}
+
+// Event implements stream.SubHandler. The stage has encoded the event when it
+// returns, so its memory serves the next one.
+func (e enriching) Event(index int, ev *schemas.Event) {
+	e.enricher.Enrich(ev)
+	e.SubHandler.Event(index, ev)
+	ev.ReturnToVTPool()
+}
+
+func (p *process) startEnrich() error {
+	hasher := p.cfg.Secrets.newHasher()
+	parsers, err := newParsers(&p.cfg, hasher)
+	if err != nil {
+		return err
+	}
+	enricher, err := newEnricher(&p.cfg, hasher, p.reg, p.log)
+	if err != nil {
+		return err
+	}
+	if err := p.loadInventory(enricher); err != nil {
+		return err
+	}
+	var topics []kafka.RawTopic
+	byTopic := map[string]ingest.Parser{}
+	for _, t := range p.cfg.RawTopics {
+		byTopic[t.Topic] = parsers[t.Format]
+		topics = append(topics, kafka.RawTopic{Name: t.Topic, Format: t.Format, Disorder: t.disorder()})
+	}
+	p.goRole(RoleEnrich, func(ctx context.Context) error {
+		return p.kafka.RunEnrich(ctx, kafka.EnrichOptions{
+			Group:     p.groupName("enrich"),
+			RawTopics: topics,
+			Cells:     p.cfg.Detect.Cells,
+			Transform: func(rec *stream.Record, h stream.SubHandler) {
+				byTopic[rec.Topic].Parse(rec.Value, enriching{h, enricher})
+			},
+			IdleAfter:    time.Duration(p.cfg.Enrich.IdleAfter),
+			MaxAhead:     time.Duration(p.cfg.Enrich.MaxAhead),
+			HoldTogether: p.hooks.holdTogether,
+			OnReady:      p.isReady(RoleEnrich),
+		})
+	})
+	return nil
+}
+
+// disorder is how much out of order the topic's records usually are.
+func (t RawTopicConfig) disorder() time.Duration {
+	if t.Disorder > 0 {
+		return time.Duration(t.Disorder)
+	}
+	for _, f := range ingest.Formats() {
+		if f.Name == t.Format {
+			return f.Disorder
+		}
+	}
+	return 0
+}
+
+// loadInventory reads the declared identities before the first event, and
+// keeps following them: the file and the topic lapwing.identities.
+func (p *process) loadInventory(enricher *enrich.Enricher) error {
+	if path := p.cfg.Inventory.File; path != "" {
+		inv, err := enrich.LoadInventory(path)
+		if err != nil {
+			return Usage(err)
+		}
+		enricher.SetInventory(enrich.SourceFile, inv)
+		p.group.Go(func() error {
+			err := enrich.WatchInventory(p.roles, path, func(inv *schemas.Inventory) {
+				enricher.SetInventory(enrich.SourceFile, inv)
+				p.log.Info().Str("file", path).Int("identities", len(inv.Identities)).Msg("inventory read again")
+			}, func(err error) {
+				p.log.Error().Err(err).Msg("inventory cannot be read: the one before stays in force")
+			})
+			if err != nil && p.roles.Err() == nil {
+				return fmt.Errorf("watching %s: %w", path, err)
+			}
+			return nil
+		})
+	}
+	follow := newInventoryTopic(func(inv *schemas.Inventory) { enricher.SetInventory(enrich.SourceTopic, inv) })
+	reached := make(chan struct{})
+	p.group.Go(func() error {
+		err := p.kafka.Follow(p.roles, p.kafka.Topic("identities"), follow.record, func() {
+			follow.publish()
+			close(reached)
+		})
+		if err != nil && p.roles.Err() == nil {
+			return fmt.Errorf("inventory topic: %w", err)
+		}
+		return nil
+	})
+	p.group.Go(func() error { return follow.run(p.roles) })
+	select {
+	case <-reached:
+		return nil
+	case <-p.roles.Done():
+		return errors.Join(context.Cause(p.roles), errors.New("stopped before the inventory topic was read"))
+	}
+}
