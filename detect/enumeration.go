@@ -58,7 +58,7 @@ func (enumeration) Close(_ *Cell, p *Profile, pane *Pane, out *Findings) {
 		mean, variance := w.level.predictive(load, 0.1)
 		out.Score(Score{
 			Signal: w.signal, Family: w.family, Surprise: negativeBinomialTail(w.seen, mean, variance), Observed: w.seen, Expected: mean,
-			Faint:   w.seen < 2*mean || w.seen < w.floor/2,
+			Faint: w.seen < 2*mean || w.seen < w.floor/2,
 			Strong: s.beyond(w.signal, w.seen) && w.seen >= w.floor && w.seen >= enumerationTimes*mean &&
 				// Where most were refused, denied-probing names it.
 				2*pane.DeniedOperations.Count() < pane.Operations.Count(),
