@@ -105,3 +105,72 @@ func TestParsersAndInventoryAgreeWithTheSimulator(t *testing.T) {
 		}
 	}
 }
+
+// TestLabelsTellTheTruth looks at the events of each attack as a reader of the
+// log would: what the label calls visible must be there, and new.
+func TestLabelsTellTheTruth(t *testing.T) {
+	f := fleet(t, Config{Days: 16, LearnDays: 8, HardCases: Selection{None: true}})
+	type past struct {
+		prefixes, agents, operations, countries map[string]bool
+		bytes                                   uint64
+	}
+	labels := make(map[string]*Label)
+	all := f.Labels()
+	for i := range all {
+		if all[i].Kind == KindAttack {
+			labels[all[i].Identity] = &all[i]
+		}
+	}
+	before := make(map[string]*past)
+	checked := make(map[string]int)
+	news := make(map[string]bool) // attacks with an operation that is new
+	big := make(map[string]uint64)
+	reading(t, f, func(r Record, ev *schemas.Event) {
+		l := labels[r.Key]
+		if l == nil {
+			return
+		}
+		p := before[r.Key]
+		if p == nil {
+			p = &past{prefixes: make(map[string]bool), agents: make(map[string]bool), operations: make(map[string]bool), countries: make(map[string]bool)}
+			before[r.Key] = p
+		}
+		if _, ours := slices.BinarySearch(l.Times, r.Time.UnixMilli()); !ours {
+			p.prefixes[ev.SrcPrefix], p.agents[ev.UserAgent], p.operations[ev.Operation], p.countries[ev.Country] = true, true, true, true
+			p.bytes = max(p.bytes, ev.BytesOut)
+			return
+		}
+		checked[l.Name]++
+		if l.Refused && ev.Outcome != schemas.Outcome_OUTCOME_DENIED {
+			t.Errorf("%s: refused, but %s was %s", l.Name, ev.Operation, ev.Outcome)
+		}
+		// Two places take turns: every other call is from home.
+		if l.Network != "usual" && l.Name != "two-far-places" && p.prefixes[ev.SrcPrefix] {
+			t.Errorf("%s: network %s, but it comes from %s as ever", l.Name, l.Network, ev.SrcPrefix)
+		}
+		if l.Client == "other" && p.agents[ev.UserAgent] {
+			t.Errorf("%s: client %s is its own", l.Name, ev.UserAgent)
+		}
+		if l.Client == "own" && len(p.agents) > 0 && !p.agents[ev.UserAgent] {
+			t.Errorf("%s: client %s is not its own, which are %v", l.Name, ev.UserAgent, p.agents)
+		}
+		if l.Case == 16 && l.Name != "two-far-places" && p.countries[ev.Country] {
+			t.Errorf("%s: it was in %s before", l.Name, ev.Country)
+		}
+		if !p.operations[ev.Operation] {
+			news[l.Name] = true
+		}
+		if l.Case == 24 {
+			big[l.Name] = max(big[l.Name], ev.BytesOut/max(1, p.bytes))
+		}
+	})
+	require.Greater(t, len(checked), 40)
+	for _, l := range labels {
+		if l.Case == 13 && !news[l.Name] {
+			t.Errorf("%s: no operation of it is new to %s", l.Name, l.Identity)
+		}
+		if l.Case == 24 && big[l.Name] < 20 {
+			t.Errorf("%s: largest answer is %d times what was seen", l.Name, big[l.Name])
+		}
+	}
+}
