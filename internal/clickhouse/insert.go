@@ -37,7 +37,7 @@ func send[T any](ctx context.Context, d *DB, table, token string, b *block[T]) (
 	for k, v := range d.settings {
 		settings[k] = v
 	}
-	if token != "" {
+	if token != "" && d.settings != nil {
 		settings["insert_deduplication_token"] = token
 	}
 	opts := []clickhouse.QueryOption{clickhouse.WithSettings(settings)}

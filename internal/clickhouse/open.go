@@ -53,8 +53,10 @@ type DB struct {
 	log  zerolog.Logger
 	conn driver.Conn
 	// bare names no database, so that it works before Migrate.
-	bare     driver.Conn
-	inserts  chan struct{}
+	bare    driver.Conn
+	inserts chan struct{}
+	// settings go with every insert; on nil there is no token either, which only
+	// tests against a server that knows neither ask for.
 	settings clickhouse.Settings
 	metrics  *metrics
 }

@@ -171,7 +171,7 @@ func (c *ClickHouse) supervise(ready chan<- error) {
 	defer runtime.UnlockOSThread()
 	defer close(c.done)
 	defer func() { c.err = errors.Join(c.err, c.listener.Close()) }()
-	pause := 100 * time.Millisecond
+	pause := 50 * time.Millisecond
 	for {
 		began := time.Now()
 		asked, err := c.runChild(ready)
@@ -184,7 +184,7 @@ func (c *ClickHouse) supervise(ready chan<- error) {
 			return // it never came up: ready has the reason
 		}
 		if time.Since(began) > time.Minute {
-			pause = 100 * time.Millisecond
+			pause = 50 * time.Millisecond
 		}
 		c.cfg.Log.Error().Err(err).Str("component", "clickhouse").Dur("again_in", pause).Msg("the embedded engine died and is started again")
 		select {
