@@ -277,6 +277,8 @@ var errStopped = errors.New("stopped")
 func (r *Raw) chunk(ctx context.Context, c *Chunk) error {
 	if len(c.Records) > 0 {
 		r.lastInput = r.cfg.Now()
+		r.caughtUp = false
+		r.standing()
 	}
 	for i := range c.Records {
 		if ctx.Err() != nil {
@@ -293,6 +295,7 @@ func (r *Raw) chunk(ctx context.Context, c *Chunk) error {
 		r.cur.next, r.cur.newest, r.cur.ids = c.Next, r.clock.newest, r.ids
 	}
 	r.caughtUp = c.Next >= c.End
+	r.standing()
 	if r.cfg.Observe.Position != nil {
 		r.cfg.Observe.Position(c.Next, c.End, r.clock.watermark())
 	}
@@ -307,7 +310,7 @@ func (r *Raw) record(rec *Record) error {
 	if !r.priming {
 		if r.idle || r.ended {
 			r.idle, r.ended = false, false
-			r.out(false)
+			r.standing()
 		}
 		r.cur.in++
 	}
@@ -436,9 +439,11 @@ func (r *Raw) pass(t int64) bool {
 	for {
 		var changed <-chan struct{}
 		ok := true
+		// Every gate is asked, so that each knows where the partition stands:
+		// one that waits at one gate must not look stuck at the other.
 		for _, m := range r.gates {
-			if ok, changed = m.Try(t); !ok {
-				break
+			if pass, wait := m.Try(t); !pass {
+				ok, changed = false, wait
 			}
 		}
 		if ok {
@@ -484,7 +489,7 @@ func (r *Raw) span(t int64) {
 func (r *Raw) tick() {
 	if !r.idle && r.caughtUp && r.cfg.Now().Sub(r.lastInput) >= r.cfg.IdleAfter {
 		r.idle = true
-		r.out(true)
+		r.standing()
 	}
 	r.control(&schemas.Control{
 		Kind: schemas.ControlKind_CONTROL_KIND_WATERMARK, RawTopic: r.cfg.Topic,
@@ -508,13 +513,16 @@ func (r *Raw) endOfPartition() {
 		RawPartition: int32(r.cfg.Partition), Watermark: r.mark(), //nolint:gosec // Kafka's partitions are int32
 	})
 	r.submit(false)
-	r.out(true)
+	r.standing()
 }
 
-func (r *Raw) out(out bool) {
-	for _, m := range r.gates {
-		m.Out(out)
-	}
+// standing tells the gates whether others have to wait for this partition. One
+// that has no backlog holds back nobody of its topic: it would delay them until
+// it is idle. What is held together on purpose, a replay, waits for it.
+func (r *Raw) standing() {
+	out := r.idle || r.ended
+	r.gates[0].Out(out || r.caughtUp)
+	r.gates[1].Out(out)
 }
 
 func (r *Raw) control(c *schemas.Control) {

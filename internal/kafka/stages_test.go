@@ -1,0 +1,218 @@
+package kafka
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/lapwing-sec/lapwing/internal/stream"
+	"github.com/lapwing-sec/lapwing/schemas"
+)
+
+// countingCell raises version n/10 of an identity's alert at every tenth event
+// of it: a function of the log alone, with state worth restoring.
+type countingCell struct {
+	counts map[string]int
+	seen   int
+}
+
+func newCountingCell(int) stream.Cell { return &countingCell{counts: make(map[string]int)} }
+
+func (c *countingCell) Event(ev *schemas.Event, out *stream.Out) {
+	id := string(append([]byte(nil), ev.IdentityId...))
+	c.seen++
+	c.counts[id]++
+	if n := c.counts[id]; n%10 == 0 {
+		a := schemas.Alert{Message: fmt.Sprintf("%d calls", n), Time: ev.Time / 1e6}
+		a.Actor.User.UID = id
+		a.FindingInfo.UID = "alert-" + id
+		a.Unmapped.Lapwing.Version = n / 10
+		out.Alerts = append(out.Alerts, a)
+	}
+}
+
+func (c *countingCell) Control(*schemas.Control, *stream.Out) {}
+
+func (c *countingCell) Snapshot(w io.Writer) error {
+	ids := sortedKeys(c.counts)
+	b := binary.AppendUvarint(nil, uint64(len(ids)))
+	for _, id := range ids {
+		b = binary.AppendUvarint(b, uint64(len(id)))
+		b = append(b, id...)
+		b = binary.AppendUvarint(b, uint64(c.counts[id]))
+	}
+	_, err := w.Write(b)
+	return err
+}
+
+func (c *countingCell) Restore(r io.Reader) error {
+	b, err := io.ReadAll(r)
+	if err != nil {
+		return err
+	}
+	next := func() uint64 {
+		v, n := binary.Uvarint(b)
+		b = b[max(n, 0):]
+		return v
+	}
+	for range next() {
+		n := next()
+		if n > uint64(len(b)) {
+			return errors.New("short snapshot")
+		}
+		id := string(b[:n])
+		b = b[n:]
+		c.counts[id] = int(next())
+		c.seen += c.counts[id]
+	}
+	return nil
+}
+
+func (c *countingCell) Digest() string { return "counting/1" }
+
+// table is an Inserter that keeps rows in memory, once per token.
+type table struct {
+	mu     sync.Mutex
+	tokens map[string]int
+	rows   map[string]int // event id -> times
+	fail   func(token string, recs []stream.Record) error
+	reject func(rec *stream.Record) error
+}
+
+func newTable() *table { return &table{tokens: map[string]int{}, rows: map[string]int{}} }
+
+func (t *table) Insert(_ context.Context, token string, recs []stream.Record) (rejected []stream.Rejected, err error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.fail != nil {
+		err = t.fail(token, recs)
+	}
+	if n, ok := t.tokens[token]; ok {
+		if n != len(recs) {
+			return nil, fmt.Errorf("token %s came with %d rows, then with %d", token, n, len(recs))
+		}
+	} else {
+		t.tokens[token] = len(recs)
+		for i := range recs {
+			if t.reject != nil {
+				if rerr := t.reject(&recs[i]); rerr != nil {
+					rejected = append(rejected, stream.Rejected{Index: i, Err: rerr})
+					continue
+				}
+			}
+			ev := new(schemas.Event)
+			if uerr := ev.UnmarshalVT(recs[i].Value); uerr != nil {
+				return nil, uerr
+			}
+			t.rows[ev.Id]++
+		}
+	}
+	return rejected, err
+}
+
+func (t *table) len() int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return len(t.rows)
+}
+
+// alertVersions reads lapwing.alerts: for each id, its versions in order with
+// repetitions taken out.
+func alertVersions(t testing.TB, c *Client) (map[string][]string, int) {
+	t.Helper()
+	versions, n := make(map[string][]string), 0
+	last := make(map[string]map[string]bool)
+	require.NoError(t, c.Scan(context.Background(), c.Topic("alerts"), ScanOptions{Partition: -1}, func(rec *stream.Record) error {
+		n++
+		id := string(rec.Key)
+		if last[id] == nil {
+			last[id] = make(map[string]bool)
+		}
+		if v := string(rec.Value); !last[id][v] {
+			last[id][v] = true
+			versions[id] = append(versions[id], v)
+		}
+		return nil
+	}))
+	return versions, n
+}
+
+func TestThePipelineFromRawToAlertsAndRows(t *testing.T) {
+	b := newFake(t)
+	c := b.connect(t)
+	b.setup(t, c, 2, b.raw("a"))
+	tab := newTable()
+	var mu sync.Mutex
+	at := map[int][2]int64{}
+	got := map[string]int{}
+	run := func() (stop func() error) {
+		stops := []func() error{
+			start(t, func(ctx context.Context) error {
+				return c.RunEnrich(ctx, EnrichOptions{RawTopics: []RawTopic{{Name: b.raw("a")}}, Transform: transform})
+			}),
+			start(t, func(ctx context.Context) error {
+				return c.RunDetect(ctx, DetectOptions{NewCell: newCountingCell, SnapshotEvents: 900, OnPosition: func(cell int, next, end int64) {
+					mu.Lock()
+					at[cell] = [2]int64{next, end}
+					mu.Unlock()
+				}})
+			}),
+			start(t, func(ctx context.Context) error {
+				return c.RunStore(ctx, StoreOptions{Inserter: tab, MaxRows: 700})
+			}),
+			start(t, func(ctx context.Context) error {
+				return c.RunConsumer(ctx, ConsumerOptions{Group: "sink", Topic: c.Topic("alerts"), NewHandler: func(int) (stream.Handler, error) {
+					return handlerFunc(func(_ context.Context, recs []stream.Record) error {
+						mu.Lock()
+						defer mu.Unlock()
+						for i := range recs {
+							got[string(recs[i].Value)]++
+						}
+						return nil
+					}), nil
+				}})
+			}),
+		}
+		return func() error {
+			var errs []error
+			for _, s := range stops {
+				errs = append(errs, s())
+			}
+			return errors.Join(errs...)
+		}
+	}
+	stop := run()
+	const identities = 20
+	total := 0
+	for round := range 3 {
+		require.NoError(t, c.Produce(t.Context(), b.raw("a"), rawRecords(total, total+4000, identities)))
+		total += 4000
+		eventually(t, "rows", func() bool { return tab.len() == total })
+		eventually(t, "alerts", func() bool { mu.Lock(); defer mu.Unlock(); return len(got) == total/10 })
+		if round == 1 {
+			require.NoError(t, stop())
+			stop = run()
+		}
+	}
+	require.NoError(t, stop())
+	events, _ := readEvents(t, c)
+	requireOnce(t, events, total)
+	for id, n := range tab.rows {
+		require.Equal(t, 1, n, id)
+	}
+	versions, written := alertVersions(t, c)
+	require.Equal(t, total/10, written, "a clean restart repeats no alert")
+	for id, vs := range versions {
+		require.Len(t, vs, total/identities/10, id)
+	}
+}
+
+type handlerFunc func(ctx context.Context, recs []stream.Record) error
+
+func (f handlerFunc) Handle(ctx context.Context, recs []stream.Record) error { return f(ctx, recs) }
