@@ -68,10 +68,10 @@ func alertColumns() []column[alertRow] {
 		text("way", func(a *A) string { return lw(a).Way }),
 		boolean("page", func(a *A) bool { return lw(a).Page }),
 		boolean("learning", func(a *A) bool { return lw(a).Learning }),
-		scalar("severity_id", "UInt8", func(a *A) uint8 { return uint8(min(max(a.SeverityID, 0), 99)) }), //nolint:gosec // within 0..99
+		scalar("severity_id", "UInt8", func(a *A) uint8 { return uint8(min(max(a.SeverityID, 0), 99)) }),
 		text("severity", func(a *A) string { return a.Severity }),
-		scalar("risk_score", "UInt8", func(a *A) uint8 { return uint8(min(max(a.RiskScore, 0), 100)) }),  //nolint:gosec // within 0..100
-		scalar("confidence", "UInt8", func(a *A) uint8 { return uint8(min(max(a.Confidence, 0), 100)) }), //nolint:gosec // within 0..100
+		scalar("risk_score", "UInt8", func(a *A) uint8 { return uint8(min(max(a.RiskScore, 0), 100)) }),
+		scalar("confidence", "UInt8", func(a *A) uint8 { return uint8(min(max(a.Confidence, 0), 100)) }),
 		scalar("surprise", "Float64", func(a *A) float64 { return lw(a).Surprise }),
 		scalar("cell", "Int32", func(a *A) int32 { return int32(lw(a).Cell) }), //nolint:gosec // a partition number
 		text("title", func(a *A) string { return a.FindingInfo.Title }),
@@ -195,7 +195,7 @@ func (w *alerts) Write(ctx context.Context, batch []schemas.Alert) []error {
 func alertToken(rows []alertRow) string {
 	h := fnv.New128a()
 	for i := range rows {
-		fmt.Fprintf(h, "%s %d\n", rows[i].ID(), rows[i].Version()) //nolint:errcheck // a hash takes everything
+		fmt.Fprintf(h, "%s %d\n", rows[i].ID(), rows[i].Version())
 	}
 	return fmt.Sprintf("alerts/%x", h.Sum(nil))
 }

@@ -213,13 +213,13 @@ func sample(f protoreflect.FieldDescriptor, n int) protoreflect.Value {
 	case protoreflect.DoubleKind:
 		return protoreflect.ValueOfFloat64(float64(n) + 0.5)
 	case protoreflect.Int32Kind:
-		return protoreflect.ValueOfInt32(int32(n)) //nolint:gosec // counts fields
+		return protoreflect.ValueOfInt32(int32(n))
 	case protoreflect.Int64Kind:
 		return protoreflect.ValueOfInt64(int64(n) * int64(time.Second))
 	case protoreflect.Uint32Kind:
-		return protoreflect.ValueOfUint32(uint32(n)) //nolint:gosec // counts fields
+		return protoreflect.ValueOfUint32(uint32(n))
 	case protoreflect.Uint64Kind:
-		return protoreflect.ValueOfUint64(uint64(n)) //nolint:gosec // counts fields
+		return protoreflect.ValueOfUint64(uint64(n))
 	default:
 		panic("a kind of field that this test does not know: " + f.Kind().String())
 	}

@@ -49,7 +49,7 @@ func readMigrations(fsys fs.FS) ([]migration, error) {
 		file := strings.TrimSuffix(strings.TrimPrefix(path, "migrations/"), ".sql")
 		number, name, ok := strings.Cut(file, "_")
 		n, err := strconv.ParseUint(number, 10, 32)
-		if !ok || err != nil || n != uint64(i+1) { //nolint:gosec // i counts files
+		if !ok || err != nil || n != uint64(i+1) {
 			return nil, fmt.Errorf("%s: want NNNN_name.sql numbered from 0001 without gaps", path)
 		}
 		sum := sha256.Sum256(text)

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -35,6 +36,7 @@ type nativeServer struct {
 	dir  string
 	tcp  int
 	http int
+	mu   sync.Mutex
 	cmd  *exec.Cmd
 }
 
@@ -42,7 +44,7 @@ func startNative(t *testing.T) *nativeServer {
 	t.Helper()
 	script, err := filepath.Abs("../../scripts/clickhouse-server.sh")
 	require.NoError(t, err)
-	if out, err := exec.CommandContext(t.Context(), "bash", script, "fetch").CombinedOutput(); err != nil { //nolint:gosec // our own script
+	if out, err := exec.CommandContext(t.Context(), "bash", script, "fetch").CombinedOutput(); err != nil {
 		if os.Getenv("CI") == "true" {
 			t.Fatalf("%s", out)
 		}
@@ -64,7 +66,9 @@ func freePort(t *testing.T) int {
 
 func (s *nativeServer) start() {
 	s.t.Helper()
-	s.cmd = exec.Command("bash", "../../scripts/clickhouse-server.sh", "run", s.dir, strconv.Itoa(s.tcp), strconv.Itoa(s.http), nativePassword) //nolint:gosec // our own script
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.cmd = exec.Command("bash", "../../scripts/clickhouse-server.sh", "run", s.dir, strconv.Itoa(s.tcp), strconv.Itoa(s.http), nativePassword)
 	out, err := os.OpenFile(filepath.Join(s.dir, "out"), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
 	require.NoError(s.t, err)
 	s.cmd.Stdout, s.cmd.Stderr = out, out
@@ -78,6 +82,8 @@ func (s *nativeServer) start() {
 
 // kill is kill -9.
 func (s *nativeServer) kill() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	_ = s.cmd.Process.Kill() // it may be dead already
 	_ = s.cmd.Wait()
 }

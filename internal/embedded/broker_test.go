@@ -80,7 +80,7 @@ func TestBrokerVictim(t *testing.T) {
 
 func TestBrokerSurvivesKill(t *testing.T) {
 	dir := t.TempDir()
-	victim := exec.Command(os.Args[0], "-test.run=^TestBrokerVictim$") //nolint:gosec // this binary
+	victim := exec.Command(os.Args[0], "-test.run=^TestBrokerVictim$")
 	victim.Env = append(os.Environ(), "LAPWING_TEST_BROKER="+dir)
 	out, err := victim.StdoutPipe()
 	require.NoError(t, err)

@@ -136,9 +136,11 @@ func (s *session) query(sql, format string, params []param, read func([]byte) er
 	if length == 0 {
 		return read(nil)
 	}
-	return read(unsafe.Slice((*byte)(ptr(s.fn.buffer(result))), length))
+	return read(unsafe.Slice((*byte)(ptr(s.fn.buffer(result))), length)) //nolint:gosec // C's buffer, as long as C says, read before it is freed
 }
 
 // ptr makes a pointer of an address in C's memory, which Go's collector neither
 // moves nor frees.
-func ptr(addr uintptr) unsafe.Pointer { return *(*unsafe.Pointer)(unsafe.Pointer(&addr)) }
+func ptr(addr uintptr) unsafe.Pointer {
+	return *(*unsafe.Pointer)(unsafe.Pointer(&addr)) //nolint:gosec // see above
+}

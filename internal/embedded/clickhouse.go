@@ -252,7 +252,7 @@ func (c *ClickHouse) runChild(ready chan<- error) (asked bool, err error) {
 	case <-opening.C:
 		err = errors.Join(fmt.Errorf("the engine did not open its data within %s%s", openWithin, tail.last()), cmd.Process.Kill())
 		go wait()
-		<-exited
+		err = errors.Join(err, <-exited)
 		tell(err)
 		return false, err
 	case <-c.stop:
@@ -270,8 +270,7 @@ func (c *ClickHouse) runChild(ready chan<- error) (asked bool, err error) {
 		return true, errors.Join(err, exit)
 	case <-time.After(closeWithin):
 		err = errors.Join(err, fmt.Errorf("the engine did not end within %s and was killed", closeWithin), cmd.Process.Kill())
-		<-exited
-		return true, err
+		return true, errors.Join(err, <-exited)
 	}
 }
 

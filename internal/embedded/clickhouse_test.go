@@ -119,7 +119,7 @@ func TestEngineServesClickHouseGo(t *testing.T) {
 		require.NoError(t, err)
 		at := time.Date(2026, 3, 1, 2, 3, 4, 5000, time.UTC)
 		for i := range 10_000 {
-			require.NoError(t, batch.Append(uint64(i), at, "k", "2001:db8::1", map[string]string{"a": "b"}, []string{"x", "y"})) //nolint:gosec // small
+			require.NoError(t, batch.Append(uint64(i), at, "k", "2001:db8::1", map[string]string{"a": "b"}, []string{"x", "y"}))
 		}
 		require.NoError(t, batch.Send())
 		var (
@@ -298,7 +298,7 @@ func TestOrphan(t *testing.T) {
 func TestParentsDeathEndsTheEngine(t *testing.T) {
 	needLibrary(t)
 	dir := t.TempDir()
-	parent := exec.Command(os.Args[0], "-test.run=^TestOrphan$") //nolint:gosec // this binary
+	parent := exec.Command(os.Args[0], "-test.run=^TestOrphan$")
 	parent.Env = append(os.Environ(), "LAPWING_TEST_ORPHAN="+dir)
 	out, err := parent.StdoutPipe()
 	require.NoError(t, err)

@@ -23,7 +23,7 @@ func spool(r io.Reader) (path string, size int64, free func() error, err error) 
 	if err != nil {
 		return spoolFile(r)
 	}
-	f := os.NewFile(uintptr(fd), "memfd") //nolint:gosec // a file descriptor is never negative here
+	f := os.NewFile(uintptr(fd), "memfd")
 	size, err = io.Copy(f, r)
 	if err != nil {
 		_ = f.Close() // the copy's error is the one to tell
