@@ -82,6 +82,7 @@ func (e *Engine) nextWork(n int64) int64 {
 type ratio struct {
 	pane  *Pane
 	value float64
+	solid bool // expected often enough to be counted on
 }
 
 // fleetRatio finds what the whole topic did in a pane, so that an incident's
@@ -103,9 +104,7 @@ func (e *Engine) fleetRatio(topic int, n int64) {
 			return
 		}
 		mean := float64(p.stats.rate.mean) * p.stats.season(v, p.group, n)
-		if mean >= 3 {
-			e.ratios = append(e.ratios, ratio{pane, (float64(pane.Calls) + 1) / (mean + 1)})
-		}
+		e.ratios = append(e.ratios, ratio{pane, (float64(pane.Calls) + 1) / (mean + 1), mean >= 3})
 	}
 	for _, i := range e.panes.due[n] {
 		look(i)
@@ -116,12 +115,13 @@ func (e *Engine) fleetRatio(topic int, n int64) {
 		}
 	}
 	e.clock.topics[topic].counts[mod(n, countsKept)] = active
+	slices.SortFunc(e.ratios, func(a, b ratio) int { return compareFloat(a.value, b.value) })
+	median, n0 := medianOf(e.ratios)
 	const enough = 10
-	if len(e.ratios) < enough {
+	if n0 < enough {
 		return
 	}
-	slices.SortFunc(e.ratios, func(a, b ratio) int { return compareFloat(a.value, b.value) })
-	median := math.Min(math.Max(e.ratios[len(e.ratios)/2].value, 0.5), 20)
+	median = math.Min(math.Max(median, 0.5), 20)
 	for i := range e.ratios {
 		e.ratios[i].pane.ratio = float32(median)
 	}
@@ -130,12 +130,30 @@ func (e *Engine) fleetRatio(topic int, n int64) {
 	for first > 0 && e.ratios[first-1].value >= 2.5*median {
 		first--
 	}
-	if cohort := e.ratios[first:]; len(cohort) >= max(5, len(e.ratios)/20) {
-		shared := cohort[len(cohort)/2].value
+	cohort := e.ratios[first:]
+	if shared, n := medianOf(cohort); n >= max(5, n0/20) {
 		for i := range cohort {
 			cohort[i].pane.ratio = float32(math.Max(median, math.Min(cohort[i].value, shared)))
 		}
 	}
+}
+
+// medianOf is the median over the solid ones of sorted ratios, and their number.
+func medianOf(sorted []ratio) (float64, int) {
+	n := 0
+	for i := range sorted {
+		n += btoi(sorted[i].solid)
+	}
+	at := n / 2
+	for i := range sorted {
+		if sorted[i].solid {
+			if at == 0 {
+				return sorted[i].value, n
+			}
+			at--
+		}
+	}
+	return 1, 0
 }
 
 func compareFloat(a, b float64) int {

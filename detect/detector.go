@@ -66,10 +66,11 @@ const (
 	FamilyPlace
 	FamilyDenial
 	FamilyTime
+	FamilyClient
 	families
 )
 
-var familyNames = [families]string{"declared", "consequence", "volume", "operation", "place", "denial", "time"}
+var familyNames = [families]string{"declared", "consequence", "volume", "operation", "place", "denial", "time", "client"}
 
 // String is the family's name.
 func (f Family) String() string {

@@ -416,7 +416,7 @@ func (e *Engine) grow(p *Profile, a *openAlert, x *found, at int64) (page bool) 
 	if x.Way > a.way && a.lane != laneReport {
 		a.way = x.Way
 	}
-	wakes := x.Way != WayReport && !p.Anonymous() && sev >= schemas.SeverityMedium ||
+	wakes := x.Way != WayReport && !p.Anonymous() ||
 		x.Way == WayReport && critical(e.store.facts[p.self])
 	if !wakes || a.paged != 0 && a.severity <= a.paged && !novel {
 		return false
@@ -452,7 +452,11 @@ func (e *Engine) severity(p *Profile, x *found) int {
 	case f.criticality == "low" || f.environment == "sandbox":
 		sev--
 	}
-	return min(max(sev, schemas.SeverityInfo), schemas.SeverityCritical)
+	least := schemas.SeverityLow // what pages is never informational
+	if x.Way == WayReport {
+		least = schemas.SeverityInfo
+	}
+	return min(max(sev, least), schemas.SeverityCritical)
 }
 
 // sample keeps the first 20 events, and of the later ones the newest 30.

@@ -21,9 +21,9 @@ var enumerationCard = Meta{
 }
 
 // enumeration judges how many different operations and resources an identity
-// touched, given how often it called: distinct values grow with the square root
-// of the calls (Heaps' law), so that load alone is no scan. Negative binomial
-// about the identity's own mean. Kept: two levels.
+// touched, given how often it called: distinct values grow with a power of the
+// calls (Heaps' law) that the identity's own means tell, so that load alone is
+// no scan. Negative binomial about the identity's own mean. Kept: two levels.
 type enumeration struct{ paneOnly }
 
 // Meta implements Detector.
@@ -41,7 +41,7 @@ func (enumeration) Close(_ *Cell, p *Profile, pane *Pane, out *Findings) {
 	if pane.Backfill > 0 || s.judged < coldPanes {
 		return
 	}
-	load := math.Sqrt(math.Max(1, float64(pane.Calls)/math.Max(float64(s.rate.mean), 1)))
+	load := math.Max(1, float64(pane.Calls)/math.Max(float64(s.rate.mean), 1))
 	for _, w := range [...]struct {
 		signal Signal
 		family Family
@@ -55,7 +55,7 @@ func (enumeration) Close(_ *Cell, p *Profile, pane *Pane, out *Findings) {
 		if w.seen == 0 {
 			continue
 		}
-		mean, variance := w.level.predictive(load, 0.1)
+		mean, variance := w.level.predictive(math.Pow(load, heaps(float64(w.level.mean), float64(s.rate.mean))), 0.1)
 		out.Score(Score{
 			Signal: w.signal, Family: w.family, Surprise: negativeBinomialTail(w.seen, mean, variance), Observed: w.seen, Expected: mean,
 			Faint: w.seen < 2*mean || w.seen < w.floor/2,
@@ -65,6 +65,12 @@ func (enumeration) Close(_ *Cell, p *Profile, pane *Pane, out *Findings) {
 			Explain: explainBreadth,
 		})
 	}
+}
+
+// heaps is the exponent by which distinct values grow with calls: 1 where every
+// call touches something else, never below a half.
+func heaps(distinct, calls float64) float64 {
+	return math.Min(math.Max(math.Log1p(distinct)/math.Log1p(math.Max(calls, 1)), 0.5), 1)
 }
 
 func explainBreadth(_ *Cell, p *Profile, pane *Pane, s *Score) Finding {

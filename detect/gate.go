@@ -45,6 +45,7 @@ var noteSignals = [...]struct {
 	{FamilyPlace, SignalPlace},
 	{FamilyOperation, SignalOperation},
 	{FamilyTime, SignalTime},
+	{FamilyClient, SignalClient},
 }
 
 func noteSignal(f Family) Signal {

@@ -3,9 +3,9 @@ package detect
 import "github.com/lapwing-sec/lapwing/schemas"
 
 var humanUseCard = Meta{
-	Name: "human-use", Title: "A person uses a machine's credential", Basis: Learned, Family: FamilyPlace, Way: WayStrong,
+	Name: "human-use", Title: "A person uses a machine's credential", Basis: Learned, Family: FamilyClient, Way: WayStrong,
 	Severity: schemas.SeverityMedium, Wake: OnNew(Client),
-	MinSample: "learned (7 active days, or 200 calls below 1% novelty); alone: 8 days and 100 calls", Floor: "one accepted call; alone: a declared machine whose peers never do this",
+	MinSample: "learned (7 active days, or 200 calls below 1% novelty); alone: 8 days and 100 calls", Floor: "one accepted call; alone: a machine whose peers hardly ever do this; of an undeclared kind, from a new network as well",
 	Attacks: []schemas.Technique{{UID: "T1078.004", Name: "Cloud Accounts"}},
 	NHI:     []string{"NHI10:2025"}, API: []string{"API2:2023"}, NIST: nistNetwork, PCI: []string{"8.6.1", "10.4.1.1"},
 	FirstChecks: []string{
@@ -45,7 +45,8 @@ func (humanUse) Observe(c *Cell, p *Profile, call *Call, out *Findings) {
 	}
 	// Browsers and consoles speak for themselves; curl and the like are also
 	// what a script uses.
-	if interactive(ev.Client) && p.Kind() != "" && call.Success && have == 0 && mature(p, call) && !call.Backfill {
+	machine := p.Kind() != "" || call.New(Prefix) || call.New(Country)
+	if interactive(ev.Client) && machine && call.Success && rareAmongPeers*have <= of && mature(p, call) && !call.Backfill {
 		f.Way = WayStrong
 	}
 	out.Add(f)

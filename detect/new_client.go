@@ -3,7 +3,7 @@ package detect
 import "github.com/lapwing-sec/lapwing/schemas"
 
 var newClientCard = Meta{
-	Name: "new-client", Title: "Call by a new kind of client", Basis: Learned, Family: FamilyPlace, Way: WayFused,
+	Name: "new-client", Title: "Call by a new kind of client", Basis: Learned, Family: FamilyClient, Way: WayFused,
 	Severity: schemas.SeverityLow, Wake: OnNew(Client, Fingerprint),
 	MinSample: "learned (7 active days, or 200 calls below 1% novelty)", Floor: "one call",
 	Attacks: []schemas.Technique{{UID: "T1550.001", Name: "Application Access Token"}},

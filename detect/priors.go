@@ -32,6 +32,7 @@ var priorCorners = [signals]corner{
 	SignalPlace:         {3, 0.70, 0.40, 4.5},
 	SignalOperation:     {3, 0.70, 0.40, 4.5},
 	SignalTime:          {3, 0.70, 0.40, 4.5},
+	SignalClient:        {3, 0.70, 0.40, 4.5},
 	SignalFused2h:       {4, 0.40, 0.45, 6},
 	SignalFused72h:      {4, 0.35, 0.35, 6},
 }

@@ -16,9 +16,10 @@ const (
 	SignalDeniedBreadth               // distinct refused operations
 	SignalNovelty                     // excess of first-seen values
 	SignalDrift                       // CUSUM against the slow anchor
-	SignalPlace                       // the most surprising new place or client of a pane
+	SignalPlace                       // the most surprising new place of a pane
 	SignalOperation                   // the most surprising new operation of a pane
 	SignalTime                        // the most surprising timing of a pane
+	SignalClient                      // the most surprising new client of a pane
 	SignalFused2h                     // sum of family maxima over 2 hours
 	SignalFused72h                    // sum of family maxima over 72 hours
 	signals
@@ -28,7 +29,7 @@ const (
 
 var signalNames = [signals]string{
 	"call rate", "call rate over 3 h", "call rate over 24 h", "bytes out", "distinct resources", "distinct operations",
-	"refused calls", "distinct refused operations", "new values", "drift", "new place", "new operation", "timing", "combined evidence over 2 h", "combined evidence over 72 h",
+	"refused calls", "distinct refused operations", "new values", "drift", "new place", "new operation", "timing", "new client", "combined evidence over 2 h", "combined evidence over 72 h",
 }
 
 // String is the signal's name in a sentence.

@@ -187,7 +187,9 @@ func (s *statistics) learnPane(p *Pane, x expectation, c float64) {
 		s.rate.learn(float64(p.Calls)/rest, w)
 		s.rate3h.learn(float64(s.sum3h), w)
 		s.rate24h.learn(float64(s.sum24h), w)
-		s.bytes.learn(math.Log1p(float64(p.BytesOut)), w)
+		if p.BytesOut > 0 {
+			s.bytes.learn(math.Log1p(float64(p.BytesOut)), w)
+		}
 		s.resources.learn(p.Resources.Count(), w)
 		s.operations.learn(p.Operations.Count(), w)
 		s.denied.learn(float64(p.Denied), w)
