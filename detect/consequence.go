@@ -10,26 +10,24 @@ import (
 
 // Minimum sample of a first use: an identity is known well enough to say what
 // it never does after 100 calls over 8 days (a whole week and a day, so that a
-// weekly job has shown itself), or after 14 days when it calls rarely.
+// weekly job has shown itself), and 14 days when it calls rarely.
 const (
 	matureCalls    = 100
 	matureDays     = 7
 	matureAge      = 8 * 24 * time.Hour
-	rareCalls      = 20
 	rareAge        = 14 * 24 * time.Hour
 	rareCallsADay  = 20
-	matureSample   = "100 calls over 8 days with 7 of them active, or 20 calls over 14 days below 20 calls a day; before that, against the peers"
+	matureSample   = "100 calls over 8 days with 7 of them active, over 14 days below 20 calls a day; before that, against the peers"
 	peersToJudgeBy = 10
+	rareAmongPeers = 20 // one in twenty or fewer
 )
 
 // mature says that the identity's own history is enough to call something its
 // first.
 func mature(p *Profile, call *Call) bool {
 	age := p.Age(call.Time)
-	if p.Calls() >= matureCalls && p.ActiveDays() >= matureDays && age >= matureAge {
-		return true
-	}
-	return p.Calls() >= rareCalls && age >= rareAge && p.CallsPerDay() < rareCallsADay
+	return p.Calls() >= matureCalls && p.ActiveDays() >= matureDays && age >= matureAge &&
+		(age >= rareAge || p.CallsPerDay() >= rareCallsADay)
 }
 
 // firstUse is what decides about one grave class of one call.
@@ -52,7 +50,8 @@ type firstUse struct {
 // A class outside the baseline of a mature identity is one, whoever it is. If
 // most peers use the class, and several use this very operation, it is evidence
 // only: that is how a release, or a job that joins its like, looks. While the
-// identity is young, its peers stand in: none of ten or more has the class.
+// identity is young, its peers stand in: of ten or more, one in twenty or fewer
+// have the class.
 // Within a class that it knows, only an operation never used, of high severity
 // and unknown to most peers, is one.
 func judgeClass(c *Cell, p *Profile, call *Call, class capability.Set) (u firstUse, ok bool) {
@@ -72,7 +71,7 @@ func judgeClass(c *Cell, p *Profile, call *Call, class capability.Set) (u firstU
 	case p.Human() && u.severity < schemas.SeverityHigh:
 		return u, false // people do many things once
 	case !u.mature:
-		if !u.newClass || u.of < peersToJudgeBy || u.have > 0 {
+		if !u.newClass || u.of < peersToJudgeBy || rareAmongPeers*u.have > u.of || !fleetKnown(c, call) {
 			return u, false
 		}
 	case u.of >= peersToJudgeBy && 2*u.have > u.of && sameCall >= 3:
@@ -83,6 +82,17 @@ func judgeClass(c *Cell, p *Profile, call *Call, class capability.Set) (u firstU
 	u.surprise, _ = c.Novelty(p, call, Operation)
 	return u, true
 }
+
+// fleetKnown says that the cell has watched its fleet for a week, so that what
+// no peer did is what peers don't do. In a cell's first days nobody has done
+// anything yet.
+func fleetKnown(c *Cell, call *Call) bool {
+	ledger := c.e.tables.base.ledger
+	return len(ledger) > 0 && ledger[0].hour <= hourOf(paneOf(call.Time))-fleetHours
+}
+
+// fleetHours is a week less the hours for which tables lag behind.
+const fleetHours = 7*24 - 8
 
 // provider says that the cloud itself acts here, on its customer's behalf: what
 // it does follows from settings whose change was judged when it was made.
@@ -96,9 +106,12 @@ func provider(ev *schemas.Event) bool {
 func (u firstUse) finding(p *Profile, call *Call, value, did, what string) Finding {
 	ev := call.Event
 	var past string
-	if u.newClass {
+	switch {
+	case call.HeldCapabilities.Any(u.class):
+		past = "It began to " + u.class.Phrase() + " only lately, and nobody has confirmed that it may; not so before"
+	case u.newClass:
 		past = "It never " + phrasePast(u.class) + " before"
-	} else {
+	default:
 		past = "It " + phrasePast(u.class) + " before, but never by " + ev.Operation
 	}
 	f := Finding{
@@ -114,7 +127,7 @@ func (u firstUse) finding(p *Profile, call *Call, value, did, what string) Findi
 		f.Expected = "the calls by which it did so before"
 	}
 	if !u.mature {
-		f.Rarity = "none of " + plural(u.of, "peer") + " does this; its own history is short"
+		f.Rarity = thousands(u.have) + " of " + plural(u.of, "peer") + " do this; its own history is short"
 	}
 	if u.way == WayFused {
 		f.Refused = false

@@ -69,10 +69,18 @@ func (dormant) Observe(_ *Cell, p *Profile, call *Call, out *Findings) {
 		"a pause of at most "+span(longest)))
 }
 
+// A pause explains itself less when the caller also comes from a new place.
+func dormantSeverity(call *Call) int {
+	if call.New(Country) || call.New(Prefix) && !ownNetwork(call.Event.NetworkClass) {
+		return schemas.SeverityHigh
+	}
+	return schemas.SeverityMedium
+}
+
 func dormantFinding(call *Call, gap time.Duration, way Way, history, expected string) Finding {
 	ev := call.Event
 	return Finding{
-		Way: way, Severity: schemas.SeverityMedium, Refused: way == WayStrong && call.Denied, Value: "woke",
+		Way: way, Severity: dormantSeverity(call), Refused: way == WayStrong && call.Denied, Value: "woke",
 		Surprise: dormantSurprise(gap),
 		Did:      "woke up after " + span(gap),
 		Sentence: who(ev) + " called " + ev.Operation + touched(ev) + origin(ev) + ended(call) + " after " + span(gap) + " of silence; " + history + ".",

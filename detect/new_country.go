@@ -1,11 +1,15 @@
 package detect
 
-import "github.com/lapwing-sec/lapwing/schemas"
+import (
+	"math"
+
+	"github.com/lapwing-sec/lapwing/schemas"
+)
 
 var newCountryCard = Meta{
 	Name: "new-country", Title: "Call from a new country", Basis: Learned, Family: FamilyPlace, Way: WayStrong,
 	Severity: schemas.SeverityMedium, Wake: OnNew(Country),
-	MinSample: "learned (7 active days, or 200 calls below 1% novelty); alone: 8 days and 100 calls", Floor: "alone: no more than 2 countries known, none of its peers there",
+	MinSample: "learned (7 active days, or 200 calls below 1% novelty); alone: 8 days and 100 calls", Floor: "alone: no more than 2 countries known, no more than a quarter of its peers there",
 	Attacks: []schemas.Technique{{UID: "T1078.004", Name: "Cloud Accounts"}},
 	NHI:     []string{"NHI2:2025"}, API: []string{"API2:2023"}, NIST: nistNetwork, PCI: pciNetwork,
 	FirstChecks: []string{
@@ -17,7 +21,7 @@ var newCountryCard = Meta{
 
 // newCountry finds a call from a country where the identity was never seen.
 // It speaks alone only for an identity that lives in one or two countries, on a
-// call that was accepted, and where no peer lives; else it is evidence.
+// call that was accepted, and where few of its peers live; else it is evidence.
 //
 // Kept: one slot of 8 bytes a country. Model: Good-Turing novelty rate of the
 // identity, drawn towards its peers (I. J. Good, 1953).
@@ -26,8 +30,7 @@ type newCountry struct{ arrivalOnly }
 const (
 	strongSurprise = 2.5 // an own novelty rate of about 0.3% or less
 	homeCountries  = 2
-	strongMinDays  = 8
-	peersOfAFleet  = 5
+	peersElsewhere = 4 // at most a quarter of the peers live there
 )
 
 // Meta implements Detector.
@@ -51,7 +54,9 @@ func (newCountry) Observe(c *Cell, p *Profile, call *Call, out *Findings) {
 			inPeers(p, have, of, "come from there") + ".",
 		Observed: ev.Country, Expected: "the countries seen before", Rarity: rarity,
 	}
-	if s >= strongSurprise && have == 0 && call.Success && !ev.Anonymous && !call.Backfill && mature(p, call) &&
+	// Where peers live says little about where this one does, unless many do.
+	own := -math.Log10(p.NoveltyRate(Country, noveltyPrior(Country)))
+	if own >= strongSurprise && peersElsewhere*have <= of && call.Success && !ev.Anonymous && !call.Backfill && mature(p, call) &&
 		int(p.observed[Country]) >= matureCalls/2 && valuesOf(c, p, Country) <= homeCountries && !p.Human() {
 		f.Way, f.Severity = WayStrong, schemas.SeverityHigh
 	}

@@ -44,7 +44,7 @@ func (secretAccess) Observe(c *Cell, p *Profile, call *Call, out *Findings) {
 		today = p.TallyToday(TallySecrets, call.Day) + 1
 	}
 	if u, ok := judgeClass(c, p, call, capability.ReadsSecret); ok {
-		out.Add(u.finding(p, call, target(ev), tried(call, "read a secret", "read a secret")+first(u),
+		out.Add(u.finding(p, call, ev.Operation, tried(call, "read a secret", "read a secret")+first(u),
 			tried(call, "read", "read")+" "+target(ev)+" with "+ev.Operation))
 		if u.way == WayConsequence {
 			return

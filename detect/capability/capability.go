@@ -270,6 +270,9 @@ func (e entry) resolve(grantees []string, target, account string) Capability {
 	if e.admin != 0 && !out.Admin && out.Grantee < GranteeOutside {
 		out.lower(e.admin)
 	}
+	if out.Admin {
+		out.raise(e.admin)
+	}
 	if e.secretive != 0 && !secretive(target) {
 		out.weaken(e.secretive)
 	}

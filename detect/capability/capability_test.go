@@ -36,7 +36,7 @@ func TestClassify(t *testing.T) {
 		{is: "signing in is no write, though its source says so", operation: "signin:ConsoleLogin", readOnly: no, want: Reads},
 		{is: "an access key is minted", operation: "iam:CreateAccessKey", readOnly: no, want: Writes | MintsCredential, severity: schemas.SeverityHigh},
 		{is: "a console password is minted", operation: "iam:UpdateLoginProfile", readOnly: no, want: Writes | MintsCredential, severity: schemas.SeverityHigh},
-		{is: "an administrator policy is granted", operation: "iam:AttachUserPolicy", readOnly: no, grantees: []string{"policy:AdministratorAccess"}, want: Administers | GrantsPrivilege, severity: schemas.SeverityHigh},
+		{is: "an administrator policy is granted", operation: "iam:AttachUserPolicy", readOnly: no, grantees: []string{"policy:AdministratorAccess"}, want: Administers | GrantsPrivilege, severity: schemas.SeverityCritical},
 		{is: "a lesser policy weighs less", operation: "iam:AttachRolePolicy", readOnly: no, grantees: []string{"policy:AmazonS3ReadOnlyAccess"}, want: Administers | GrantsPrivilege, severity: schemas.SeverityMedium},
 		{is: "a role's trust is changed", operation: "iam:UpdateAssumeRolePolicy", readOnly: no, want: Writes | ChangesTrust, severity: schemas.SeverityHigh},
 		{is: "a trust anchor is created", operation: "rolesanywhere:CreateTrustAnchor", readOnly: no, want: Writes | ChangesTrust, severity: schemas.SeverityHigh},
