@@ -65,11 +65,14 @@ func Connect(ctx context.Context, cfg Config, reg prometheus.Registerer, log zer
 	if err != nil {
 		return nil, err
 	}
+	if cfg.dial == nil {
+		cfg.dial = (&net.Dialer{Timeout: 5 * time.Second}).DialContext
+	}
 	c := &Client{
 		cfg:  cfg,
 		addr: kafkago.TCP(cfg.Brokers...),
 		transport: &kafkago.Transport{
-			Dial:        (&net.Dialer{Timeout: 5 * time.Second}).DialContext,
+			Dial:        cfg.dial,
 			ClientID:    cfg.ClientID,
 			TLS:         cfg.TLS,
 			SASL:        mechanism,
@@ -78,7 +81,7 @@ func Connect(ctx context.Context, cfg Config, reg prometheus.Registerer, log zer
 		dialer: &kafkago.Dialer{
 			ClientID:      cfg.ClientID,
 			Timeout:       5 * time.Second,
-			DualStack:     true,
+			DialFunc:      cfg.dial,
 			TLS:           cfg.TLS,
 			SASLMechanism: mechanism,
 		},

@@ -26,6 +26,8 @@ func (c *Client) RunEnrich(ctx context.Context, o EnrichOptions) error {
 	setDuration(&o.HoldWithin, 10*time.Minute)
 	setDuration(&o.WatermarkEvery, time.Second)
 	setDuration(&o.CommitEvery, time.Second)
+	// Commits are the sign of life that writing depends on.
+	o.CommitEvery = min(o.CommitEvery, c.cfg.SessionTimeout/8)
 	if o.Transform == nil || len(o.RawTopics) == 0 {
 		return errors.New("kafka: enrich needs a Transform and at least one raw topic")
 	}

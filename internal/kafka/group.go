@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/rs/zerolog"
 	kafkago "github.com/segmentio/kafka-go"
 
 	"github.com/lapwing-sec/lapwing/internal/stream"
@@ -67,8 +68,15 @@ func (c *Client) runGroup(ctx context.Context, stage, group string, topics []str
 		case ctx.Err() != nil || errors.Is(err, kafkago.ErrGroupClosed):
 			return nil
 		case err != nil:
+			if hopeless(err) {
+				return fmt.Errorf("kafka: join group %s: %w", group, err)
+			}
 			// Errors 14 and 15 come first on a cold coordinator; the group goes on.
-			c.log.Debug().Err(err).Str("group", group).Msg("joining the group")
+			level := zerolog.DebugLevel
+			if back.tries > 0 && back.tries%10 == 0 {
+				level = zerolog.WarnLevel
+			}
+			c.log.WithLevel(level).Err(err).Str("group", group).Msg("joining the group fails, still trying")
 			if !back.wait(ctx) {
 				return nil
 			}
@@ -92,6 +100,22 @@ func (c *Client) runGroup(ctx context.Context, stage, group string, topics []str
 			back = newBackoff()
 		}
 	}
+}
+
+// hopeless tells the errors of joining a group that only another configuration
+// mends.
+func hopeless(err error) bool {
+	var code kafkago.Error
+	if !errors.As(err, &code) {
+		return false
+	}
+	switch code { //nolint:exhaustive // all others may pass
+	case kafkago.InvalidSessionTimeout, kafkago.InconsistentGroupProtocol, kafkago.InvalidGroupId,
+		kafkago.GroupAuthorizationFailed, kafkago.TopicAuthorizationFailed, kafkago.ClusterAuthorizationFailed,
+		kafkago.SASLAuthenticationFailed, kafkago.UnsupportedSASLMechanism:
+		return true
+	}
+	return false
 }
 
 // generation runs one generation to its end.

@@ -37,18 +37,24 @@ func newFake(t testing.TB, opts ...kfake.Opt) *broker {
 	return &broker{addrs: cluster.ListenAddrs(), fake: cluster, prefix: "lapwing."}
 }
 
-func (b *broker) raw(name string) string { return strings.TrimSuffix(b.prefix, "lapwing.") + "raw." + name }
+func (b *broker) raw(name string) string {
+	return strings.TrimSuffix(b.prefix, "lapwing.") + "raw." + name
+}
+
+// logger is silent unless LAPWING_TEST_LOG is set.
+func (b *broker) logger(testing.TB) zerolog.Logger {
+	if os.Getenv("LAPWING_TEST_LOG") == "" {
+		return zerolog.Nop()
+	}
+	return zerolog.New(os.Stderr).With().Timestamp().Logger()
+}
 
 // connect opens a client with timeouts fit for tests.
 func (b *broker) connect(t testing.TB) *Client {
 	t.Helper()
-	log := zerolog.Nop()
-	if os.Getenv("LAPWING_TEST_LOG") != "" {
-		log = zerolog.New(zerolog.NewConsoleWriter(zerolog.ConsoleTestWriter(t))).Level(zerolog.DebugLevel)
-	}
 	c, err := Connect(t.Context(), Config{
 		Brokers: b.addrs, Prefix: b.prefix, SessionTimeout: 10 * time.Second, RequestTimeout: 3 * time.Second,
-	}, nil, log)
+	}, nil, b.logger(t))
 	require.NoError(t, err)
 	t.Cleanup(c.Close)
 	return c

@@ -1,7 +1,9 @@
 package kafka
 
 import (
+	"context"
 	"crypto/tls"
+	"net"
 	"time"
 
 	"github.com/lapwing-sec/lapwing/internal/stream"
@@ -32,6 +34,9 @@ type Config struct {
 	// Replication is the replication factor of topics that EnsureTopics
 	// creates; default 1, -1 for the brokers' default.
 	Replication int
+
+	// dial replaces the network in tests.
+	dial func(ctx context.Context, network, address string) (net.Conn, error)
 }
 
 // SASL names a mechanism and its credentials.

@@ -3,11 +3,13 @@ package kafka
 import (
 	"context"
 	"encoding/binary"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -216,3 +218,22 @@ func TestThePipelineFromRawToAlertsAndRows(t *testing.T) {
 type handlerFunc func(ctx context.Context, recs []stream.Record) error
 
 func (f handlerFunc) Handle(ctx context.Context, recs []stream.Record) error { return f(ctx, recs) }
+
+// slowCell is a countingCell that a test can meet in the middle of its work.
+type slowCell struct{ countingCell }
+
+func newSlowCell(int) stream.Cell { return &slowCell{countingCell{counts: make(map[string]int)}} }
+
+func (c *slowCell) Event(ev *schemas.Event, out *stream.Out) {
+	if c.seen%50 == 0 {
+		time.Sleep(time.Millisecond) // load, not synchronisation
+	}
+	c.countingCell.Event(ev, out)
+}
+
+func mustJSON(t testing.TB, v any) string {
+	t.Helper()
+	b, err := json.Marshal(v)
+	require.NoError(t, err)
+	return string(b)
+}
