@@ -12,3 +12,9 @@ var Migrations embed.FS
 //
 //go:embed hunts/*.sql
 var Hunts embed.FS
+
+// HuntersSQL makes a role for hunters on a ClickHouse server. It is shown to the
+// operator, never applied by Lapwing itself.
+//
+//go:embed hunters.sql
+var HuntersSQL string

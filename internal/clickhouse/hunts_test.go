@@ -3,6 +3,7 @@ package clickhouse
 import (
 	"encoding/json"
 	"fmt"
+	"regexp"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -252,7 +253,16 @@ func TestHuntHeadersAreChecked(t *testing.T) {
 }
 
 func TestQueryOnlyReads(t *testing.T) {
-	db := openMigrated(t)
+	engine := startEngine(t)
+	db := openEngine(t, engine)
+	require.NoError(t, db.Migrate(t.Context()))
+	hunter, err := Open(t.Context(), Config{Addr: []string{engine.Addr()}, Protocol: HTTP, Token: engine.HunterToken()}, testLog(t))
+	require.NoError(t, err)
+	defer func() { require.NoError(t, hunter.Close()) }()
+	_, err = hunter.RunHunt(t.Context(), "busiest-hours", nil)
+	require.NoError(t, err, "the hunter's token answers hunts")
+	_, err = hunter.Events().Insert(t.Context(), "tok", records(t, event("a", "i", noon)))
+	require.Error(t, err, "and writes nothing")
 	for _, sql := range []string{"DROP TABLE events", "INSERT INTO events (id) VALUES ('x')", "SELECT * FROM file('/etc/passwd', 'LineAsString')", "SELECT 1; SELECT 2", "SELECT 1 SETTINGS readonly = 0", "SYSTEM FLUSH LOGS", "ALTER TABLE events DELETE WHERE 1"} {
 		_, err := db.Query(t.Context(), sql, nil)
 		require.Error(t, err, sql)
@@ -262,4 +272,18 @@ func TestQueryOnlyReads(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, res.Rows, MaxResultRows)
 	require.True(t, res.Truncated)
+}
+
+// The embedded engine manages no access, but it parses what a server will run.
+func TestHuntersRoleIsValidSQL(t *testing.T) {
+	db := openMigrated(t)
+	statements := splitStatements(schemas.HuntersSQL)
+	require.Len(t, statements, 5)
+	for _, sql := range statements {
+		_, err := db.query(t.Context(), "EXPLAIN AST "+sql, nil, nil)
+		require.NoError(t, err, sql)
+	}
+	for _, table := range []string{"events", "events_hourly", "alerts", "identities"} {
+		require.Len(t, regexp.MustCompile(`lapwing\.`+table+`\b`).FindAllString(schemas.HuntersSQL, -1), 2, "%s has both policies", table)
+	}
 }

@@ -169,7 +169,7 @@ func TestHuntersOnlyRead(t *testing.T) {
 	}
 	refused := []string{
 		"INSERT INTO t VALUES (2, 'y')", "DROP TABLE t", "TRUNCATE TABLE t", "ALTER TABLE t DELETE WHERE 1", "CREATE TABLE u (a Int8) ENGINE = Memory", "SET readonly = 0", "SYSTEM SHUTDOWN", "KILL QUERY WHERE 1", "OPTIMIZE TABLE t", "RENAME TABLE t TO u",
-		"SELECT * FROM file('/etc/passwd', 'LineAsString')", "SELECT * FROM/**/file ('/etc/passwd', LineAsString)", "SELECT * FROM `file`('/etc/passwd', 'LineAsString')", "SELECT * FROM url('http://127.0.0.1/', 'LineAsString')",
+		"SELECT * FROM file('/etc/passwd', 'LineAsString')", "SELECT * FROM/**/file ('/etc/passwd', LineAsString)", "SELECT * FROM `file`('/etc/passwd', 'LineAsString')", "SELECT * FROM `\\x66ile`('/etc/passwd', 'LineAsString')", "SELECT * FROM url('http://127.0.0.1/', 'LineAsString')",
 		"SELECT * FROM s3('http://127.0.0.1/x', 'CSV')", "SELECT * FROM s3Cluster('c', 'http://127.0.0.1/x')", "SELECT * FROM remote('127.0.0.1', system.one)", "SELECT * FROM executable('x', 'TSV', 'a String')", "SELECT * FROM mysql('h:1', 'd', 't', 'u', 'p')",
 		"SELECT file('/etc/passwd')", "SELECT 1; DROP TABLE t", "SELECT 1 INTO OUTFILE '/tmp/lapwing-out'", "INSERT INTO FUNCTION file('/tmp/lapwing-out') SELECT 1", "EXPLAIN SYNTAX INSERT INTO t SELECT 1, 'x'", "SELECT 1 SETTINGS readonly = 0", "SELECT 1 SETTINGS max_execution_time = 0",
 		"SELECT * FROM fileCluster('c', '/etc/passwd')", "WITH x AS (SELECT * FROM file('/etc/passwd', 'LineAsString')) SELECT * FROM x", "SELECT dictGet('d', 'a', 1)", "/* SELECT */ DROP TABLE t", "'", "SELECT /* ",
@@ -198,7 +198,8 @@ func TestEngineItselfIsReadOnly(t *testing.T) {
 	must(t, c, "CREATE TABLE t (a UInt32) ENGINE = MergeTree ORDER BY a")
 	for _, sql := range []string{
 		"SELECT * FROM file('/etc/passwd', 'LineAsString') SETTINGS readonly = 1", "SELECT * FROM url('http://127.0.0.1:1/', 'LineAsString', 'a String') SETTINGS readonly = 1",
-		"SELECT * FROM s3('http://127.0.0.1:1/bucket/key', 'CSV', 'a String') SETTINGS readonly = 1", "INSERT INTO t SETTINGS readonly = 1 VALUES (1)",
+		"SELECT * FROM s3('http://127.0.0.1:1/bucket/key', 'CSV', 'a String') SETTINGS readonly = 1", "INSERT INTO t SETTINGS readonly = 1 VALUES (1)", "SELECT * FROM remote('127.0.0.1:1', system.one) SETTINGS readonly = 1",
+		"SELECT * FROM executable('/bin/true', 'TSV', 'a String') SETTINGS readonly = 1", "SELECT * FROM mysql('127.0.0.1:1', 'd', 't', 'u', 'p') SETTINGS readonly = 1", "SELECT * FROM `\\x66ile`('/etc/passwd', 'LineAsString') SETTINGS readonly = 1",
 	} {
 		status, body := ask(t, c, c.Token(), sql)
 		require.NotEqual(t, http.StatusOK, status, sql)
@@ -248,6 +249,16 @@ func TestEngineKeepsItsDataOverARestart(t *testing.T) {
 	require.False(t, alive(pid))
 	require.NoError(t, c.Close(), "twice is fine")
 	require.Equal(t, "42", must(t, start(t, dir), "SELECT a FROM t"))
+}
+
+func TestPinnedVersionIsTheOneThatIsFetched(t *testing.T) {
+	sums, err := os.ReadFile("../../scripts/chdb.sums")
+	require.NoError(t, err)
+	for line := range strings.Lines(string(sums)) {
+		if strings.HasPrefix(line, "@chdb/") {
+			require.Equal(t, ChDBVersion, strings.Fields(line)[1], line)
+		}
+	}
 }
 
 func TestEngineStartSaysWhatIsWrong(t *testing.T) {

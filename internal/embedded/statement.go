@@ -201,6 +201,9 @@ func guard(sql string) error {
 			return fmt.Errorf("INSERT is not open to hunters")
 		}
 		if i+1 < len(toks) && toks[i+1].text == "(" {
+			if t.quoted && t.text[0] != '\'' && strings.ContainsRune(t.text, '\\') {
+				return fmt.Errorf("a function's name with escapes, %s, is not open to hunters", t.text)
+			}
 			if name := functionName(t); isOutside(name) {
 				return fmt.Errorf("the function %s is not open to hunters: it reaches outside the database", name)
 			}
