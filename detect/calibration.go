@@ -86,6 +86,9 @@ const (
 	fleetIdentities = 10
 	tailShare       = 0.02
 	tailPoints      = 3_000
+	// maxShape bounds the fitted shape: what attacks and one-off changes leave in
+	// the tail would else make every wonder ordinary.
+	maxShape = 0.5
 )
 
 // tail turns a surprise into a calibrated one: -log10 of the share of the
@@ -101,15 +104,24 @@ type tail struct {
 }
 
 // tail is the pool that calibrates a signal for a group: its own, else that of
-// all kinds, else what was shipped (nil).
+// all kinds, else what was shipped (nil). A pool counts once it has enough
+// identities and enough panes that gave the signal.
 func (v *view) tail(group uint8, signal Signal) *tail {
-	g := int(group)
-	if v.identities[g] < poolIdentities || v.panes[g] < poolPanes {
-		g = groups
-		if v.identities[g] < fleetIdentities || v.panes[g] < poolPanes {
-			return nil
+	if v.identities[group] >= poolIdentities {
+		if t := v.pool(int(group), signal); t.points() >= poolPanes {
+			return t
 		}
 	}
+	if v.identities[groups] >= fleetIdentities {
+		if t := v.pool(groups, signal); t.points() >= poolPanes {
+			return t
+		}
+	}
+	return nil
+}
+
+// pool is the tail of one group, fitted when first asked for.
+func (v *view) pool(g int, signal Signal) *tail {
 	if t := v.tails[g][signal]; t != nil {
 		return t
 	}
@@ -125,7 +137,7 @@ func (v *view) tail(group uint8, signal Signal) *tail {
 	if g == groups {
 		t.from = "all identities of this fleet"
 	} else {
-		t.from = "its kind (" + kindTitle(group) + ")"
+		t.from = "its kind (" + kindTitle(uint8(g)) + ")" //nolint:gosec // nine kinds
 	}
 	v.tails[g][signal] = t
 	return t
@@ -169,7 +181,7 @@ func fit(h *histogram) *tail {
 		a1 += float64(w * x * rank)
 	}
 	if d := a0 - 2*a1; d > 1e-9 {
-		t.shape = math.Min(math.Max(2-a0/d, 0), 0.7)
+		t.shape = math.Min(math.Max(2-a0/d, 0), maxShape)
 		t.scale = math.Max(a0*(1-t.shape), binWidth/4)
 		t.pareto = true
 	}

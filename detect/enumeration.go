@@ -44,20 +44,20 @@ func (enumeration) Close(_ *Cell, p *Profile, pane *Pane, out *Findings) {
 	load := math.Max(1, float64(pane.Calls)/math.Max(float64(s.rate.mean), 1))
 	for _, w := range [...]struct {
 		signal Signal
-		family Family
 		seen   float64
 		level  *level
 		floor  float64
 	}{
-		{SignalOperations, FamilyOperation, pane.Operations.Count(), &s.operations, enumerationOperations},
-		{SignalResources, FamilyVolume, pane.Resources.Count(), &s.resources, enumerationResources},
+		{SignalOperations, pane.Operations.Count(), &s.operations, enumerationOperations},
+		{SignalResources, pane.Resources.Count(), &s.resources, enumerationResources},
 	} {
 		if w.seen == 0 {
 			continue
 		}
 		mean, variance := w.level.predictive(math.Pow(load, heaps(float64(w.level.mean), float64(s.rate.mean))), 0.1)
+		// Breadth comes with volume: for the fused way they are one family.
 		out.Score(Score{
-			Signal: w.signal, Family: w.family, Surprise: negativeBinomialTail(w.seen, mean, variance), Observed: w.seen, Expected: mean,
+			Signal: w.signal, Family: FamilyVolume, Surprise: negativeBinomialTail(w.seen, mean, variance), Observed: w.seen, Expected: mean,
 			Faint: w.seen < 2*mean || w.seen < w.floor/2,
 			Strong: s.beyond(w.signal, w.seen) && w.seen >= w.floor && w.seen >= enumerationTimes*mean &&
 				// Where most were refused, denied-probing names it.

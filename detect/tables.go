@@ -176,7 +176,6 @@ func compareKeys(a, b valueKey) int {
 type view struct {
 	hour       int64
 	tails      [groups + 1][signals]*tail // the last group is all kinds
-	panes      [groups + 1]uint64         // panes judged for their rate
 	identities [groups + 1]uint64
 	spread     [groups + 1]float64
 	levels     [groups][levelBins]uint64
@@ -221,8 +220,6 @@ func (t *tables) view(k int64, e *Engine) *view {
 				v.levels[g][i] += n
 			}
 		})
-		v.panes[g] = s.panes
-		v.panes[groups] += s.panes
 		v.identities[groups] += v.identities[g]
 		v.spread[g] = s.mean()
 		all.sum += s.sum

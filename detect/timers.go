@@ -122,7 +122,8 @@ type quiet struct {
 }
 
 // silenceDeadline is when the identity should have called: twice its own
-// longest gap and an hour after its last call. It is never for an identity
+// longest gap and an hour after its last call (four times, where it calls in
+// less than two panes of five). It is never for an identity
 // whose habits are not known: 14 days, 100 active panes, on half of its days.
 func (e *Engine) silenceDeadline(p *Profile) int64 {
 	s := &p.stats
@@ -131,7 +132,13 @@ func (e *Engine) silenceDeadline(p *Profile) int64 {
 	if s.judged < leastPanes || age < leastDays || int64(p.activeDays)*2 < age || s.gapMax <= 0 || p.Human() || p.Anonymous() {
 		return math.MaxInt64
 	}
-	allowed := 2*float64(s.gapMax) + 3600
+	// One that is nearly always there keeps to its gaps; one that comes and goes
+	// is given twice the room.
+	room := 4.0
+	if span := s.lastPane - paneOf(p.first) + 1; 5*int64(s.judged) >= 2*span {
+		room = 2
+	}
+	allowed := room*float64(s.gapMax) + 3600
 	return s.lastSeen + int64(allowed)*1e9
 }
 
