@@ -13,6 +13,11 @@ import (
 	"github.com/lapwing-sec/lapwing/schemas"
 )
 
+// holdWithin is how close in event time a replay's topics are held together:
+// near enough for the engine, whose tables are two hours behind, and far
+// enough that a batch holds more than a few events.
+const holdWithin = 50 * time.Minute
+
 // enriching completes events on their way from a parser to a stage.
 type enriching struct {
 	stream.SubHandler
@@ -57,6 +62,7 @@ func (p *process) startEnrich() error {
 			IdleAfter:    time.Duration(p.cfg.Enrich.IdleAfter),
 			MaxAhead:     time.Duration(p.cfg.Enrich.MaxAhead),
 			HoldTogether: p.hooks.holdTogether,
+			HoldWithin:   holdWithin,
 			OnReady:      p.isReady(RoleEnrich),
 		})
 	})
