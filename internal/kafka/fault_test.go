@@ -124,12 +124,7 @@ func (b *broker) process(t testing.TB, w *wire) (*Client, *prometheus.Registry) 
 	return c, reg
 }
 
-func (b *broker) session() time.Duration {
-	if b.fake != nil {
-		return time.Second
-	}
-	return 6 * time.Second // the least that a broker allows by default
-}
+func (b *broker) session() time.Duration { return time.Second }
 
 func fastSessions() kfake.Opt { return kfake.GroupMinSessionTimeout(100 * time.Millisecond) }
 
