@@ -131,7 +131,11 @@ func decodeFetch(buf []byte) (*fetchResponse, error) {
 	if f.err == nil && code != 0 {
 		return nil, kafkago.Error(code)
 	}
-	if n := f.int32(); f.err == nil && n != 1 {
+	switch n := f.int32(); {
+	case f.err == nil && n == 0:
+		// A throttled client is told nothing at all.
+		return &fetchResponse{start: -1, end: -1, buf: buf}, nil
+	case f.err == nil && n != 1:
 		return nil, fmt.Errorf("kafka: a fetch of one topic was answered with %d", n)
 	}
 	f.skip(int(f.int16()))
@@ -205,6 +209,8 @@ type reader struct {
 	recs      [][]stream.Record // memory given back
 	mu        sync.Mutex
 	maxBytes  int32
+	hole      int64 // offset at which nothing came, and how often
+	holes     int
 }
 
 func (c *Client) reader(topic string, partition int) (*reader, error) {
@@ -290,8 +296,14 @@ func (r *reader) fetch(ctx context.Context, offset int64) (stream.Chunk, error) 
 			r.maxBytes *= 2
 		} else {
 			// There is something, yet nothing came at or after the offset: the
-			// broker has only a compacted gap here. Step over it.
-			next++
+			// broker has only a compacted gap here. Step over it, but not on
+			// one broker's one word.
+			if r.hole != offset {
+				r.hole, r.holes = offset, 0
+			}
+			if r.holes++; r.holes >= 3 {
+				next++
+			}
 		}
 	}
 	buf := res.buf
