@@ -29,5 +29,6 @@ stored positions with the logs they belong to.`,
 		},
 	}
 	c.Flags().BoolVar(&o.Offline, "offline", false, "check the configuration only, connect to nothing")
+	c.Flags().BoolVar(&o.AcceptReset, "accept-reset", false, "take over every cell and go on although its log no longer reaches its state")
 	return c
 }

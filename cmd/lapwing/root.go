@@ -37,6 +37,7 @@ func commands(g *global) []*cobra.Command {
 		newBacktest(g),
 		newParse(g),
 		newSimulate(g),
+		newScore(g),
 		newEval(g),
 		newHunt(g),
 		newIdentity(g),

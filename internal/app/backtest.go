@@ -148,7 +148,7 @@ func summary(cfg *Config, v *verdict, files, bad int) string {
 		}
 	}
 	fmt.Fprintf(&b, "; %d of them page\n", v.pages)
-	fmt.Fprintf(&b, "pages a day: %.2f realised; budget for false alerts %g\n", float64(v.pages)/v.days(), cfg.Detect.FalseAlertsPerDay)
+	fmt.Fprintf(&b, "pages a day: %.2f, true ones included; the budget allows %g false ones\n", float64(v.pages)/v.days(), cfg.Detect.FalseAlertsPerDay)
 	return b.String()
 }
 

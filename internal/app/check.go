@@ -4,17 +4,22 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 
 	"go.yaml.in/yaml/v3"
 
 	"github.com/lapwing-sec/lapwing/detect"
 	"github.com/lapwing-sec/lapwing/enrich"
+	"github.com/lapwing-sec/lapwing/internal/kafka"
+	"github.com/lapwing-sec/lapwing/internal/stream"
 )
 
 // CheckOptions configures Check.
 type CheckOptions struct {
 	// Offline leaves out everything that needs a connection.
 	Offline bool
+	// AcceptReset lets cells go on whose log no longer reaches their state.
+	AcceptReset bool
 }
 
 // Check prints the effective configuration with secrets masked and reports
@@ -47,6 +52,9 @@ func Check(ctx context.Context, cfg Config, path string, o CheckOptions, std IO)
 		return nil
 	}
 	s := newServices(&cfg)
+	if o.AcceptReset {
+		return acceptReset(ctx, s, said)
+	}
 	return errors.Join(checkKafka(ctx, s, said), checkClickHouse(ctx, s, said))
 }
 
@@ -84,6 +92,42 @@ func checkClickHouse(ctx context.Context, s *services, said func(what, state str
 		return err
 	}
 	said("clickhouse", "ok, "+version)
+	return nil
+}
+
+// acceptReset takes over every cell with leave to drop state whose log is gone
+// and to skip events that retention took, and writes each cell's snapshot.
+func acceptReset(ctx context.Context, s *services, said func(what, state string)) error {
+	kc, err := s.openKafka(ctx)
+	if err != nil {
+		return err
+	}
+	defer kc.Close()
+	ctx, done := context.WithCancel(ctx)
+	defer done()
+	var mu sync.Mutex
+	taken := map[int]bool{}
+	said("cells", "taking over; stop every process with the role detect first, or this waits for them")
+	err = kc.RunDetect(ctx, kafka.DetectOptions{
+		Group:       s.cfg.groupName("detect"),
+		AcceptReset: true,
+		NewCell:     func(n int) stream.Cell { return newCell(s.cfg, n, nil) },
+		WithCell: func(n int, run func(func(stream.Cell))) {
+			mu.Lock()
+			defer mu.Unlock()
+			if run == nil || taken[n] {
+				return
+			}
+			taken[n] = true
+			said(fmt.Sprintf("cell %d", n), "goes on from what the log holds")
+			if len(taken) == s.cfg.Detect.Cells {
+				done()
+			}
+		},
+	})
+	if len(taken) < s.cfg.Detect.Cells {
+		return errors.Join(err, fmt.Errorf("%d of %d cells were taken over", len(taken), s.cfg.Detect.Cells))
+	}
 	return nil
 }
 

@@ -215,7 +215,8 @@ type verdict struct {
 	alerts []schemas.Alert
 	// events judged, without duplicates.
 	events, duplicates int
-	discovered         int
+	// discovered counts identities that no inventory names.
+	discovered int
 	// pages counts alerts that wake somebody, in any version.
 	pages int
 	// from and to bound the events' times.
@@ -237,6 +238,7 @@ func (r *replay) judge(ctx context.Context, seen func(n int)) (*verdict, error) 
 		return nil, Usage(err)
 	}
 	v := &verdict{}
+	discovered := map[string]bool{}
 	final, paged := map[string]schemas.Alert{}, map[string]bool{}
 	var out detect.Output
 	take := func() {
@@ -250,7 +252,9 @@ func (r *replay) judge(ctx context.Context, seen func(n int)) (*verdict, error) 
 				r.onAlert(a)
 			}
 		}
-		v.discovered += len(out.Discovered)
+		for i := range out.Discovered {
+			discovered[out.Discovered[i].ID] = true
+		}
 		clear(out.Alerts)
 		out.Alerts, out.Discovered = out.Alerts[:0], out.Discovered[:0]
 	}
@@ -315,7 +319,7 @@ func (r *replay) judge(ctx context.Context, seen func(n int)) (*verdict, error) 
 		v.alerts = append(v.alerts, a)
 	}
 	sortAlerts(v.alerts)
-	v.pages = len(paged)
+	v.pages, v.discovered = len(paged), len(discovered)
 	v.stats = engine.Stats()
 	return v, nil
 }

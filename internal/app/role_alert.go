@@ -109,6 +109,8 @@ func (p *process) startDestination(d alerting.Destination, sink alerting.Sink, m
 }
 
 // groupName gives a consumer group of ours its prefix.
-func (p *process) groupName(name string) string {
-	return strings.TrimSuffix(p.cfg.Kafka.Prefix, ".") + "-" + name
+func (c *Config) groupName(name string) string {
+	return strings.TrimSuffix(c.Kafka.Prefix, ".") + "-" + name
 }
+
+func (p *process) groupName(name string) string { return p.cfg.groupName(name) }

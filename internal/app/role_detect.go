@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"time"
 
@@ -15,7 +16,7 @@ import (
 type cell struct {
 	engine  *detect.Engine
 	out     detect.Output
-	observe func(detect.Stats)
+	observe func(stats func() detect.Stats)
 }
 
 // Event implements stream.Cell.
@@ -30,7 +31,7 @@ func (c *cell) Control(ctl *schemas.Control, out *stream.Out) {
 	c.engine.Control(ctl, &c.out)
 	c.hand(out)
 	if c.observe != nil {
-		c.observe(c.engine.Stats())
+		c.observe(c.engine.Stats)
 	}
 }
 
@@ -52,6 +53,16 @@ func (c *cell) Restore(r io.Reader) error { return c.engine.Restore(r) }
 // Digest implements stream.Cell.
 func (c *cell) Digest() string { return c.engine.Digest() }
 
+// newCell makes the empty state of one cell. The configuration has made an
+// engine before, so that this one cannot fail.
+func newCell(cfg *Config, n int, observe func(stats func() detect.Stats)) *cell {
+	engine, err := detect.New(engineConfig(cfg, n))
+	if err != nil {
+		panic(fmt.Sprintf("cell %d: %v", n, err))
+	}
+	return &cell{engine: engine, observe: observe}
+}
+
 func (p *process) startDetect() error {
 	// A configuration that makes no engine is found here, not at the first
 	// cell: the stage has no way to say it.
@@ -61,14 +72,8 @@ func (p *process) startDetect() error {
 	metrics := newDetectMetrics(p.reg)
 	p.goRole(RoleDetect, func(ctx context.Context) error {
 		return p.kafka.RunDetect(ctx, kafka.DetectOptions{
-			Group: p.groupName("detect"),
-			NewCell: func(n int) stream.Cell {
-				engine, err := detect.New(engineConfig(&p.cfg, n))
-				if err != nil {
-					panic(err) // the same configuration made one at the start
-				}
-				return &cell{engine: engine, observe: metrics.observer(n)}
-			},
+			Group:          p.groupName("detect"),
+			NewCell:        func(n int) stream.Cell { return newCell(&p.cfg, n, metrics.observer(n)) },
 			SnapshotEvery:  time.Duration(p.cfg.Detect.SnapshotEvery),
 			SnapshotEvents: int64(p.cfg.Detect.SnapshotEvents),
 			AcceptReset:    p.hooks.acceptReset,

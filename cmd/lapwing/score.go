@@ -1,0 +1,31 @@
+package main
+
+import (
+	"github.com/spf13/cobra"
+
+	"github.com/lapwing-sec/lapwing/internal/app"
+)
+
+func newScore(g *global) *cobra.Command {
+	c := &cobra.Command{
+		Use:     "score",
+		Short:   "Score any metric with the rate detector",
+		GroupID: groupFiles,
+		Args:    noArgs,
+		RunE:    func(c *cobra.Command, _ []string) error { return c.Help() },
+	}
+	c.AddCommand(&cobra.Command{
+		Use:   "series FILE.csv",
+		Short: "Score each row of a time series",
+		Long: `Series reads timestamp,value rows and writes timestamp,value,score: how anomalous
+the rate detector finds each value, from 0 to 1, knowing only those before it.
+Times are RFC 3339, "2006-01-02 15:04:05", or Unix; - is standard input.`,
+		Example: example(`
+			lapwing score series requests_per_minute.csv | awk -F, '$3 > 0.9'`),
+		Args: exactArgs(1, "a FILE.csv (- for standard input)"),
+		RunE: func(c *cobra.Command, args []string) error {
+			return app.ScoreSeries(c.Context(), args[0], g.io)
+		},
+	})
+	return c
+}
