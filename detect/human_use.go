@@ -44,9 +44,10 @@ func (humanUse) Observe(c *Cell, p *Profile, call *Call, out *Findings) {
 		Observed: ev.Client, Expected: "a machine's client", Rarity: rarity,
 	}
 	// Browsers and consoles speak for themselves; curl and the like are also
-	// what a script uses.
+	// what a script uses, unless it sits in an office.
 	machine := p.Kind() != "" || call.New(Prefix) || call.New(Country)
-	if interactive(ev.Client) && machine && call.Success && rareAmongPeers*have <= of && mature(p, call) && !call.Backfill {
+	byHand := interactive(ev.Client) || ev.NetworkClass == "office" && call.New(Prefix)
+	if byHand && machine && call.Success && rareAmongPeers*have <= of && mature(p, call) && !call.Backfill {
 		f.Way = WayStrong
 	}
 	out.Add(f)

@@ -54,6 +54,9 @@ func (newNetwork) Observe(c *Cell, p *Profile, call *Call, out *Findings) {
 		value = "AS" + strconv.FormatUint(uint64(ev.Asn), 10)
 		what = strings.TrimSpace(value + " " + ev.AsOrg)
 	case call.New(Prefix):
+		if have, _ := others(c, p, call, Prefix); have >= usedByPeers {
+			return // a network of the fleet's own
+		}
 		s, rarity = c.Novelty(p, call, Prefix)
 		s = roams(p, Prefix, float64(s*0.5)) // a neighbour, as far as we can tell
 		value, what = ev.SrcPrefix, "network "+ev.SrcPrefix
@@ -71,6 +74,9 @@ func (newNetwork) Observe(c *Cell, p *Profile, call *Call, out *Findings) {
 		Observed: what, Expected: "the networks seen before", Rarity: rarity,
 	})
 }
+
+// usedByPeers is how many peers make a network the fleet's own.
+const usedByPeers = 2
 
 // roams caps the surprise of a new network by how often, in days, the identity
 // comes from one: a runner has a new address for each of its runs, and makes

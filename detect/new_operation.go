@@ -19,7 +19,9 @@ var newOperationCard = Meta{
 }
 
 // newOperation finds an operation that the identity never called, weighed by
-// what it can do. It is evidence only: a release brings new operations too.
+// what it can do. It is evidence only: a release brings new operations too. A
+// read that several peers make is not even that, unless the same call comes from
+// a new place or client.
 // Grave ones have detectors of their own.
 //
 // Kept: one slot of 8 bytes an operation, 40 at most. Model: Good-Turing
@@ -39,6 +41,15 @@ const (
 	weightFailed  = 0.7 // a mistake, a missing thing
 )
 
+// readByPeers is how many peers make a read ordinary.
+const readByPeers = 3
+
+// strange says that the same call shows something else that is new: a place or
+// a client.
+func strange(call *Call) bool {
+	return call.New(Country) || call.New(ASN) || call.New(Prefix) || call.New(Client)
+}
+
 // Observe implements Detector.
 func (newOperation) Observe(c *Cell, p *Profile, call *Call, out *Findings) {
 	if !call.New(Operation) || call.Can.Set.Any(capability.Grave) || provider(call.Event) {
@@ -48,6 +59,7 @@ func (newOperation) Observe(c *Cell, p *Profile, call *Call, out *Findings) {
 	if s == 0 {
 		return
 	}
+	have, of := others(c, p, call, Operation)
 	switch set := call.Can.Set; {
 	case set.Any(capability.Deletes | capability.Administers):
 		s = float64(s * weightDeletes)
@@ -56,13 +68,15 @@ func (newOperation) Observe(c *Cell, p *Profile, call *Call, out *Findings) {
 	case set.Has(capability.ReadsIdentities):
 		s = float64(s * weightAsks)
 	default:
+		if have >= readByPeers && call.Success && !strange(call) {
+			return // what its like read every day
+		}
 		s = float64(s * weightReads)
 	}
 	if call.Failed {
 		s = float64(s * weightFailed)
 	}
 	ev := call.Event
-	have, of := others(c, p, call, Operation)
 	out.Add(Finding{
 		Way: WayFused, Severity: schemas.SeverityLow, Surprise: s, Value: ev.Operation,
 		Did:      "called " + ev.Operation + " for the first time",
