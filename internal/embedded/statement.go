@@ -142,15 +142,18 @@ func trimEnd(toks []token) ([]token, error) {
 
 // outputFormat returns the name in the statement's own FORMAT clause, or nothing.
 func outputFormat(toks []token) string {
-	for i := len(toks) - 2; i >= 0; i-- {
-		if toks[i].text == ")" {
-			return ""
-		}
-		if toks[i].word == "format" && toks[i+1].word != "" {
-			return toks[i+1].text
+	depth, format := 0, ""
+	for i, t := range toks {
+		switch {
+		case t.text == "(":
+			depth++
+		case t.text == ")":
+			depth--
+		case depth == 0 && t.word == "format" && i+1 < len(toks) && toks[i+1].word != "":
+			format = toks[i+1].text
 		}
 	}
-	return ""
+	return format
 }
 
 // readStatements are the first words of statements that only read.
@@ -182,7 +185,7 @@ func guard(sql string) error {
 		return err
 	}
 	first := toks[0].word
-	for i := 0; first == "" && i < len(toks) && toks[i].text == "("; i++ {
+	for i := 0; first == "" && i+1 < len(toks) && toks[i].text == "("; i++ {
 		first = toks[i+1].word
 	}
 	allowed := false
