@@ -141,6 +141,7 @@ func trimEnd(toks []token) ([]token, error) {
 }
 
 // outputFormat returns the name in the statement's own FORMAT clause, or nothing.
+// The clause is the last one, save for settings: else format is a column's name.
 func outputFormat(toks []token) string {
 	depth, format := 0, ""
 	for i, t := range toks {
@@ -149,7 +150,7 @@ func outputFormat(toks []token) string {
 			depth++
 		case t.text == ")":
 			depth--
-		case depth == 0 && t.word == "format" && i+1 < len(toks) && toks[i+1].word != "":
+		case depth == 0 && t.word == "format" && i+1 < len(toks) && toks[i+1].word != "" && (i+2 == len(toks) || toks[i+2].word == "settings"):
 			format = toks[i+1].text
 		}
 	}

@@ -35,7 +35,7 @@ func TestParseInsert(t *testing.T) {
 
 func TestOutputFormat(t *testing.T) {
 	for sql, want := range map[string]string{
-		"SELECT 1": "", "SELECT 1 FORMAT JSON": "JSON", "SELECT 1 format CSV SETTINGS max_threads = 1": "CSV", "SELECT 'FORMAT CSV'": "", "SELECT format('{}', 1)": "", "SELECT (SELECT 1 FORMAT CSV)": "", "SELECT 1 -- FORMAT CSV": "",
+		"SELECT 1": "", "SELECT 1 FORMAT JSON": "JSON", "SELECT 1 format CSV SETTINGS max_threads = 1": "CSV", "SELECT 'FORMAT CSV'": "", "SELECT format('{}', 1)": "", "SELECT (SELECT 1 FORMAT CSV)": "", "SELECT 1 -- FORMAT CSV": "", "SELECT a AS format FROM t": "",
 	} {
 		toks, err := lex(sql)
 		require.NoError(t, err)
