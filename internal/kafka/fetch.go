@@ -134,7 +134,7 @@ func decodeFetch(buf []byte) (*fetchResponse, error) {
 	switch n := f.int32(); {
 	case f.err == nil && n == 0:
 		// A throttled client is told nothing at all.
-		return &fetchResponse{start: -1, end: -1, buf: buf}, nil
+		return nil, kafkago.ThrottlingQuotaExceeded
 	case f.err == nil && n != 1:
 		return nil, fmt.Errorf("kafka: a fetch of one topic was answered with %d", n)
 	}
@@ -307,7 +307,7 @@ func (r *reader) fetch(ctx context.Context, offset int64) (stream.Chunk, error) 
 		}
 	}
 	buf := res.buf
-	return stream.NewChunk(recs, next, max(res.start, 0), res.end, func() {
+	return stream.NewChunk(recs, next, res.start, res.end, func() {
 		r.c.buffers.give(buf)
 		clear(recs)
 		r.mu.Lock()
