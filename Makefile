@@ -60,7 +60,7 @@ eval: build ## recall, false alerts a day and time to detect, over SEEDS (1 2 3)
 
 .PHONY: faults
 faults: chdb ## kill the process at random moments, over SEEDS (1 2 3); results equal an undisturbed run
-	LAPWING_FAULT_SEEDS='$(SEEDS)' $(GO) test -count 1 -timeout 30m -v -run 'Kill' ./internal/app
+	LAPWING_FAULT_SEEDS='$(SEEDS)' $(GO) test -count 1 -timeout 30m -v -run 'Kill' ./cmd/lapwing
 
 .PHONY: generate
 generate: $(TOOLS)/buf $(TOOLS)/protoc-gen-go $(TOOLS)/protoc-gen-go-vtproto ## everything that is generated

@@ -63,9 +63,10 @@ explains itself.`,
 			lapwing up                                    # keep it running, send it logs over HTTP
 			lapwing backtest --format cloudtrail *.json   # judge log files, no services
 			lapwing parse access.log | jq .api.operation  # only read logs`),
-		SilenceErrors: true,
-		SilenceUsage:  true,
-		Args:          noArgs,
+		SilenceErrors:              true,
+		SuggestionsMinimumDistance: 2,
+		SilenceUsage:               true,
+		Args:                       noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			return c.Help()
 		},

@@ -1,0 +1,196 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/lapwing-sec/lapwing/internal/app"
+	"github.com/lapwing-sec/lapwing/internal/embedded"
+)
+
+// asLapwing makes a run of this test binary behave as the lapwing command, so
+// that tests can start real processes and kill them.
+const asLapwing = "LAPWING_TEST_AS_COMMAND"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(asLapwing) != "" {
+		os.Exit(run(os.Args[1:], app.StdIO()))
+	}
+	os.Exit(m.Run())
+}
+
+// lapwing runs one command line within this process.
+func lapwing(t *testing.T, stdin string, args ...string) (code int, stdout, stderr string) {
+	t.Helper()
+	var out, errOut bytes.Buffer
+	code = run(args, app.IO{In: strings.NewReader(stdin), Out: &out, Err: &errOut})
+	return code, out.String(), errOut.String()
+}
+
+// command prepares a lapwing process.
+func command(ctx context.Context, t *testing.T, env []string, args ...string) *exec.Cmd {
+	t.Helper()
+	exe, err := os.Executable()
+	require.NoError(t, err)
+	cmd := exec.CommandContext(ctx, exe, args...)
+	cmd.Env = append(append(os.Environ(), asLapwing+"=1"), env...)
+	return cmd
+}
+
+// needEngine skips a test without the embedded ClickHouse; with CI=true it fails.
+func needEngine(t *testing.T) {
+	t.Helper()
+	if _, err := embedded.FindLibrary(); err != nil {
+		if os.Getenv("CI") == "true" {
+			t.Fatal(err)
+		}
+		t.Skip(err)
+	}
+}
+
+const kongLine = `{"request":{"method":"GET","uri":"/v1/orders/17?x=1","url":"http://api.example.com:8000/v1/orders/17","size":75,"headers":{"user-agent":"python-requests/2.31","host":"api.example.com"}},"response":{"status":200,"size":934,"headers":{"content-length":"197"}},"latencies":{"request":12,"kong":1,"proxy":11},"client_ip":"203.0.113.9","started_at":1767225600000,"route":{"name":"orders","paths":["/v1/orders"]},"service":{"name":"orders"},"consumer":{"id":"0dc6f45b-8f8d-40d2-a504-473544ee190b","username":"partner-7"},"authenticated_entity":{"id":"eaa330c0-4cff-47f5-8c79-b2e4f355207e"}}`
+
+func TestCommandLine(t *testing.T) {
+	dir := t.TempDir()
+	file := func(name, text string) string {
+		path := filepath.Join(dir, name)
+		require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
+		return path
+	}
+	empty := file("empty.log", "")
+	binary := file("binary.log", "\x00\x01\x02ELF\x00\x00")
+	good := file("kong.ndjson", kongLine+"\n")
+	mixed := file("mixed.ndjson", kongLine+"\n\nnot json\n{\"a\":1}\n")
+	allBad := file("bad.ndjson", "{\"a\":1}\n{\"b\":2}\n")
+	badConfig := file("bad.yaml", "kafka:\n  brokerz: [a:1]\n")
+	badInventory := file("bad-inventory.yaml", "identities:\n  - {id: a, knd: workload}\n")
+	csv := file("series.csv", "timestamp,value\n2026-01-01 00:00:00,1\n2026-01-01 00:05:00,x\n1767226200,3\n")
+
+	for _, tc := range []struct {
+		name  string
+		args  []string
+		stdin string
+		code  int
+		// out and err are parts of what is printed; a leading ! means absent.
+		out, err []string
+	}{
+		{name: "no command prints the help page", out: []string{"See it at work:", "lapwing demo", "backtest"}},
+		{name: "an unknown command names the nearest", args: []string{"backtst"}, code: 2, err: []string{`unknown command "backtst"`, "backtest"}},
+		{name: "an unknown flag points to the help", args: []string{"version", "--nope"}, code: 2, err: []string{"unknown flag: --nope (see: lapwing version --help)"}},
+		{name: "an argument too many", args: []string{"version", "now"}, code: 2, err: []string{`takes no argument, got "now"`}},
+		{name: "version says which build", args: []string{"version"}, out: []string{"lapwing dev go1."}},
+		{name: "version as JSON", args: []string{"version", "--json"}, out: []string{`"version":"dev"`}},
+		{name: "completion is there", args: []string{"completion", "bash"}, out: []string{"__start_lapwing"}},
+
+		{name: "parse writes OCSF and counts", args: []string{"parse", good}, out: []string{`"class_uid":6003`, `"uid":"kong:consumer/partner-7"`, `"operation":"GET /v1/orders/{id}"`}, err: []string{"1 events, 0 bad"}},
+		{name: "parse reads standard input", args: []string{"parse", "--format", "kong", "-"}, stdin: kongLine, out: []string{`"class_uid":6003`}, err: []string{"1 events, 0 bad"}},
+		{name: "parse shows bad records with number and reason and goes on", args: []string{"parse", "--format", "kong", mixed}, out: []string{`"class_uid":6003`}, err: []string{mixed + ": record 2: ", mixed + ": record 3: ", "1 events, 2 bad"}},
+		{name: "parse fails when every record was bad", args: []string{"parse", "--format", "kong", allBad}, code: 1, err: []string{"not one good record among 2", "0 events, 2 bad"}},
+		{name: "parse refuses an unknown format", args: []string{"parse", "--format", "syslog", good}, code: 2, err: []string{`unknown format "syslog": want one of auto, cloudtrail, kong, nginx`}},
+		{name: "parse refuses a directory", args: []string{"parse", dir}, code: 2, err: []string{dir + " is a directory"}},
+		{name: "parse of nothing is usage", args: []string{"parse"}, code: 2, err: []string{"needs a FILE"}},
+
+		{name: "backtest of an empty file is fine", args: []string{"backtest", empty}, err: []string{"1 file, 0 events", "0 alerts"}},
+		{name: "backtest of a directory is usage", args: []string{"backtest", dir}, code: 2, err: []string{"is a directory: name the files in it"}},
+		{name: "backtest of an unknown format is usage", args: []string{"backtest", "--format", "nope", good}, code: 2, err: []string{`unknown format "nope"`}},
+		{name: "a missing file is one line, after the others", args: []string{"backtest", filepath.Join(dir, "nowhere.log"), good}, code: 1, err: []string{"nowhere.log: no such file or directory", "2 files, 1 event"}},
+		{name: "a binary file is one line", args: []string{"backtest", binary}, code: 1, err: []string{"binary.log: not a text log: binary data"}},
+		{name: "a file without one good record is one line", args: []string{"backtest", "--format", "kong", allBad}, code: 1, err: []string{"bad.ndjson: not one good record among 2"}},
+		{name: "bad configuration names file, line and key", args: []string{"backtest", "--config", badConfig, good}, code: 2, err: []string{badConfig + ":2: kafka.brokerz: unknown key; did you mean brokers?"}},
+		{name: "a missing configuration", args: []string{"check", "--config", "nowhere.yaml"}, code: 2, err: []string{"nowhere.yaml: cannot be read"}},
+		{name: "bad inventory names file and key", args: []string{"backtest", "--inventory", badInventory, good}, code: 2, err: []string{badInventory, "knd"}},
+
+		{name: "check prints what is in effect", args: []string{"check", "--offline"}, out: []string{"tenant: default", "listen: 127.0.0.1:8088"}, err: []string{"configuration  ok"}},
+		{name: "run without a Kafka says which key", args: []string{"run"}, code: 2, err: []string{"kafka.brokers: run needs a Kafka", "LAPWING_KAFKA_BROKERS", "secrets.hmac_key"}},
+		{name: "run with an unknown role lists the roles", args: []string{"run", "--roles", "judge"}, code: 2, err: []string{`role "judge": want all, or a list of ingest, enrich, detect, store, alert`}},
+		{name: "simulate wants to know where to", args: []string{"simulate"}, code: 2, err: []string{"--out DIR or --kafka"}},
+
+		{name: "hunt list shows questions and parameters", args: []string{"hunt", "list"}, out: []string{"unmanaged-identities", "identity-history"}},
+		{name: "an unknown hunt lists the hunts", args: []string{"hunt", "run", "nope"}, code: 2, err: []string{`no hunt "nope"`, "unmanaged-identities"}},
+		{name: "a hunt's parameter without a value", args: []string{"hunt", "run", "denied-share", "--param", "days"}, code: 2, err: []string{`parameter "days": want name=value`}},
+		{name: "hunting without a running Lapwing says what to start", args: []string{"hunt", "sql", "SELECT 1"}, code: 1, err: []string{"lapwing up"}},
+
+		{name: "score series keeps rows and says which are bad", args: []string{"score", "series", csv}, out: []string{"timestamp,value,score\n", "2026-01-01 00:00:00,1,0", "1767226200,3,0"}, err: []string{csv + ": line 3: value \"x\": want a number", "2 rows scored, 1 bad"}},
+		{name: "score series of a missing file", args: []string{"score", "series", "nowhere.csv"}, code: 1, err: []string{"nowhere.csv: no such file or directory"}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Setenv("LAPWING_DATA_DIR", filepath.Join(dir, "no-data"))
+			code, stdout, stderr := lapwing(t, tc.stdin, tc.args...)
+			require.Equal(t, tc.code, code, "stderr: %s", stderr)
+			for _, part := range tc.out {
+				require.Contains(t, stdout, part)
+			}
+			for _, part := range tc.err {
+				require.Contains(t, stderr, part)
+			}
+			if code == 2 {
+				require.Empty(t, stdout, "an error belongs on stderr")
+			}
+		})
+	}
+}
+
+// Every command explains itself, and every flag says what it is.
+func TestHelpTeaches(t *testing.T) {
+	root := newRoot(app.StdIO())
+	for _, c := range root.Commands() {
+		if c.Hidden || c.Name() == "help" || c.Name() == "completion" {
+			continue
+		}
+		require.NotEmpty(t, c.Short, c.Name())
+		require.NotEmpty(t, c.GroupID, "%s stands in no group of the help page", c.Name())
+		for _, sub := range append(c.Commands(), c) {
+			require.NotEmpty(t, sub.Short, sub.CommandPath())
+			require.True(t, sub.Runnable(), sub.CommandPath())
+		}
+	}
+}
+
+// The files of one seed, in any order, give the same bytes each time.
+func TestBacktestGivesTheSameBytes(t *testing.T) {
+	sim := t.TempDir()
+	code, _, stderr := lapwing(t, "", "simulate", "--out", sim, "--days", "8", "--identities", "60")
+	require.Zero(t, code, stderr)
+	files := []string{filepath.Join(sim, "cloudtrail.ndjson"), filepath.Join(sim, "kong.ndjson"), filepath.Join(sim, "nginx.log")}
+	inventory := filepath.Join(sim, "inventory.yaml")
+	code, first, stderr := lapwing(t, "", append([]string{"backtest", "--inventory", inventory}, files...)...)
+	require.Zero(t, code, stderr)
+	require.NotEmpty(t, first)
+	files[0], files[2] = files[2], files[0]
+	_, second, _ := lapwing(t, "", append([]string{"backtest", "--inventory", inventory}, files...)...)
+	require.Equal(t, first, second)
+
+	out := filepath.Join(t.TempDir(), "alerts.ndjson")
+	code, stdout, _ := lapwing(t, "", append([]string{"backtest", "--inventory", inventory, "--out", out}, files...)...)
+	require.Zero(t, code)
+	require.Empty(t, stdout)
+	written, err := os.ReadFile(out)
+	require.NoError(t, err)
+	require.Equal(t, first, string(written))
+
+	type key struct {
+		at int64
+		id string
+	}
+	var last key
+	for line := range strings.Lines(first) {
+		var a struct {
+			FindingInfo struct {
+				UID           string `json:"uid"`
+				FirstSeenTime int64  `json:"first_seen_time"`
+			} `json:"finding_info"`
+		}
+		require.NoError(t, json.Unmarshal([]byte(line), &a))
+		k := key{a.FindingInfo.FirstSeenTime, a.FindingInfo.UID}
+		require.True(t, k.at > last.at || k.at == last.at && k.id > last.id, "ordered by (first_seen_time, uid), each alert once")
+		last = k
+	}
+}

@@ -1,0 +1,196 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+func asExit(err error, into **exec.ExitError) bool { return errors.As(err, into) }
+
+// upProcess is a running `lapwing up`.
+type upProcess struct {
+	cmd    *exec.Cmd
+	stderr *bytes.Buffer
+	ended  chan error
+	ingest string
+}
+
+// startUp starts `lapwing up` on a directory and waits until it says where.
+func startUp(t *testing.T, dir string, env ...string) *upProcess {
+	t.Helper()
+	require.NoError(t, removeRunFile(dir))
+	p := &upProcess{stderr: &bytes.Buffer{}, ended: make(chan error, 1)}
+	p.cmd = command(context.Background(), t, append([]string{"LAPWING_INGEST_LISTEN=127.0.0.1:0", "LAPWING_MONITOR_LISTEN=127.0.0.1:0"}, env...), "up", "--dir", dir)
+	p.cmd.Stderr = p.stderr
+	require.NoError(t, p.cmd.Start())
+	go func() { p.ended <- p.cmd.Wait() }()
+	t.Cleanup(func() { _ = p.cmd.Process.Kill() }) //nolint:errcheck // it may have ended
+	waitFor(t, "lapwing up to come up", p, func() bool {
+		b, err := os.ReadFile(filepath.Join(dir, "run.json"))
+		if err != nil {
+			return false
+		}
+		var r struct {
+			Ingest string `json:"ingest"`
+		}
+		require.NoError(t, json.Unmarshal(b, &r))
+		p.ingest = r.Ingest
+		return true
+	})
+	return p
+}
+
+func removeRunFile(dir string) error {
+	err := os.Remove(filepath.Join(dir, "run.json"))
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	return err
+}
+
+// waitFor waits for a condition; a minute without it, or the process's end,
+// fails the test.
+func waitFor(t *testing.T, what string, p *upProcess, ok func() bool) {
+	t.Helper()
+	deadline := time.After(time.Minute)
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		if ok() {
+			return
+		}
+		select {
+		case err := <-p.ended:
+			t.Fatalf("waiting for %s: the process ended: %v\n%s", what, err, tail(p.stderr.String()))
+		case <-deadline:
+			t.Fatalf("waiting for %s: a minute has passed", what)
+		case <-tick.C:
+		}
+	}
+}
+
+// kill ends the process with -9.
+func (p *upProcess) kill(t *testing.T) {
+	t.Helper()
+	require.NoError(t, p.cmd.Process.Kill())
+	<-p.ended
+}
+
+// stop asks the process to drain, and expects a clean exit.
+func (p *upProcess) stop(t *testing.T) {
+	t.Helper()
+	require.NoError(t, p.cmd.Process.Signal(syscall.SIGTERM))
+	select {
+	case err := <-p.ended:
+		require.NoError(t, err, tail(p.stderr.String()))
+	case <-time.After(time.Minute):
+		t.Fatal("lapwing up does not stop")
+	}
+}
+
+// post sends Kong records and returns once they are acknowledged.
+func (p *upProcess) post(t *testing.T, from, to int) {
+	t.Helper()
+	var body strings.Builder
+	for i := from; i < to; i++ {
+		line := strings.Replace(kongLine, "1767225600000", fmt.Sprint(1767225600000+int64(i)*1000), 1)
+		body.WriteString(strings.Replace(line, "partner-7", fmt.Sprintf("partner-%d", i%5), 1) + "\n")
+	}
+	res, err := http.Post(p.ingest+"/ingest/kong", "application/x-ndjson", strings.NewReader(body.String())) //nolint:noctx // bounded by the test
+	require.NoError(t, err)
+	answer, err := io.ReadAll(res.Body)
+	require.NoError(t, errors.Join(err, res.Body.Close()))
+	require.Equal(t, http.StatusAccepted, res.StatusCode, string(answer))
+	require.Contains(t, string(answer), fmt.Sprintf(`"accepted":%d`, to-from))
+}
+
+// hunted asks ClickHouse for how many events there are, and how many distinct.
+func hunted(t *testing.T, dir string) (events, distinct int) {
+	t.Helper()
+	t.Setenv("LAPWING_DATA_DIR", dir)
+	code, stdout, stderr := lapwing(t, "", "hunt", "sql", "--json",
+		"SELECT toInt64(count()) AS events, toInt64(uniqExact(raw_partition, raw_offset, raw_index)) AS distinct FROM events")
+	if code != 0 {
+		require.Contains(t, stderr, "clickhouse", stderr)
+		return 0, 0
+	}
+	var row struct{ Events, Distinct int }
+	require.NoError(t, json.Unmarshal([]byte(stdout), &row))
+	return row.Events, row.Distinct
+}
+
+// What was acknowledged is in ClickHouse within a moment, once, also when the
+// process is killed with -9 right after the acknowledgement.
+func TestUpLosesNothingThatItAcknowledged(t *testing.T) {
+	needEngine(t)
+	dir := t.TempDir()
+	p := startUp(t, dir)
+	p.post(t, 0, 200)
+	start := time.Now()
+	waitFor(t, "the first batch", p, func() bool { n, _ := hunted(t, dir); return n == 200 })
+	t.Logf("acknowledged to hunted: %s", time.Since(start).Round(time.Millisecond))
+
+	p.post(t, 200, 1200)
+	p.kill(t)
+	p = startUp(t, dir)
+	p.post(t, 1200, 1300)
+	waitFor(t, "everything after the crash", p, func() bool { n, _ := hunted(t, dir); return n >= 1300 })
+	events, distinct := hunted(t, dir)
+	require.Equal(t, 1300, events)
+	require.Equal(t, 1300, distinct)
+
+	code, stdout, stderr := lapwing(t, "", "identity", "list", "--unmanaged", "--json")
+	require.Zero(t, code, stderr)
+	require.Contains(t, stdout, "kong:consumer/partner-3")
+	code, _, stderr = lapwing(t, "", "check")
+	require.Zero(t, code, stderr)
+	require.Contains(t, stderr, "kafka          ok")
+	p.stop(t)
+	code, _, stderr = lapwing(t, "", "hunt", "run", "unmanaged-identities")
+	require.Equal(t, 1, code)
+	require.Contains(t, stderr, "start one with `lapwing up`")
+}
+
+// A bad record goes to the dead letter with its reason and can be put back.
+func TestDeadLettersAreListedAndReplayed(t *testing.T) {
+	needEngine(t)
+	dir := t.TempDir()
+	p := startUp(t, dir)
+	t.Setenv("LAPWING_DATA_DIR", dir)
+	res, err := http.Post(p.ingest+"/ingest/kong", "application/x-ndjson", strings.NewReader(`{"not":"kong"}`)) //nolint:noctx // bounded by the test
+	require.NoError(t, err)
+	require.NoError(t, res.Body.Close())
+	require.Equal(t, http.StatusAccepted, res.StatusCode)
+	list := func() string {
+		code, stdout, stderr := lapwing(t, "", "deadletter", "list", "--json")
+		require.Zero(t, code, stderr)
+		return stdout
+	}
+	waitFor(t, "the dead letter", p, func() bool { return strings.Count(list(), "\n") == 1 })
+	require.Contains(t, list(), `"stage":"enrich"`)
+	require.Contains(t, list(), `"topic":"raw.kong"`)
+	require.Contains(t, list(), `{\"not\":\"kong\"}`)
+
+	code, _, stderr := lapwing(t, "", "deadletter", "replay", "--dry-run")
+	require.Zero(t, code, stderr)
+	require.Contains(t, stderr, "1 record would go to raw.kong")
+	code, _, stderr = lapwing(t, "", "deadletter", "replay", "--topic", "raw.kong")
+	require.Zero(t, code, stderr)
+	require.Contains(t, stderr, "1 record sent to raw.kong")
+	waitFor(t, "the replayed record to be refused again", p, func() bool { return strings.Count(list(), "\n") == 2 })
+	p.stop(t)
+}
