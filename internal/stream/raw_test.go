@@ -1,0 +1,506 @@
+package stream
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+
+	"github.com/lapwing-sec/lapwing/schemas"
+)
+
+type line struct {
+	ID   string `json:"id,omitempty"`
+	Who  string `json:"who"`
+	Time int64  `json:"time"`
+	N    int    `json:"n"`
+}
+
+// parse reads a JSON array of lines; what is no line is bad.
+func parse(rec *Record, h SubHandler) {
+	var subs []json.RawMessage
+	if err := json.Unmarshal(rec.Value, &subs); err != nil {
+		h.Bad(0, rec.Value, err)
+		return
+	}
+	for i, sub := range subs {
+		var l line
+		if err := json.Unmarshal(sub, &l); err != nil {
+			h.Bad(i, sub, err)
+			continue
+		}
+		h.Event(i, &schemas.Event{Id: l.ID, IdentityId: l.Who, Time: l.Time, RequestId: strconv.Itoa(l.N)})
+	}
+}
+
+var t0 = time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
+
+func lines(ls ...line) Record {
+	value, err := json.Marshal(ls)
+	if err != nil {
+		panic(err)
+	}
+	return Record{Value: value, Time: t0.Add(24 * time.Hour)}
+}
+
+// world is everything that outlives a process.
+type world struct {
+	raw, events *memLog
+	dead        []Record
+	committed   *Position
+	metadata    string
+	epoch       int
+	disorder    time.Duration
+}
+
+const testCells = 3
+
+func newWorld() *world {
+	return &world{raw: newMemLog("raw", 1), events: newMemLog("events", testCells)}
+}
+
+// run lives as one process that owns the raw partition until it has read all
+// of it, or dies.
+func (w *world) run(t require.TestingT, c *crash) error {
+	w.epoch++
+	writer := &memWriter{w.events, "enrich", w.epoch, c}
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	fences, err := Fence(ctx, writer, testCells, "raw", 0, int32(w.epoch))
+	if err != nil {
+		return err
+	}
+	from := Position{}
+	if w.committed != nil {
+		from = ParsePosition(w.committed.Next, w.metadata, testCells)
+	}
+	cells := make([]Reader, testCells)
+	for i := range cells {
+		cells[i] = &memReader{w.events, i, 7}
+	}
+	written, err := Readback(ctx, cells, []Takeover{{Topic: "raw", From: from, Fences: fences, First: w.epoch == 1}})
+	require.NoError(t, err)
+	end := int64(len(w.raw.all(0)))
+	var r *Raw
+	commit := func() error {
+		if err, _ := c.step(); err != nil { // before the commit
+			return err
+		}
+		if p, ok := r.Committable(); ok {
+			w.committed, w.metadata = &p, p.Metadata()
+		}
+		return nil
+	}
+	r = NewRaw(RawConfig{
+		Topic: "raw", Cells: testCells, Disorder: w.disorder, Transform: parse,
+		Reader: &memReader{w.raw, 0, 5}, Writer: writer, From: from, Written: written[0], Fences: fences,
+		Dead: func(_ context.Context, recs []Record) error {
+			if err, _ := c.step(); err != nil {
+				return err
+			}
+			w.dead = append(w.dead, recs...)
+			return nil
+		},
+		Ticker: make(stillTicker), Now: func() time.Time { return t0 }, IdleAfter: time.Hour,
+		Observe: RawObserver{
+			Flushed: func(int, int, int, int, int, int) {
+				// Commits fall anywhere between writes.
+				if err := commit(); err != nil {
+					cancel()
+				}
+			},
+			Position: func(next, _, _ int64) {
+				if next >= end {
+					cancel()
+				}
+			},
+		},
+	})
+	if from.Next >= end {
+		cancel()
+	}
+	if err := r.Run(ctx, context.Background()); err != nil {
+		return err
+	}
+	return commit()
+}
+
+func (w *world) written(t require.TestingT) (events []*schemas.Event) {
+	for cell := range testCells {
+		for _, rec := range w.events.all(cell) {
+			if IsControl(&rec) {
+				continue
+			}
+			ev := new(schemas.Event)
+			require.NoError(t, ev.UnmarshalVT(rec.Value))
+			require.Equal(t, cell, Murmur2Partition(ev.IdentityId, testCells))
+			events = append(events, ev)
+		}
+	}
+	return events
+}
+
+// A process dies at every step that it takes, in turn, and then once more
+// while its successor takes over. The log ends up with each event once, as an
+// undisturbed run would have written it.
+func TestACrashAtEveryStepLeavesEachEventOnce(t *testing.T) {
+	fill := func() *world {
+		w := newWorld()
+		n := 0
+		for i := range 23 {
+			var ls []line
+			for j := range 1 + i%3 {
+				ls = append(ls, line{Who: fmt.Sprint("id", n%5), Time: t0.Add(time.Duration(n*60+j) * time.Second).UnixNano(), N: n})
+				n++
+			}
+			if i%4 == 0 { // the source repeats itself
+				ls = append(ls, line{ID: fmt.Sprint("dup", i/8), Who: "twice", Time: t0.Add(time.Duration(n) * time.Minute).UnixNano(), N: 1000 + i/8})
+			}
+			w.raw.add(0, lines(ls...))
+			if i%9 == 5 {
+				w.raw.add(0, Record{Value: []byte("not json")})
+			}
+		}
+		return w
+	}
+	type key struct {
+		Request, ID, Who string
+		Offset           int64
+		Index            int32
+		Watermark        int64
+		Late             bool
+	}
+	summary := func(w *world) map[key]int {
+		m := make(map[key]int)
+		for _, ev := range w.written(t) {
+			m[key{ev.RequestId, ev.Id, ev.IdentityId, ev.RawOffset, ev.RawIndex, ev.Watermark, ev.Late}]++
+		}
+		return m
+	}
+	whole := fill()
+	counter := &crash{left: -1}
+	require.NoError(t, whole.run(t, counter))
+	want := summary(whole)
+	for k, n := range want {
+		require.Equal(t, 1, n, "%+v", k)
+	}
+	require.Greater(t, counter.steps, 12)
+	dead := len(whole.dead)
+	require.Equal(t, 2, dead)
+
+	for first := 1; first <= counter.steps; first++ {
+		for _, second := range []int{0, 1, 2, 3, 5, 8} {
+			w := fill()
+			err := w.run(t, &crash{left: first})
+			if second > 0 && err != nil {
+				_ = w.run(t, &crash{left: second})
+			}
+			require.NoError(t, w.run(t, &crash{left: -1}))
+			require.Empty(t, cmp.Diff(want, summary(w)), "died at step %d, then at %d", first, second)
+			require.GreaterOrEqual(t, len(w.dead), dead)
+		}
+	}
+}
+
+func TestAnyRawLogAndAnyCrashes(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		w := newWorld()
+		ids := make(map[string]bool)
+		n, plain := 0, 0
+		for range rapid.IntRange(1, 30).Draw(t, "records") {
+			var ls []line
+			for range rapid.IntRange(0, 4).Draw(t, "subs") {
+				l := line{Who: fmt.Sprint("id", rapid.IntRange(0, 6).Draw(t, "who")), N: n,
+					Time: t0.Add(time.Duration(rapid.IntRange(0, 7200).Draw(t, "time")) * time.Second).UnixNano()}
+				if rapid.Bool().Draw(t, "has id") {
+					l.ID = fmt.Sprint("src", rapid.IntRange(0, 9).Draw(t, "id"))
+					ids[l.ID] = true
+				} else {
+					plain++
+				}
+				ls = append(ls, l)
+				n++
+			}
+			w.raw.add(0, lines(ls...))
+		}
+		for range rapid.IntRange(0, 4).Draw(t, "crashes") {
+			_ = w.run(t, &crash{left: rapid.IntRange(1, 40).Draw(t, "step")})
+		}
+		require.NoError(t, w.run(t, &crash{left: -1}))
+		coordinates := make(map[coordinate]bool)
+		bySource := make(map[string]int)
+		derived := 0
+		for _, ev := range w.written(t) {
+			c := coordinate{ev.RawOffset, ev.RawIndex}
+			require.False(t, coordinates[c], "twice: %+v", c)
+			coordinates[c] = true
+			if ids[ev.Id] {
+				bySource[ev.Id]++
+			} else {
+				derived++
+			}
+		}
+		require.Equal(t, plain, derived)
+		require.Len(t, bySource, len(ids))
+		for id, times := range bySource {
+			require.Equal(t, 1, times, id)
+		}
+	})
+}
+
+func TestAnOldOwnerIsRefusedInEveryCell(t *testing.T) {
+	events := newMemLog("events", testCells)
+	old := &memWriter{events, "enrich", 1, &crash{left: -1}}
+	_, err := Fence(t.Context(), old, testCells, "raw", 0, 1)
+	require.NoError(t, err)
+	_, err = Fence(t.Context(), &memWriter{events, "enrich", 2, &crash{left: -1}}, testCells, "raw", 0, 2)
+	require.NoError(t, err)
+	var b Batch
+	b.Add(nil, []byte("late"), nil)
+	for cell := range testCells {
+		_, err := old.Append(t.Context(), cell, &b)
+		require.ErrorIs(t, err, ErrFenced)
+	}
+}
+
+func TestTheClockOfARawPartition(t *testing.T) {
+	w := newWorld()
+	w.disorder = 10 * time.Minute
+	at := func(d time.Duration, n int) Record {
+		return Record{Value: lines(line{Who: "a", Time: t0.Add(d).UnixNano(), N: n}).Value, Time: t0.Add(24 * time.Hour)}
+	}
+	tooEarly := Record{Value: lines(line{Who: "a", Time: time.Date(1999, 12, 31, 0, 0, 0, 0, time.UTC).UnixNano(), N: 90}).Value}
+	w.raw.add(0,
+		at(10*time.Hour, 0),
+		at(10*time.Hour-9*time.Minute, 1),  // usual disorder
+		at(10*time.Hour-11*time.Minute, 2), // late
+		at(time.Hour, 3),                   // a back-fill
+		at(24*time.Hour+9*time.Minute, 4),  // a little ahead of its record
+		at(24*time.Hour+11*time.Minute, 5), // too far ahead to move the watermark
+		at(48*time.Hour+1*time.Second, 91), // no time at all
+		tooEarly,                           // nor this
+		at(23*time.Hour, 6),                // late after what moved it
+	)
+	require.NoError(t, w.run(t, &crash{left: -1}))
+	got := make(map[string]*schemas.Event)
+	for _, ev := range w.written(t) {
+		got[ev.RequestId] = ev
+	}
+	require.Len(t, got, 7)
+	mark := func(n int) time.Duration {
+		return time.Duration(got[strconv.Itoa(n)].Watermark - t0.UnixNano())
+	}
+	for n, want := range []struct {
+		late, backfill bool
+		mark           time.Duration
+	}{
+		{false, false, 10*time.Hour - 10*time.Minute},
+		{false, false, 10*time.Hour - 10*time.Minute},
+		{true, false, 10*time.Hour - 10*time.Minute},
+		{true, true, 10*time.Hour - 10*time.Minute},
+		{false, false, 24*time.Hour - time.Minute},
+		{false, false, 24*time.Hour - time.Minute},
+		{true, false, 24*time.Hour - time.Minute},
+	} {
+		ev := got[strconv.Itoa(n)]
+		require.Equal(t, want.late, ev.Late, "late %d", n)
+		require.Equal(t, want.backfill, ev.Backfill, "backfill %d", n)
+		require.Equal(t, want.mark, mark(n), "watermark %d", n)
+	}
+	require.Len(t, w.dead, 2)
+	for _, d := range w.dead {
+		require.Contains(t, string(d.Header(DeadError)), "implausible event time")
+		require.Equal(t, "enrich", string(d.Header(DeadStage)))
+		require.Equal(t, "raw", string(d.Header(DeadTopic)))
+		require.NotEmpty(t, d.Header(DeadOffset))
+		require.Equal(t, "0", string(d.Header(DeadIndex)))
+	}
+}
+
+// controls gives the control records of cell 0.
+func (w *world) controls(t *testing.T) (out []*schemas.Control) {
+	for _, rec := range w.events.all(0) {
+		if IsControl(&rec) {
+			c := new(schemas.Control)
+			require.NoError(t, c.UnmarshalVT(rec.Value))
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
+func TestWatermarksIdlenessAndTheEndAreInTheLog(t *testing.T) {
+	w := newWorld()
+	w.raw.add(0, lines(line{Who: "a", Time: t0.UnixNano()}))
+	now := make(chan time.Time, 1)
+	ticker := make(stillTicker)
+	fences, err := Fence(t.Context(), &memWriter{w.events, "enrich", 1, &crash{left: -1}}, testCells, "raw", 0, 1)
+	require.NoError(t, err)
+	clockNow := t0
+	r := NewRaw(RawConfig{
+		Topic: "raw", Cells: testCells, Transform: parse, Reader: &memReader{w.raw, 0, 5}, Fences: fences, Disorder: time.Minute,
+		Writer: &memWriter{w.events, "enrich", 1, &crash{left: -1}}, Ticker: ticker, IdleAfter: time.Minute,
+		Now: func() time.Time {
+			select {
+			case clockNow = <-now:
+			default:
+			}
+			return clockNow
+		},
+	})
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- r.Run(ctx, t.Context()) }()
+	wait := func(n int) *schemas.Control {
+		for {
+			w.events.mu.Lock()
+			changed := w.events.changed
+			w.events.mu.Unlock()
+			if cs := w.controls(t); len(cs) >= n {
+				return cs[n-1]
+			}
+			<-changed
+		}
+	}
+	require.Equal(t, schemas.ControlKind_CONTROL_KIND_FENCE, wait(1).Kind)
+	for len(w.written(t)) == 0 {
+		w.events.mu.Lock()
+		changed := w.events.changed
+		w.events.mu.Unlock()
+		if len(w.written(t)) == 0 {
+			<-changed
+		}
+	}
+	ticker <- t0
+	c := wait(2)
+	require.Equal(t, schemas.ControlKind_CONTROL_KIND_WATERMARK, c.Kind)
+	require.Equal(t, t0.Add(-time.Minute).UnixNano(), c.Watermark)
+	require.False(t, c.Idle)
+	now <- t0.Add(time.Minute)
+	ticker <- t0
+	require.True(t, wait(3).Idle)
+	w.raw.add(0, Record{Headers: []Header{{ControlHeader, []byte(EndValue)}}})
+	c = wait(4)
+	require.Equal(t, schemas.ControlKind_CONTROL_KIND_END, c.Kind)
+	require.Equal(t, t0.Add(time.Hour).UnixNano(), c.Watermark)
+	ticker <- t0
+	c = wait(5)
+	require.True(t, c.Idle)
+	require.Equal(t, t0.Add(time.Hour).UnixNano(), c.Watermark)
+	cancel()
+	require.NoError(t, <-done)
+}
+
+func TestPartitionsAreHeldTogether(t *testing.T) {
+	// One partition starts two days behind the other; their events must come
+	// out within the limit and half of it, which is what one batch may span.
+	events := newMemLog("events", 1)
+	gate := NewGate(int64(10 * time.Minute))
+	raws := []*memLog{newMemLog("a", 1), newMemLog("b", 1)}
+	const n = 400
+	for i := range n {
+		raws[0].add(0, Record{Value: lines(line{Who: "a", Time: t0.Add(time.Duration(i) * 7 * time.Minute).UnixNano(), N: 0}).Value, Time: t0.Add(90 * 24 * time.Hour)})
+		raws[1].add(0, Record{Value: lines(line{Who: "b", Time: t0.Add(time.Duration(i) * 7 * time.Minute).UnixNano(), N: 1}).Value, Time: t0.Add(90 * 24 * time.Hour)})
+	}
+	for _, raw := range raws {
+		raw.add(0, Record{Headers: []Header{{ControlHeader, []byte(EndValue)}}})
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	done := make(chan error, 2)
+	stages := make([]*Raw, 2)
+	for i, raw := range raws {
+		stages[i] = NewRaw(RawConfig{
+			Topic: raw.name, Cells: 1, Transform: parse, Reader: &memReader{raw, 0, 50}, Fences: []int64{0}, AllGate: gate,
+			Writer: &memWriter{events, raw.name, 1, &crash{left: -1}}, Ticker: make(stillTicker), IdleAfter: time.Hour, Now: func() time.Time { return t0 },
+		})
+	}
+	// Both stand at the gate before either runs.
+	for _, r := range stages {
+		go func() { done <- r.Run(ctx, t.Context()) }()
+	}
+	for len(events.all(0)) < 2*n+2 {
+		events.mu.Lock()
+		changed := events.changed
+		events.mu.Unlock()
+		if len(events.all(0)) < 2*n+2 {
+			<-changed
+		}
+	}
+	cancel()
+	require.NoError(t, <-done)
+	require.NoError(t, <-done)
+	var newest [2]int64
+	widest := time.Duration(0)
+	for i, rec := range events.all(0) {
+		if IsControl(&rec) {
+			continue
+		}
+		ev := new(schemas.Event)
+		require.NoError(t, ev.UnmarshalVT(rec.Value))
+		who, _ := strconv.Atoi(ev.RequestId)
+		newest[who] = ev.Time
+		if newest[0] != 0 && newest[1] != 0 && i < 2*n-20 {
+			widest = max(widest, time.Duration(newest[0]-newest[1]), time.Duration(newest[1]-newest[0]))
+		}
+	}
+	require.LessOrEqual(t, widest, 20*time.Minute)
+}
+
+func TestPositionsSurviveTheirMetadata(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		p := Position{
+			Next: rapid.Int64Min(0).Draw(t, "next"), Newest: rapid.Int64Min(0).Draw(t, "newest"), IDs: rapid.Bool().Draw(t, "ids"),
+			Ends: rapid.SliceOfN(rapid.Int64Min(0), 1, 8).Draw(t, "ends"),
+		}
+		require.Empty(t, cmp.Diff(p, ParsePosition(p.Next, p.Metadata(), len(p.Ends))))
+		other := ParsePosition(p.Next, p.Metadata(), len(p.Ends)+1)
+		require.Nil(t, other.Ends, "of another number of cells")
+	})
+	for _, foreign := range []string{"", "v1;;;", "v2;0;;1", "v1;!;;1", "v1;0;;-1", "end=5", "v1;0;;1;2"} {
+		require.Nil(t, ParsePosition(3, foreign, 1).Ends, foreign)
+	}
+}
+
+func TestMurmur2IsThatOfJavaClients(t *testing.T) {
+	// Values of Kafka's own UtilsTest.
+	for key, want := range map[string]int32{
+		"21": -973932308, "foobar": -790332482, "a-little-bit-long-string": -985981536,
+		"a-little-bit-longer-string": -1486304829, "lkjh234lh9fiuh90y23oiuhsafujhadof229phr9h19h89h8": -58897971,
+	} {
+		require.Equal(t, want, int32(murmur2(key)), key)
+		require.Equal(t, want, int32(murmur2([]byte(key))), key)
+	}
+}
+
+func TestRecentIDsCanBeRebuilt(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		ids := rapid.SliceOfN(rapid.IntRange(0, 40), 1, 200).Draw(t, "ids")
+		step := int64(rapid.IntRange(1, 3000).Draw(t, "step"))
+		from := rapid.IntRange(0, len(ids)-1).Draw(t, "from")
+		whole, rebuilt := newRecent(), newRecent()
+		for i, id := range ids {
+			offset := int64(i) * step
+			if i < from {
+				whole.touch(fmt.Sprint(id), offset)
+				if offset >= int64(from)*step-recentRecords {
+					rebuilt.touch(fmt.Sprint(id), offset)
+				}
+				continue
+			}
+			require.Equal(t, whole.touch(fmt.Sprint(id), offset), rebuilt.touch(fmt.Sprint(id), offset), "at %d", i)
+		}
+	})
+	r := newRecent()
+	for i := range 3 * recentIDs {
+		r.touch(strconv.Itoa(i), int64(i/100))
+	}
+	require.LessOrEqual(t, len(r.seen), recentIDs+1)
+	require.Less(t, len(r.ring), 4*recentIDs)
+}
