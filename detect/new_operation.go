@@ -41,6 +41,10 @@ const (
 	weightFailed  = 0.7 // a mistake, a missing thing
 )
 
+// refusedFloor is how many new operations may be refused in a day before that
+// means anything.
+const refusedFloor = 3
+
 // readByPeers is how many peers make a read ordinary.
 const readByPeers = 3
 
@@ -55,6 +59,14 @@ func (newOperation) Observe(c *Cell, p *Profile, call *Call, out *Findings) {
 	if !call.New(Operation) || call.Can.Set.Any(capability.Grave) || provider(call.Event) {
 		return
 	}
+	// A few refusals are a missing permission; each further one in a day is
+	// evidence of somebody who feels for what is allowed.
+	if call.Denied {
+		call.Tally(TallyRefused, 1)
+		if p.TallyToday(TallyRefused, call.Day) < refusedFloor {
+			return
+		}
+	}
 	s, rarity := c.Novelty(p, call, Operation)
 	if s == 0 {
 		return
@@ -68,7 +80,7 @@ func (newOperation) Observe(c *Cell, p *Profile, call *Call, out *Findings) {
 	case set.Has(capability.ReadsIdentities):
 		s = float64(s * weightAsks)
 	default:
-		if have >= readByPeers && call.Success && !strange(call) {
+		if have >= readByPeers && !call.Failed && !strange(call) {
 			return // what its like read every day
 		}
 		s = float64(s * weightReads)

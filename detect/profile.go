@@ -17,7 +17,7 @@ type Tally uint8
 const (
 	TallySecrets  Tally = iota // distinct secrets read or asked for
 	TallyDestroys              // things destroyed
-	TallyMints                 // credentials minted
+	TallyRefused               // operations never called before, refused
 	TallyOther
 	tallies
 )
