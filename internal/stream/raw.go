@@ -155,6 +155,9 @@ func NewRaw(cfg RawConfig) *Raw {
 	r.cur = &flush{cells: make([]Batch, cfg.Cells), next: -1}
 	r.spare <- &flush{cells: make([]Batch, cfg.Cells), next: -1}
 	r.committed = cfg.From
+	// Before any partition runs, so that none runs ahead of one that is late
+	// to start.
+	r.gates[0], r.gates[1] = join(cfg.TopicGate, r.clock.newest), join(cfg.AllGate, r.clock.newest)
 	if cfg.Written.Len() == 0 {
 		r.committed.Ends = append([]int64(nil), cfg.Fences...)
 	}
@@ -173,7 +176,6 @@ func (r *Raw) Committable() (Position, bool) {
 // as long as hard lives. It returns nil when it was told to stop.
 func (r *Raw) Run(ctx, hard context.Context) error {
 	r.ctx, r.hard = ctx, hard
-	r.gates[0], r.gates[1] = join(r.cfg.TopicGate, r.clock.newest), join(r.cfg.AllGate, r.clock.newest)
 	r.lastInput = r.cfg.Now()
 	defer r.cfg.Ticker.Stop()
 	defer r.gates[0].Leave()
@@ -439,11 +441,10 @@ func (r *Raw) pass(t int64) bool {
 	for {
 		var changed <-chan struct{}
 		ok := true
-		// Every gate is asked, so that each knows where the partition stands:
-		// one that waits at one gate must not look stuck at the other.
 		for _, m := range r.gates {
 			if pass, wait := m.Try(t); !pass {
 				ok, changed = false, wait
+				break
 			}
 		}
 		if ok {
@@ -451,6 +452,11 @@ func (r *Raw) pass(t int64) bool {
 			return true
 		}
 		r.submit(false)
+		// Whoever waits at one gate stands at t for all of them: the others
+		// would wait for it at the next gate, and it for them here.
+		for _, m := range r.gates {
+			m.Moved(t)
+		}
 		select {
 		case <-changed:
 		case <-r.cfg.Ticker.Chan():

@@ -398,8 +398,9 @@ func TestWatermarksIdlenessAndTheEndAreInTheLog(t *testing.T) {
 }
 
 func TestPartitionsAreHeldTogether(t *testing.T) {
-	// One partition starts two days behind the other; their events must come
-	// out within the limit and half of it, which is what one batch may span.
+	// Chunks of 50 events span six hours. Yet in the log the partitions must
+	// stay within the limit (10 min), half of it (what one batch may span) and
+	// the 7 min from one event to the next.
 	events := newMemLog("events", 1)
 	gate := NewGate(int64(10 * time.Minute))
 	raws := []*memLog{newMemLog("a", 1), newMemLog("b", 1)}
@@ -421,7 +422,6 @@ func TestPartitionsAreHeldTogether(t *testing.T) {
 			Writer: &memWriter{events, raw.name, 1, &crash{left: -1}}, Ticker: make(stillTicker), IdleAfter: time.Hour, Now: func() time.Time { return t0 },
 		})
 	}
-	// Both stand at the gate before either runs.
 	for _, r := range stages {
 		go func() { done <- r.Run(ctx, t.Context()) }()
 	}
@@ -450,7 +450,7 @@ func TestPartitionsAreHeldTogether(t *testing.T) {
 			widest = max(widest, time.Duration(newest[0]-newest[1]), time.Duration(newest[1]-newest[0]))
 		}
 	}
-	require.LessOrEqual(t, widest, 20*time.Minute)
+	require.LessOrEqual(t, widest, 22*time.Minute)
 }
 
 func TestPositionsSurviveTheirMetadata(t *testing.T) {

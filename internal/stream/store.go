@@ -163,7 +163,17 @@ func (s *store) redo(ctx, hard context.Context, start, plan int64) error {
 	}
 	s.release(len(s.held))
 	s.rows, s.next = s.rows[:0], plan
-	return s.commit(hard, plan, "")
+	if err := s.commit(hard, plan, ""); err != nil {
+		return err
+	}
+	s.position()
+	return nil
+}
+
+func (s *store) position() {
+	if o := s.cfg.Observe.Position; o != nil {
+		o(s.next, max(s.logEnd, s.next))
+	}
 }
 
 // collect gathers one batch: up to MaxRows or MaxBytes, or what has come
@@ -249,9 +259,7 @@ func (s *store) write(ctx context.Context) error {
 		keep = 1
 	}
 	s.release(len(s.held) - keep)
-	if o := s.cfg.Observe.Position; o != nil {
-		o(s.next, max(s.logEnd, s.next))
-	}
+	s.position()
 	return nil
 }
 
