@@ -71,7 +71,9 @@ func (r *redactor) document(d *document, also int) {
 // "key", as in lists of headers and variables.
 func (r *redactor) namedBeside(d *document, i int) secrecy {
 	parent := int(d.nodes[i].parent)
-	for c := d.first(parent); c != none; c = d.after(parent, c) {
+	// Such lists have few members beside the two; the bound keeps an object of
+	// nothing but values from being searched once for each.
+	for c, n := d.first(parent), 0; c != none && n < 16; c, n = d.after(parent, c), n+1 {
 		switch d.nodes[c].key {
 		case "name", "Name", "key", "Key":
 			return nameSecrecy(d.nodes[c].str)
@@ -125,7 +127,7 @@ func (r *redactor) value(s string) string {
 
 // triggers are the bytes at which a secret may be recognised.
 var triggers = func() (t [256]bool) {
-	for _, c := range []byte("J=:%_-z. ") {
+	for _, c := range []byte("J=:%_-z. \t+>") {
 		t[c] = true
 	}
 	return t
@@ -137,13 +139,22 @@ func (r *redactor) text(s string) string {
 	if len(s) == 40 && awsSecretShape(s) {
 		return r.hash.Hash(s)
 	}
+	if strings.IndexByte(s, '%') >= 0 || strings.IndexByte(s, '\\') >= 0 {
+		return r.covered(s)
+	}
+	return r.plain(s)
+}
+
+// plain hides what looks like a secret in s as it is spelled.
+func (r *redactor) plain(s string) string {
 	var b []byte
+	var m memo
 	last := 0
 	for i := 0; i < len(s); i++ {
 		if !triggers[s[i]] {
 			continue
 		}
-		start, end := r.find(s, i)
+		start, end := r.find(s, i, &m)
 		if start < last || end <= start {
 			continue
 		}
@@ -159,35 +170,80 @@ func (r *redactor) text(s string) string {
 	return string(append(b, s[last:]...))
 }
 
+// memo keeps what one pass over a text has learned of what lies ahead, so that
+// no part of it is searched once for every name in it: records are chosen by
+// those who attack.
+type memo struct {
+	// dull: no value that starts before it and runs up to it is a credential.
+	dull int
+	// bare answers isBare once it was asked.
+	bare, asked bool
+}
+
+// isBare reports whether s is nothing but a URL, in which a quote is just
+// another byte.
+func (m *memo) isBare(s string) bool {
+	if !m.asked {
+		m.asked = true
+		m.bare = (s[0] == '/' || strings.HasPrefix(s, "http")) && strings.IndexByte(s, ' ') < 0
+	}
+	return m.bare
+}
+
 // find returns the secret recognised at trigger i, or an empty span.
-func (r *redactor) find(s string, i int) (start, end int) {
+func (r *redactor) find(s string, i int, m *memo) (start, end int) {
 	switch s[i] {
 	case '=':
-		return r.pair(s, i, i+1, false)
+		if i+1 < len(s) && s[i+1] == '>' {
+			return r.pair(s, i, i+2, false, m) // name => value
+		}
+		return r.pair(s, i, i+1, false, m)
+	case '>':
+		return r.element(s, i)
 	case '%':
 		if i+2 < len(s) && s[i+1] == '3' && s[i+2]|0x20 == 'd' {
-			return r.pair(s, i, i+3, true)
+			return r.pair(s, i, i+3, true, m)
 		}
 	case ':':
 		if strings.HasPrefix(s[i:], "://") {
 			return userinfo(s, i+3)
 		}
-		// A colon names a value in JSON and in headers; in an ARN it only separates.
-		if i+1 < len(s) && (s[i+1] == ' ' || s[i+1] == '"' || s[i+1] == '\\' || s[i+1] == '\'' || i > 0 && (s[i-1] == '"' || s[i-1] == '\'')) {
-			return r.pair(s, i, i+1, false)
+		if i+1 < len(s) && s[i+1] == '=' {
+			return 0, 0 // name := value, which the sign itself finds
 		}
+		// A colon names a value in JSON and in headers; in an ARN it only separates.
+		if i+1 < len(s) && (isSpace(s[i+1]) || s[i+1] == '"' || s[i+1] == '\\' || s[i+1] == '\'' || i > 0 && (s[i-1] == '"' || s[i-1] == '\'')) {
+			return r.pair(s, i, i+1, false, m)
+		}
+		return r.tight(s, i, m)
 	case 'J':
+		if start, end = sessionToken(s, i-3, "IQoJb3JpZ2lu"); end > start {
+			return start, end
+		}
 		if i >= 2 && s[i-2] == 'e' && s[i-1] == 'y' && (i == 2 || !isAlnum(s[i-3])) {
 			return jwt(s, i-2)
 		}
-	case ' ':
-		return schemeToken(s, i)
+	case ' ', '\t', '+':
+		if start, end = schemeToken(s, i); end > start || s[i] == '+' {
+			return start, end
+		}
+		return option(s, i)
 	case '-':
-		if strings.HasPrefix(s[i:], "-----BEGIN ") {
+		if strings.HasPrefix(s[i:], "-----BEGIN") {
 			return privateKey(s, i)
 		}
 		return prefixed(s, i)
-	case '_', 'z', '.':
+	case 'z':
+		if start, end = sessionToken(s, i-11, "FwoGZXIvYXdz"); end > start {
+			return start, end
+		}
+		return prefixed(s, i)
+	case '.':
+		if start, end = webhook(s, i); end > start {
+			return start, end
+		}
+		return prefixed(s, i)
+	case '_':
 		return prefixed(s, i)
 	}
 	return 0, 0
@@ -196,9 +252,9 @@ func (r *redactor) find(s string, i int) (start, end int) {
 // pair finds the value after the separator s[i:from], if the name before it is
 // a secret's. encoded says that the separator was percent-encoded, so that an
 // encoded '&' ends the value.
-func (r *redactor) pair(s string, i, from int, encoded bool) (start, end int) {
+func (r *redactor) pair(s string, i, from int, encoded bool, m *memo) (start, end int) {
 	to := i
-	for to > 0 && (s[to-1] == '"' || s[to-1] == '\\' || s[to-1] == '\'' || s[to-1] == ' ') {
+	for to > 0 && i-to < 16 && (s[to-1] == '"' || s[to-1] == '\\' || s[to-1] == '\'' || s[to-1] == ':' && s[i] == '=' || isSpace(s[to-1])) {
 		to--
 	}
 	begin := to
@@ -220,22 +276,37 @@ func (r *redactor) pair(s string, i, from int, encoded bool) (start, end int) {
 		return 0, 0
 	}
 	start = from
-	for start < len(s) && s[start] == ' ' {
+	for start < len(s) && isSpace(s[start]) {
 		start++
 	}
-	quote, escaped := byte(0), false
-	if start+1 < len(s) && s[start] == '\\' && s[start+1] == '"' {
-		escaped = true // JSON inside a JSON string
-		start++
+	quote, escapes := byte(0), 0
+	for start+escapes < len(s) && escapes < 16 && s[start+escapes] == '\\' {
+		escapes++
 	}
-	if start < len(s) && (s[start] == '"' || s[start] == '\'') {
-		quote = s[start]
-		start++
+	if at := start + escapes; at < len(s) && (s[at] == '"' || s[at] == '\'') {
+		quote = s[at] // with backslashes: JSON inside a JSON string
+		start = at + 1
 	}
-	start += scheme(s[start:])
-	end = valueEnd(s, start, quote, escaped, encoded)
-	if quote == 0 && s[i] == ':' && cookieName(name) {
-		for end < len(s) && s[end] != '\n' && s[end] != '"' {
+	if rest, ok := strings.CutPrefix(s[start:], `\x22`); ok && quote == 0 {
+		// nginx's way to write a quote.
+		n := strings.Index(rest, `\x22`)
+		if n < 0 {
+			n = len(rest)
+		}
+		if start += 4; hidden(rest[:n]) || isHash(rest[:n]) || level == maybe && !opaque(rest[:n]) {
+			return 0, 0
+		}
+		return start, start + n
+	}
+	word := scheme(s[start:])
+	whole := quote == 0 && s[i] == ':' && (cookieName(name) || manyParts(s[start:start+word]))
+	start += word
+	if level == maybe && quote == 0 {
+		return m.credential(s, start, encoded)
+	}
+	end = valueEnd(s, start, quote, escapes, encoded, m.isBare(s))
+	if whole {
+		for end < len(s) && s[end] != '\n' && (s[end] != '"' || word > 0) {
 			end++
 		}
 	}
@@ -244,6 +315,55 @@ func (r *redactor) pair(s string, i, from int, encoded bool) (start, end int) {
 		return 0, 0
 	}
 	return start, end
+}
+
+// credential finds the value that starts at i if it is opaque as a whole. It
+// walks over a run of characters once only: where one value ends in what no
+// credential holds, so does every other that starts before.
+func (m *memo) credential(s string, i int, encoded bool) (start, end int) {
+	if i < m.dull {
+		return 0, 0
+	}
+	letters, numbers := false, false
+	end = i
+	for end < len(s) && (tokenByte(s[end]) || strings.IndexByte("+=~", s[end]) >= 0) {
+		letters = letters || isLetter(s[end])
+		numbers = numbers || isDigit(s[end])
+		end++
+	}
+	after := end
+	for after < len(s) && strings.IndexByte(punctuation, s[after]) >= 0 {
+		after++
+	}
+	if !letters || !numbers || !endsValue(s, after, encoded, m.isBare(s)) {
+		m.dull = after
+		return 0, 0
+	}
+	if end-i < 16 || isHash(s[i:end]) {
+		return 0, 0
+	}
+	return i, end
+}
+
+// punctuation is what may stand behind a value in running text.
+const punctuation = ",;)]}>'"
+
+// endsValue reports whether a value without quotes ends before s[i].
+func endsValue(s string, i int, encoded, bare bool) bool {
+	if i >= len(s) {
+		return true
+	}
+	switch s[i] {
+	case ' ', '\t', '\r', '\n', '&':
+		return true
+	case '"':
+		return !bare
+	case '\\':
+		return !bare && i+1 < len(s) && s[i+1] == '"'
+	case '%':
+		return encoded && i+2 < len(s) && s[i+1] == '2' && s[i+2] == '6'
+	}
+	return false
 }
 
 // isHash reports whether v was hidden already.
@@ -255,10 +375,10 @@ func cookieName(name string) bool {
 	return len(name) >= 6 && strings.EqualFold(name[len(name)-6:], "cookie")
 }
 
-// notName says that a percent-encoded byte separates names: & ? ; space "
+// notName says that a percent-encoded byte separates names: & ? ; space " # / =
 func notName(hex string) bool {
 	switch strings.ToLower(hex) {
-	case "26", "3f", "3b", "20", "22", "23", "2f":
+	case "26", "3f", "3b", "20", "22", "23", "2f", "3d":
 		return true
 	}
 	return false
@@ -270,71 +390,67 @@ func nameByte(c byte) bool {
 
 // valueEnd returns where the value that starts at i ends: at its closing
 // quote, else at a space, an '&' or a quote. It rather takes too much than too
-// little. escaped says that the quotes themselves are escaped.
-func valueEnd(s string, i int, quote byte, escaped, encoded bool) int {
+// little. escapes is the number of backslashes before the opening quote, bare
+// says that s is nothing but a URL.
+func valueEnd(s string, i int, quote byte, escapes int, encoded, bare bool) int {
 	start := i
 	if quote != 0 {
+		run := 0
 		for ; i < len(s); i++ {
-			if s[i] != quote {
+			switch s[i] {
+			case '\\':
+				run++
 				continue
+			case quote:
+				if run <= escapes {
+					return i - run
+				}
 			}
-			if !escaped && s[i-1] != '\\' {
-				return i
-			}
-			if escaped && s[i-1] == '\\' && s[i-2] != '\\' {
-				return i - 1
-			}
+			run = 0
 		}
 		return i
 	}
-	// In a bare URL a quote is just another byte.
-	bare := (s[0] == '/' || strings.HasPrefix(s, "http")) && strings.IndexByte(s, ' ') < 0
-scan:
-	for ; i < len(s); i++ {
-		switch s[i] {
-		case ' ', '\t', '\r', '\n', '&':
-			break scan
-		case '"':
-			if !bare {
-				break scan
-			}
-		case '\\':
-			if !bare && i+1 < len(s) && s[i+1] == '"' {
-				break scan
-			}
-		case '%':
-			if encoded && i+2 < len(s) && s[i+1] == '2' && s[i+2] == '6' {
-				break scan
-			}
-		}
+	for !endsValue(s, i, encoded, bare) {
+		i++
 	}
-	for i > start && strings.IndexByte(",;)]}>'", s[i-1]) >= 0 {
+	for i > start && strings.IndexByte(punctuation, s[i-1]) >= 0 {
 		i-- // punctuation of the text around it
 	}
 	return i
 }
 
 // userinfo finds the password in scheme://user:password@host, or a lone token
-// before the @.
+// before the @. A password may hold an @, and what no port can be may hold a
+// slash.
 func userinfo(s string, i int) (start, end int) {
-	colon := none
-	for j := i; j < len(s) && j-i < 512; j++ {
+	colon, at := none, none
+scan:
+	for j := i; j < len(s) && j-i < 256; j++ {
 		switch s[j] {
 		case ':':
 			if colon == none {
 				colon = j
 			}
 		case '@':
-			if colon != none && colon+1 < j {
-				return colon + 1, j
+			at = j
+		case '/', '?', '#':
+			if colon == none || at != none || digits(s[colon+1:j]) >= 0 {
+				break scan
 			}
-			if opaque(s[i:j]) {
-				return i, j
-			}
-			return 0, 0
-		case '/', '?', '#', ' ', '"', '\\', '<', '>':
+		case ' ', '"', '\\', '<', '>', '\n', '\t':
+			break scan
+		}
+	}
+	switch {
+	case at == none:
+		return 0, 0
+	case colon != none && colon+1 < at:
+		if isHash(s[colon+1 : at]) {
 			return 0, 0
 		}
+		return colon + 1, at
+	case colon == none && opaque(s[i:at]):
+		return i, at
 	}
 	return 0, 0
 }
@@ -383,6 +499,125 @@ func schemeToken(s string, i int) (start, end int) {
 	return start, end
 }
 
+// option finds the value of a command's option that stands behind a blank:
+// --password VALUE, and the password in -u USER:VALUE.
+func option(s string, i int) (start, end int) {
+	to := i
+	for to > 0 && i-to < 40 && (tokenByte(s[to-1])) {
+		to--
+	}
+	name := s[to:i]
+	if len(name) < 2 || name[0] != '-' || to > 0 && !isSpace(s[to-1]) && s[to-1] != '"' && s[to-1] != '\'' {
+		return 0, 0
+	}
+	start = i + 1
+	for start < len(s) && start-i < 16 && (isSpace(s[start]) || s[start] == '"' || s[start] == '\'') {
+		start++
+	}
+	if start >= len(s) || s[start] == '-' {
+		return 0, 0
+	}
+	pair := name == "-u" || name == "--user" || name == "--proxy-user" || name == "-U"
+	if !pair && nameSecrecy(name) != secret {
+		return 0, 0
+	}
+	end = start
+	for end < len(s) && !isSpace(s[end]) && s[end] != '"' && s[end] != '\'' {
+		end++
+	}
+	if pair {
+		colon := strings.IndexByte(s[start:end], ':')
+		if colon < 0 {
+			return 0, 0
+		}
+		start += colon + 1
+	}
+	if hidden(s[start:end]) || isHash(s[start:end]) {
+		return 0, 0
+	}
+	return start, end
+}
+
+// tight finds the value of name:value without a blank, where the name is a
+// secret's and no part of an ARN, and the token of a Telegram bot.
+func (r *redactor) tight(s string, i int, m *memo) (start, end int) {
+	begin := i
+	for begin > 0 && i-begin < 40 && tokenByte(s[begin-1]) {
+		begin--
+	}
+	name := s[begin:i]
+	bot := len(name) > 6 && name[:3] == "bot" && digits(name[3:]) >= 0
+	if !bot && (nameSecrecy(name) != secret || begin > 0 && s[begin-1] == ':') {
+		return 0, 0
+	}
+	start = i + 1
+	start += scheme(s[start:])
+	end = start
+	if bot {
+		for end < len(s) && tokenByte(s[end]) {
+			end++
+		}
+	} else {
+		end = valueEnd(s, start, 0, 0, false, m.isBare(s))
+	}
+	if end-start < 6 || hidden(s[start:end]) || isHash(s[start:end]) {
+		return 0, 0
+	}
+	return start, end
+}
+
+// element finds the text of an XML element with a secret's name.
+func (r *redactor) element(s string, i int) (start, end int) {
+	begin := i
+	for begin > 0 && i-begin < 80 && (nameByte(s[begin-1]) || s[begin-1] == ':') {
+		begin--
+	}
+	if begin == 0 || s[begin-1] != '<' || nameSecrecy(s[begin:i]) != secret {
+		return 0, 0
+	}
+	end = i + 1
+	for end < len(s) && s[end] != '<' {
+		end++
+	}
+	if v := s[i+1 : end]; hidden(v) || isHash(v) {
+		return 0, 0
+	}
+	return i + 1, end
+}
+
+// sessionToken finds a session token of AWS by how they begin at i.
+func sessionToken(s string, i int, prefix string) (start, end int) {
+	if i < 0 || !strings.HasPrefix(s[i:], prefix) || i > 0 && isAlnum(s[i-1]) {
+		return 0, 0
+	}
+	for end = i; end < len(s) && (tokenByte(s[end]) || strings.IndexByte("+/=", s[end]) >= 0); end++ {
+	}
+	if end-i < 40 {
+		return 0, 0
+	}
+	return i, end
+}
+
+// webhooks are addresses whose last part is the secret that lets one post.
+var webhooks = []string{".slack.com/services/", ".slack.com/workflows/", ".com/api/webhooks/", ".office.com/webhook"}
+
+// webhook finds the secret in the address of an incoming webhook whose host
+// has its dot at i: the last segment of its path.
+func webhook(s string, i int) (start, end int) {
+	for _, w := range webhooks {
+		if !strings.HasPrefix(s[i:], w) {
+			continue
+		}
+		for end = i + len(w); end < len(s) && (tokenByte(s[end]) || s[end] == '/' || s[end] == '@'); end++ {
+		}
+		start = i + 1 + strings.LastIndexByte(s[i:end], '/')
+		if end-start >= 16 && !strings.HasPrefix(s[end:], ":") {
+			return start, end
+		}
+	}
+	return 0, 0
+}
+
 // tokenPrefixes are the published prefixes of providers' secrets, by the byte
 // at which each is recognised: its last, or the z of AIza.
 var tokenPrefixes = func() (t [256][]string) {
@@ -417,11 +652,14 @@ func prefixed(s string, i int) (start, end int) {
 		if start < 0 || s[start:i+1] != p || start > 0 && (isAlnum(s[start-1]) || s[start-1] == '-' || s[start-1] == '_') {
 			continue
 		}
-		end = i + 1
-		for end < len(s) && (tokenByte(s[end]) || s[end] == '.') {
-			end++
+		// A random token shows a letter and a digit early; one that does not is
+		// not searched to its end.
+		letters, numbers := false, false
+		for end = i + 1; end < len(s) && (tokenByte(s[end]) || s[end] == '.') && (end-i < 64 || letters && numbers); end++ {
+			letters = letters || isLetter(s[end])
+			numbers = numbers || isDigit(s[end])
 		}
-		if opaque(strings.ReplaceAll(s[i+1:end], ".", "")) {
+		if letters && numbers && end-i > 16 {
 			return start, end
 		}
 	}
@@ -431,7 +669,7 @@ func prefixed(s string, i int) (start, end int) {
 // privateKey finds a PEM block of a private key, to its end or the text's.
 func privateKey(s string, i int) (start, end int) {
 	line := s[i:min(len(s), i+64)]
-	if !strings.Contains(line, "PRIVATE KEY") {
+	if !strings.Contains(line, "PRIVATE KEY") && !strings.Contains(line, "PRIVATE+KEY") {
 		return 0, 0
 	}
 	if e := strings.Index(s[i:], "-----END"); e >= 0 {

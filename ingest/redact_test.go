@@ -1,6 +1,8 @@
 package ingest
 
 import (
+	"net/url"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -147,4 +149,70 @@ func TestHashesAreKeyedAndStable(t *testing.T) {
 	if c := b.Candidates("secret"); len(c) != 2 || c[0] != b.Hash("secret") || c[1] != a.Hash("secret") {
 		t.Errorf("candidates %q", c)
 	}
+}
+
+// spellings are texts with a secret, short enough to be no token by its shape.
+func spellings() []string {
+	const pw = "hunter2" + canary
+	json := `{"password":"` + pw + `"}`
+	pem := "-----BEGIN RSA PRIVATE KEY-----\n" + pw + "\n-----END RSA PRIVATE KEY-----"
+	return []string{
+		json, strconv.Quote(json), strconv.Quote(strconv.Quote(json)), url.QueryEscape(json), url.QueryEscape(url.QueryEscape(json)),
+		`{"p\u0061ssword":"` + pw + `"}`, `{"password" : "` + pw + `"}`, `"password"=>"` + pw + `"`, `<password>` + pw + `</password>`,
+		"password\t=\t" + pw, "password:\n" + pw, "password := " + pw, "password:" + pw, "x-api-key:" + pw + ";", "password%3A%20" + pw,
+		`passphrase="correct horse ` + pw + `"`, "mysql --password " + pw + " -h db", "curl -u admin:" + pw + " https://x", "tool --token '" + pw + "'",
+		"Bearer\t" + pw, "Bearer%20" + pw, "Authorization=Bearer+" + pw, url.QueryEscape(url.QueryEscape("api_key=" + pw)),
+		"https://x/?to=" + url.QueryEscape("https://y/?r="+url.QueryEscape("https://z/?access_token="+pw+"&b=1")),
+		"postgres://app:" + pw + "@" + pw + "@db/x", "postgres://app:ab/" + pw + "@db/x", url.QueryEscape("postgres://app:" + pw + "@db:5432/x"),
+		"AccountName=a;AccountKey=" + pw + "==", `Authorization: Digest username="u", nonce="n", response="` + pw + `"`,
+		strings.ReplaceAll(canaryJWT, ".", "%2E"), pem, url.QueryEscape(pem), "IQoJb3JpZ2luX2VjE" + pw + pw + pw,
+		"https://hooks.slack.com/services/T00000000/B00000000/" + pw, "/bot123456789:AA" + pw + "/sendMessage",
+	}
+}
+
+func TestNoSpellingHidesASecretFromUs(t *testing.T) {
+	nginx := strings.NewReplacer(`"`, `\x22`, `\`, `\x5C`, "\n", `\x0A`, "\t", `\x09`)
+	line := func(target, referer, agent string) string {
+		return `203.0.113.9 - - [01/Mar/2026:10:00:00 +0000] "GET ` + nginx.Replace(target) + ` HTTP/1.1" 200 1 "` + nginx.Replace(referer) + `" "` + nginx.Replace(agent) + `"`
+	}
+	for _, s := range spellings() {
+		for place, in := range map[string][2]string{
+			"a parameter":          {"cloudtrail", trailWith("ssm", "SendCommand", `,"requestParameters":{"parameters":{"commands":[`+quoteJSON(s)+`]}}`)},
+			"an error message":     {"cloudtrail", trailWith("ssm", "SendCommand", `,"errorCode":"X","errorMessage":`+quoteJSON("refused: "+s+" end"))},
+			"JSON in a parameter":  {"cloudtrail", trailWith("ssm", "SendCommand", `,"requestParameters":{"body":`+quoteJSON(quoteJSON(s))+`}`)},
+			"a header":             {"kong", kongWith("200", `,"x-note":`+quoteJSON(s), "")},
+			"a query of a line":    {"nginx", line("/x?"+s, "-", "-")},
+			"a path of a line":     {"nginx", line("/x/"+s, "-", "-")},
+			"a referer of a line":  {"nginx", line("/x", "https://x/?"+s, "-")},
+			"a client of a line":   {"nginx", line("/x", "-", "tool "+s)},
+			"a member of a record": {"nginx", `{"time_iso8601":"2026-03-01T10:00:00Z","status":200,"request":` + quoteJSON("GET /x?"+s+" HTTP/1.1") + `,"note":` + quoteJSON(s) + `}`},
+		} {
+			t.Run(place+"/"+s, func(t *testing.T) {
+				ev := parseOne(t, in[0], in[1])
+				wire, err := ev.MarshalVT()
+				if err != nil {
+					t.Fatal(err)
+				}
+				if strings.Contains(string(wire), canary) {
+					t.Errorf("it is in the event: %v", ev)
+				}
+			})
+		}
+	}
+}
+
+// TestHostileTextsAreReadOnce feeds what once made every name search the rest
+// of the text: quadratic time on these would take hours.
+func TestHostileTextsAreReadOnce(t *testing.T) {
+	r := redactor{hash: testHasher, guess: true}
+	for _, pattern := range []string{
+		"k=!", "k=", "token=&", "k%3d!", `"k":"`, `k="`, "key=+", "sk-", "SG.", ".eyJa", "://a:!", "basic+a", "--token ", "<token>", `\x22`, "%2525", "token:", "-----BEGIN ", "/?token=&",
+	} {
+		s := "/" + strings.Repeat(pattern, 4<<20/len(pattern))
+		if got := r.text(s); got == "" {
+			t.Errorf("%q: nothing is left", pattern)
+		}
+	}
+	values := `{"request":{` + strings.Repeat(`"value":"x",`, maxNodes-10) + `"method":"GET"},"started_at":1767225600000}`
+	parseOne(t, "kong", values)
 }

@@ -18,7 +18,7 @@ var secretSuffixes = func() (t [256][]string) {
 		"password", "passwd", "pwd", "passphrase", "passcode", "passwords",
 		"secret", "secretstring", "secretbinary", "secretvalue", "secrethash", "clientsecrets",
 		"token", "jwt", "assertion", "authorization", "authcode", "bearer",
-		"apikey", "apikeys", "secretkey", "privatekey", "accesskey", "authkey", "subscriptionkey", "functionskey", "sharedkey", "signingkey", "masterkey", "encryptionkey", "hostkey", "appkey",
+		"apikey", "apikeys", "secretkey", "privatekey", "accesskey", "authkey", "subscriptionkey", "functionskey", "sharedkey", "signingkey", "masterkey", "encryptionkey", "hostkey", "appkey", "accountkey",
 		"keymaterial", "privatekeypem", "certificateprivatekey",
 		"signature", "cookie", "cookies", "samlresponse", "samlrequest", "connectionstring",
 		"accesskeysecret", "otp", "otpcode", "mfacode", "tokencode", "sessionkey",
@@ -137,15 +137,19 @@ func containsPassw(b []byte) bool {
 	return false
 }
 
+func isSpace(c byte) bool  { return c == ' ' || c == '\t' || c == '\n' || c == '\r' }
 func isLetter(c byte) bool { return c|0x20 >= 'a' && c|0x20 <= 'z' }
 func isDigit(c byte) bool  { return c >= '0' && c <= '9' }
 func isAlnum(c byte) bool  { return isLetter(c) || isDigit(c) }
+
+// maxOpaque bounds what is looked at as a credential.
+const maxOpaque = 4096
 
 // opaque reports whether s looks like a random credential rather than a word,
 // a number or a path: 16 or more of the characters of base64url and hex, with
 // letters and digits among them.
 func opaque(s string) bool {
-	if len(s) < 16 || len(s) > 4096 {
+	if len(s) < 16 || len(s) > maxOpaque {
 		return false
 	}
 	letters, digits := false, false
@@ -167,9 +171,19 @@ func opaque(s string) bool {
 // hashed without them, so that a key has one hash wherever it is presented.
 var schemes = []string{"bearer", "basic", "token", "apikey", "key", "digest", "negotiate", "ntlm", "aws4-hmac-sha256", "hmac", "hawk", "dpop", "signature"}
 
+// manyParts reports whether a scheme is followed by several parameters, of
+// which more than the first is secret.
+func manyParts(scheme string) bool {
+	switch strings.ToLower(strings.TrimSpace(scheme)) {
+	case "digest", "hmac", "hawk", "signature", "aws4-hmac-sha256":
+		return true
+	}
+	return false
+}
+
 // scheme returns the length of a leading scheme and the spaces after it.
 func scheme(s string) int {
-	i := strings.IndexByte(s, ' ')
+	i := strings.IndexByte(s[:min(len(s), 18)], ' ')
 	if i <= 0 || i > 16 {
 		return 0
 	}
