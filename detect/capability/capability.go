@@ -261,10 +261,11 @@ func (e entry) resolve(grantees []string, target, account string) Capability {
 	}
 	switch {
 	case out.Grantee == GranteeUnknown && !hasWho(grantees):
-		out.weaken(e.outside | e.public)
+		out.weaken(e.outside)
 	case out.Grantee < GranteeOutside:
-		out.drop(e.outside | e.public)
-	case out.Grantee < GranteePublic:
+		out.drop(e.outside)
+	}
+	if out.Grantee < GranteePublic {
 		out.drop(e.public)
 	}
 	if e.admin != 0 && !out.Admin && out.Grantee < GranteeOutside {
