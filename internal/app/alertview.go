@@ -12,6 +12,7 @@ import (
 // Widths of the terminal view of alerts.
 const (
 	viewWidth   = 100
+	updateWidth = 160
 	viewIndent  = "    "
 	shownEvents = 3
 	shownChecks = 3
@@ -85,37 +86,44 @@ func (v *alertView) show(a *schemas.Alert) {
 	fmt.Fprint(v.w, b.String())
 }
 
-// update prints what a later version changed, on one line.
+// update prints what a later version changed, on one line: it rose, it found
+// something else, it wakes somebody. A version that only counts on, or closes
+// for want of news, is not worth one.
 func (v *alertView) update(old, a *schemas.Alert) {
-	what := "grew"
-	switch {
-	case a.ActivityID == schemas.ActivityClose:
-		what = "closed"
-		if r := a.Unmapped.Lapwing.CloseReason; r != "" {
-			what += ": " + r
-		}
-	case a.SeverityID > old.SeverityID:
-		what = "rose to " + strings.ToLower(schemas.SeverityName(a.SeverityID))
+	l := &a.Unmapped.Lapwing
+	var what []string
+	if a.SeverityID > old.SeverityID {
+		what = append(what, "rose to "+strings.ToLower(schemas.SeverityName(a.SeverityID)))
 	}
-	if n := len(a.Unmapped.Lapwing.Findings) - len(old.Unmapped.Lapwing.Findings); n > 0 && a.ActivityID != schemas.ActivityClose {
-		fs := a.Unmapped.Lapwing.Findings
-		newest := fs[0]
-		for _, f := range fs {
-			if f.Time > newest.Time {
-				newest = f
-			}
-		}
-		what += ": " + newest.Sentence
+	if f := newFinding(old, a); f != "" {
+		what = append(what, f)
 	}
-	line := fmt.Sprintf("  ~ %s  %s  version %d %s", stamp(a.Time), short(a.ID()), a.Version(), what)
-	fmt.Fprintln(v.w, v.paint("\x1b[2m", clipText(line, viewWidth+20)))
+	if len(what) == 0 && l.Page && !old.Unmapped.Lapwing.Page {
+		what = append(what, "pages again")
+	}
+	if len(what) == 0 || a.ActivityID == schemas.ActivityClose {
+		return
+	}
+	line := fmt.Sprintf("  ~ %s  %s version %d  %s", stamp(a.Time), a.Actor.User.UID, a.Version(), strings.Join(what, ": "))
+	fmt.Fprintln(v.w, v.paint("\x1b[2m", clipText(line, updateWidth)))
+}
+
+// newFinding gives the sentence of a detector that joined the alert.
+func newFinding(old, a *schemas.Alert) string {
+	had := map[string]bool{}
+	for _, f := range old.Unmapped.Lapwing.Findings {
+		had[f.Detector] = true
+	}
+	for _, f := range a.Unmapped.Lapwing.Findings {
+		if !had[f.Detector] {
+			return f.Detector + ": " + f.Sentence
+		}
+	}
+	return ""
 }
 
 // stamp writes a time in milliseconds for people.
 func stamp(ms int64) string { return time.UnixMilli(ms).UTC().Format("2006-01-02 15:04:05") }
-
-// short is enough of an id to find it again.
-func short(id string) string { return clipText(id, 12) }
 
 func way(l *schemas.Lapwing) string {
 	s := l.Family
