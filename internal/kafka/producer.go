@@ -186,7 +186,7 @@ func (p *producer) send(ctx context.Context, partition int, pp *producerPart, b 
 		if err == nil {
 			p.c.metrics.produce.WithLabelValues(p.stage).Observe(time.Since(began).Seconds())
 			n := int64(to - from)
-			pp.sequence = int32((int64(pp.sequence) + n) & math.MaxInt32) //nolint:gosec // sequences wrap at 2^31
+			pp.sequence = int32((int64(pp.sequence) + n) & math.MaxInt32) // sequences wrap at 2^31
 			return base + n, nil
 		}
 		// An attempt that was given up may still be reading the buffer.

@@ -163,12 +163,12 @@ func decodeBatches(set []byte, topic string, partition int, offset int64, d *dec
 		if sum := crc32.Checksum(batch[atAttributes:], castagnoli); sum != binary.BigEndian.Uint32(batch[atCRC:]) {
 			return recs, arena, next, fmt.Errorf("a damaged batch at offset %d", base)
 		}
-		last := base + int64(int32(binary.BigEndian.Uint32(batch[atLastOffsetDelta:])))
+		last := base + int64(int32(binary.BigEndian.Uint32(batch[atLastOffsetDelta:]))) //nolint:gosec // two's complement on the wire
 		if last < next {
 			continue
 		}
 		attributes := binary.BigEndian.Uint16(batch[atAttributes:])
-		n := int(int32(binary.BigEndian.Uint32(batch[atNumRecords:])))
+		n := int(int32(binary.BigEndian.Uint32(batch[atNumRecords:]))) //nolint:gosec // two's complement on the wire
 		if attributes&attrControl == 0 && n > 0 {
 			body := batch[batchHeader:]
 			if c := codec(attributes & attrCodec); c != codecNone {

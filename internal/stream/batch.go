@@ -18,8 +18,10 @@ type entry struct {
 	headers                 []Header
 }
 
-// Len is the number of records, Bytes the size of their keys and values.
-func (b *Batch) Len() int   { return len(b.recs) }
+// Len is the number of records.
+func (b *Batch) Len() int { return len(b.recs) }
+
+// Bytes is the size of all keys and values.
 func (b *Batch) Bytes() int { return len(b.buf) }
 
 // Reset empties the batch.

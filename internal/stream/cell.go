@@ -365,7 +365,7 @@ func (s *CellStage) begin(ctx context.Context) error {
 	if s.slot == "A" {
 		name = "B"
 	}
-	end := slotEnd{ID: uint64(from.UnixNano()), Offset: s.next, Digest: s.cell.Digest(), Written: from.UTC()} //nolint:gosec // an id
+	end := slotEnd{ID: uint64(from.UnixNano()), Offset: s.next, Digest: s.cell.Digest(), Written: from.UTC()}
 	res := snapshotResult{offset: s.next, slot: name, records: s.since, pause: pause}
 	done := make(chan snapshotResult, 1)
 	cfg, old := s.cfg, s.old[name]

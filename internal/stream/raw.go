@@ -575,7 +575,8 @@ func (r *Raw) write(ctx context.Context) {
 	for f := range r.flights {
 		if err := r.flush(ctx, f); err != nil {
 			r.fail(err)
-			for range r.flights { //nolint:revive // the reader must not block
+			for range r.flights {
+				continue // the reader must not block
 			}
 			return
 		}
