@@ -108,6 +108,7 @@ type access struct {
 	key, keyKind     string // a key that the request carried, hashed or a logged id
 	target, protocol string
 	timed            bool // the request's time was read
+	unverified       bool // the client's certificate was not accepted
 }
 
 // finish derives what the fields say together.
@@ -136,6 +137,16 @@ func (a *access) finish() {
 	ev.Outcome = httpOutcome(ev.StatusCode)
 	if ev.Service == "" {
 		ev.Service = ev.Host
+	}
+	if a.user != "" && (ev.StatusCode == 401 || a.unverified) {
+		// nginx logs the name that was sent with a password, right or wrong:
+		// whoever chose it must not appear as its owner.
+		attribute(ev, "refused_user", clip(a.user, maxAttributeValue))
+		a.user = ""
+	}
+	if a.unverified && a.keyKind == "certificate" {
+		attribute(ev, "refused_certificate", a.key)
+		a.key, a.keyKind = "", ""
 	}
 	if a.key != "" {
 		ev.CredentialId, ev.CredentialType = clip(a.key, maxAttributeValue), a.keyKind
@@ -622,6 +633,9 @@ func (a *access) field(key, v string) {
 		if a.user == "" {
 			a.user = v
 		}
+		attribute(ev, key, v)
+	case "ssl_client_verify":
+		a.unverified = v != "SUCCESS"
 		attribute(ev, key, v)
 	case "ssl_client_fingerprint":
 		a.key, a.keyKind = v, "certificate"

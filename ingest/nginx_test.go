@@ -57,6 +57,10 @@ func nginxSamples() []sample {
 		{"a refused key makes no one known", "nginx", `203.0.113.9 - - [01/Mar/2026:10:00:00 +0000] "GET /v1/orders/8412?api_key=s3cr3t HTTP/1.1" 401 1934 "-" "curl/8.5.0"`, nginxEvent(func(ev *schemas.Event) {
 			ev.StatusCode, ev.Outcome, ev.CredentialId, ev.CredentialType = 401, denied, h("s3cr3t"), "api_key"
 		}), nil},
+		{"a name sent with a wrong password makes no one known", "nginx", `203.0.113.9 - reports [01/Mar/2026:10:00:00 +0000] "GET /v1/orders/8412 HTTP/1.1" 401 1934 "-" "curl/8.5.0"`, nginxEvent(func(ev *schemas.Event) {
+			ev.StatusCode, ev.Outcome = 401, denied
+		}), map[string]string{"refused_user": "reports"}},
+		{"a certificate that was not accepted makes no one known", "nginx", nginxPlain + ` ssl_client_verify="FAILED:self-signed" ssl_client_s_dn="CN=reports" ssl_client_fingerprint=aa11`, nginxEvent(none), map[string]string{"refused_user": "CN=reports", "refused_certificate": "aa11"}},
 		{"bytes that are no HTTP", "nginx", `203.0.113.9 - - [01/Mar/2026:10:00:00 +0000] "\x16\x03\x01" 400 157 "-" "-"`, nginxEvent(func(ev *schemas.Event) {
 			ev.HttpMethod, ev.UrlPath, ev.RouteTemplate, ev.Resources, ev.Operation, ev.UserAgent = "", "", "", nil, "INVALID -", ""
 			ev.StatusCode, ev.Outcome, ev.BytesOut = 400, failed, 157

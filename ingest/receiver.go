@@ -194,6 +194,11 @@ func (r *receiver) serve(w http.ResponseWriter, req *http.Request) (format strin
 		w.Header().Set("WWW-Authenticate", `Bearer realm="lapwing"`)
 		return "none", 0, refuse(http.StatusUnauthorized, "a valid token is needed: Authorization: Bearer TOKEN, or %s", TokenHeader)
 	}
+	if len(r.tokens) == 0 && req.Header.Get("Origin") != "" {
+		// Only a browser sends it, for any page that its user happens to open,
+		// and it reaches the loopback too.
+		return "none", 0, refuse(http.StatusForbidden, "web pages may not send records without a token")
+	}
 	name, ok := strings.CutPrefix(req.URL.Path, "/ingest/")
 	topic := r.topics[name]
 	if !ok || topic == "" {

@@ -180,6 +180,17 @@ func TestEmptyTokensLockTheDoor(t *testing.T) {
 	}
 }
 
+func TestWebPagesNeedAToken(t *testing.T) {
+	p := &recordingProducer{}
+	if got := post(NewReceiver(ReceiverConfig{}, p, nil, zerolog.Nop()), "/ingest/nginx", "x", "Origin", "https://evil.example", "Content-Type", "text/plain"); got.Code != http.StatusForbidden || len(p.values) > 0 {
+		t.Errorf("a page without a token: %d, %d records written", got.Code, len(p.values))
+	}
+	h := NewReceiver(ReceiverConfig{Tokens: []string{"t"}}, p, nil, zerolog.Nop())
+	if got := post(h, "/ingest/nginx", "x", "Origin", "https://ours.example", "Authorization", "Bearer t"); got.Code != http.StatusAccepted {
+		t.Errorf("a page with the token: %d", got.Code)
+	}
+}
+
 func TestOtherMethodsAreTurnedAway(t *testing.T) {
 	h := NewReceiver(ReceiverConfig{}, &recordingProducer{}, nil, zerolog.Nop())
 	rec := httptest.NewRecorder()
