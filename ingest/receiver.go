@@ -11,6 +11,7 @@ import (
 	"mime"
 	"net"
 	"net/http"
+	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -49,6 +50,9 @@ type ReceiverConfig struct {
 	// MaxConcurrent bounds the requests in work; default 64. Memory is bounded
 	// by MaxConcurrent times MaxUnpackedBytes.
 	MaxConcurrent int
+	// ReadTimeout bounds the reading of a body, so that slow senders cannot
+	// hold all of MaxConcurrent for good; default 60 s.
+	ReadTimeout time.Duration
 	// ProduceTimeout bounds the wait for the log's acknowledgement; default 30 s.
 	ProduceTimeout time.Duration
 	// RetryAfter is what a refused sender is told to wait; default 1 s.
@@ -71,6 +75,9 @@ func (c *ReceiverConfig) defaults() {
 	}
 	if c.MaxConcurrent <= 0 {
 		c.MaxConcurrent = 64
+	}
+	if c.ReadTimeout <= 0 {
+		c.ReadTimeout = time.Minute
 	}
 	if c.ProduceTimeout <= 0 {
 		c.ProduceTimeout = 30 * time.Second
@@ -218,6 +225,11 @@ func (r *receiver) serve(w http.ResponseWriter, req *http.Request) (format strin
 	default:
 		return name, 0, &refusal{http.StatusServiceUnavailable, "too many requests at once", true}
 	}
+	// A writer without a connection (a test's) has no deadline to set. The
+	// server sets its own for the next request of the connection.
+	if derr := http.NewResponseController(w).SetReadDeadline(time.Now().Add(r.cfg.ReadTimeout)); derr != nil && !errors.Is(derr, http.ErrNotSupported) {
+		r.log.Debug().Err(derr).Msg("no deadline for the body")
+	}
 	recs, size, err := r.read(w, req, name)
 	if err != nil {
 		return name, 0, err
@@ -338,6 +350,8 @@ func (r *receiver) tooLarge() *refusal {
 func (r *receiver) bodyError(err error) *refusal {
 	var tooBig *http.MaxBytesError
 	switch {
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return refuse(http.StatusRequestTimeout, "the body did not arrive within %s", r.cfg.ReadTimeout)
 	case errors.As(err, &tooBig) || errors.Is(err, errUnpacked) || errors.Is(err, ErrBomb):
 		return r.tooLarge()
 	case errors.Is(err, ErrBinary):

@@ -1,15 +1,18 @@
 package ingest
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus"
@@ -269,5 +272,38 @@ func TestReceiverOverARealConnection(t *testing.T) {
 	body, err := io.ReadAll(answer.Body)
 	if err != nil || answer.StatusCode != http.StatusAccepted || len(p.values) != 1 || p.values[0] != kongConsumer {
 		t.Errorf("answer %d %s %v, records %q", answer.StatusCode, body, err, p.values)
+	}
+}
+
+func TestASlowBodyGivesItsSlotBack(t *testing.T) {
+	srv := httptest.NewServer(NewReceiver(ReceiverConfig{MaxConcurrent: 1, ReadTimeout: 50 * time.Millisecond}, &recordingProducer{}, nil, zerolog.Nop()))
+	defer srv.Close()
+	conn, err := net.Dial("tcp", srv.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close() }() // the server closed it already
+	if _, err := io.WriteString(conn, "POST /ingest/nginx HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\nabc"); err != nil {
+		t.Fatal(err)
+	}
+	answer, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if answer.StatusCode != http.StatusRequestTimeout {
+		t.Errorf("a body that never ends: %s", answer.Status)
+	}
+	if err := answer.Body.Close(); err != nil {
+		t.Error(err)
+	}
+	next, err := http.Post(srv.URL+"/ingest/nginx", "text/plain", strings.NewReader("x"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if next.StatusCode != http.StatusAccepted {
+		t.Errorf("the next sender: %s", next.Status)
+	}
+	if err := next.Body.Close(); err != nil {
+		t.Error(err)
 	}
 }
