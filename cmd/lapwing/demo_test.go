@@ -145,7 +145,7 @@ func TestKillDemoAtRandomMoments(t *testing.T) {
 	undisturbed := time.Since(start)
 	for _, seed := range faultSeeds(t) {
 		t.Run(fmt.Sprintf("seed %d", seed), func(t *testing.T) {
-			rng := rand.New(rand.NewPCG(seed, 0)) //nolint:gosec // a seed reproduces the moments
+			rng := rand.New(rand.NewPCG(seed, 0)) // a seed reproduces the moments
 			dir := t.TempDir()
 			const kills = 3
 			for range kills {
@@ -179,7 +179,7 @@ func killDemo(t *testing.T, after time.Duration, args ...string) bool {
 		return false
 	case <-time.After(after):
 		require.NoError(t, cmd.Process.Kill())
-		<-ended
+		require.Error(t, <-ended)
 		return true
 	}
 }

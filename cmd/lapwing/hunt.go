@@ -86,5 +86,5 @@ func newHuntSQL(g *global) *cobra.Command {
 func outputFlags(c *cobra.Command, o *app.HuntOptions, asJSON *bool) {
 	c.Flags().StringVarP(&o.Output, "output", "o", app.OutTable, strings.Join(app.OutFormats(), ", "))
 	c.Flags().BoolVar(asJSON, "json", false, "the same as --output json")
-	_ = c.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(app.OutFormats(), cobra.ShellCompDirectiveNoFileComp)) //nolint:errcheck // the flag is there
+	_ = c.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(app.OutFormats(), cobra.ShellCompDirectiveNoFileComp))
 }

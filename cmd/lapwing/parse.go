@@ -39,5 +39,5 @@ reason on stderr.
 // formatFlag adds --format with its completion.
 func formatFlag(c *cobra.Command, into *string) {
 	c.Flags().StringVar(into, "format", "auto", "log format; auto finds it by content")
-	_ = c.RegisterFlagCompletionFunc("format", cobra.FixedCompletions(append([]string{"auto"}, app.FormatNames()...), cobra.ShellCompDirectiveNoFileComp)) //nolint:errcheck // the flag is there
+	_ = c.RegisterFlagCompletionFunc("format", cobra.FixedCompletions(append([]string{"auto"}, app.FormatNames()...), cobra.ShellCompDirectiveNoFileComp))
 }

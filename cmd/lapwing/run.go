@@ -37,6 +37,6 @@ Roles:
 		},
 	}
 	c.Flags().StringSliceVar(&o.Roles, "roles", nil, "all (default), or some of "+strings.Join(app.Roles(), ", "))
-	_ = c.RegisterFlagCompletionFunc("roles", cobra.FixedCompletions(append([]string{"all"}, app.Roles()...), cobra.ShellCompDirectiveNoFileComp)) //nolint:errcheck // the flag is there
+	_ = c.RegisterFlagCompletionFunc("roles", cobra.FixedCompletions(append([]string{"all"}, app.Roles()...), cobra.ShellCompDirectiveNoFileComp))
 	return c
 }

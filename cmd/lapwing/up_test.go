@@ -38,7 +38,7 @@ func startUp(t *testing.T, dir string, env ...string) *upProcess {
 	p.cmd.Stderr = p.stderr
 	require.NoError(t, p.cmd.Start())
 	go func() { p.ended <- p.cmd.Wait() }()
-	t.Cleanup(func() { _ = p.cmd.Process.Kill() }) //nolint:errcheck // it may have ended
+	t.Cleanup(func() { _ = p.cmd.Process.Kill() }) // it may have ended
 	waitFor(t, "lapwing up to come up", p, func() bool {
 		b, err := os.ReadFile(filepath.Join(dir, "run.json"))
 		if err != nil {
@@ -87,7 +87,7 @@ func waitFor(t *testing.T, what string, p *upProcess, ok func() bool) {
 func (p *upProcess) kill(t *testing.T) {
 	t.Helper()
 	require.NoError(t, p.cmd.Process.Kill())
-	<-p.ended
+	require.Error(t, <-p.ended)
 }
 
 // stop asks the process to drain, and expects a clean exit.

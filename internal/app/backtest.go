@@ -98,7 +98,7 @@ func writeAlerts(path string, w io.Writer, alerts []schemas.Alert) (err error) {
 			return fmt.Errorf("--out: %w", err)
 		}
 		werr := encodeAlerts(f, alerts)
-		if err := errors.Join(werr, f.Chmod(0o644), f.Close()); err != nil { //nolint:gosec // alerts are for others to read
+		if err := errors.Join(werr, f.Chmod(0o644), f.Close()); err != nil {
 			return errors.Join(fmt.Errorf("--out: %w", err), os.Remove(f.Name()))
 		}
 		return os.Rename(f.Name(), path)

@@ -242,7 +242,7 @@ func LoadConfig(path string, getenv func(string) (string, bool)) (Config, error)
 	v := viper.New()
 	v.SetConfigType("yaml")
 	if path != "" {
-		data, err := os.ReadFile(path) //nolint:gosec // the operator names the file
+		data, err := os.ReadFile(path)
 		if err != nil {
 			return cfg, &ConfigError{Source: path, Problem: "cannot be read: " + rootCause(err)}
 		}
@@ -316,7 +316,7 @@ func (l *loader) decodeErrors(err error) error {
 	var out []error
 	var walk func(error)
 	walk = func(e error) {
-		if multi, ok := e.(interface{ Unwrap() []error }); ok { //nolint:errorlint // flattening, not matching
+		if multi, ok := e.(interface{ Unwrap() []error }); ok {
 			for _, sub := range multi.Unwrap() {
 				walk(sub)
 			}

@@ -87,7 +87,7 @@ func typeName(t reflect.Type) string {
 	case reflect.TypeFor[[]Secret]():
 		return "a list of secrets"
 	}
-	switch t.Kind() { //nolint:exhaustive // the kinds that Config uses
+	switch t.Kind() {
 	case reflect.Bool:
 		return "true or false"
 	case reflect.Int:

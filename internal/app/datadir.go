@@ -54,7 +54,7 @@ func writeRunning(dir string, r running) error {
 func readRunning(dir string) (running, error) {
 	var r running
 	path := filepath.Join(dir, runFile)
-	b, err := os.ReadFile(path) //nolint:gosec // the operator's own directory
+	b, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return r, fmt.Errorf("no Lapwing runs in %s: start one with `lapwing up`, or name the services in --config", dir)
 	}
@@ -93,7 +93,7 @@ func writeSecretFile(path string, data []byte) error {
 // hashes, and with them baselines, hold as long as the directory does.
 func ensureHMACKey(dir string) (Secret, error) {
 	path := filepath.Join(dir, hmacFile)
-	b, err := os.ReadFile(path) //nolint:gosec // the operator's own directory
+	b, err := os.ReadFile(path)
 	switch {
 	case err == nil:
 		key := Secret(strings.TrimSpace(string(b)))

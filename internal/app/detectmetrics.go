@@ -75,7 +75,7 @@ func (m *detectMetrics) set(cell string, s detect.Stats) {
 	m.panes.WithLabelValues(cell).Set(float64(s.OpenPanes))
 	m.open.WithLabelValues(cell).Set(float64(s.OpenAlerts))
 	for w := range s.Opened {
-		way := detect.Way(w).String() //nolint:gosec // a small index
+		way := detect.Way(w).String()
 		m.opened.WithLabelValues(cell, way).Set(float64(s.Opened[w]))
 		m.paged.WithLabelValues(cell, way).Set(float64(s.Paged[w]))
 		m.tests.WithLabelValues(cell, way).Set(s.TestsPerDay[w])

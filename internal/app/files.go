@@ -91,7 +91,7 @@ func (in *inputs) each(ctx context.Context, record func(f *inputFile, format str
 }
 
 func (in *inputs) one(ctx context.Context, f *inputFile, record func(f *inputFile, format string, number int, raw []byte), bad func(f *inputFile, number int, err error)) error {
-	var src io.Reader = in.std.In
+	src := in.std.In
 	if f.name != stdinName {
 		file, err := os.Open(f.name)
 		if err != nil {

@@ -20,7 +20,7 @@ import (
 // the score of the rate detector in 0..1. A header line is kept. Rows that
 // cannot be read are said on stderr and left out.
 func ScoreSeries(ctx context.Context, file string, std IO) (err error) {
-	var src io.Reader = std.In
+	src := std.In
 	if file != stdinName {
 		if st, err := os.Stat(file); err == nil && st.IsDir() {
 			return Usagef("%s is a directory: name a CSV file in it", file)
