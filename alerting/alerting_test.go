@@ -391,6 +391,21 @@ func TestCEFNeverBreaksItsOwnFraming(t *testing.T) {
 	require.Contains(t, s, `msg=k\=v\n|pipe\\`)
 }
 
+func TestNamesFromLogsSteerNoTerminal(t *testing.T) {
+	a := alert("a", 1)
+	a.FindingInfo.Title = "t\x1b[2Jx\u202e"
+	a.FindingInfo.Desc = "d\x1b]0;owned\x07\u2028"
+	a.Actor.User.UID = "nginx:user/x\n<13>1 - - forged\x1b[31m"
+	sink := &syslogSink{host: "h"}
+	msg, err := sink.message(&a)
+	require.NoError(t, err)
+	for _, r := range "\x1b\x07\n\u202e\u2028" {
+		require.NotContains(t, CEF(&a), string(r))
+		require.NotContains(t, string(msg), string(r))
+	}
+	require.NotContains(t, excerpt([]byte("no\x1b[2J")), "\x1b")
+}
+
 func FuzzCEF(f *testing.F) {
 	f.Add("a|b", "k=v\n", "id")
 	f.Fuzz(func(t *testing.T, title, desc, id string) {
