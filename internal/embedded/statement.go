@@ -197,6 +197,11 @@ func guard(sql string) error {
 		return fmt.Errorf("only SELECT, WITH, SHOW, DESCRIBE, EXPLAIN and EXISTS are open to hunters, not %q", firstWords(toks))
 	}
 	for i, t := range toks {
+		// The engine takes several characters beyond ASCII for blanks, which
+		// would hide the words around them from what follows.
+		if !t.quoted && strings.IndexFunc(t.text, func(r rune) bool { return r >= 0x80 }) >= 0 {
+			return fmt.Errorf("%q holds a character beyond ASCII: put it in quotes", t.text)
+		}
 		if i+2 < len(toks) && t.word == "into" && toks[i+1].word == "outfile" {
 			return fmt.Errorf("INTO OUTFILE is not open to hunters")
 		}
