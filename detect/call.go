@@ -21,7 +21,7 @@ const (
 // Sight is what the profile knew of one value of this event before the event.
 type Sight struct {
 	State State
-	// Weight is log2 of how often the value was seen, decayed, 0..15.
+	// Weight is log2 of the days on which the value was seen, 0..15.
 	Weight uint8
 	// Day is the day (Unix days) on which it was last seen; 0 when Unseen.
 	Day  uint16

@@ -70,7 +70,7 @@ func (callRate) Close(c *Cell, p *Profile, pane *Pane, out *Findings) {
 		{SignalRate3h, float64(s.sum3h), &s.rate3h, 1},
 		{SignalRate24h, float64(s.sum24h), &s.rate24h, 2},
 	} {
-		mean, variance := w.level.predictive(x.ratio, 0.3)
+		mean, variance := w.level.predictive(math.Min(x.ratio, incidentRatio), 0.3)
 		out.Score(Score{
 			Signal: w.signal, Surprise: negativeBinomialTail(math.Round(w.sum), mean, variance), Observed: w.sum, Expected: mean, Scale: w.scale,
 			Faint:   w.sum < 1.8*mean || w.sum < mean+rateMore,

@@ -176,8 +176,14 @@ func (e *Engine) closePane(p *Profile, pane *Pane) {
 	s.newDay(dayOf(pane.Start()))
 	s.decay(pane.Number)
 	if pane.Backfill == 0 {
-		s.sum3h += float32(pane.Calls)
-		s.sum24h += float32(pane.Calls)
+		// What the fleet did together is divided out before it is summed: a window
+		// outlasts an incident.
+		own := float32(pane.Calls)
+		if pane.ratio > incidentRatio {
+			own /= pane.ratio
+		}
+		s.sum3h += own
+		s.sum24h += own
 		s.breadth24h += float32(pane.FreshDenied)
 	}
 	f := &e.findings
@@ -209,6 +215,10 @@ func (e *Engine) closePane(p *Profile, pane *Pane) {
 	e.refresh(p, pane)
 	e.cell.view = nil
 }
+
+// incidentRatio is the fleet's ratio from which a pane counts as an incident, a
+// promotion or the like: what it brought stays out of the long windows.
+const incidentRatio = 1.5
 
 // levelBin is the half octave of a count.
 func levelBin(calls uint32) int {

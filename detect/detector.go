@@ -72,6 +72,15 @@ const (
 
 var familyNames = [families]string{"declared", "consequence", "volume", "operation", "place", "denial", "time", "client"}
 
+// evidence is the family that arrival evidence of f counts for: a consequence
+// too weak to page is the same event's evidence as its operation.
+func (f Family) evidence() Family {
+	if f == FamilyConsequence {
+		return FamilyOperation
+	}
+	return f
+}
+
 // String is the family's name.
 func (f Family) String() string {
 	if f < families {
@@ -139,6 +148,9 @@ type Meta struct {
 	// MinSample and Floor say, for learned detectors, from how much history it
 	// speaks and below which absolute size it stays silent.
 	MinSample, Floor string
+	// Kept and Model say what is kept of each identity, in bytes, and by which
+	// model it is judged, with its source.
+	Kept, Model string
 	// Attacks are techniques of MITRE ATT&CK v18; NHI, API, NIST and PCI name
 	// the rows of OWASP NHI:2025 ("NHI2:2025"), OWASP API:2023 ("API4:2023"),
 	// NIST CSF ("DE.CM-01") and PCI DSS ("10.4.1").

@@ -48,7 +48,7 @@ func (e *Engine) dossier(p *Profile) *dossier {
 func (d *dossier) strongest(pane int64, f Family) float64 {
 	most := 0.0
 	for i := range d.notes {
-		if n := &d.notes[i]; n.pane == pane && n.meta.Family == f {
+		if n := &d.notes[i]; n.pane == pane && n.meta.Family.evidence() == f {
 			most = max(most, n.Surprise)
 		}
 	}
@@ -417,7 +417,7 @@ func (e *Engine) grow(p *Profile, a *openAlert, x *found, at int64) (page bool) 
 		a.way = x.Way
 	}
 	wakes := x.Way != WayReport && !p.Anonymous() ||
-		x.Way == WayReport && critical(e.store.facts[p.self])
+		x.Way == WayReport && x.meta.Basis == Declared && critical(e.store.facts[p.self])
 	if !wakes || a.paged != 0 && a.severity <= a.paged && !novel {
 		return false
 	}
@@ -573,7 +573,7 @@ func (e *Engine) fuse(p *Profile, pane *Pane, c float64, from string, panes int6
 		if e.suspended(p, &x, pane.Last) {
 			continue
 		}
-		fams[x.meta.Family] = true
+		fams[x.meta.Family.evidence()] = true
 		if n.sample.UID != "" {
 			samples = append(samples, n.sample)
 		}

@@ -33,7 +33,7 @@ type member struct {
 func newMember(i int, r *rand.Rand) member {
 	kinds := []string{"service_account", "workload", "ci_pipeline", "integration", "api_key"}
 	m := member{
-		id: fmt.Sprintf("aws:123456789012:role/svc-%03d", i), kind: kinds[i%len(kinds)], perPane: 2 + 30*r.Float64()*r.Float64(),
+		id: fmt.Sprintf("aws:123456789012:role/svc-%03d", i), kind: kinds[i%len(kinds)], perPane: 1 + 16*r.Float64()*r.Float64(),
 		wave: 0.7 * r.Float64(), ip: fmt.Sprintf("198.51.100.%d", i%250), country: "DE", lat: 51, lon: 9,
 		topic: []string{"raw.cloudtrail", "raw.kong"}[i%2], part: int32(i % 4), bytes: 2000, spread: 0.3,
 	}
@@ -220,15 +220,15 @@ func TestACleanFleetStaysWithinItsBudget(t *testing.T) {
 }
 
 func TestASteadyIdentityThatBurstsPagesStrong(t *testing.T) {
-	members, all := fleet(3, 60, 16)
+	members, all := fleet(3, 30, 13)
 	m := members[7]
-	at := fleetStart.AddDate(0, 0, 15).Add(10 * time.Hour)
+	at := fleetStart.AddDate(0, 0, 12).Add(10 * time.Hour)
 	steady := m
 	steady.id, steady.perPane, steady.wave, steady.spread = "aws:123456789012:role/steady", 20, 0, 0.1
 	burst := steady
 	burst.perPane = 600
 	all = merge(all, steady.events(random(9), fleetStart, at), burst.events(random(10), at, at.Add(30*time.Minute)),
-		steady.events(random(11), at.Add(30*time.Minute), fleetStart.AddDate(0, 0, 16)))
+		steady.events(random(11), at.Add(30*time.Minute), fleetStart.AddDate(0, 0, 13)))
 	alerts := run(t, newEngine(t), all)
 	for i := range alerts {
 		a := &alerts[i]

@@ -153,8 +153,9 @@ func (e *Engine) weighNotes(p *Profile, pane *Pane, v *view, d *dossier, now *[f
 				e.stats.Adopted++
 				continue
 			}
-			n.tail, _ = v.calibrate(p.group, noteSignal(n.meta.Family), n.Surprise)
-			now[n.meta.Family] = math.Max(now[n.meta.Family], n.tail)
+			f := n.meta.Family.evidence()
+			n.tail, _ = v.calibrate(p.group, noteSignal(f), n.Surprise)
+			now[f] = math.Max(now[f], n.tail)
 		}
 		kept = append(kept, *n)
 	}

@@ -126,14 +126,16 @@ func (e *Engine) learnValue(p *Profile, call *Call, d Dimension, s Sight, hold b
 	case q != 0 && q != quarantineHeld && s.State == Known:
 		q = 0
 	}
+	// The weight is the logarithm of the days on which the value was seen: it
+	// rises from w to w+1 with probability 2^-w, drawn from the event itself.
 	w := slot.weight()
-	if w == 0 && p.singles[d] > 0 {
-		p.singles[d]--
-	}
-	// The weight is a logarithm: it rises from w to w+1 with probability 2^-w,
-	// drawn from the event itself.
-	if w < 15 && (w == 0 || bits.TrailingZeros32(fold(uint64(call.Time)^uint64(s.hash)<<17)) >= int(w)) { //nolint:gosec // mixed only
-		w++
+	if call.Day > slot.day {
+		if w == 0 && p.singles[d] > 0 {
+			p.singles[d]--
+		}
+		if w < 15 && (w == 0 || bits.TrailingZeros32(fold(uint64(call.Time)^uint64(s.hash)<<17)) >= int(w)) { //nolint:gosec // mixed only
+			w++
+		}
 	}
 	slot.set(w, q)
 	slot.day = max(slot.day, call.Day)

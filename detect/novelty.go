@@ -25,6 +25,13 @@ func (c *Cell) novelty(p *Profile, s Sight, d Dimension, at int64) (float64, str
 		return 0, ""
 	}
 	q := p.NoveltyRate(d, noveltyPrior(d))
+	// The same in days: one that comes from somewhere else on each run makes
+	// many calls from there, so that its calls tell nothing of its novelty. One
+	// stray value in a history is allowed for.
+	if once := float64(p.singles[d]) - 1; once > 0 {
+		days := math.Max(float64(c.e.slots.valueDays(&p.slots, d)), once)
+		q = math.Max(q, once/(days+5))
+	}
 	// A value that peers have is more likely to be next: the share of the kind,
 	// drawn towards nothing by two identities.
 	if have, of := c.peers(p, s, d); of > 0 {

@@ -41,7 +41,6 @@ type Pane struct {
 
 	topics uint64 // topics that contributed, one bit each
 	next   uint32 // the identity's next open pane, or the next free one; index + 1
-	notes  uint8  // how many notes the identity's dossier holds for this pane
 	ratio  float32
 	// samples are the first event, two in between, and the newest.
 	samples [paneSamples]sample
@@ -146,14 +145,17 @@ type sample struct {
 func (s *sample) take(ev *schemas.Event) {
 	s.time = ev.Time
 	s.outcome = uint8(ev.Outcome) //nolint:gosec // an enum of four
-	s.idLen = uint8(copy(s.id[:], ev.Id))
-	s.opLen = uint8(copy(s.operation[:], ev.Operation))
-	s.ipLen = uint8(copy(s.ip[:], ev.SrcIp))
-	s.clientLen = uint8(copy(s.client[:], ev.Client))
-	s.credLen = uint8(copy(s.cred[:], ev.CredentialId))
+	s.idLen = fill(s.id[:], ev.Id)
+	s.opLen = fill(s.operation[:], ev.Operation)
+	s.ipLen = fill(s.ip[:], ev.SrcIp)
+	s.clientLen = fill(s.client[:], ev.Client)
+	s.credLen = fill(s.cred[:], ev.CredentialId)
 	s.country = [2]byte{}
 	copy(s.country[:], ev.Country)
 }
+
+// fill copies what fits of a text, and tells how much that was.
+func fill(to []byte, text string) uint8 { return uint8(copy(to, text)) } //nolint:gosec // the fields are below 256 bytes
 
 // related is the sample as alerts carry it.
 func (s *sample) related() schemas.RelatedEvent {

@@ -52,7 +52,7 @@ type Profile struct {
 
 	observed [dimensions]uint16 // observations of each dimension, halved together with the rest
 	fresh    [dimensions]uint16 // of those, first sightings
-	singles  [dimensions]uint16 // of those, values still seen once only
+	singles  [dimensions]uint16 // of those, values still seen on one day only
 
 	gaps      [gapBuckets]uint8
 	places    [2]Place
@@ -145,8 +145,8 @@ const (
 func (p *Profile) Observations(d Dimension) int { return int(p.observed[d]) }
 
 // NoveltyRate is the probability that the next value of d is one never seen:
-// values seen once over observations (Good and Turing), shrunk towards prior
-// with the weight of 20 observations.
+// values seen on one day only over observations (Good and Turing), shrunk
+// towards prior with the weight of 20 observations.
 func (p *Profile) NoveltyRate(d Dimension, prior float64) float64 {
 	const weight = 20
 	return (float64(p.singles[d]) + float64(weight*prior)) / (float64(p.observed[d]) + weight)

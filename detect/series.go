@@ -23,7 +23,7 @@ type Series struct {
 	level, scale           float64 // slow mean and mean absolute deviation
 	fast, middle           float64 // moving means over about 4 and 20 values
 	fastScale, middleScale float64
-	jitter, recent, usual  float64 // steps: their scale, the recent ones, the usual ones
+	recent, usual          float64 // steps: the recent ones, the usual ones
 	before                 float64
 	span                   float64 // mean distance from the level, alarms included
 	season                 [seasonSlots]float64

@@ -6,7 +6,7 @@ type slot struct {
 	hash uint32
 	day  uint16 // Unix day of the last sighting
 	dim  uint8  // Dimension + 1; 0 is an empty slot
-	wq   uint8  // weight (low 4 bits: log2 of sightings) and quarantine (high 4)
+	wq   uint8  // weight (low 4 bits: log2 of the days it was seen on) and quarantine (high 4)
 }
 
 // The quarantine half of wq: 0 is the baseline, 1..14 hold the day (mod 14)
@@ -264,4 +264,16 @@ func (s *slotSlabs) trust(t *slotTable) {
 			table[i].set(table[i].weight(), 0)
 		}
 	}
+}
+
+// valueDays estimates on how many (value, day) pairs a dimension was seen.
+func (s *slotSlabs) valueDays(t *slotTable, d Dimension) int {
+	n := 0
+	table := s.table(t)
+	for i := range table {
+		if table[i].dim == uint8(d)+1 {
+			n += 1 << table[i].weight()
+		}
+	}
+	return n
 }

@@ -163,7 +163,7 @@ func TestOtherConfigurationsHaveOtherDigests(t *testing.T) {
 	if a.Digest() == newEngine(t).Digest() {
 		t.Error("two configurations share a digest")
 	}
-	if newEngine(t).Digest() != newEngine(t).Digest() {
+	if one, other := newEngine(t).Digest(), newEngine(t).Digest(); one != other {
 		t.Error("one configuration has two digests")
 	}
 }

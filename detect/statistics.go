@@ -168,10 +168,9 @@ func (s *statistics) newDay(day uint16) {
 	s.inTail = 0
 }
 
-// beyond reports whether x is at least twice the own maximum of earlier days,
-// and notes x as one of today's.
+// beyond reports whether x is at least twice the own maximum of earlier days.
+// Maxima count from the first pane on, judged or not.
 func (s *statistics) beyond(signal Signal, x float64) bool {
-	s.today[signal] = max(s.today[signal], float32(x))
 	return x >= 2*float64(s.best[signal])
 }
 
@@ -180,6 +179,13 @@ func (s *statistics) beyond(signal Signal, x float64) bool {
 func (s *statistics) learnPane(p *Pane, x expectation, c float64) {
 	w := learningWeight(c)
 	if p.Backfill == 0 {
+		for signal, x := range [bestSignals]float32{
+			SignalRate: float32(p.Calls), SignalRate3h: s.sum3h, SignalRate24h: s.sum24h, SignalBytes: float32(p.BytesOut),
+			SignalResources: float32(p.Resources.Count()), SignalOperations: float32(p.Operations.Count()),
+			SignalDenied: float32(p.Denied), SignalDeniedBreadth: float32(p.DeniedOperations.Count()),
+		} {
+			s.today[signal] = max(s.today[signal], x)
+		}
 		rest := math.Max(x.season*x.ratio, 0.02)
 		if s.judged >= 20 {
 			s.learnSeason(p.Number, float64(p.Calls)/math.Max(float64(s.rate.mean)*x.ratio, 0.5), w)
