@@ -143,17 +143,23 @@ func (p *parser) Parse(raw []byte, h Handler) {
 			return
 		}
 		if !errors.Is(err, errTrailing) && blockEnd(body) == len(body) {
-			h.Bad(0, body, fmt.Errorf("%s: %w", p.format.Name, err))
+			h.Bad(0, body, p.reason(err))
 			return
 		}
 	}
 	index := 0
 	cut(body, p.format.Split, func(sub []byte) {
 		if err := p.format.parse(p, cleanText(sub), index, h); err != nil {
-			h.Bad(index, sub, fmt.Errorf("%s: %w", p.format.Name, err))
+			h.Bad(index, sub, p.reason(err))
 		}
 		index++
 	})
+}
+
+// reason is err in words that may be shown: errors quote what they found, and
+// a misplaced value may be a secret.
+func (p *parser) reason(err error) error {
+	return errors.New(p.format.Name + ": " + p.redactor.text(err.Error()))
 }
 
 // newEvent starts an event of this parser's format.

@@ -5,6 +5,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/lapwing-sec/lapwing/schemas"
 )
 
 // canary is a secret that must not survive; each use has its own spelling.
@@ -200,6 +202,30 @@ func TestNoSpellingHidesASecretFromUs(t *testing.T) {
 		}
 	}
 }
+
+func TestNoReasonShowsASecret(t *testing.T) {
+	for format, in := range map[string]string{
+		"nginx":      `203.0.113.9 - - [01/Mar/2026:10:00:00 +0000] "GET /x HTTP/1.1" token=` + canary + ` 1`,
+		"cloudtrail": `{"eventTime":"password=` + canary + `","eventSource":"s3.amazonaws.com","eventName":"x"}`,
+		"kong":       `{"started_at":"token=` + canary + `","request":{}}`,
+	} {
+		p, err := New(format, Options{Hasher: testHasher})
+		if err != nil {
+			t.Fatal(err)
+		}
+		h := &reasons{}
+		p.Parse([]byte(in), h)
+		if len(h.bad) != 1 || strings.Contains(h.bad[0], canary) {
+			t.Errorf("%s: reasons %q", format, h.bad)
+		}
+	}
+}
+
+// reasons keeps why sub-records were refused.
+type reasons struct{ bad []string }
+
+func (*reasons) Event(int, *schemas.Event)        {}
+func (r *reasons) Bad(_ int, _ []byte, err error) { r.bad = append(r.bad, err.Error()) }
 
 // TestHostileTextsAreReadOnce feeds what once made every name search the rest
 // of the text: quadratic time on these would take hours.
