@@ -1,6 +1,8 @@
 package detect
 
 import (
+	"fmt"
+	"io"
 	"testing"
 	"time"
 
@@ -62,4 +64,28 @@ func TestAKnownEventAllocatesNothing(t *testing.T) {
 	if got > 0 {
 		t.Errorf("%v allocations an event", got)
 	}
+}
+
+// BenchmarkSnapshot writes the state of many identities; the time of one
+// operation over their number is the pause that each costs.
+func BenchmarkSnapshot(b *testing.B) {
+	e := newEngine(b)
+	var out Output
+	const identities = 20_000
+	for round := range 8 {
+		for i := range identities {
+			m := member{id: fmt.Sprintf("aws:1:role/%06d", i), kind: "workload", ip: "198.51.100.7", country: "DE", topic: "raw.a"}
+			ev := m.event(fleetStart.Add(time.Duration(round)*2*time.Hour).UnixNano()+int64(i)*1e6, fmt.Sprintf("s3:Get%d", (i+round)%40))
+			ev.Watermark = ev.Time
+			e.Event(ev, &out)
+			out = Output{}
+		}
+	}
+	b.ResetTimer()
+	for b.Loop() {
+		if err := e.Snapshot(io.Discard); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/identities, "ns/identity")
 }

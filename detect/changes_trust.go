@@ -9,6 +9,8 @@ var changesTrustCard = Meta{
 	Name: "changes-trust", Title: "Changes whom the organisation trusts", Basis: Learned, Family: FamilyConsequence, Way: WayConsequence,
 	Severity: schemas.SeverityHigh, Wake: OnCapability,
 	MinSample: matureSample + "; an outside principal: none", Floor: "one call",
+	Kept:    "(class, principal) edges, 8 bytes each",
+	Model:   "first use of a class; unseen edges",
 	Attacks: []schemas.Technique{{UID: "T1484.002", Name: "Trust Modification"}},
 	NHI:     []string{"NHI5:2025"}, API: []string{"API2:2023"}, NIST: nistActivity, PCI: pciAccess,
 	FirstChecks: consequenceChecks(
@@ -17,9 +19,6 @@ var changesTrustCard = Meta{
 
 // changesTrust finds the first change of a trust policy, identity provider,
 // trust anchor or federation, and an outside principal never trusted before.
-//
-// Kept: (class, principal) edges, 8 bytes each. Model: first use of a class;
-// unseen edges.
 type changesTrust struct{ arrivalOnly }
 
 // Meta implements Detector.

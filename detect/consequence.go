@@ -51,7 +51,8 @@ type firstUse struct {
 // most peers use the class, and several use this very operation, it is evidence
 // only: that is how a release, or a job that joins its like, looks. While the
 // identity is young, its peers stand in: of ten or more, one in twenty or fewer
-// have the class.
+// have the class. Where they tell nothing, the gravest calls are reported and page
+// nobody.
 // Within a class that it knows, only an operation never used, of high severity
 // and unknown to most peers, is one.
 func judgeClass(c *Cell, p *Profile, call *Call, class capability.Set) (u firstUse, ok bool) {
@@ -71,8 +72,14 @@ func judgeClass(c *Cell, p *Profile, call *Call, class capability.Set) (u firstU
 	case p.Human() && u.severity < schemas.SeverityHigh:
 		return u, false // people do many things once
 	case !u.mature:
-		if !u.newClass || u.of < peersToJudgeBy || rareAmongPeers*u.have > u.of || !fleetKnown(c, call) {
+		if !u.newClass {
 			return u, false
+		}
+		if u.of < peersToJudgeBy || !fleetKnown(c, call) || rareAmongPeers*u.have > u.of {
+			if u.severity < schemas.SeverityHigh || !class.Any(telling) && !call.Denied {
+				return u, false
+			}
+			u.way = WayReport
 		}
 	case u.of >= peersToJudgeBy && 2*u.have > u.of && sameCall >= 3:
 		u.way = WayFused
@@ -82,6 +89,10 @@ func judgeClass(c *Cell, p *Profile, call *Call, class capability.Set) (u firstU
 	u.surprise, _ = c.Novelty(p, call, Operation)
 	return u, true
 }
+
+// telling are the classes that few identities have at all: while there is
+// nothing to compare with, their calls are reported.
+const telling = capability.MintsCredential | capability.GrantsPrivilege | capability.ChangesTrust | capability.RunsCode
 
 // fleetKnown says that the cell has watched its fleet for a week, so that what
 // no peer did is what peers don't do. In a cell's first days nobody has done
@@ -126,7 +137,12 @@ func (u firstUse) finding(p *Profile, call *Call, value, did, what string) Findi
 	if !u.newClass {
 		f.Expected = "the calls by which it did so before"
 	}
-	if !u.mature {
+	switch {
+	case u.way == WayReport:
+		f.Rarity = "its history is short, and its peers tell nothing"
+		f.Sentence = who(ev) + " " + what + origin(ev) + ended(call) + ". It is known for " + historyOf(p, call.Time) +
+			" only: too short to say whether this is usual."
+	case !u.mature:
 		f.Rarity = thousands(u.have) + " of " + plural(u.of, "peer") + " do this; its own history is short"
 	}
 	if u.way == WayFused {

@@ -6,6 +6,8 @@ var crossEnvironmentCard = Meta{
 	Name: "cross-environment", Title: "A non-production identity reaches production", Basis: Declared, Family: FamilyDeclared, Way: WayDeclared,
 	Severity: schemas.SeverityHigh, Wake: OnViolation,
 	MinSample: "none", Floor: "one call",
+	Kept:    "nothing of its own",
+	Model:   "the inventory's closed policy, evaluated at the time of the event",
 	Attacks: []schemas.Technique{{UID: "T1021.007", Name: "Cloud Services"}},
 	NHI:     []string{"NHI8:2025"}, API: []string{"API8:2023"}, NIST: nistActivity, PCI: []string{"6.5.3", "7.2.5", "10.4.1.1"},
 	FirstChecks: []string{
@@ -17,9 +19,6 @@ var crossEnvironmentCard = Meta{
 
 // crossEnvironment finds an identity of one environment that touches another,
 // as the inventory maps accounts and hosts.
-//
-// Kept: nothing of its own. Model: the inventory's closed policy, evaluated at
-// the time of the event.
 type crossEnvironment struct{ arrivalOnly }
 
 // Meta implements Detector.

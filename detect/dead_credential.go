@@ -6,6 +6,8 @@ var deadCredentialCard = Meta{
 	Name: "dead-credential", Title: "A dead credential is used", Basis: Declared, Family: FamilyDeclared, Way: WayDeclared,
 	Severity: schemas.SeverityCritical, Wake: OnViolation,
 	MinSample: "none", Floor: "one call",
+	Kept:    "nothing of its own",
+	Model:   "the inventory, at the time of the event",
 	Attacks: []schemas.Technique{{UID: "T1078.004", Name: "Cloud Accounts"}},
 	NHI:     []string{"NHI1:2025"}, API: []string{"API2:2023"}, NIST: nistActivity, PCI: []string{"8.2.5", "8.6.1", "10.4.1.1"},
 	FirstChecks: []string{
@@ -18,8 +20,6 @@ var deadCredentialCard = Meta{
 // deadCredential finds any use of a credential that the inventory calls
 // revoked or expired, or whose owner has left. A refused use says that somebody
 // still holds it; an accepted one that it still works.
-//
-// Kept: nothing of its own. Model: the inventory, at the time of the event.
 type deadCredential struct{ arrivalOnly }
 
 // Meta implements Detector.

@@ -11,6 +11,8 @@ var destroysDataCard = Meta{
 	Name: "destroys-data", Title: "Destroys data, backups or keys", Basis: Learned, Family: FamilyConsequence, Way: WayConsequence,
 	Severity: schemas.SeverityHigh, Wake: OnCapability | OnDeletes,
 	MinSample: matureSample + "; volume: 3 active days", Floor: "one first use; volume: more than 20 destroyed (100 deleted) in a day and 5 times the own maximum",
+	Kept:    "one slot for the class, two counts by day for what was destroyed and for plain deletions",
+	Model:   "first use of a class; counts against their own maximum",
 	Attacks: []schemas.Technique{{UID: "T1485", Name: "Data Destruction"}},
 	NHI:     []string{"NHI5:2025"}, API: []string{"API6:2023"}, NIST: nistActivity, PCI: []string{"7.2.5", "10.2.1.7", "10.4.1.1"},
 	FirstChecks: consequenceChecks(
@@ -21,10 +23,6 @@ var destroysDataCard = Meta{
 // destroysData finds the first destruction by an identity, and far more of it
 // in a day than ever. Deleting what the identity makes itself (a backup job that
 // deletes old snapshots) is evidence only.
-//
-// Kept: one slot for the class, two counts by day for what was destroyed and
-// for plain deletions. Model: first use of a class; counts against their own
-// maximum.
 type destroysData struct{ arrivalOnly }
 
 const (

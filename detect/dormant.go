@@ -10,6 +10,8 @@ var dormantCard = Meta{
 	Name: "dormant", Title: "A dormant identity wakes up", Basis: Learned, Family: FamilyTime, Way: WayStrong,
 	Severity: schemas.SeverityMedium, Wake: OnGap,
 	MinSample: "8 gaps; alone: 5 active days; for the first call, the last use that the inventory states", Floor: "a gap above 7 days and 5 times its p99 gap; alone: above 14 days, 10 times its p99 and 3 times its longest",
+	Kept:    "a histogram of gaps, 24 bytes",
+	Model:   "the gap against its own quantiles and its longest; the inventory's last use stands for the time before",
 	Attacks: []schemas.Technique{{UID: "T1078.004", Name: "Cloud Accounts"}},
 	NHI:     []string{"NHI1:2025"}, API: []string{"API9:2023"}, NIST: nistActivity, PCI: []string{"8.2.6", "8.6.1", "10.4.1.1"},
 	FirstChecks: []string{
@@ -21,9 +23,6 @@ var dormantCard = Meta{
 
 // dormant finds an identity that calls again after a pause far beyond its own.
 // A monthly job has monthly gaps: they are its own.
-//
-// Kept: a histogram of gaps, 24 bytes. Model: the gap against its own quantiles
-// and its longest; the inventory's last use stands for the time before.
 type dormant struct{ arrivalOnly }
 
 const (

@@ -99,7 +99,9 @@ func (d *dossier) keep(x *found, pane int64, tail float64) {
 func relatedOf(ev *schemas.Event) schemas.RelatedEvent {
 	var s sample
 	s.take(ev)
-	return s.related()
+	r := s.related()
+	r.UID, r.Type = clone(ev.Id), clone(ev.Operation)
+	return r
 }
 
 func cloned(x Finding) Finding {

@@ -9,6 +9,8 @@ var exposesResourceCard = Meta{
 	Name: "exposes-resource", Title: "Shares or opens a resource outside", Basis: Learned, Family: FamilyConsequence, Way: WayConsequence,
 	Severity: schemas.SeverityHigh, Wake: OnCapability,
 	MinSample: "none for the public or an unseen outside grantee; else " + matureSample, Floor: "one call",
+	Kept:    "(operation, grantee) edges, 8 bytes each, 16 at most",
+	Model:   "unseen edges; first use of the class where the log names no grantee",
 	Attacks: []schemas.Technique{{UID: "T1537", Name: "Transfer Data to Cloud Account"}},
 	NHI:     []string{"NHI8:2025"}, API: []string{"API8:2023"}, NIST: nistActivity, PCI: []string{"1.4.4", "7.2.5", "10.4.1.1"},
 	FirstChecks: consequenceChecks(
@@ -18,9 +20,6 @@ var exposesResourceCard = Meta{
 
 // exposesResource finds a resource given to an account outside that this
 // identity never shared with, or opened to everybody.
-//
-// Kept: (operation, grantee) edges, 8 bytes each, 16 at most. Model: unseen
-// edges; first use of the class where the log names no grantee.
 type exposesResource struct{ arrivalOnly }
 
 // Meta implements Detector.

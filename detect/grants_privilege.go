@@ -11,6 +11,8 @@ var grantsPrivilegeCard = Meta{
 	Name: "grants-privilege", Title: "Changes policies or roles in a new way", Basis: Learned, Family: FamilyConsequence, Way: WayConsequence,
 	Severity: schemas.SeverityHigh, Wake: OnCapability,
 	MinSample: matureSample + "; an administrator policy or an outside grantee: none", Floor: "one call",
+	Kept:    "(class, what is granted) edges, 8 bytes each, 16 at most",
+	Model:   "first use of a class; unseen edges",
 	Attacks: []schemas.Technique{{UID: "T1098.003", Name: "Additional Cloud Roles"}},
 	NHI:     []string{"NHI5:2025"}, API: []string{"API5:2023"}, NIST: nistActivity, PCI: pciAccess,
 	FirstChecks: consequenceChecks(
@@ -21,9 +23,6 @@ var grantsPrivilegeCard = Meta{
 // grantsPrivilege finds the first grant of an identity, and an administrator
 // policy or outside grantee that it never gave anything to, however often it
 // grants.
-//
-// Kept: (class, what is granted) edges, 8 bytes each, 16 at most. Model: first
-// use of a class; unseen edges.
 type grantsPrivilege struct{ arrivalOnly }
 
 // Meta implements Detector.

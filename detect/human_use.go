@@ -6,6 +6,8 @@ var humanUseCard = Meta{
 	Name: "human-use", Title: "A person uses a machine's credential", Basis: Learned, Family: FamilyClient, Way: WayStrong,
 	Severity: schemas.SeverityMedium, Wake: OnNew(Client),
 	MinSample: "learned (7 active days, or 200 calls below 1% novelty); alone: 8 days and 100 calls", Floor: "one accepted call; alone: a machine whose peers hardly ever do this; of an undeclared kind, from a new network as well",
+	Kept:    "the client slots of new-client",
+	Model:   "first use of an interactive client by an identity that had none",
 	Attacks: []schemas.Technique{{UID: "T1078.004", Name: "Cloud Accounts"}},
 	NHI:     []string{"NHI10:2025"}, API: []string{"API2:2023"}, NIST: nistNetwork, PCI: []string{"8.6.1", "10.4.1.1"},
 	FirstChecks: []string{
@@ -17,9 +19,6 @@ var humanUseCard = Meta{
 
 // humanUse finds a browser, console or interactive tool under the credential
 // of a machine.
-//
-// Kept: the client slots of new-client. Model: first use of an interactive
-// client by an identity that had none.
 type humanUse struct{ arrivalOnly }
 
 // Meta implements Detector.

@@ -11,6 +11,8 @@ var impossibleTravelCard = Meta{
 	Name: "impossible-travel", Title: "Two places too far apart", Basis: Learned, Family: FamilyPlace, Way: WayFused,
 	Severity: schemas.SeverityMedium, Wake: OnNew(Country, Prefix),
 	MinSample: "one earlier place", Floor: "500 km at more than 900 km/h between cities; 3,000 km where only the country is known; neither place shared egress",
+	Kept:    "the last two places, 48 bytes",
+	Model:   "great-circle distance less the places' uncertainty, over the time between plus a minute",
 	Attacks: []schemas.Technique{{UID: "T1550.001", Name: "Application Access Token"}},
 	NHI:     []string{"NHI2:2025"}, API: []string{"API2:2023"}, NIST: nistNetwork, PCI: pciNetwork,
 	FirstChecks: []string{
@@ -23,9 +25,6 @@ var impossibleTravelCard = Meta{
 // impossibleTravel finds two calls in a row from places that nothing travels
 // between in the time. Places of a country's precision count only when they
 // lie in different countries and very far apart.
-//
-// Kept: the last two places, 48 bytes. Model: great-circle distance less the
-// places' uncertainty, over the time between plus a minute.
 type impossibleTravel struct{ arrivalOnly }
 
 const (

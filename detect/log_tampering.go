@@ -9,6 +9,8 @@ var logTamperingCard = Meta{
 	Name: "log-tampering", Title: "Logging is stopped, deleted or narrowed", Basis: Declared, Family: FamilyDeclared, Way: WayDeclared,
 	Severity: schemas.SeverityCritical, Wake: OnCapability,
 	MinSample: "none for what stops or deletes a log; an operation never used for what narrows one", Floor: "one call",
+	Kept:    "the engine's operation slots",
+	Model:   "the capability data's list of operations; no learning for the critical ones",
 	Attacks: []schemas.Technique{{UID: "T1562.008", Name: "Disable or Modify Cloud Logs"}},
 	NHI:     []string{"NHI6:2025"}, API: []string{"API8:2023"}, NIST: nistActivity, PCI: pciLogs,
 	FirstChecks: []string{
@@ -22,9 +24,6 @@ var logTamperingCard = Meta{
 // everything here stands on, and leaving the organisation that keeps them. What
 // stops or deletes a trail is a finding whoever does it; what changes selectors,
 // retention or alarms only from an identity that never did so.
-//
-// Kept: the engine's operation slots. Model: the capability data's list of
-// operations; no learning for the critical ones.
 type logTampering struct{ arrivalOnly }
 
 // Meta implements Detector.

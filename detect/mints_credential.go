@@ -11,6 +11,8 @@ var mintsCredentialCard = Meta{
 	Name: "mints-credential", Title: "Creates keys, tokens or users for the first time", Basis: Learned, Family: FamilyConsequence, Way: WayConsequence,
 	Severity: schemas.SeverityHigh, Wake: OnCapability,
 	MinSample: matureSample, Floor: "one call",
+	Kept:    "one slot for the class and one for each operation",
+	Model:   "first use of a class; creator edges by operation",
 	Attacks: []schemas.Technique{{UID: "T1098.001", Name: "Additional Cloud Credentials"}},
 	NHI:     []string{"NHI7:2025"}, API: []string{"API2:2023"}, NIST: nistActivity, PCI: pciAccounts,
 	FirstChecks: consequenceChecks(
@@ -21,9 +23,6 @@ var mintsCredentialCard = Meta{
 // mintsCredential finds the first time that an identity creates a key, token,
 // password or user, and a new way of doing so. A rotation that falls due by the
 // inventory is evidence only.
-//
-// Kept: one slot for the class and one for each operation. Model: first use of
-// a class; creator edges by operation.
 type mintsCredential struct{ arrivalOnly }
 
 // Meta implements Detector.

@@ -6,6 +6,8 @@ var networkPolicyCard = Meta{
 	Name: "network-policy", Title: "Call from a network that is not allowed", Basis: Declared, Family: FamilyDeclared, Way: WayDeclared,
 	Severity: schemas.SeverityHigh, Wake: OnViolation,
 	MinSample: "none", Floor: "one call",
+	Kept:    "nothing of its own",
+	Model:   "the inventory's closed policy, evaluated at the time of the event",
 	Attacks: []schemas.Technique{{UID: "T1078.004", Name: "Cloud Accounts"}},
 	NHI:     []string{"NHI8:2025"}, API: []string{"API2:2023"}, NIST: nistNetwork, PCI: pciNetwork,
 	FirstChecks: []string{
@@ -17,9 +19,6 @@ var networkPolicyCard = Meta{
 
 // networkPolicy finds a call from outside the networks that the inventory
 // declares.
-//
-// Kept: nothing of its own. Model: the inventory's closed policy, evaluated at
-// the time of the event.
 type networkPolicy struct{ arrivalOnly }
 
 // Meta implements Detector.

@@ -9,6 +9,8 @@ var newCapabilityCard = Meta{
 	Name: "new-capability", Title: "First use of a kind of action", Basis: Learned, Family: FamilyConsequence, Way: WayConsequence,
 	Severity: schemas.SeverityMedium, Wake: OnNew(CapabilityBit),
 	MinSample: matureSample, Floor: "one call that was not refused, or one refused call of an export",
+	Kept:    "one slot of 8 bytes for each class used",
+	Model:   "a class outside the baseline of an identity with enough history; its peers stand in while it is young",
 	Attacks: []schemas.Technique{{UID: "T1548.005", Name: "Temporary Elevated Cloud Access"}},
 	NHI:     []string{"NHI5:2025"}, API: []string{"API5:2023"}, NIST: nistActivity, PCI: pciAccess,
 	FirstChecks: consequenceChecks(
@@ -18,10 +20,6 @@ var newCapabilityCard = Meta{
 // newCapability finds an identity that only read and now writes, deletes or
 // administers, and one that exports data for the first time. The other grave
 // classes have detectors of their own.
-//
-// Kept: one slot of 8 bytes for each class used. Model: a class outside the
-// baseline of an identity with enough history; drawn towards nothing by its
-// peers (DESIGN §5, consequence).
 type newCapability struct{ arrivalOnly }
 
 // Meta implements Detector.

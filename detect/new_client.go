@@ -6,6 +6,8 @@ var newClientCard = Meta{
 	Name: "new-client", Title: "Call by a new kind of client", Basis: Learned, Family: FamilyClient, Way: WayFused,
 	Severity: schemas.SeverityLow, Wake: OnNew(Client, Fingerprint),
 	MinSample: "learned (7 active days, or 200 calls below 1% novelty)", Floor: "one call",
+	Kept:    "one slot of 8 bytes a family, and 10 fingerprints at most",
+	Model:   "Good-Turing novelty rate of the identity, drawn towards its peers",
 	Attacks: []schemas.Technique{{UID: "T1550.001", Name: "Application Access Token"}},
 	NHI:     []string{"NHI2:2025"}, API: []string{"API2:2023"}, NIST: nistNetwork, PCI: pciAccounts,
 	FirstChecks: []string{
@@ -17,9 +19,6 @@ var newClientCard = Meta{
 // newClient finds a family of client software that the identity never used.
 // A new version is not a new family. A TLS fingerprint alone is weaker: an
 // upgrade changes it.
-//
-// Kept: one slot of 8 bytes a family, and 10 fingerprints at most. Model:
-// Good-Turing novelty rate of the identity, drawn towards its peers.
 type newClient struct{ arrivalOnly }
 
 // Meta implements Detector.

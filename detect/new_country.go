@@ -10,6 +10,8 @@ var newCountryCard = Meta{
 	Name: "new-country", Title: "Call from a new country", Basis: Learned, Family: FamilyPlace, Way: WayStrong,
 	Severity: schemas.SeverityMedium, Wake: OnNew(Country),
 	MinSample: "learned (7 active days, or 200 calls below 1% novelty); alone: 8 days and 100 calls", Floor: "alone: no more than 2 countries known, no more than a quarter of its peers there",
+	Kept:    "one slot of 8 bytes a country",
+	Model:   "Good-Turing novelty rate of the identity, drawn towards its peers (I. J. Good, 1953)",
 	Attacks: []schemas.Technique{{UID: "T1078.004", Name: "Cloud Accounts"}},
 	NHI:     []string{"NHI2:2025"}, API: []string{"API2:2023"}, NIST: nistNetwork, PCI: pciNetwork,
 	FirstChecks: []string{
@@ -22,9 +24,6 @@ var newCountryCard = Meta{
 // newCountry finds a call from a country where the identity was never seen.
 // It speaks alone only for an identity that lives in one or two countries, on a
 // call that was accepted, and where few of its peers live; else it is evidence.
-//
-// Kept: one slot of 8 bytes a country. Model: Good-Turing novelty rate of the
-// identity, drawn towards its peers (I. J. Good, 1953).
 type newCountry struct{ arrivalOnly }
 
 const (

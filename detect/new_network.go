@@ -12,6 +12,8 @@ var newNetworkCard = Meta{
 	Name: "new-network", Title: "Call from a new network", Basis: Learned, Family: FamilyPlace, Way: WayFused,
 	Severity: schemas.SeverityLow, Wake: OnNew(Prefix, ASN, NetworkClass),
 	MinSample: "learned (7 active days, or 200 calls below 1% novelty)", Floor: "one call",
+	Kept:    "one slot of 8 bytes for each prefix (16 at most), provider and class",
+	Model:   "Good-Turing novelty rate of the identity, drawn towards its peers",
 	Attacks: []schemas.Technique{{UID: "T1090.003", Name: "Multi-hop Proxy"}},
 	NHI:     []string{"NHI2:2025"}, API: []string{"API2:2023"}, NIST: nistNetwork, PCI: pciNetwork,
 	FirstChecks: []string{
@@ -25,9 +27,6 @@ var newNetworkCard = Meta{
 // the highest rung of the ladder that is new: /24 or /48, provider, class of
 // network. A new country has a detector of its own. A neighbouring network is
 // weak evidence: that is what a change of NAT looks like.
-//
-// Kept: one slot of 8 bytes for each prefix (16 at most), provider and class.
-// Model: Good-Turing novelty rate of the identity, drawn towards its peers.
 type newNetwork struct{ arrivalOnly }
 
 // Meta implements Detector.

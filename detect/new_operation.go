@@ -9,6 +9,8 @@ var newOperationCard = Meta{
 	Name: "new-operation", Title: "Call never made before", Basis: Learned, Family: FamilyOperation, Way: WayFused,
 	Severity: schemas.SeverityLow, Wake: OnNew(Operation),
 	MinSample: "learned (7 active days, or 200 calls below 1% novelty)", Floor: "one call; a read never pages alone",
+	Kept:    "one slot of 8 bytes an operation, 40 at most",
+	Model:   "Good-Turing novelty rate of the identity, drawn towards its peers",
 	Attacks: []schemas.Technique{{UID: "T1059.009", Name: "Cloud API"}},
 	NHI:     []string{"NHI5:2025"}, API: []string{"API5:2023"}, NIST: nistActivity, PCI: pciAccess,
 	FirstChecks: []string{
@@ -23,9 +25,6 @@ var newOperationCard = Meta{
 // read that several peers make is not even that, unless the same call comes from
 // a new place or client.
 // Grave ones have detectors of their own.
-//
-// Kept: one slot of 8 bytes an operation, 40 at most. Model: Good-Turing
-// novelty rate of the identity, drawn towards its peers.
 type newOperation struct{ arrivalOnly }
 
 // Meta implements Detector.

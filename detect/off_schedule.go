@@ -6,6 +6,8 @@ var offScheduleCard = Meta{
 	Name: "off-schedule", Title: "Call outside the declared schedule", Basis: Declared, Family: FamilyDeclared, Way: WayDeclared,
 	Severity: schemas.SeverityMedium, Wake: OnViolation,
 	MinSample: "none", Floor: "one call",
+	Kept:    "nothing of its own",
+	Model:   "the inventory's closed policy, evaluated at the time of the event",
 	Attacks: []schemas.Technique{{UID: "T1078.004", Name: "Cloud Accounts"}},
 	NHI:     []string{"NHI10:2025"}, API: []string{"API2:2023"}, NIST: nistActivity, PCI: pciAccounts,
 	FirstChecks: []string{
@@ -15,9 +17,6 @@ var offScheduleCard = Meta{
 }
 
 // offSchedule finds a call outside the windows that the inventory declares.
-//
-// Kept: nothing of its own. Model: the inventory's closed policy, evaluated at
-// the time of the event.
 type offSchedule struct{ arrivalOnly }
 
 // Meta implements Detector.

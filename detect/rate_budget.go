@@ -11,6 +11,8 @@ var rateBudgetCard = Meta{
 	Name: "rate-budget", Title: "A declared rate budget is exceeded", Basis: Declared, Family: FamilyDeclared, Way: WayDeclared,
 	Severity: schemas.SeverityMedium, Wake: OnRateBudget,
 	MinSample: "none", Floor: "the declared burst, used up",
+	Kept:    "one time, 8 bytes",
+	Model:   "the generic cell rate algorithm (ITU-T I.371), which is a token bucket in integers",
 	Attacks: []schemas.Technique{{UID: "T1499", Name: "Endpoint Denial of Service"}},
 	NHI:     []string{"NHI5:2025"}, API: []string{"API4:2023"}, NIST: nistNetwork, PCI: []string{"10.4.1.1"},
 	FirstChecks: []string{
@@ -23,9 +25,6 @@ var rateBudgetCard = Meta{
 // rateBudget finds an identity that calls more often than the inventory allows
 // it: a token bucket on event time. Late and back-filled calls are left out:
 // they say nothing about how fast they came.
-//
-// Kept: one time, 8 bytes. Model: the generic cell rate algorithm (ITU-T
-// I.371), which is a token bucket in integers.
 type rateBudget struct{ arrivalOnly }
 
 // Meta implements Detector.

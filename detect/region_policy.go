@@ -6,6 +6,8 @@ var regionPolicyCard = Meta{
 	Name: "region-policy", Title: "Call from or in a region that is not allowed", Basis: Declared, Family: FamilyDeclared, Way: WayDeclared,
 	Severity: schemas.SeverityHigh, Wake: OnViolation,
 	MinSample: "none", Floor: "one call",
+	Kept:    "nothing of its own",
+	Model:   "the inventory's closed policy, evaluated at the time of the event",
 	Attacks: []schemas.Technique{{UID: "T1535", Name: "Unused/Unsupported Cloud Regions"}},
 	NHI:     []string{"NHI8:2025"}, API: []string{"API8:2023"}, NIST: nistNetwork, PCI: pciNetwork,
 	FirstChecks: []string{
@@ -17,9 +19,6 @@ var regionPolicyCard = Meta{
 
 // regionPolicy finds a call from a country, or in a cloud region, that the
 // inventory does not allow.
-//
-// Kept: nothing of its own. Model: the inventory's closed policy, evaluated at
-// the time of the event.
 type regionPolicy struct{ arrivalOnly }
 
 // Meta implements Detector.

@@ -9,6 +9,8 @@ var runsCodeCard = Meta{
 	Name: "runs-code", Title: "Runs code elsewhere for the first time", Basis: Learned, Family: FamilyConsequence, Way: WayConsequence,
 	Severity: schemas.SeverityHigh, Wake: OnCapability,
 	MinSample: matureSample, Floor: "one call",
+	Kept:    "one slot for the class and one for each operation",
+	Model:   "first use of a class; edges by operation",
 	Attacks: []schemas.Technique{{UID: "T1651", Name: "Cloud Administration Command"}},
 	NHI:     []string{"NHI5:2025"}, API: []string{"API5:2023"}, NIST: nistActivity, PCI: pciAccess,
 	FirstChecks: consequenceChecks(
@@ -18,9 +20,6 @@ var runsCodeCard = Meta{
 
 // runsCode finds the first remote command, session, pushed key or overwritten
 // code of an identity, and a new way of running code by one that does.
-//
-// Kept: one slot for the class and one for each operation. Model: first use of
-// a class; edges by operation.
 type runsCode struct{ arrivalOnly }
 
 // Meta implements Detector.

@@ -6,6 +6,8 @@ var scopePolicyCard = Meta{
 	Name: "scope-policy", Title: "Call outside the allowed scope", Basis: Declared, Family: FamilyDeclared, Way: WayDeclared,
 	Severity: schemas.SeverityMedium, Wake: OnViolation,
 	MinSample: "none", Floor: "one call",
+	Kept:    "nothing of its own",
+	Model:   "the inventory's closed policy, evaluated at the time of the event",
 	Attacks: []schemas.Technique{{UID: "T1548.005", Name: "Temporary Elevated Cloud Access"}},
 	NHI:     []string{"NHI5:2025"}, API: []string{"API5:2023"}, NIST: nistActivity, PCI: pciAccess,
 	FirstChecks: []string{
@@ -17,9 +19,6 @@ var scopePolicyCard = Meta{
 
 // scopePolicy finds an operation that the inventory does not allow. A refused
 // one shows an attempt, an accepted one that more is granted than declared.
-//
-// Kept: nothing of its own. Model: the inventory's closed policy, evaluated at
-// the time of the event.
 type scopePolicy struct{ arrivalOnly }
 
 // Meta implements Detector.

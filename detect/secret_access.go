@@ -9,6 +9,8 @@ var secretAccessCard = Meta{
 	Name: "secret-access", Title: "Unusual access to secrets", Basis: Learned, Family: FamilyConsequence, Way: WayConsequence,
 	Severity: schemas.SeverityHigh, Wake: OnCapability,
 	MinSample: matureSample + "; volume: 3 active days", Floor: "one first use; volume: more than 10 different secrets in a day and 3 times the own maximum",
+	Kept:    "the secrets as slots (8 bytes each, 16 at most) and two counts by day",
+	Model:   "first use of a class; a count against its own maximum",
 	Attacks: []schemas.Technique{{UID: "T1555.006", Name: "Cloud Secrets Management Stores"}},
 	NHI:     []string{"NHI2:2025"}, API: []string{"API5:2023"}, NIST: nistActivity, PCI: []string{"7.2.5", "8.6.2", "10.4.1.1"},
 	FirstChecks: consequenceChecks(
@@ -18,9 +20,6 @@ var secretAccessCard = Meta{
 
 // secretAccess finds the first use of a secret store, and far more different
 // secrets in a day than the identity ever read.
-//
-// Kept: the secrets as slots (8 bytes each, 16 at most) and two counts by day.
-// Model: first use of a class; a count against its own maximum.
 type secretAccess struct{ arrivalOnly }
 
 const (

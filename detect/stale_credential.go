@@ -6,6 +6,8 @@ var staleCredentialCard = Meta{
 	Name: "stale-credential", Title: "A credential is past its rotation", Basis: Declared, Family: FamilyDeclared, Way: WayDeclared,
 	Severity: schemas.SeverityMedium, Wake: OnViolation,
 	MinSample: "none", Floor: "one call; pages only for criticality high or critical, else the daily report",
+	Kept:    "nothing of its own",
+	Model:   "the inventory, at the time of the event",
 	Attacks: []schemas.Technique{{UID: "T1078.004", Name: "Cloud Accounts"}},
 	NHI:     []string{"NHI7:2025"}, API: []string{"API2:2023"}, NIST: nistActivity, PCI: []string{"8.6.3", "8.3.9"},
 	FirstChecks: []string{
@@ -17,8 +19,6 @@ var staleCredentialCard = Meta{
 // staleCredential reports a credential older than its declared rotation
 // interval: once a credential, to the daily report unless the identity is
 // critical.
-//
-// Kept: nothing of its own. Model: the inventory, at the time of the event.
 type staleCredential struct{ arrivalOnly }
 
 // Meta implements Detector.

@@ -6,6 +6,8 @@ var unmanagedIdentityCard = Meta{
 	Name: "unmanaged-identity", Title: "An identity that nobody declared", Basis: Declared, Family: FamilyDeclared, Way: WayReport,
 	Severity: schemas.SeverityLow, Wake: OnUnmanaged,
 	MinSample: "none", Floor: "one accepted call; the daily report only",
+	Kept:    "the slot by which the engine reports once",
+	Model:   "the inventory",
 	Attacks: []schemas.Technique{{UID: "T1136.003", Name: "Cloud Account"}},
 	NHI:     []string{"NHI1:2025"}, API: []string{"API9:2023"}, NIST: nistActivity, PCI: []string{"7.2.5.1", "8.6.1"},
 	FirstChecks: []string{
@@ -17,8 +19,6 @@ var unmanagedIdentityCard = Meta{
 // unmanagedIdentity reports an identity that is in no inventory, once, after
 // its first accepted call. The cloud's own services and calls without any
 // identity are left out.
-//
-// Kept: the slot by which the engine reports once. Model: the inventory.
 type unmanagedIdentity struct{ arrivalOnly }
 
 // Meta implements Detector.
