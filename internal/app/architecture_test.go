@@ -38,6 +38,8 @@ var layers = []struct {
 		"the four domain packages meet only in schemas, so that each can be read and replaced alone"},
 	{[]string{"internal/stream"}, []string{"schemas"},
 		"streams carry events and know no Kafka"},
+	{[]string{"docs"}, nil,
+		"documents hold tests of what they say, and no code"},
 	{[]string{"schemas"}, nil,
 		"the contracts import nothing of ours: everybody else imports them"},
 }

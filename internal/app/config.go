@@ -153,7 +153,7 @@ type EnrichConfig struct {
 
 // DetectConfig tunes the detect role.
 type DetectConfig struct {
-	Cells             int              `yaml:"cells" doc:"Partitions of lapwing.events. Only lapwing migrate --cells may change it later."`
+	Cells             int              `yaml:"cells" doc:"Partitions of lapwing.events. Choose it once: another number would move identities between cells."`
 	FalseAlertsPerDay float64          `yaml:"false_alerts_per_day" doc:"How many false alerts a day the team can take, for the whole fleet."`
 	Disabled          []string         `yaml:"disabled" doc:"Detectors that are switched off."`
 	SnapshotEvery     schemas.Duration `yaml:"snapshot_every" doc:"Longest time between two snapshots of a cell."`
