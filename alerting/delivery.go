@@ -114,14 +114,15 @@ func (d *Delivery) deliver(ctx context.Context, batch []schemas.Alert, from []st
 				continue
 			}
 			if err != nil {
+				// Not remembered: once mended, a replay may deliver it.
 				if err := d.dead(ctx, from[i], fmt.Errorf("destination %s refused alert %s version %d: %w", d.Name, batch[i].ID(), batch[i].Version(), err)); err != nil {
 					return err
 				}
-			} else {
-				d.count("delivered", 1)
-				if d.Metrics != nil {
-					d.Metrics.Delay.WithLabelValues(d.Name).Observe(max(0, time.Since(from[i].Time).Seconds()))
-				}
+				continue
+			}
+			d.count("delivered", 1)
+			if d.Metrics != nil {
+				d.Metrics.Delay.WithLabelValues(d.Name).Observe(max(0, time.Since(from[i].Time).Seconds()))
 			}
 			done[batch[i].ID()] = max(done[batch[i].ID()], batch[i].Version())
 		}

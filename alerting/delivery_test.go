@@ -132,6 +132,10 @@ func TestWhatIsRefusedForGoodGoesToTheDeadLetterAndHoldsUpNothing(t *testing.T) 
 	require.Contains(t, dead[0], "2: not an alert")
 	require.Contains(t, dead[1], "3: not an alert: no alert id or version")
 	require.Equal(t, "0: destination test refused alert a version 1: too large", dead[2])
+
+	rec.fail = nil
+	require.NoError(t, d.Handle(t.Context(), recs[:1]), "replayed after the destination was mended")
+	require.Equal(t, []string{"b.1", "a.1"}, rec.got)
 }
 
 func TestFilters(t *testing.T) {
