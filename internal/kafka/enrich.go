@@ -52,7 +52,7 @@ func (c *Client) RunEnrich(ctx context.Context, o EnrichOptions) error {
 		o.Cells = n
 	}
 	if o.Cells != n {
-		return fmt.Errorf("kafka: %s has %d partitions, but %d cells are configured; `lapwing migrate --cells` changes their number", events, n, o.Cells)
+		return fmt.Errorf("kafka: %s has %d partitions, but %d cells are configured: set detect.cells to the number of partitions", events, n, o.Cells)
 	}
 	if o.Cells > maxCells {
 		return fmt.Errorf("kafka: %d cells, more than %d", o.Cells, maxCells)

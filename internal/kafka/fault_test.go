@@ -134,7 +134,7 @@ func slowly(every int) func(rec *stream.Record, h stream.SubHandler) {
 	var n atomic.Int64
 	return func(rec *stream.Record, h stream.SubHandler) {
 		if n.Add(1)%int64(every) == 0 {
-			time.Sleep(time.Millisecond) // load, not synchronisation
+			<-time.After(time.Millisecond) // load, not synchronisation
 		}
 		transform(rec, h)
 	}
