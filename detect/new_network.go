@@ -1,7 +1,6 @@
 package detect
 
 import (
-	"math"
 	"strconv"
 	"strings"
 
@@ -49,7 +48,6 @@ func (newNetwork) Observe(c *Cell, p *Profile, call *Call, out *Findings) {
 		}
 	case call.New(ASN):
 		s, rarity = c.Novelty(p, call, ASN)
-		s = roams(p, ASN, s)
 		value = "AS" + strconv.FormatUint(uint64(ev.Asn), 10)
 		what = strings.TrimSpace(value + " " + ev.AsOrg)
 	case call.New(Prefix):
@@ -57,7 +55,7 @@ func (newNetwork) Observe(c *Cell, p *Profile, call *Call, out *Findings) {
 			return // a network of the fleet's own
 		}
 		s, rarity = c.Novelty(p, call, Prefix)
-		s = roams(p, Prefix, float64(s*0.5)) // a neighbour, as far as we can tell
+		s = float64(s * 0.5) // a neighbour, as far as we can tell
 		value, what = ev.SrcPrefix, "network "+ev.SrcPrefix
 	}
 	if s == 0 {
@@ -76,17 +74,6 @@ func (newNetwork) Observe(c *Cell, p *Profile, call *Call, out *Findings) {
 
 // usedByPeers is how many peers make a network the fleet's own.
 const usedByPeers = 2
-
-// roams caps the surprise of a new network by how often, in days, the identity
-// comes from one: a runner has a new address for each of its runs, and makes
-// many calls from it.
-func roams(p *Profile, d Dimension, s float64) float64 {
-	perDay := float64(int(p.fresh[d])-2) / float64(max(p.ActiveDays(), 1))
-	if perDay <= 0 {
-		return s
-	}
-	return math.Min(s, -math.Log10(math.Min(perDay, 1)))
-}
 
 // What a new network weighs more, in powers of ten: when its class is dubious,
 // and when the client is new as well.
