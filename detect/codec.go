@@ -13,11 +13,17 @@ import (
 // directions, so that they cannot come apart. After an error it does nothing
 // more; err keeps the first.
 type codec struct {
-	w   *bufio.Writer
+	w   io.Writer
+	out []byte // written, not yet flushed
 	r   *bufio.Reader
-	buf [binary.MaxVarintLen64]byte
 	err error
+	// Scratch of one identity.
+	slots []slot
+	panes []*Pane
 }
+
+// flushAt is how much is gathered before it is written.
+const flushAt = 1 << 16
 
 // maxText bounds a string, maxList the length of a list, in a snapshot: beyond
 // it the snapshot is damaged.
@@ -30,6 +36,15 @@ var errDamaged = errors.New("the snapshot is damaged")
 
 func (c *codec) writing() bool { return c.w != nil }
 
+// flush hands what was gathered to the writer.
+func (c *codec) flush() {
+	if c.err == nil && len(c.out) > 0 {
+		_, err := c.w.Write(c.out)
+		c.fail(err)
+	}
+	c.out = c.out[:0]
+}
+
 func (c *codec) fail(err error) {
 	if c.err == nil && err != nil {
 		c.err = err
@@ -37,14 +52,19 @@ func (c *codec) fail(err error) {
 }
 
 func (c *codec) uint(x uint64) uint64 {
+	if c.writing() {
+		if x < 0x80 {
+			c.out = append(c.out, byte(x))
+		} else {
+			c.out = binary.AppendUvarint(c.out, x)
+		}
+		if len(c.out) >= flushAt {
+			c.flush()
+		}
+		return x
+	}
 	if c.err != nil {
 		return 0
-	}
-	if c.writing() {
-		n := binary.PutUvarint(c.buf[:], x)
-		_, err := c.w.Write(c.buf[:n])
-		c.fail(err)
-		return x
 	}
 	v, err := binary.ReadUvarint(c.r)
 	if err != nil {
@@ -55,14 +75,12 @@ func (c *codec) uint(x uint64) uint64 {
 }
 
 func (c *codec) int(x int64) int64 {
+	if c.writing() {
+		c.out = binary.AppendVarint(c.out, x)
+		return x
+	}
 	if c.err != nil {
 		return 0
-	}
-	if c.writing() {
-		n := binary.PutVarint(c.buf[:], x)
-		_, err := c.w.Write(c.buf[:n])
-		c.fail(err)
-		return x
 	}
 	v, err := binary.ReadVarint(c.r)
 	if err != nil {
@@ -108,8 +126,7 @@ func (c *codec) bytes(b []byte) {
 		return
 	}
 	if c.writing() {
-		_, err := c.w.Write(b)
-		c.fail(err)
+		c.out = append(c.out, b...)
 		return
 	}
 	if _, err := io.ReadFull(c.r, b); err != nil {
@@ -124,8 +141,7 @@ func (c *codec) text(s *string) {
 	case n > maxText:
 		c.fail(fmt.Errorf("%w: a text of %d bytes", errDamaged, n))
 	case c.writing():
-		_, err := c.w.WriteString(*s)
-		c.fail(err)
+		c.out = append(c.out, *s...)
 	default:
 		b := make([]byte, n)
 		c.bytes(b)
@@ -161,7 +177,7 @@ func (c *codec) length(n int) int {
 func list[T any](c *codec, s *[]T, visit func(*T)) {
 	n := c.length(len(*s))
 	if !c.writing() {
-		*s = nil
+		*s = (*s)[:0]
 	}
 	for i := 0; i < n && c.err == nil; i++ {
 		if !c.writing() {

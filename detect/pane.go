@@ -145,7 +145,7 @@ type sample struct {
 func (s *sample) take(ev *schemas.Event) {
 	s.time = ev.Time
 	s.outcome = uint8(ev.Outcome) //nolint:gosec // an enum of four
-	s.idLen = 0 // an id that does not fit is no id
+	s.idLen = 0                   // an id that does not fit is no id
 	if len(ev.Id) <= len(s.id) {
 		s.idLen = fill(s.id[:], ev.Id)
 	}

@@ -40,13 +40,10 @@ func (e *Engine) Digest() string {
 // Snapshot writes the whole state. Equal states give equal bytes. It streams:
 // memory stays small beside the state's own.
 func (e *Engine) Snapshot(w io.Writer) error {
-	c := &codec{w: bufio.NewWriterSize(w, 1<<16)}
+	c := &codec{w: w, out: make([]byte, 0, flushAt+1<<12)}
 	e.visit(c)
-	if c.err != nil {
+	if c.flush(); c.err != nil {
 		return fmt.Errorf("snapshot of cell %d: %w", e.cfg.Cell, c.err)
-	}
-	if err := c.w.Flush(); err != nil {
-		return fmt.Errorf("snapshot of cell %d: %w", e.cfg.Cell, err)
 	}
 	return nil
 }
@@ -323,7 +320,7 @@ func (s *statistics) visit(c *codec) {
 func (e *Engine) visitSlots(c *codec, p *Profile) {
 	class := p.slots.class
 	c.u8(&class)
-	var used []slot
+	used := c.slots[:0]
 	for _, s := range e.slots.table(&p.slots) {
 		if s.dim != 0 {
 			used = append(used, s)
@@ -341,6 +338,7 @@ func (e *Engine) visitSlots(c *codec, p *Profile) {
 		c.u8(&s.dim)
 		c.u8(&s.wq)
 	})
+	c.slots = used
 	if c.writing() || class == 0 || c.err != nil {
 		return
 	}
@@ -361,29 +359,29 @@ func (e *Engine) visitSlots(c *codec, p *Profile) {
 
 // visitPanes goes through an identity's open panes by number.
 func (e *Engine) visitPanes(c *codec, p *Profile) {
-	var open []*Pane
+	open := c.panes[:0]
 	for i := p.open; i != 0; {
 		pane := e.panes.at(i - 1)
 		open = append(open, pane)
 		i = pane.next
 	}
 	slices.SortFunc(open, func(a, b *Pane) int { return compare(a.Number, b.Number) })
+	c.panes = open
 	n := c.length(len(open))
 	for i := 0; i < n && c.err == nil; i++ {
-		var pane Pane
 		if c.writing() {
-			pane = *open[i]
+			open[i].visit(c)
+			continue
 		}
+		var pane Pane
 		pane.visit(c)
-		if !c.writing() {
-			to := e.pane(p, pane.Number)
-			if to == nil {
-				c.fail(fmt.Errorf("%w: more than %d open panes", errDamaged, maxOpen))
-				return
-			}
-			pane.next = to.next
-			*to = pane
+		to := e.pane(p, pane.Number)
+		if to == nil {
+			c.fail(fmt.Errorf("%w: more than %d open panes", errDamaged, maxOpen))
+			return
 		}
+		pane.next = to.next
+		*to = pane
 	}
 }
 
