@@ -104,6 +104,9 @@ func backtestIDs(t *testing.T, fleet ...string) []string {
 
 // The way over Kafka and ClickHouse ends with the alerts that the files give.
 func TestDemoGivesTheAlertsOfBacktest(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes a minute")
+	}
 	needEngine(t)
 	want := backtestIDs(t, smallFleet...)
 	require.NotEmpty(t, want)
@@ -139,6 +142,9 @@ func faultSeeds(t *testing.T) []uint64 {
 // A process killed with -9 at random moments and started again ends where an
 // undisturbed one does: the same alert ids, the same counts in ClickHouse.
 func TestKillDemoAtRandomMoments(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes a minute")
+	}
 	needEngine(t)
 	start := time.Now()
 	want := demo(t, nil, append(smallFleet, "--dir", t.TempDir())...)
