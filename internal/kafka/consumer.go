@@ -112,8 +112,11 @@ func (c *Client) lostRecords(group string, tp topicPartition, from, to int64) {
 		Msg("retention took records before they were read: they are lost")
 }
 
+// lastDelivery is the time that a delivery has once its partition is given up.
+const lastDelivery = 3 * time.Second
+
 // handlePartition gives the records from next on to one handler until that
-// fails or ctx ends. A batch that was begun may be finished while hard lives.
+// fails or ctx ends.
 func (c *Client) handlePartition(ctx context.Context, s *session, o ConsumerOptions, tp topicPartition, r *reader, next int64, moved func(int64)) (_ int64, err error) {
 	h, err := o.NewHandler(tp.partition)
 	if err != nil {
@@ -122,6 +125,11 @@ func (c *Client) handlePartition(ctx context.Context, s *session, o ConsumerOpti
 	if closer, ok := h.(io.Closer); ok {
 		defer func() { err = errors.Join(err, closer.Close()) }()
 	}
+	// A delivery under way when the partition is given up may end: cut off, it
+	// would be repeated.
+	hctx, cancel := context.WithCancel(s.hard)
+	defer cancel()
+	defer context.AfterFunc(ctx, func() { time.AfterFunc(lastDelivery, cancel) })()
 	part := strconv.Itoa(tp.partition)
 	lag, pos := c.metrics.lag.WithLabelValues(o.Group, tp.topic, part), c.metrics.position.WithLabelValues(o.Group, tp.topic, part)
 	in := c.metrics.in.WithLabelValues(o.Group)
@@ -133,7 +141,7 @@ func (c *Client) handlePartition(ctx context.Context, s *session, o ConsumerOpti
 		recs := chunk.Records
 		for len(recs) > 0 && err == nil && ctx.Err() == nil {
 			n := min(len(recs), o.MaxRecords)
-			if err = h.Handle(ctx, recs[:n]); err == nil {
+			if err = h.Handle(hctx, recs[:n]); err == nil {
 				next = recs[n-1].Offset + 1
 				moved(next)
 				in.Add(float64(n))

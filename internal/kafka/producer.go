@@ -249,6 +249,12 @@ func (p *producer) renew(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if id.id == p.id.id && id.epoch != p.id.epoch+1 {
+		// Not every broker checks the epoch that it is told: somebody else was
+		// in between.
+		p.c.metrics.fenced.WithLabelValues(p.stage).Inc()
+		return fmt.Errorf("kafka: producer %q: %w: epoch %d after %d", p.txID, stream.ErrFenced, id.epoch, p.id.epoch)
+	}
 	p.id, p.since = id, p.c.now()
 	return nil
 }

@@ -225,8 +225,8 @@ type slowCell struct{ countingCell }
 func newSlowCell(int) stream.Cell { return &slowCell{countingCell{counts: make(map[string]int)}} }
 
 func (c *slowCell) Event(ev *schemas.Event, out *stream.Out) {
-	if c.seen%50 == 0 {
-		time.Sleep(time.Millisecond) // load, not synchronisation
+	if c.seen%20 == 0 {
+		<-time.After(time.Millisecond) // load, not synchronisation
 	}
 	c.countingCell.Event(ev, out)
 }

@@ -175,8 +175,12 @@ func (c *Client) CheckTopics(ctx context.Context, topics []Topic) ([]Difference,
 			})
 		}
 	}
+	byTopic := func() []Difference {
+		sort.SliceStable(diffs, func(i, j int) bool { return diffs[i].Topic < diffs[j].Topic })
+		return diffs
+	}
 	if len(req.Resources) == 0 {
-		return diffs, nil
+		return byTopic(), nil
 	}
 	var res *kafkago.DescribeConfigsResponse
 	if err := c.retry(ctx, "describe configurations", func(ctx context.Context) (err error) {
@@ -205,8 +209,7 @@ func (c *Client) CheckTopics(ctx context.Context, topics []Topic) ([]Difference,
 			}
 		}
 	}
-	sort.SliceStable(diffs, func(i, j int) bool { return diffs[i].Topic < diffs[j].Topic })
-	return diffs, nil
+	return byTopic(), nil
 }
 
 func sortedKeys[V any](m map[string]V) []string {

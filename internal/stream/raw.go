@@ -369,7 +369,7 @@ func (r *Raw) Event(index int, ev *schemas.Event) {
 		return
 	}
 	late, backfill := r.clock.observe(ev.Time, received)
-	if r.cfg.Written.has(rec.Offset, int32(index)) { //nolint:gosec // sub-records of one record
+	if r.cfg.Written.has(rec.Offset, int32(index), received) { //nolint:gosec // sub-records of one record
 		r.cur.skipped++
 		return
 	}

@@ -38,9 +38,11 @@ type coordinate struct {
 }
 
 // Written is what a raw partition's events beyond its committed position were
-// found to be in the log already.
+// found to be in the log already: their coordinates, with the time at which the
+// raw record was written. That tells a record from one at the same offset of a
+// topic that was deleted and created again.
 type Written struct {
-	set map[coordinate]struct{}
+	set map[coordinate]int64
 	max int64
 }
 
@@ -52,12 +54,12 @@ func (w *Written) Len() int {
 	return len(w.set)
 }
 
-func (w *Written) has(offset int64, index int32) bool {
+func (w *Written) has(offset int64, index int32, received int64) bool {
 	if w == nil || offset > w.max {
 		return false
 	}
-	_, ok := w.set[coordinate{offset, index}]
-	return ok
+	at, ok := w.set[coordinate{offset, index}]
+	return ok && at == received
 }
 
 // Takeover is one raw partition that changes hands.
@@ -82,7 +84,7 @@ func Readback(ctx context.Context, cells []Reader, takeovers []Takeover) ([]*Wri
 	found := make([]*Written, len(takeovers))
 	bySource := make(map[source]int)
 	for i, t := range takeovers {
-		found[i] = &Written{set: make(map[coordinate]struct{}), max: -1}
+		found[i] = &Written{set: make(map[coordinate]int64), max: -1}
 		bySource[source{t.Topic, int32(t.Partition)}] = i //nolint:gosec // Kafka's partitions are int32
 	}
 	var ev schemas.Event
@@ -127,7 +129,7 @@ func Readback(ctx context.Context, cells []Reader, takeovers []Takeover) ([]*Wri
 					continue
 				}
 				w := found[k]
-				w.set[coordinate{ev.RawOffset, ev.RawIndex}] = struct{}{}
+				w.set[coordinate{ev.RawOffset, ev.RawIndex}] = ev.ReceivedTime
 				w.max = max(w.max, ev.RawOffset)
 			}
 			at = chunk.Next
