@@ -80,6 +80,7 @@ func readerDid(verb capability.Set) string {
 		return "wrote for the first time"
 	case capability.Deletes:
 		return "deleted for the first time"
+	default:
+		return "changed settings for the first time"
 	}
-	return "changed settings for the first time"
 }

@@ -161,8 +161,13 @@ func phrasePast(class capability.Set) string {
 		return "destroyed data"
 	case capability.ExportsData:
 		return "exported data"
+	case capability.SpawnsCompute:
+		return "started machines"
+	case capability.ReadsIdentities:
+		return "asked who it is"
+	default:
+		return "acted"
 	}
-	return "acted"
 }
 
 // kilometres is the great-circle distance of two places, by the haversine

@@ -95,8 +95,9 @@ func (m method) verb() Set {
 		return Reads
 	case mDelete:
 		return Deletes
+	default:
+		return Writes
 	}
-	return Writes
 }
 
 // rows calls fn for each row of a file with its fields.
@@ -272,8 +273,9 @@ func verbSeverity(class Set) int {
 		return schemas.SeverityLow
 	case Deletes, Administers:
 		return schemas.SeverityMedium
+	default:
+		return schemas.SeverityInfo
 	}
-	return schemas.SeverityInfo
 }
 
 // classify is the pure function behind the cache.
