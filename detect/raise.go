@@ -1,0 +1,266 @@
+package detect
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/lapwing-sec/lapwing/schemas"
+)
+
+// arrived takes in what detectors found on one event. It reports whether a
+// consequence finding was among it.
+func (e *Engine) arrived(p *Profile, call *Call, list []found, late bool) (grave bool) {
+	for i := range list {
+		x := &list[i]
+		if x.Way == WayDefault {
+			x.Way = x.meta.Way
+		}
+		if x.Severity == 0 {
+			x.Severity = x.meta.Severity
+		}
+		if x.Way == WayConsequence {
+			grave = true
+		}
+		if e.suspended(p, x, call.Time) {
+			continue
+		}
+		switch {
+		case p.Human() && x.meta.Basis == Learned && x.Way != WayConsequence:
+			continue
+		case x.Way == WayFused:
+			if !late && !call.Backfill && x.Surprise > 0 {
+				e.note(p, call, x)
+			}
+			continue
+		}
+		e.raise(p, call, x)
+	}
+	return grave
+}
+
+// raise opens or grows an alert with a finding made on arrival.
+func (e *Engine) raise(p *Profile, call *Call, x *found) {
+	before := e.raisedBefore(p, x, call.Day)
+	d := e.dossier(p)
+	a := d.joinable(x, call.Time)
+	if before {
+		if a = d.holding(x, call.Time); a != nil {
+			a.count(x, call.Time)
+			a.arrival = max(a.arrival, call.Time)
+			a.sample(relatedOf(call.Event))
+			a.dirty = true
+		}
+		return
+	}
+	if a == nil {
+		l := laneArrival
+		if x.Way == WayReport {
+			l = laneReport
+		}
+		a = e.open(p, d, x, l, call.Time, call.Time)
+		if a == nil {
+			return
+		}
+		ev := call.Event
+		a.principal, a.credential = clone(ev.Principal), clone(ev.CredentialId)
+		a.session, a.format = clone(ev.SessionId), clone(ev.Format)
+	}
+	page := e.grow(p, a, x, call.Time)
+	a.arrival = max(a.arrival, call.Time)
+	a.sample(relatedOf(call.Event))
+	if page || a.early < 8 {
+		a.early++
+		e.emit(p, a, call.Time, page)
+	}
+}
+
+// joinable is the alert that an arrival's finding grows: the newest one of its
+// lane that is open. A consequence finding of another capability opens its own.
+func (d *dossier) joinable(x *found, at int64) *openAlert {
+	var best *openAlert
+	for _, a := range d.alerts {
+		switch {
+		case at > a.arrivalDeadline():
+			continue
+		case x.Way == WayReport:
+			if a.lane != laneReport || a.meta != x.meta {
+				continue
+			}
+		case a.lane != laneArrival:
+			continue
+		case x.Way == WayConsequence && x.Capability != 0 && !a.caps.Any(x.Capability):
+			continue
+		}
+		if best == nil || a.opened > best.opened || a.opened == best.opened && a.id > best.id {
+			best = a
+		}
+	}
+	return best
+}
+
+// holding is the newest open alert that has the finding already.
+func (d *dossier) holding(x *found, at int64) *openAlert {
+	for i := len(d.alerts) - 1; i >= 0; i-- {
+		if a := d.alerts[i]; at <= a.arrivalDeadline() && a.lane != laneClose && a.find(x) != nil {
+			return a
+		}
+	}
+	return nil
+}
+
+// open starts an alert. An alert of the same id is taken up again; beyond
+// maxAlerts open ones the finding is counted and dropped.
+func (e *Engine) open(p *Profile, d *dossier, x *found, l lane, at, first int64) *openAlert {
+	pane := paneOf(at)
+	if l == laneClose {
+		pane = paneOf(at - 1)
+	}
+	id := alertID(e.store.ids[p.self], x.meta.Name, pane)
+	for _, a := range d.alerts {
+		if a.id == id {
+			return a
+		}
+	}
+	if len(d.alerts) >= maxAlerts {
+		e.stats.AlertsDropped++
+		return nil
+	}
+	a := &openAlert{id: id, meta: x.meta, lane: l, way: x.Way, opened: at, first: first, last: at, arrival: at,
+		young: p.activeDays <= learnDays, history: historyOf(p, at)}
+	for _, b := range d.alerts {
+		if l != laneReport && b.lane != laneReport && at <= b.deadline() {
+			a.links = append(a.links, b.id)
+			if len(b.links) < 8 {
+				b.links = append(b.links, id)
+				b.dirty = true
+			}
+		}
+	}
+	d.alerts = append(d.alerts, a)
+	e.timers.push(timer{a.deadline(), e.store.ids[p.self], timerAlert})
+	e.stats.Opened[x.Way]++
+	return a
+}
+
+// closed takes in a finding made when a pane closed.
+func (e *Engine) closed(p *Profile, pane *Pane, x *found) {
+	if x.Way == WayDefault {
+		x.Way = x.meta.Way
+	}
+	if x.Severity == 0 {
+		x.Severity = x.meta.Severity
+	}
+	if e.suspended(p, x, pane.Last) || p.Human() && x.meta.Basis == Learned && x.Way != WayConsequence {
+		return
+	}
+	if x.Way == WayFused {
+		if d := e.dossier(p); len(d.notes) < maxNotes && x.Surprise > 0 {
+			d.notes = append(d.notes, note{found: *x, pane: pane.Number, time: pane.Last})
+		}
+		return
+	}
+	e.raiseAtClose(p, pane, pane.End(), []found{*x}, nil)
+}
+
+// raiseAtClose opens or grows an alert with findings of a closed pane (nil for
+// a finding that no pane made, such as silence).
+func (e *Engine) raiseAtClose(p *Profile, pane *Pane, at int64, list []found, samples []schemas.RelatedEvent) {
+	d := e.dossier(p)
+	var a *openAlert
+	for _, b := range d.alerts {
+		if b.lane == laneReport || b.lane == laneArrival && b.opened >= at || b.opened > at || at > b.deadline() {
+			continue
+		}
+		if a == nil || b.lane < a.lane || b.lane == a.lane && (b.opened > a.opened || b.opened == a.opened && b.id > a.id) {
+			a = b
+		}
+	}
+	if a == nil {
+		first := at
+		if pane != nil {
+			first = pane.First
+		}
+		if a = e.open(p, d, &list[0], laneClose, at, first); a == nil {
+			return
+		}
+	}
+	page := false
+	for i := range list {
+		page = e.grow(p, a, &list[i], at) || page
+	}
+	for _, r := range samples {
+		a.sample(r)
+	}
+	if pane != nil {
+		for i := range pane.samples {
+			if s := &pane.samples[i]; s.time != 0 {
+				a.sample(s.related())
+				if a.credential == "" {
+					a.credential = valid(s.cred[:s.credLen])
+				}
+			}
+		}
+	}
+	slices.SortStableFunc(a.samples, func(x, y schemas.RelatedEvent) int { return compare(x.Time, y.Time) })
+	e.emit(p, a, at, page)
+}
+
+// fuse raises the combined evidence of the last panes.
+func (e *Engine) fuse(p *Profile, pane *Pane, c float64, from string, panes int64) {
+	d := e.dossier(p)
+	var list []found
+	var samples []schemas.RelatedEvent
+	var fams [families]bool
+	order := make([]*note, 0, len(d.notes))
+	for i := range d.notes {
+		if n := &d.notes[i]; n.tail >= 1 && n.pane <= pane.Number && n.pane > pane.Number-panes {
+			order = append(order, n)
+		}
+	}
+	// What this pane brought comes first: it opens the alert.
+	slices.SortStableFunc(order, func(a, b *note) int {
+		if now := pane.Number; (a.pane == now) != (b.pane == now) {
+			if a.pane == now {
+				return -1
+			}
+			return 1
+		}
+		if x := compareFloat(b.tail, a.tail); x != 0 {
+			return x
+		}
+		return strings.Compare(a.meta.Name+a.Value, b.meta.Name+b.Value)
+	})
+	for _, n := range order {
+		x := n.found
+		x.Way, x.Surprise = WayFused, n.tail
+		if x.Severity == 0 {
+			x.Severity = x.meta.Severity
+		}
+		x.Severity = max(x.Severity, schemas.SeverityMedium)
+		if e.suspended(p, &x, pane.Last) {
+			continue
+		}
+		fams[x.meta.Family.evidence()] = true
+		if n.sample.UID != "" {
+			samples = append(samples, n.sample)
+		}
+		list = append(list, x)
+	}
+	wide := 0
+	for _, on := range fams {
+		if on {
+			wide++
+		}
+	}
+	if wide < 2 {
+		return
+	}
+	list[0].Surprise = max(list[0].Surprise, c)
+	list[0].Calibration = from
+	if list[0].Rarity == "" {
+		list[0].Rarity = e.cell.rarity(p, SignalFused2h, c)
+	}
+	e.raiseAtClose(p, pane, pane.End(), list, samples)
+	// Told once: the same evidence does not raise again.
+	p.stats.near, p.stats.far = [families]float32{}, [families]float32{}
+}

@@ -1,0 +1,446 @@
+package detect
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/lapwing-sec/lapwing/detect/capability"
+	"github.com/lapwing-sec/lapwing/schemas"
+)
+
+// visitIdentities goes through the identities in id order, each with all that
+// hangs on it.
+func (e *Engine) visitIdentities(c *codec) {
+	var order []uint32
+	for i, id := range e.store.ids {
+		if id != "" {
+			order = append(order, uint32(i)) //nolint:gosec // an index
+		}
+	}
+	slices.SortFunc(order, func(a, b uint32) int { return strings.Compare(e.store.ids[a], e.store.ids[b]) })
+	n := c.length(len(order))
+	for i := 0; i < n && c.err == nil; i++ {
+		var id string
+		var p *Profile
+		if c.writing() {
+			id, p = e.store.ids[order[i]], e.store.at(order[i])
+		}
+		c.text(&id)
+		if !c.writing() {
+			old, key := e.store.find(id)
+			if old != nil || id == "" {
+				c.fail(fmt.Errorf("%w: identity %q", errDamaged, clip(id, 80)))
+				return
+			}
+			p = e.store.add(id, key)
+		}
+		e.store.facts[p.self] = e.visitFacts(c, e.store.facts[p.self])
+		p.visit(c)
+		e.visitSlots(c, p)
+		e.visitPanes(c, p)
+		e.visitDossier(c, p)
+	}
+}
+
+func (e *Engine) visitFacts(c *codec, f *facts) *facts {
+	known := f != e.store.none
+	c.bool(&known)
+	if !known {
+		return e.store.none
+	}
+	if !c.writing() {
+		f = &facts{}
+	}
+	for _, s := range [...]*string{&f.kind, &f.name, &f.owner, &f.team, &f.environment, &f.criticality, &f.vendor, &f.route, &f.runbook} {
+		c.text(s)
+	}
+	c.texts(&f.dependants)
+	c.bool(&f.managed)
+	c.i64(&f.lastRotation)
+	list(c, &f.exceptions, func(x *exception) {
+		c.text(&x.detector)
+		c.i64(&x.until)
+	})
+	return f
+}
+
+func (p *Profile) visit(c *codec) {
+	c.u8(&p.group)
+	c.u8(&p.flags)
+	c.i64(&p.first)
+	c.i64(&p.last)
+	c.u32(&p.calls)
+	c.u16(&p.activeDays)
+	c.u16(&p.lastDay)
+	c.u16(&p.consequence)
+	for d := range dimensions {
+		c.u16(&p.observed[d])
+		c.u16(&p.fresh[d])
+		c.u16(&p.singles[d])
+	}
+	for i := range p.gaps {
+		c.u8(&p.gaps[i])
+	}
+	for i := range p.places {
+		x := &p.places[i]
+		c.i64(&x.Time)
+		c.f32(&x.Latitude)
+		c.f32(&x.Longitude)
+		c.u32(&x.Country)
+		c.u32(&x.Prefix)
+		c.bool(&x.Exact)
+		c.bool(&x.Shared)
+	}
+	c.u16(&p.tallyDay)
+	for t := range p.tallyNow {
+		c.u16(&p.tallyNow[t])
+		c.u16(&p.tallyBest[t])
+	}
+	for i := range p.topics {
+		c.u8(&p.topics[i].topic)
+		c.i64(&p.topics[i].time)
+	}
+	c.i64(&p.budget)
+	c.i64(&p.below)
+	p.stats.visit(c)
+	if int(p.group) >= groups {
+		c.fail(fmt.Errorf("%w: kind %d", errDamaged, p.group))
+		p.group = 0
+	}
+}
+
+func (s *statistics) visit(c *codec) {
+	c.u32(&s.judged)
+	c.i64(&s.lastPane)
+	c.i64(&s.lastSeen)
+	c.i64(&s.lastCall)
+	c.f32(&s.gapMax)
+	c.u16(&s.day)
+	c.u32(&s.inTail)
+	for _, l := range [...]*level{&s.rate, &s.rate3h, &s.rate24h, &s.bytes, &s.resources, &s.operations, &s.denied, &s.breadth} {
+		c.f32(&l.mean)
+		c.f32(&l.variance)
+		c.u16(&l.n)
+	}
+	for _, x := range [...]*float32{&s.sum3h, &s.sum24h, &s.breadth24h, &s.anchor, &s.dayMean, &s.dayWeight, &s.sum} {
+		c.f32(x)
+	}
+	for i := range s.best {
+		c.f32(&s.best[i])
+		c.f32(&s.today[i])
+	}
+	for f := range s.near {
+		c.f32(&s.near[f])
+		c.f32(&s.far[f])
+	}
+	for i := range s.seasonRatio {
+		c.u16(&s.seasonRatio[i])
+		c.u8(&s.seasonCount[i])
+	}
+}
+
+func (e *Engine) visitSlots(c *codec, p *Profile) {
+	class := p.slots.class
+	c.u8(&class)
+	used := c.slots[:0]
+	for _, s := range e.slots.table(&p.slots) {
+		if s.dim != 0 {
+			used = append(used, s)
+		}
+	}
+	slices.SortFunc(used, func(a, b slot) int {
+		if a.dim != b.dim {
+			return int(a.dim) - int(b.dim)
+		}
+		return compare(int64(a.hash), int64(b.hash))
+	})
+	list(c, &used, func(s *slot) {
+		c.u32(&s.hash)
+		c.u16(&s.day)
+		c.u8(&s.dim)
+		c.u8(&s.wq)
+	})
+	c.slots = used
+	if c.writing() || class == 0 || c.err != nil {
+		return
+	}
+	if int(class) > len(slotClasses) || len(used) >= slotClasses[class-1] {
+		c.fail(fmt.Errorf("%w: %d slots in class %d", errDamaged, len(used), class))
+		return
+	}
+	p.slots = e.slots.take(class)
+	for _, s := range used {
+		if s.dim == 0 || Dimension(s.dim) > dimensions {
+			c.fail(fmt.Errorf("%w: dimension %d", errDamaged, s.dim))
+			return
+		}
+		place(e.slots.table(&p.slots), s)
+	}
+	p.slots.used = uint8(len(used)) //nolint:gosec // below 128
+}
+
+// visitPanes goes through an identity's open panes by number.
+func (e *Engine) visitPanes(c *codec, p *Profile) {
+	open := c.panes[:0]
+	for i := p.open; i != 0; {
+		pane := e.panes.at(i - 1)
+		open = append(open, pane)
+		i = pane.next
+	}
+	slices.SortFunc(open, func(a, b *Pane) int { return compare(a.Number, b.Number) })
+	c.panes = open
+	n := c.length(len(open))
+	for i := 0; i < n && c.err == nil; i++ {
+		if c.writing() {
+			open[i].visit(c)
+			continue
+		}
+		var pane Pane
+		pane.visit(c)
+		to := e.pane(p, pane.Number)
+		if to == nil {
+			c.fail(fmt.Errorf("%w: more than %d open panes", errDamaged, maxOpen))
+			return
+		}
+		pane.next = to.next
+		*to = pane
+	}
+}
+
+func (p *Pane) visit(c *codec) {
+	c.i64(&p.Number)
+	c.i64(&p.First)
+	c.i64(&p.Last)
+	for _, x := range [...]*uint32{&p.Calls, &p.Successes, &p.Denied, &p.Errors, &p.Backfill, &p.Peak, &p.minuteCalls} {
+		c.u32(x)
+	}
+	c.u64(&p.BytesOut)
+	c.u64(&p.BytesIn)
+	c.u64(&p.topics)
+	c.i64(&p.minute)
+	c.u16(&p.Fresh)
+	c.u16(&p.FreshDenied)
+	c.f32(&p.ratio)
+	for _, s := range [...]*Sketch{&p.Resources, &p.Operations, &p.DeniedOperations} {
+		c.u8(&s.n)
+		if s.n > 0 {
+			c.bytes(s.bytes[:])
+		}
+	}
+	for i := range p.samples {
+		p.samples[i].visit(c)
+	}
+}
+
+func (s *sample) visit(c *codec) {
+	c.i64(&s.time)
+	if s.time == 0 {
+		*s = sample{}
+		return
+	}
+	c.u8(&s.outcome)
+	c.bytes(s.country[:])
+	field := func(n *uint8, b []byte) {
+		c.u8(n)
+		if int(*n) > len(b) {
+			c.fail(errDamaged)
+			return
+		}
+		c.bytes(b[:*n])
+	}
+	field(&s.idLen, s.id[:])
+	field(&s.opLen, s.operation[:])
+	field(&s.ipLen, s.ip[:])
+	field(&s.clientLen, s.client[:])
+	field(&s.credLen, s.cred[:])
+}
+
+func (e *Engine) visitDossier(c *codec, p *Profile) {
+	d := e.dossiers[p.self]
+	has := d != nil
+	c.bool(&has)
+	if !has || c.err != nil {
+		return
+	}
+	if d == nil {
+		d = &dossier{}
+		e.dossiers[p.self] = d
+	}
+	list(c, &d.notes, func(n *note) {
+		visitFound(c, &n.found)
+		c.i64(&n.pane)
+		c.i64(&n.time)
+		c.f64(&n.tail)
+		dim := uint8(n.dim)
+		c.u8(&dim)
+		n.dim = Dimension(dim)
+		c.u8(&n.topic)
+		c.u32(&n.hash)
+		visitRelated(c, &n.sample)
+	})
+	list(c, &d.alerts, func(a **openAlert) {
+		if *a == nil {
+			*a = &openAlert{}
+		}
+		(*a).visit(c)
+	})
+}
+
+func (a *openAlert) visit(c *codec) {
+	c.text(&a.id)
+	a.meta = visitMeta(c, a.meta)
+	l, w, caps := uint8(a.lane), uint8(a.way), uint16(a.caps)
+	c.u8(&l)
+	c.u8(&w)
+	c.u16(&caps)
+	a.lane, a.way, a.caps = lane(l), Way(w), capability.Set(caps)
+	c.i64(&a.opened)
+	c.i64(&a.first)
+	c.i64(&a.last)
+	c.i64(&a.arrival)
+	for _, x := range [...]*int{&a.version, &a.early, &a.severity, &a.paged} {
+		c.num(x)
+	}
+	for _, x := range [...]*bool{&a.dirty, &a.page, &a.young} {
+		c.bool(x)
+	}
+	list(c, &a.parts, func(q *part) {
+		visitFound(c, &q.found)
+		c.num(&q.severity)
+		c.num(&q.count)
+		c.i64(&q.first)
+		c.i64(&q.end)
+	})
+	list(c, &a.samples, func(r *schemas.RelatedEvent) { visitRelated(c, r) })
+	c.texts(&a.links)
+	for _, s := range [...]*string{&a.principal, &a.credential, &a.session, &a.format, &a.history} {
+		c.text(s)
+	}
+	if !c.writing() && c.err == nil && (a.severity < 0 || a.severity > schemas.SeverityCritical || len(a.parts) == 0) {
+		c.fail(fmt.Errorf("%w: alert %s", errDamaged, clip(a.id, 40)))
+	}
+}
+
+func visitFound(c *codec, x *found) {
+	x.meta = visitMeta(c, x.meta)
+	w, caps := uint8(x.Way), uint16(x.Capability)
+	c.u8(&w)
+	c.u16(&caps)
+	x.Way, x.Capability = Way(w), capability.Set(caps)
+	c.num(&x.Severity)
+	c.bool(&x.Refused)
+	c.f64(&x.Surprise)
+	for _, s := range [...]*string{&x.Value, &x.Did, &x.Sentence, &x.Observed, &x.Expected, &x.Rarity, &x.Calibration} {
+		c.text(s)
+	}
+}
+
+// visitMeta writes a detector by its name.
+func visitMeta(c *codec, m *Meta) *Meta {
+	name := ""
+	if m != nil {
+		name = m.Name
+	}
+	c.text(&name)
+	if c.writing() || c.err != nil {
+		return m
+	}
+	if m = metaOf(name); m == nil {
+		c.fail(fmt.Errorf("unknown detector %q", clip(name, 40)))
+	}
+	return m
+}
+
+func visitRelated(c *codec, r *schemas.RelatedEvent) {
+	c.text(&r.UID)
+	c.text(&r.Type)
+	c.i64(&r.Time)
+	c.text(&r.Desc)
+}
+
+// visitWaiting goes through the panes that another topic holds back. Restored
+// panes are all due at first; these are taken out again.
+func (e *Engine) visitWaiting(c *codec) {
+	waiting := slices.Clone(e.panes.waiting)
+	slices.SortFunc(waiting, compareClosing)
+	list(c, &waiting, func(w *closing) {
+		c.i64(&w.pane)
+		c.text(&w.id)
+	})
+	if c.writing() || c.err != nil {
+		return
+	}
+	for i := range waiting {
+		w := &waiting[i]
+		p, _ := e.store.find(w.id)
+		if p == nil {
+			c.fail(fmt.Errorf("%w: pane of %q", errDamaged, clip(w.id, 80)))
+			return
+		}
+		w.profile = p.self
+		due := slices.DeleteFunc(e.panes.due[w.pane], func(i uint32) bool { return i == p.self })
+		if e.panes.due[w.pane] = due; len(due) == 0 {
+			delete(e.panes.due, w.pane)
+		}
+	}
+	e.panes.waiting = waiting
+}
+
+func (e *Engine) visitTimers(c *codec) {
+	timers := []timer(slices.Clone(e.timers.list))
+	slices.SortFunc(timers, func(a, b timer) int {
+		if a.before(&b) {
+			return -1
+		}
+		return btoi(b.before(&a))
+	})
+	list(c, &timers, func(t *timer) {
+		c.i64(&t.at)
+		c.text(&t.id)
+		kind := uint8(t.kind)
+		c.u8(&kind)
+		t.kind = timerKind(kind)
+	})
+	if !c.writing() {
+		e.timers.list = timers // sorted, hence a heap
+	}
+}
+
+func (a *adoption) visit(c *codec) {
+	c.i64(&a.swept)
+	keys := make([]adoptionKey, 0, len(a.values))
+	for k := range a.values {
+		keys = append(keys, k)
+	}
+	slices.SortFunc(keys, func(x, y adoptionKey) int {
+		if x.dim != y.dim {
+			return int(x.dim) - int(y.dim)
+		}
+		if x.topic != y.topic {
+			return int(x.topic) - int(y.topic)
+		}
+		return compare(int64(x.hash), int64(y.hash))
+	})
+	list(c, &keys, func(k *adoptionKey) {
+		dim := uint8(k.dim)
+		c.u8(&dim)
+		k.dim = Dimension(dim)
+		c.u8(&k.topic)
+		c.u32(&k.hash)
+		v := a.values[*k]
+		if v == nil {
+			v = &adopters{}
+			a.values[*k] = v
+		}
+		c.num(&v.n)
+		if v.n < 0 || v.n > len(v.list) {
+			c.fail(errDamaged)
+			v.n = 0
+		}
+		for i := range v.n {
+			c.i64(&v.list[i].pane)
+			c.text(&v.list[i].id)
+		}
+	})
+}
