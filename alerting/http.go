@@ -83,12 +83,10 @@ func (p *poster) post(ctx context.Context, header http.Header, body []byte) erro
 		return nil
 	}
 	err = fmt.Errorf("%s answered %s: %s", hostOf(p.url), res.Status, excerpt(reply))
-	switch {
-	case res.StatusCode == http.StatusTooManyRequests, res.StatusCode == http.StatusServiceUnavailable:
+	switch res.StatusCode {
+	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
 		return &RetryAfterError{After: retryAfter(res.Header), Err: err}
-	case res.StatusCode == http.StatusBadRequest,
-		res.StatusCode == http.StatusRequestEntityTooLarge,
-		res.StatusCode == http.StatusUnprocessableEntity:
+	case http.StatusBadRequest, http.StatusRequestEntityTooLarge, http.StatusUnprocessableEntity:
 		// This alert as it is will never be taken. Anything else, a wrong
 		// token or path included, an operator can mend while we wait.
 		return stream.Permanent(err)
