@@ -68,6 +68,8 @@ identities:
     allowed: {networks: [203.0.113.0/28, 2001:db8::/32]}
   - id: kong:consumer/provider
     allowed: {networks: ["asn:64500"]}
+  - id: kong:consumer/files
+    allowed: {operations: ["GET /files/*.pdf"]}
   - id: kong:consumer/reader
     allowed: {operations: ["GET *", "HEAD *", "s3:Get*"]}
   - id: kong:consumer/nightly
@@ -125,6 +127,8 @@ targets:
 		{"a reader that reads", "reader", &schemas.Event{Operation: "GET /v1/orders"}, ""},
 		{"a reader that writes", "reader", &schemas.Event{Operation: "DELETE /v1/orders/{id}"}, "scope-policy: DELETE /v1/orders/{id} not in GET *, HEAD *, s3:Get*"},
 		{"cloud actions ignore case", "reader", &schemas.Event{Operation: "s3:getobject"}, ""},
+		{"a pattern may name the path as it was called", "files", &schemas.Event{Operation: "GET /files/{id}", HttpMethod: "GET", UrlPath: "/files/7.pdf"}, ""},
+		{"a path beside the pattern is outside", "files", &schemas.Event{Operation: "GET /files/{id}", HttpMethod: "GET", UrlPath: "/files/7.exe"}, "scope-policy: GET /files/{id} not in GET /files/*.pdf"},
 		{"methods do not", "reader", &schemas.Event{Operation: "get /v1"}, "scope-policy: get /v1 not in GET *, HEAD *, s3:Get*"},
 		{"inside the window, in its own time zone", "nightly", &schemas.Event{Time: at("2026-03-04T00:30:00Z")}, ""},
 		{"the window's end is outside", "nightly", &schemas.Event{Time: at("2026-03-04T04:00:00Z")}, "off-schedule: Wed 05h Europe/Berlin not in Mon-Fri 01:00-05:00, Sat 22:00-02:00 Europe/Berlin"},

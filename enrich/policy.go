@@ -107,10 +107,16 @@ func (r *networkRule) observed(pl *place) string {
 	return pl.prefix
 }
 
+// concrete reports whether the call is allowed as it was made: a pattern such
+// as "GET /files/*.pdf" names the path, not the route that it is counted by.
+func (p *policy) concrete(ev *schemas.Event) bool {
+	return ev.HttpMethod != "" && ev.UrlPath != "" && p.operations.match(ev.HttpMethod+" "+ev.UrlPath)
+}
+
 // judge appends the policies of an identity that the event breaks. Facts that
 // are unknown break nothing.
 func (p *policy) judge(ev *schemas.Event, pl *place, d *schemas.Declared) {
-	if p.operations != nil && ev.Operation != "" && !p.operations.match(ev.Operation) {
+	if p.operations != nil && ev.Operation != "" && !p.operations.match(ev.Operation) && !p.concrete(ev) {
 		violate(d, scopePolicy, ev.Operation, p.operations.words)
 	}
 	// In a declared network geography says nothing.
