@@ -5,6 +5,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/signal"
@@ -29,6 +30,9 @@ func run(args []string, io app.IO) int {
 	root := newRoot(io)
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
+	if errors.Is(err, context.Canceled) {
+		err = errors.New("interrupted")
+	}
 	code, printIt := app.ExitCode(err)
 	if printIt {
 		for line := range strings.SplitSeq(strings.TrimSpace(err.Error()), "\n") {

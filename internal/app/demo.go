@@ -99,7 +99,10 @@ func Demo(ctx context.Context, cfg Config, o DemoOptions, std IO) (err error) {
 	default:
 		p.fail(verdict)
 	}
-	return p.wait()
+	if err := p.wait(); err != nil || verdict == nil {
+		return err
+	}
+	return verdict // it was interrupted
 }
 
 // demoDir is where the demo keeps its data, and how it is left behind.
