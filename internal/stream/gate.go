@@ -84,8 +84,8 @@ func (m *Member) Out(out bool) {
 }
 
 // Try reports whether an event of time t may pass now. When it may not, the
-// partition is taken to stand at t, and the channel is closed at the next
-// change.
+// channel is closed at the next change; whoever waits for that writes what is
+// before t and says Moved(t), or two would wait for each other.
 func (m *Member) Try(t int64) (bool, <-chan struct{}) {
 	if m == nil {
 		return true, nil
@@ -106,10 +106,6 @@ func (m *Member) Try(t int64) (bool, <-chan struct{}) {
 			m.allowed = slowest + m.gate.limit
 		}
 		return true, nil
-	}
-	if t > m.at {
-		m.at = t
-		m.gate.wake()
 	}
 	return false, m.gate.changed
 }
