@@ -39,7 +39,7 @@ const (
 const demoSnapshotEvery = 20 * time.Second
 
 // demoHunts are the questions asked at the end.
-var demoHunts = []string{"unmanaged-identities", "denied-share", "countries-against-past"}
+var demoHunts = []string{"unmanaged-identities", "denied-share", "alerts-by-owner"}
 
 // Demo is the main job on the embedded default: broker and ClickHouse in the
 // process tree, weeks of labelled traffic through all five roles, each alert
