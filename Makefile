@@ -66,6 +66,7 @@ faults: chdb ## kill the process at random moments, over SEEDS (1 2 3); results 
 generate: $(TOOLS)/buf $(TOOLS)/protoc-gen-go $(TOOLS)/protoc-gen-go-vtproto ## everything that is generated
 	cd schemas && PATH="$(TOOLS):$$PATH" buf generate
 	$(GO) test -count 1 ./internal/app -run 'IsCurrent' -update
+	$(GO) test -count 1 ./docs -update
 
 .PHONY: generated-current
 generated-current: generate ## fail when something generated was not committed
