@@ -18,6 +18,9 @@ const (
 	// DeadWhole marks a value that is the whole raw record, because the bytes
 	// of the one sub-record could not be told apart.
 	DeadWhole = "whole"
+	// DeadCount gives the number of refused sub-records that a whole raw record
+	// stands for; the index is that of the first.
+	DeadCount = "count"
 	// DeadTruncated gives the full length of a value that was cut.
 	DeadTruncated = "truncated"
 )

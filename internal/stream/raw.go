@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"strconv"
 	"sync"
 	"time"
 
@@ -24,8 +25,12 @@ const (
 	flushRecords = 8_000
 	// maxEvent bounds one encoded event; a larger one is a dead letter.
 	maxEvent = 900 << 10
-	// flushDead bounds the dead letters held.
+	// flushDead and flushBytes bound the dead letters held.
 	flushDead = 200
+	// maxLetters bounds the dead letters of one raw record, and their values
+	// take flushBytes and twice the record's size at most. What is refused beyond
+	// that goes into one more letter, which carries the whole record.
+	maxLetters = 1000
 	// prefetchDepth is the number of chunks read ahead of the parser.
 	prefetchDepth = 2
 )
@@ -62,9 +67,9 @@ type RawConfig struct {
 // RawObserver is told what the stage does, a batch at a time; any may be nil.
 type RawObserver struct {
 	// Flushed: n events were acknowledged, of which late came below the
-	// watermark; dead letters, duplicates of the source and events that were
-	// there already follow.
-	Flushed func(in, events, late, dead, duplicates, skipped int)
+	// watermark; refused sub-records, duplicates of the source and events that
+	// were there already follow.
+	Flushed func(in, events, late, refused, duplicates, skipped int)
 	// Position is the offset of the next record, the log's end, and the
 	// watermark in Unix nanoseconds.
 	Position func(next, end, watermark int64)
@@ -90,8 +95,14 @@ type Raw struct {
 	rec      *Record
 	subs     int
 	priming  bool
-	refused  []refused
 	recError error
+	// letters and lettered count its dead letters and the bytes of their values.
+	letters, lettered int
+	// rest are refused sub-records that one letter will tell of, over those of
+	// them that had no room in letters of their own.
+	rest, over int
+	restIndex  int
+	restError  error
 
 	cur      *flush
 	spanFrom int64
@@ -105,16 +116,11 @@ type Raw struct {
 	failure   error
 }
 
-type refused struct {
-	index int
-	raw   string
-	err   error
-}
-
 // flush is what is written together.
 type flush struct {
-	cells []Batch
-	dead  []Record
+	cells     []Batch
+	dead      []Record
+	deadBytes int
 	// next is the position once this is durable; -1 in the middle of a record.
 	next                                      int64
 	newest                                    int64
@@ -307,7 +313,7 @@ func (r *Raw) chunk(ctx context.Context, c *Chunk) error {
 // record takes one raw record through the stage.
 func (r *Raw) record(rec *Record) error {
 	r.rec, r.subs, r.recError = rec, 0, nil
-	r.refused = r.refused[:0]
+	r.letters, r.lettered, r.rest, r.over, r.restError = 0, 0, 0, 0, nil
 	r.priming = rec.Offset < r.cfg.From.Next
 	if !r.priming {
 		if r.idle || r.ended {
@@ -326,16 +332,11 @@ func (r *Raw) record(rec *Record) error {
 	if r.priming {
 		return nil
 	}
-	for _, f := range r.refused {
-		r.refuse(f)
-	}
+	r.buryRest()
 	if r.recError != nil {
 		return r.recError
 	}
 	r.cur.next, r.cur.newest, r.cur.ids = rec.Offset+1, r.clock.newest, r.ids
-	if len(r.cur.dead) >= flushDead {
-		r.submit(true)
-	}
 	return nil
 }
 
@@ -357,7 +358,7 @@ func (r *Raw) Event(index int, ev *schemas.Event) {
 	}
 	received := rec.Time.UnixNano()
 	if err := r.clock.check(ev.Time, received); err != nil {
-		r.refused = append(r.refused, refused{index, ev.Raw, err})
+		r.refuse(index, ev.Raw, err)
 		return
 	}
 	if ev.Id != "" && r.recent.touch(ev.Id, rec.Offset) {
@@ -380,12 +381,12 @@ func (r *Raw) Event(index int, ev *schemas.Event) {
 	}
 	b := &r.cur.cells[Murmur2Partition(ev.IdentityId, r.cfg.Cells)]
 	if err := b.AddEvent(ev); err != nil {
-		r.refused = append(r.refused, refused{index, ev.Raw, fmt.Errorf("encode: %w", err)})
+		r.refuse(index, ev.Raw, fmt.Errorf("encode: %w", err))
 		return
 	}
 	if n := b.Size(b.Len() - 1); n > maxEvent {
 		b.dropLast()
-		r.refused = append(r.refused, refused{index, ev.Raw, fmt.Errorf("the event takes %d bytes, more than %d", n, maxEvent)})
+		r.refuse(index, ev.Raw, fmt.Errorf("the event takes %d bytes, more than %d", n, maxEvent))
 		return
 	}
 	r.cur.events++
@@ -404,23 +405,70 @@ func (r *Raw) Bad(index int, sub []byte, err error) {
 	if r.priming || r.recError != nil {
 		return
 	}
-	r.cur.dead = append(r.cur.dead, DeadLetter(r.rec, "enrich", index, sub, err))
+	r.bury(index, sub, err)
+}
+
+// refuse sends to the dead letter what a parser took for an event. Without raw
+// text the bytes of the sub-record are not known.
+func (r *Raw) refuse(index int, raw string, err error) {
+	if raw == "" {
+		r.tell(index, err)
+		return
+	}
+	r.bury(index, []byte(raw), err)
+}
+
+// bury makes one dead letter of one sub-record, while there is room.
+func (r *Raw) bury(index int, sub []byte, err error) {
+	if r.letters >= maxLetters || r.lettered+len(sub) > 2*len(r.rec.Value)+flushBytes {
+		r.over++
+		r.tell(index, err)
+		return
+	}
+	r.letters++
+	r.lettered += len(sub)
+	r.cur.nd++
+	r.letter(DeadLetter(r.rec, "enrich", index, sub, err))
+}
+
+// tell leaves a refused sub-record to the one letter of buryRest.
+func (r *Raw) tell(index int, err error) {
+	if r.rest == 0 {
+		r.restIndex, r.restError = index, err
+	}
+	r.rest++
 	r.cur.nd++
 }
 
-// refuse sends to the dead letter what a parser took for an event. The bytes
-// of the sub-record are known only if it was the whole record.
-func (r *Raw) refuse(f refused) {
-	sub, whole := r.rec.Value, r.subs > 1
-	if whole && f.raw != "" {
-		sub, whole = []byte(f.raw), false
+// buryRest ends the record's dead letters with one for all those that got none
+// of their own.
+func (r *Raw) buryRest() {
+	if r.rest == 0 {
+		return
 	}
-	d := DeadLetter(r.rec, "enrich", f.index, sub, f.err)
-	if whole {
-		d.Headers = append(d.Headers, Header{DeadWhole, []byte("true")})
+	err := r.restError
+	switch {
+	case r.over > 0:
+		err = fmt.Errorf("%d more sub-records of this record were refused; the first: %w", r.rest, err)
+	case r.rest > 1:
+		err = fmt.Errorf("%d sub-records of this record were refused; the first: %w", r.rest, err)
 	}
+	d := DeadLetter(r.rec, "enrich", r.restIndex, r.rec.Value, err)
+	if r.subs > 1 {
+		d.Headers = append(d.Headers, Header{DeadWhole, []byte("true")}, Header{DeadCount, strconv.AppendInt(nil, int64(r.rest), 10)})
+	}
+	r.letter(d)
+}
+
+// letter holds a dead letter; it does not wait for the end of its record, which
+// may have thousands.
+func (r *Raw) letter(d Record) {
 	r.cur.dead = append(r.cur.dead, d)
-	r.cur.nd++
+	r.cur.deadBytes += len(d.Value)
+	r.cur.next = -1 // until the record is whole
+	if len(r.cur.dead) >= flushDead || r.cur.deadBytes >= flushBytes {
+		r.submit(true)
+	}
 }
 
 // coordinateID is the id of an event whose source has none.

@@ -1,10 +1,13 @@
 package stream
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -53,10 +56,12 @@ func lines(ls ...line) Record {
 type world struct {
 	raw, events *memLog
 	dead        []Record
+	mostDead    int // written at once
 	committed   *Position
 	metadata    string
 	epoch       int
 	disorder    time.Duration
+	transform   func(*Record, SubHandler) // parse, when nil
 }
 
 const testCells = 3
@@ -97,14 +102,19 @@ func (w *world) run(t require.TestingT, c *crash) error {
 		}
 		return nil
 	}
+	transform := w.transform
+	if transform == nil {
+		transform = parse
+	}
 	r = NewRaw(RawConfig{
-		Topic: "raw", Cells: testCells, Disorder: w.disorder, Transform: parse,
+		Topic: "raw", Cells: testCells, Disorder: w.disorder, Transform: transform,
 		Reader: &memReader{w.raw, 0, 5}, Writer: writer, From: from, Written: written[0], Fences: fences,
 		Dead: func(_ context.Context, recs []Record) error {
 			if err, _ := c.step(); err != nil {
 				return err
 			}
 			w.dead = append(w.dead, recs...)
+			w.mostDead = max(w.mostDead, len(recs))
 			return nil
 		},
 		Ticker: make(stillTicker), Now: func() time.Time { return t0 }, IdleAfter: time.Hour,
@@ -321,6 +331,68 @@ func TestTheClockOfARawPartition(t *testing.T) {
 		require.NotEmpty(t, d.Header(DeadOffset))
 		require.Equal(t, "0", string(d.Header(DeadIndex)))
 	}
+}
+
+func TestOneRawRecordMakesABoundedNumberOfDeadLetters(t *testing.T) {
+	count := func(d Record) string { return string(d.Header(DeadCount)) }
+	early := time.Date(1999, 12, 31, 0, 0, 0, 0, time.UTC).UnixNano()
+	good := line{Who: "a", Time: t0.UnixNano()}
+	t.Run("of 490,000 bad sub-records, 1,000 get letters and one more letter has the rest", func(t *testing.T) {
+		w := newWorld()
+		value := "[" + strings.Repeat("1,", 489_999) + "1]"
+		w.raw.add(0, Record{Value: []byte(value)})
+		w.raw.add(0, lines(good))
+		require.NoError(t, w.run(t, &crash{left: -1}))
+		require.Len(t, w.dead, maxLetters+1)
+		require.LessOrEqual(t, w.mostDead, flushDead, "held at once")
+		for i, d := range w.dead[:maxLetters] {
+			require.Equal(t, strconv.Itoa(i), string(d.Header(DeadIndex)))
+			require.Equal(t, "1", string(d.Value))
+		}
+		last := w.dead[maxLetters]
+		require.Equal(t, []string{"1000", "489000", "true"}, []string{string(last.Header(DeadIndex)), count(last), string(last.Header(DeadWhole))})
+		require.Contains(t, string(last.Header(DeadError)), "489000 more sub-records")
+		require.Len(t, last.Value, maxDead)
+		require.Equal(t, strconv.Itoa(len(value)), string(last.Header(DeadTruncated)))
+		require.Len(t, w.written(t), 1)
+		require.Equal(t, int64(2), w.committed.Next)
+	})
+	t.Run("sub-records whose bytes are unknown share one copy of the record", func(t *testing.T) {
+		w := newWorld()
+		rec := lines(good, line{Who: "b", Time: early}, good, line{Who: "c", Time: early}, line{Who: "d", Time: early})
+		w.raw.add(0, rec)
+		require.NoError(t, w.run(t, &crash{left: -1}))
+		require.Len(t, w.dead, 1)
+		require.Equal(t, []string{"1", "3", "true"}, []string{string(w.dead[0].Header(DeadIndex)), count(w.dead[0]), string(w.dead[0].Header(DeadWhole))})
+		require.Contains(t, string(w.dead[0].Header(DeadError)), "3 sub-records of this record were refused; the first: implausible")
+		require.Equal(t, rec.Value, w.dead[0].Value)
+		require.Len(t, w.written(t), 2)
+	})
+	t.Run("letters that repeat the whole record are bounded by their bytes", func(t *testing.T) {
+		w := newWorld()
+		w.transform = func(rec *Record, h SubHandler) {
+			for i := range 900 {
+				h.Bad(i, rec.Value, errors.New("no event"))
+			}
+		}
+		w.raw.add(0, Record{Value: bytes.Repeat([]byte("x"), 300<<10)})
+		require.NoError(t, w.run(t, &crash{left: -1}))
+		sum := 0
+		for _, d := range w.dead {
+			sum += len(d.Value)
+		}
+		require.LessOrEqual(t, sum, 3*300<<10+flushBytes)
+		require.Equal(t, strconv.Itoa(900-len(w.dead)+1), count(w.dead[len(w.dead)-1]))
+	})
+	t.Run("dead letters of many large records do not pile up", func(t *testing.T) {
+		w := newWorld()
+		for range 20 {
+			w.raw.add(0, Record{Value: bytes.Repeat([]byte("x"), 300<<10)})
+		}
+		require.NoError(t, w.run(t, &crash{left: -1}))
+		require.Len(t, w.dead, 20)
+		require.LessOrEqual(t, w.mostDead, 3)
+	})
 }
 
 // controls gives the control records of cell 0.
