@@ -110,7 +110,7 @@ func (e *Engine) learnValue(p *Profile, call *Call, d Dimension, s Sight, hold b
 			call.fresh++
 			e.adopt.add(d, s.hash, call.topic, paneOf(call.Time), e.store.ids[p.self])
 		}
-		if !d.churns() {
+		if !d.churns() && !p.Anonymous() {
 			e.tables.seen(hourOf(paneOf(call.Time)), p.group, d, s.hash)
 		}
 		return

@@ -146,7 +146,9 @@ func (e *Engine) profile(ev *schemas.Event) *Profile {
 		if ev.Anonymous {
 			p.flags |= flagAnonymous
 		}
-		e.tables.identity(hourOf(paneOf(ev.Time)), p.group)
+		if !ev.Anonymous { // a source without an identity is nobody's peer
+			e.tables.identity(hourOf(paneOf(ev.Time)), p.group)
+		}
 	}
 	if f := e.store.facts[p.self]; !f.same(ev) {
 		e.store.facts[p.self] = factsOf(ev)
