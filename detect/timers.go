@@ -154,8 +154,9 @@ func (e *Engine) armSilence(p *Profile) {
 }
 
 // silences raises the identities that fell silent, unless their source did: a
-// topic with less than half of its usual identities, or many falling silent
-// together, says nothing about any of them.
+// topic with less than a quarter of its usual identities, or many falling silent
+// together, says nothing about any of them. Not a half: the nights of a fleet
+// that works by day pass that, and would hide the heartbeat that stops.
 func (e *Engine) silences(topic int, before int64) {
 	if len(e.quiet) == 0 {
 		return
