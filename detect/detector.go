@@ -96,7 +96,7 @@ type Way uint8
 const (
 	// WayDefault in a Finding stands for the card's way.
 	WayDefault Way = iota
-	// WayReport never pages: housekeeping for the daily report.
+	// WayReport is housekeeping: reported, never paged.
 	WayReport
 	// WayFused is weak evidence: judged together with other families when the
 	// pane closes.

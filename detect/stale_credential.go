@@ -5,7 +5,7 @@ import "github.com/lapwing-sec/lapwing/schemas"
 var staleCredentialCard = Meta{
 	Name: "stale-credential", Title: "A credential is past its rotation", Basis: Declared, Family: FamilyDeclared, Way: WayDeclared,
 	Severity: schemas.SeverityMedium, Wake: OnViolation,
-	MinSample: "none", Floor: "one call; pages only for criticality high or critical, else the daily report",
+	MinSample: "none", Floor: "one call; pages only for criticality high or critical; else reported, never paged",
 	Kept:    "nothing of its own",
 	Model:   "the inventory, at the time of the event",
 	Attacks: []schemas.Technique{{UID: "T1078.004", Name: "Cloud Accounts"}},
@@ -17,8 +17,7 @@ var staleCredentialCard = Meta{
 }
 
 // staleCredential reports a credential older than its declared rotation
-// interval: once a credential, to the daily report unless the identity is
-// critical.
+// interval: once a credential, and never paged unless the identity is critical.
 type staleCredential struct{ arrivalOnly }
 
 // Meta implements Detector.

@@ -5,7 +5,7 @@ import "github.com/lapwing-sec/lapwing/schemas"
 var unmanagedIdentityCard = Meta{
 	Name: "unmanaged-identity", Title: "An identity that nobody declared", Basis: Declared, Family: FamilyDeclared, Way: WayReport,
 	Severity: schemas.SeverityLow, Wake: OnUnmanaged,
-	MinSample: "none", Floor: "one accepted call; the daily report only",
+	MinSample: "none", Floor: "one accepted call; reported, never paged",
 	Kept:    "the slot by which the engine reports once",
 	Model:   "the inventory",
 	Attacks: []schemas.Technique{{UID: "T1136.003", Name: "Cloud Account"}},
