@@ -15,7 +15,7 @@ const minHMACKey = 32
 
 // Limits on numbers in the configuration; beyond them is a slip of the pen.
 const (
-	maxCells      = 1024
+	maxCells      = 256
 	maxPartitions = 10_000
 )
 
