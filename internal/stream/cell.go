@@ -20,12 +20,14 @@ type CellConfig struct {
 	StateWriter   Writer
 	// Alerts and Identities return once the batch is durable.
 	Alerts, Identities func(ctx context.Context, b *Batch) error
-	AcceptReset        bool
-	SnapshotEvery      time.Duration
-	SnapshotEvents     int64
-	Ticker             Ticker
-	Now                func() time.Time
-	Observe            CellObserver
+	// AcceptReset goes on where the log does not reach the state, and writes
+	// at once a snapshot that outranks the old ones.
+	AcceptReset    bool
+	SnapshotEvery  time.Duration
+	SnapshotEvents int64
+	Ticker         Ticker
+	Now            func() time.Time
+	Observe        CellObserver
 }
 
 // CellObserver is told what the stage does; any may be nil.
@@ -44,6 +46,7 @@ type CellStage struct {
 	cell  Cell
 	next  int64
 	slot  string         // newest complete slot
+	reset int            // resets accepted so far; see slotEnd
 	old   map[string]int // chunks that each slot holds
 	since int64          // events since the last snapshot
 	dirty bool           // stopped in the middle of a chunk: not at next
@@ -115,8 +118,11 @@ func (s *CellStage) Restore(ctx context.Context) error {
 	if newer(second, first) {
 		first, second = second, first
 	}
-	s.cell, s.next, s.slot = nil, start, ""
+	s.cell, s.next, s.slot, s.reset = nil, start, "", 0
 	for name, sl := range slots {
+		if sl.end != nil {
+			s.reset = max(s.reset, sl.end.Reset)
+		}
 		for n := range sl.chunks {
 			s.old[name] = max(s.old[name], n+1)
 		}
@@ -127,6 +133,9 @@ func (s *CellStage) Restore(ctx context.Context) error {
 				warn("slot %s has no end record and was ignored", sl.name)
 			}
 			continue
+		}
+		if sl.end.Reset < s.reset {
+			continue // of the log that was given up
 		}
 		c := s.cfg.New(s.cfg.Cell)
 		if err := restoreSlot(sl, c); err != nil {
@@ -145,11 +154,16 @@ func (s *CellStage) Restore(ctx context.Context) error {
 			warn("no snapshot: the state is rebuilt from what the log still holds, and offsets 0 to %d are gone", start)
 		}
 	}
-	if err := s.reach(start, end, warn); err != nil {
-		return err
-	}
 	s.taken = s.cfg.Now()
 	s.since = 0
+	if err := s.reach(start, end); err != nil {
+		if !s.cfg.AcceptReset {
+			return err
+		}
+		if err := s.accept(ctx, start, end, warn); err != nil {
+			return err
+		}
+	}
 	if o := s.cfg.Observe.Restored; o != nil {
 		o(s.next, end, s.slot, warnings)
 	}
@@ -160,6 +174,9 @@ func newer(a, b *slot) bool {
 	if a.end == nil || b.end == nil {
 		return a.end != nil
 	}
+	if a.end.Reset != b.end.Reset {
+		return a.end.Reset > b.end.Reset
+	}
 	if a.end.Offset != b.end.Offset {
 		return a.end.Offset > b.end.Offset
 	}
@@ -167,22 +184,38 @@ func newer(a, b *slot) bool {
 }
 
 // reach checks the state's position against the log, which must hold it.
-func (s *CellStage) reach(start, end int64, warn func(string, ...any)) error {
+func (s *CellStage) reach(start, end int64) error {
 	switch {
 	case s.next > end:
-		if !s.cfg.AcceptReset {
-			return fmt.Errorf("%w: cell %d has state up to offset %d, but the events log ends at %d, so the topic was recreated; "+
-				"restore the topic, or run `lapwing check --accept-reset` to start this cell anew", ErrReset, s.cfg.Cell, s.next, end)
-		}
-		warn("reset accepted: state up to offset %d dropped, the log ends at %d", s.next, end)
-		s.cell, s.next = s.cfg.New(s.cfg.Cell), start
+		return fmt.Errorf("%w: cell %d has state up to offset %d, but the events log ends at %d, so the topic was recreated; "+
+			"restore the topic, or run `lapwing check --accept-reset` to start this cell anew", ErrReset, s.cfg.Cell, s.next, end)
 	case s.next < start:
-		if !s.cfg.AcceptReset {
-			return fmt.Errorf("%w: cell %d has state up to offset %d, but the events log starts at %d: retention took %d records before they were judged; "+
-				"run `lapwing check --accept-reset` to go on without them", ErrReset, s.cfg.Cell, s.next, start, start-s.next)
-		}
+		return fmt.Errorf("%w: cell %d has state up to offset %d, but the events log starts at %d: retention took %d records before they were judged; "+
+			"run `lapwing check --accept-reset` to go on without them", ErrReset, s.cfg.Cell, s.next, start, start-s.next)
+	}
+	return nil
+}
+
+// accept goes on from what the log holds and makes that durable before anything
+// is judged: the next owner starts from here without being told again.
+func (s *CellStage) accept(ctx context.Context, start, end int64, warn func(string, ...any)) error {
+	if s.next > end {
+		warn("reset accepted: state up to offset %d dropped, the log ends at %d", s.next, end)
+		s.cell = s.cfg.New(s.cfg.Cell)
+	} else {
 		warn("reset accepted: offsets %d to %d were never judged", s.next, start)
-		s.next = start
+	}
+	s.next = start
+	s.reset++
+	if err := s.begin(ctx); err != nil {
+		return err
+	}
+	r := <-s.snapshot
+	if err := s.finish(r); err != nil {
+		return err
+	}
+	if r.err != nil {
+		return fmt.Errorf("the reset of cell %d was not written: %w", s.cfg.Cell, r.err)
 	}
 	return nil
 }
@@ -258,10 +291,15 @@ func (s *CellStage) explain(err error) error {
 	if !errors.As(err, &out) {
 		return err
 	}
-	if rerr := s.reach(out.Start, out.End, func(string, ...any) {}); rerr != nil {
-		return rerr
+	rerr := s.reach(out.Start, out.End)
+	if rerr == nil {
+		return err
 	}
-	return err
+	if s.cfg.AcceptReset {
+		s.dirty = true // Restore, which comes next, accepts it
+		return err
+	}
+	return rerr
 }
 
 // apply takes one chunk into the state and makes its alerts durable.
@@ -365,7 +403,7 @@ func (s *CellStage) begin(ctx context.Context) error {
 	if s.slot == "A" {
 		name = "B"
 	}
-	end := slotEnd{ID: uint64(from.UnixNano()), Offset: s.next, Digest: s.cell.Digest(), Written: from.UTC()}
+	end := slotEnd{ID: uint64(from.UnixNano()), Offset: s.next, Digest: s.cell.Digest(), Written: from.UTC(), Reset: s.reset}
 	res := snapshotResult{offset: s.next, slot: name, records: s.since, pause: pause}
 	done := make(chan snapshotResult, 1)
 	cfg, old := s.cfg, s.old[name]

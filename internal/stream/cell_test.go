@@ -293,6 +293,78 @@ func TestALogThatDoesNotReachTheStateStopsTheCell(t *testing.T) {
 	require.Equal(t, uint64(25), s.cell.(*sumCell).n)
 }
 
+func TestAnAcceptedResetIsDurable(t *testing.T) {
+	for name, harm := range map[string]struct {
+		log  func(w *cellWorld)
+		from int64  // the position after the reset
+		n    uint64 // events in the state, all of the log applied
+	}{
+		"the topic was recreated":        {func(w *cellWorld) { w.events = newMemLog("events", 1); w.add(5) }, 0, 5},
+		"the topic was recreated, empty": {func(w *cellWorld) { w.events = newMemLog("events", 1) }, 0, 0},
+		"retention overtook the state":   {func(w *cellWorld) { w.add(20); w.events.base[0] = 45 }, 45, 45},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newCellWorld(20)
+			for range 2 { // both slots hold a snapshot
+				_, err := w.run(&crash{left: -1})
+				require.NoError(t, err)
+				w.add(10)
+			}
+			harm.log(w)
+			_, err := w.run(&crash{left: -1})
+			require.ErrorIs(t, err, ErrReset)
+
+			// Taking over is enough; nothing of the log needs to be applied.
+			w.accept = true
+			require.NoError(t, w.stage(&crash{left: -1}, func(int64) {}).Restore(t.Context()))
+			require.Len(t, w.warnings, 1)
+			require.Contains(t, w.warnings[0], "reset accepted")
+
+			w.accept = false
+			s, err := w.run(&crash{left: -1})
+			require.NoError(t, err, "the next start is clean")
+			require.Empty(t, w.warnings)
+			require.Equal(t, harm.from, w.restored)
+			require.Equal(t, harm.n, s.cell.(*sumCell).n)
+
+			// The old slot, whose offset the log has passed by now, stays out.
+			w.add(60)
+			for range 2 {
+				s, err = w.run(&crash{left: -1})
+				require.NoError(t, err)
+				require.Equal(t, harm.n+60, s.cell.(*sumCell).n)
+			}
+		})
+	}
+	t.Run("if the snapshot of the reset is damaged, the old one is not taken instead", func(t *testing.T) {
+		w := newCellWorld(20)
+		_, err := w.run(&crash{left: -1})
+		require.NoError(t, err)
+		w.events = newMemLog("events", 1)
+		w.add(5)
+		w.accept = true
+		require.NoError(t, w.stage(&crash{left: -1}, func(int64) {}).Restore(t.Context()))
+		last := &w.state.parts[0][len(w.state.parts[0])-2]
+		require.True(t, strings.HasSuffix(string(last.Key), "/00000"))
+		last.Value = nil
+		w.accept = false
+		w.add(40) // beyond the old snapshot's offset
+		s, err := w.run(&crash{left: -1})
+		require.NoError(t, err)
+		require.Zero(t, w.restored)
+		require.Equal(t, uint64(45), s.cell.(*sumCell).n)
+	})
+	t.Run("a reset that cannot be written is an error", func(t *testing.T) {
+		w := newCellWorld(20)
+		_, err := w.run(&crash{left: -1})
+		require.NoError(t, err)
+		w.events = newMemLog("events", 1)
+		w.accept = true
+		err = w.stage(&crash{left: 1}, func(int64) {}).Restore(t.Context())
+		require.ErrorContains(t, err, "not written")
+	})
+}
+
 func TestAZombiesSnapshotIsRefused(t *testing.T) {
 	w := newCellWorld(20)
 	zombie := w.stage(&crash{left: -1}, func(int64) {})

@@ -33,6 +33,10 @@ type slotEnd struct {
 	Bytes   int64     `json:"bytes"`
 	SHA256  string    `json:"sha256"`
 	Written time.Time `json:"written"`
+	// Reset counts how often an operator accepted that the log does not reach
+	// the state. What was written before the newest reset no longer counts,
+	// however high its offset.
+	Reset int `json:"reset,omitempty"`
 }
 
 // slot is what a scan of a cell's state found under one name.
