@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -21,24 +22,49 @@ import (
 
 func asExit(err error, into **exec.ExitError) bool { return errors.As(err, into) }
 
-// upProcess is a running `lapwing up`.
+// lockedBuffer takes a process's output while a test reads it.
+type lockedBuffer struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (b *lockedBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.Write(p)
+}
+
+func (b *lockedBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.String()
+}
+
+// upProcess is a running `lapwing up` or `lapwing run`.
 type upProcess struct {
 	cmd    *exec.Cmd
-	stderr *bytes.Buffer
+	stderr *lockedBuffer
 	ended  chan error
 	ingest string
+}
+
+// start starts a lapwing process on free ports.
+func start(t *testing.T, env []string, args ...string) *upProcess {
+	t.Helper()
+	p := &upProcess{stderr: &lockedBuffer{}, ended: make(chan error, 1)}
+	p.cmd = command(context.Background(), t, append([]string{"LAPWING_INGEST_LISTEN=127.0.0.1:0", "LAPWING_MONITOR_LISTEN=127.0.0.1:0"}, env...), args...)
+	p.cmd.Stderr = p.stderr
+	require.NoError(t, p.cmd.Start())
+	go func() { p.ended <- p.cmd.Wait() }()
+	t.Cleanup(func() { _ = p.cmd.Process.Kill() }) // it may have ended
+	return p
 }
 
 // startUp starts `lapwing up` on a directory and waits until it says where.
 func startUp(t *testing.T, dir string, env ...string) *upProcess {
 	t.Helper()
 	require.NoError(t, removeRunFile(dir))
-	p := &upProcess{stderr: &bytes.Buffer{}, ended: make(chan error, 1)}
-	p.cmd = command(context.Background(), t, append([]string{"LAPWING_INGEST_LISTEN=127.0.0.1:0", "LAPWING_MONITOR_LISTEN=127.0.0.1:0"}, env...), "up", "--dir", dir)
-	p.cmd.Stderr = p.stderr
-	require.NoError(t, p.cmd.Start())
-	go func() { p.ended <- p.cmd.Wait() }()
-	t.Cleanup(func() { _ = p.cmd.Process.Kill() }) // it may have ended
+	p := start(t, env, "up", "--dir", dir)
 	waitFor(t, "lapwing up to come up", p, func() bool {
 		b, err := os.ReadFile(filepath.Join(dir, "run.json"))
 		if err != nil {
@@ -163,6 +189,52 @@ func TestUpLosesNothingThatItAcknowledged(t *testing.T) {
 	code, _, stderr = lapwing(t, "", "hunt", "run", "unmanaged-identities")
 	require.Equal(t, 1, code)
 	require.Contains(t, stderr, "start one with `lapwing up`")
+}
+
+// Two processes share the work through Kafka's groups; when one is killed the
+// other takes over, and each event is stored once all the same.
+func TestTwoProcessesShareTheWork(t *testing.T) {
+	needEngine(t)
+	dir := t.TempDir()
+	first := startUp(t, dir)
+	b, err := os.ReadFile(filepath.Join(dir, "run.json"))
+	require.NoError(t, err)
+	var services struct {
+		Kafka      []string
+		ClickHouse struct {
+			Addr  []string
+			Token string
+		}
+	}
+	require.NoError(t, json.Unmarshal(b, &services))
+	env := []string{
+		"LAPWING_KAFKA_BROKERS=" + services.Kafka[0], "LAPWING_CLICKHOUSE_ADDR=" + services.ClickHouse.Addr[0],
+		"LAPWING_CLICKHOUSE_PROTOCOL=http", "LAPWING_CLICKHOUSE_PASSWORD=" + services.ClickHouse.Token,
+		"LAPWING_SECRETS_HMAC_KEY_FILE=" + filepath.Join(dir, "hmac.key"), "LAPWING_LOG_FORMAT=json",
+	}
+	second := start(t, env, "run")
+	waitFor(t, "lapwing run to come up", second, func() bool {
+		for line := range strings.Lines(second.stderr.String()) {
+			var entry struct{ Message, Ingest string }
+			if json.Unmarshal([]byte(line), &entry) == nil && entry.Message == "lapwing runs" {
+				second.ingest = "http://" + entry.Ingest
+				return true
+			}
+		}
+		return false
+	})
+	const batch = 300
+	first.post(t, 0, batch)
+	second.post(t, batch, 2*batch)
+	waitFor(t, "both batches", first, func() bool { n, _ := hunted(t, dir); return n >= 2*batch })
+	second.post(t, 2*batch, 3*batch)
+	second.kill(t)
+	first.post(t, 3*batch, 4*batch)
+	waitFor(t, "everything, after one was killed", first, func() bool { n, _ := hunted(t, dir); return n >= 4*batch })
+	events, distinct := hunted(t, dir)
+	require.Equal(t, 4*batch, events)
+	require.Equal(t, 4*batch, distinct)
+	first.stop(t)
 }
 
 // A bad record goes to the dead letter with its reason and can be put back.

@@ -117,3 +117,11 @@ func TestAlertViewShowsTheFirstVersionAndWhatChanges(t *testing.T) {
 	v.show(alert(3, schemas.SeverityHigh, "secret-access", "new-country"))
 	require.Equal(t, "  ~ 2026-01-01 00:00:00  aws:123456789012:user/ci version 3  rose to high: new-country: new-country was seen\n", out.String())
 }
+
+func TestMondayBefore(t *testing.T) {
+	for at, want := range map[string]string{"2026-01-05": "2026-01-05", "2026-01-11": "2026-01-05", "2026-01-01": "2025-12-29"} {
+		day, err := time.Parse(time.DateOnly, at)
+		require.NoError(t, err)
+		require.Equal(t, want, mondayBefore(day.Add(5*time.Hour)).Format(time.DateOnly), at)
+	}
+}

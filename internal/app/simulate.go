@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/lapwing-sec/lapwing/internal/kafka"
 	"github.com/lapwing-sec/lapwing/internal/simulate"
@@ -39,9 +40,23 @@ func simFile(format string) string {
 	return format + ".ndjson"
 }
 
+// fleet makes the fleet. Its days are always the same ones, unless this
+// machine's clock has not reached them: nobody believes events of the future.
 func (o *SimulateOptions) fleet() (*simulate.Fleet, error) {
-	f, err := simulate.New(simulate.Config{Seed: o.Seed, Days: o.Days, Identities: o.Identities, Events: o.Events})
+	cfg := simulate.Config{Seed: o.Seed, Days: o.Days, Identities: o.Identities, Events: o.Events}
+	f, err := simulate.New(cfg)
+	if now := time.Now(); err == nil && f.End().After(now) {
+		cfg.Start = mondayBefore(now.AddDate(0, 0, -f.Days()))
+		f, err = simulate.New(cfg)
+	}
 	return f, Usage(err)
+}
+
+// mondayBefore is the start of the week that t lies in, UTC.
+func mondayBefore(t time.Time) time.Time {
+	t = t.UTC()
+	back := (int(t.Weekday()) + 6) % 7
+	return time.Date(t.Year(), t.Month(), t.Day()-back, 0, 0, 0, 0, time.UTC)
 }
 
 // expected is about how many records the fleet will give, for a progress bar.
