@@ -11,7 +11,7 @@ import (
 // emit appends the next version of an alert to the output.
 func (e *Engine) emit(p *Profile, a *openAlert, at int64, page bool) {
 	a.version++
-	a.dirty = false
+	a.dirty, a.changed, a.emitted = false, false, at
 	a.page = page
 	activity := schemas.ActivityUpdate
 	if a.version == 1 {
@@ -51,7 +51,7 @@ func (e *Engine) build(p *Profile, a *openAlert, at int64, activity int, closed 
 		Metadata: schemas.Metadata{
 			Version: schemas.OCSFVersion,
 			Product: schemas.Product{Name: schemas.ProductName, VendorName: schemas.ProductName, Version: e.cfg.ProductVersion},
-			UID:     a.id + "-" + strconv.Itoa(a.version), TenantUID: e.cfg.Tenant, LogName: a.format,
+			UID:     a.id + "." + strconv.Itoa(a.version), TenantUID: e.cfg.Tenant, LogName: a.format,
 		},
 		Actor: schemas.Actor{User: schemas.User{
 			UID: id, Name: f.name, TypeID: 4, Type: "Service", CredentialUID: a.credential,
@@ -66,7 +66,7 @@ func (e *Engine) build(p *Profile, a *openAlert, at int64, activity int, closed 
 		AnomalyAnalyses: analyses(id, parts, a.history),
 		Evidences:       evidences(a.samples),
 		Unmapped: schemas.Unmapped{Lapwing: schemas.Lapwing{
-			Version: a.version, Family: familyOf(parts), Way: a.way.String(), Page: a.page, Learning: a.young, Cell: e.cfg.Cell,
+			Version: a.version, Family: familyOf(parts), Way: a.way.String(), Page: a.page, Paged: a.paged != 0, Learning: a.young, Cell: e.cfg.Cell,
 			Expected: head.Expected, Observed: head.Observed, Surprise: round2(head.Surprise), Rarity: head.Rarity,
 			Calibration: head.Calibration,
 			Identity: schemas.AlertIdentity{

@@ -135,8 +135,10 @@ type openAlert struct {
 	last    int64 // newest finding
 	arrival int64 // newest finding made on arrival
 	version int
-	early   int // versions emitted on arrival
-	dirty   bool
+	early   int   // versions emitted on arrival
+	emitted int64 // event time of the newest version
+	dirty   bool  // counted since the newest version
+	changed bool  // found something new since the newest version
 
 	severity int
 	paged    int // severity of the last page; 0 when it never paged
@@ -266,9 +268,12 @@ func (a *openAlert) count(x *found, at int64) {
 }
 
 // grow adds a finding and reports whether this should wake somebody: at
-// opening, when severity rises, or at a new capability.
+// opening, when severity rises, or at a new capability. It marks the alert as
+// changed by a new detector or value, or a higher severity; else as counted.
 func (e *Engine) grow(p *Profile, a *openAlert, x *found, at int64) (page bool) {
 	sev := e.severity(p, x)
+	a.dirty = true
+	a.changed = a.changed || sev > a.severity
 	a.last = max(a.last, at)
 	if q := a.find(x); q != nil {
 		a.count(x, at)
@@ -276,6 +281,7 @@ func (e *Engine) grow(p *Profile, a *openAlert, x *found, at int64) (page bool) 
 		y := *x
 		y.Finding = cloned(x.Finding)
 		a.parts = append(a.parts, part{found: y, severity: sev, count: 1, first: at, end: at})
+		a.changed = true
 	}
 	novel := a.caps|x.Capability != a.caps
 	a.caps |= x.Capability
@@ -342,14 +348,19 @@ func (a *openAlert) sample(r schemas.RelatedEvent) {
 	a.samples = append(a.samples, r)
 }
 
-// refresh emits alerts that grew since their last version, once a pane.
+// refreshEvery is how often an open alert that only counts tells its counts.
+const refreshEvery = 3600 * int64(1e9)
+
+// refresh emits what grew since its last version: new findings once a pane,
+// counts once an hour of event time. A report's counts wait until it closes.
 func (e *Engine) refresh(p *Profile, pane *Pane) {
 	d := e.dossiers[p.self]
 	if d == nil {
 		return
 	}
 	for _, a := range d.alerts {
-		if a.dirty && a.opened < pane.End() {
+		counted := a.dirty && a.lane != laneReport && a.last-a.emitted >= refreshEvery
+		if (a.changed || counted) && a.opened < pane.End() {
 			e.emit(p, a, a.last, false)
 		}
 	}

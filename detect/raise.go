@@ -65,13 +65,24 @@ func (e *Engine) raise(p *Profile, call *Call, x *found) {
 		a.principal, a.credential = clone(ev.Principal), clone(ev.CredentialId)
 		a.session, a.format = clone(ev.SessionId), clone(ev.Format)
 	}
+	severity, known := a.severity, a.has(x.meta)
 	page := e.grow(p, a, x, call.Time)
 	a.arrival = max(a.arrival, call.Time)
 	a.sample(relatedOf(call.Event))
-	if page || a.early < 8 {
+	// A new detector or severity is told at once, values beyond some at the
+	// pane's close.
+	if page || a.early < earlyVersions || !known || a.severity > severity {
 		a.early++
 		e.emit(p, a, call.Time, page)
 	}
+}
+
+// earlyVersions is how many versions an alert's new values make on arrival.
+const earlyVersions = 8
+
+// has reports whether the alert has a finding of a detector.
+func (a *openAlert) has(m *Meta) bool {
+	return slices.ContainsFunc(a.parts, func(q part) bool { return q.meta == m })
 }
 
 // joinable is the alert that an arrival's finding grows: the newest one of its
@@ -202,7 +213,9 @@ func (e *Engine) raiseAtClose(p *Profile, pane *Pane, at int64, list []found, sa
 		}
 	}
 	slices.SortStableFunc(a.samples, func(x, y schemas.RelatedEvent) int { return compare(x.Time, y.Time) })
-	e.emit(p, a, at, page)
+	if page || a.changed {
+		e.emit(p, a, at, page)
+	}
 }
 
 // fuse raises the combined evidence of the last panes.

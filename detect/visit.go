@@ -299,10 +299,11 @@ func (a *openAlert) visit(c *codec) {
 	c.i64(&a.first)
 	c.i64(&a.last)
 	c.i64(&a.arrival)
+	c.i64(&a.emitted)
 	for _, x := range [...]*int{&a.version, &a.early, &a.severity, &a.paged} {
 		c.num(x)
 	}
-	for _, x := range [...]*bool{&a.dirty, &a.page, &a.young} {
+	for _, x := range [...]*bool{&a.dirty, &a.changed, &a.page, &a.young} {
 		c.bool(x)
 	}
 	list(c, &a.parts, func(q *part) {

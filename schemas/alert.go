@@ -231,6 +231,9 @@ type Lapwing struct {
 	Way string `json:"way"`
 	// Page says that this version should wake somebody.
 	Page bool `json:"page"`
+	// Paged says that this version or an earlier one should: it stays true to the
+	// closing version.
+	Paged bool `json:"paged"`
 	// Learning says that the identity's baseline is still young.
 	Learning bool `json:"learning,omitempty"`
 	// Cell is the partition of lapwing.events that judged it.

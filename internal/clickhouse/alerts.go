@@ -67,6 +67,7 @@ func alertColumns() []column[alertRow] {
 		text("family", func(a *A) string { return lw(a).Family }),
 		text("way", func(a *A) string { return lw(a).Way }),
 		boolean("page", func(a *A) bool { return lw(a).Page }),
+		boolean("paged", func(a *A) bool { return lw(a).Paged }),
 		boolean("learning", func(a *A) bool { return lw(a).Learning }),
 		scalar("severity_id", "UInt8", func(a *A) uint8 { return uint8(min(max(a.SeverityID, 0), 99)) }),
 		text("severity", func(a *A) string { return a.Severity }),

@@ -36,7 +36,7 @@ func TestNewestVersionOfAnAlertWins(t *testing.T) {
 		row[c.Name] = Format(res.Rows[0][i])
 	}
 	for column, want := range map[string]string{
-		"tenant": "default", "alert_id": "a", "version": "4", "title": "version 4", "identity_id": ciDeploy, "detector": "secret-access", "detectors": "secret-access, new-country", "severity": "High", "page": "true", "owner": "alice@example.com",
+		"tenant": "default", "alert_id": "a", "version": "4", "title": "version 4", "identity_id": ciDeploy, "detector": "secret-access", "detectors": "secret-access, new-country", "severity": "High", "page": "false", "paged": "true", "owner": "alice@example.com",
 		"first_ts": "2026-03-02T10:00:00Z", "activity": "update", "techniques": "T1555.006", "operations": "secretsmanager:GetSecretValue", "first_checks": "Ask the owner.", "credential_id": akia, "risk_score": "80",
 	} {
 		require.Equal(t, want, row[column], column)

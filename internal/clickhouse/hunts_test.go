@@ -116,7 +116,7 @@ func sampleAlert(id string, version int) schemas.Alert {
 			RelatedAnalytics: []schemas.Analytic{{UID: "new-country"}}, Attacks: []schemas.Attack{{Technique: schemas.Technique{UID: "T1555.006"}}},
 		},
 		Evidences: []schemas.Evidence{{API: &schemas.EvidenceAPI{Operation: "secretsmanager:GetSecretValue"}}},
-		Unmapped:  schemas.Unmapped{Lapwing: schemas.Lapwing{Version: version, Family: "learned", Way: "consequence", Page: true, Identity: schemas.AlertIdentity{Owner: "alice@example.com", Managed: true}, FirstChecks: []string{"Ask the owner."}}},
+		Unmapped:  schemas.Unmapped{Lapwing: schemas.Lapwing{Version: version, Family: "learned", Way: "consequence", Page: version == 1, Paged: true, Identity: schemas.AlertIdentity{Owner: "alice@example.com", Managed: true}, FirstChecks: []string{"Ask the owner."}}},
 	}
 }
 

@@ -6,7 +6,7 @@ SELECT
     if(owner = '', '(nobody)', toString(owner)) AS responsible,
     any(a.team) AS team,
     count() AS alerts,
-    countIf(way != 'report') AS pages,
+    countIf(paged) AS pages,
     countIf(severity_id >= 4) AS high_or_critical,
     countIf(activity != 'close') AS open,
     uniqExact(identity_id) AS identities,

@@ -27,7 +27,9 @@ CREATE TABLE IF NOT EXISTS alerts
     detectors Array(LowCardinality(String)),
     family LowCardinality(String),
     way LowCardinality(String),
+    -- page: this version; paged: this or an earlier one.
     page Bool,
+    paged Bool,
     learning Bool,
     severity_id UInt8,
     severity LowCardinality(String),
