@@ -267,9 +267,8 @@ func evidences(samples []schemas.RelatedEvent) []schemas.Evidence {
 	var out []schemas.Evidence
 	for _, s := range samples[:min(len(samples), 5)] {
 		x := schemas.Evidence{UID: s.UID, API: &schemas.EvidenceAPI{Operation: s.Type}}
-		if rest, ok := strings.CutPrefix(s.Desc, "from "); ok {
-			ip, _, _ := strings.Cut(rest, " ")
-			x.SrcEndpoint = &schemas.Endpoint{IP: strings.TrimSuffix(ip, ":")}
+		if ip, ok := strings.CutPrefix(placeOf(&s), "from "); ok {
+			x.SrcEndpoint = &schemas.Endpoint{IP: ip}
 		}
 		out = append(out, x)
 	}

@@ -133,3 +133,25 @@ func FuzzClip(f *testing.F) {
 		}
 	})
 }
+
+func TestShortID(t *testing.T) {
+	for id, want := range map[string]string{
+		"aws:111122223333:role/ci-deploy":           "role/ci-deploy",
+		"kong:edge-2/consumer/partner-7":            "edge-2/consumer/partner-7",
+		"anonymous:raw.nginx/2001:db8::/48":         "raw.nginx/2001:db8::/48",
+		"aws:111122223333:root":                     "aws:111122223333:root",
+		"spiffe://prod.example/payments":            "spiffe://prod.example/payments",
+		"apikey:hmac:" + strings.Repeat("0123", 10): "apikey:hmac:012301230123…",
+		"": "",
+	} {
+		assert.Equal(t, want, shortID(id))
+	}
+}
+
+func TestSaysNumbers(t *testing.T) {
+	const sentence = "It never read a secret before in 14 days and 1,327 calls; 0 of 11 other workloads do this."
+	assert.True(t, saysNumbers(sentence, "not seen in 14 days and 1,327 calls"))
+	assert.True(t, saysNumbers(sentence, "0 of 11 peers do this; its own history is short"))
+	assert.True(t, saysNumbers(sentence, "its longest pause so far"), "it has no number of its own")
+	assert.False(t, saysNumbers(sentence, "not seen in 14 days across 60 identities"))
+}

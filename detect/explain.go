@@ -2,8 +2,11 @@ package detect
 
 import (
 	"math"
+	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/lapwing-sec/lapwing/schemas"
 )
 
 // formatInt writes n in decimal.
@@ -14,7 +17,22 @@ func display(id string, f *facts) string {
 	if f.name != "" {
 		return f.name
 	}
-	return id
+	return shortID(id)
+}
+
+// shortID is an identity's id without the provider and account before it:
+// "role/ci-deploy". What a path does not follow stays whole: an API key's hash
+// is cut.
+func shortID(id string) string {
+	path := strings.IndexByte(id, '/')
+	if path < 0 || strings.HasPrefix(id[path:], "//") {
+		const whole = 48
+		if len(id) > whole {
+			return clip(id, 24)
+		}
+		return id
+	}
+	return id[strings.LastIndexByte(id[:path], ':')+1:]
 }
 
 // title says who did what.
@@ -27,14 +45,15 @@ func title(id string, f *facts, head *part) string {
 	return display(id, f) + " " + did
 }
 
-// describe is the explanation: what was seen and why it is not normal, whose
-// identity it is, where from, what to know before acting.
+// describe is the explanation: what happened, why it is not normal, whose
+// identity it is, where from, what to know before acting. What a sentence says
+// already is not said again.
 func (e *Engine) describe(p *Profile, a *openAlert, parts []part) string {
 	var b strings.Builder
 	f := e.store.facts[p.self]
 	say := func(s string) {
 		s = strings.TrimSpace(s)
-		if s == "" {
+		if s == "" || strings.Contains(b.String(), s) {
 			return
 		}
 		if b.Len() > 0 {
@@ -45,10 +64,10 @@ func (e *Engine) describe(p *Profile, a *openAlert, parts []part) string {
 			b.WriteByte('.')
 		}
 	}
-	const told = 4
+	const most = 4
 	for i := range parts {
-		if i == told {
-			say("And " + plural(len(parts)-told, "more finding"))
+		if i == most {
+			say("And " + plural(len(parts)-most, "more finding"))
 			break
 		}
 		q := &parts[i]
@@ -57,18 +76,30 @@ func (e *Engine) describe(p *Profile, a *openAlert, parts []part) string {
 			say("Seen " + plural(q.count, "time") + " so far")
 		}
 		if i == 0 {
-			say(rarityWords(q))
+			if !saysNumbers(q.Sentence, q.Rarity) {
+				say(rarityWords(q))
+			}
 		}
 	}
-	say(whose(e.store.ids[p.self], f))
+	told := b.String()
+	historic := strings.Contains(told, " days and ") || strings.Contains(told, " day and ")
+	if !historic && !a.young && a.way != WayDeclared && a.way != WayReport {
+		say("It is known for " + a.history)
+	}
+	if !strings.Contains(told, "in no inventory") {
+		say(whose(e.store.ids[p.self], f))
+	}
 	if n := len(a.samples); n > 0 && a.samples[n-1].Desc != "" {
 		s := &a.samples[n-1]
-		say("Latest call: " + s.Type + " " + s.Desc)
+		if !strings.Contains(told, placeOf(s)) {
+			say("Latest call: " + s.Type + " " + s.Desc)
+		}
 	}
-	if a.young {
+	switch {
+	case a.young && historic:
+		say("Still learning")
+	case a.young:
 		say("Still learning: its history is only " + a.history)
-	} else if a.way != WayDeclared && a.way != WayReport {
-		say("History: " + a.history)
 	}
 	if len(f.dependants) > 0 {
 		say("Disabling it would break " + strings.Join(f.dependants, ", "))
@@ -77,6 +108,34 @@ func (e *Engine) describe(p *Profile, a *openAlert, parts []part) string {
 		say("See also " + plural(len(a.links), "linked alert") + " of the same identity")
 	}
 	return b.String()
+}
+
+// saysNumbers reports whether a sentence has every number of a rarity: then it
+// says it already. A rarity without a number only names what the sentence says.
+func saysNumbers(sentence, rarity string) bool {
+	have := numbers(sentence)
+	for _, n := range numbers(rarity) {
+		if !slices.Contains(have, n) {
+			return false
+		}
+	}
+	return true
+}
+
+// numbers are the numbers of a text, without the commas between their digits.
+func numbers(s string) []string {
+	return strings.FieldsFunc(strings.ReplaceAll(s, ",", ""), func(r rune) bool { return r < '0' || r > '9' })
+}
+
+// placeOf is where a sampled call came from, as sentences say it: "from
+// 203.0.113.9"; else the whole description.
+func placeOf(s *schemas.RelatedEvent) string {
+	rest, ok := strings.CutPrefix(s.Desc, "from ")
+	if !ok {
+		return s.Desc
+	}
+	ip, _, _ := strings.Cut(rest, " ")
+	return "from " + strings.TrimSuffix(ip, ":")
 }
 
 func rarityWords(q *part) string {
