@@ -3,11 +3,15 @@ package app
 import (
 	"context"
 	"errors"
+	"fmt"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/rs/zerolog"
 	"github.com/stretchr/testify/require"
+
+	"github.com/lapwing-sec/lapwing/internal/stream"
 )
 
 func TestLifecycleStopsNewestFirstAndJoinsErrors(t *testing.T) {
@@ -44,5 +48,19 @@ func TestLifecycleIsBounded(t *testing.T) {
 		synctest.Wait()
 		require.True(t, stopped, "what stands below a hung part is still torn down")
 		close(hang)
+	})
+}
+
+func TestARoleWhoseLogIsGoneStandsStillAlone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, stop := context.WithCancel(t.Context())
+		p := newProcess(ctx, Config{}, zerolog.Nop())
+		p.goRole("store", func(context.Context) error { return fmt.Errorf("%w: reset the group's offsets", stream.ErrReset) })
+		p.goRole("alert", func(ctx context.Context) error { p.isReady("alert")(); <-ctx.Done(); return nil })
+		synctest.Wait()
+		require.NoError(t, p.roles.Err(), "the others go on")
+		require.Equal(t, []string{"store: the log does not reach the stored state: reset the group's offsets"}, p.ready.missing())
+		stop()
+		require.NoError(t, p.group.Wait())
 	})
 }

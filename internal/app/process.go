@@ -15,6 +15,7 @@ import (
 
 	"github.com/lapwing-sec/lapwing/internal/clickhouse"
 	"github.com/lapwing-sec/lapwing/internal/kafka"
+	"github.com/lapwing-sec/lapwing/internal/stream"
 )
 
 // process is one running lapwing: connections, roles, and what is needed to
@@ -125,7 +126,8 @@ func (p *process) start(roles []string) error {
 }
 
 // goRole runs one loop of a role in the group. A role that ends while nobody
-// asked it to has failed.
+// asked it to has failed, which ends the process, unless its log does not reach its
+// state.
 func (p *process) goRole(name string, run func(ctx context.Context) error) {
 	p.ready.set(name, "waits for its partitions")
 	p.group.Go(func() error {
@@ -134,6 +136,12 @@ func (p *process) goRole(name string, run func(ctx context.Context) error) {
 		case err == nil && p.roles.Err() == nil:
 			err = errors.New("stopped by itself")
 		case err == nil, p.roles.Err() != nil && errors.Is(err, context.Canceled):
+			return nil
+		case errors.Is(err, stream.ErrReset):
+			// No restart mends it: this role stands still, the others go on.
+			p.log.Error().Err(err).Str("role", name).Msg("role stands still, the others go on")
+			p.ready.set(name, err.Error())
+			<-p.roles.Done()
 			return nil
 		}
 		p.ready.set(name, err.Error())

@@ -70,6 +70,7 @@ func (p *process) startDetect() error {
 		return Usage(err)
 	}
 	metrics := newDetectMetrics(p.reg)
+	cellName := func(n int) string { return fmt.Sprintf("%s cell %d", RoleDetect, n) }
 	p.goRole(RoleDetect, func(ctx context.Context) error {
 		return p.kafka.RunDetect(ctx, kafka.DetectOptions{
 			Group:          p.groupName("detect"),
@@ -78,7 +79,13 @@ func (p *process) startDetect() error {
 			SnapshotEvents: int64(p.cfg.Detect.SnapshotEvents),
 			AcceptReset:    p.hooks.acceptReset,
 			OnPosition:     p.hooks.onPosition,
-			OnReady:        p.isReady(RoleDetect),
+			OnStopped:      func(n int, err error) { p.ready.set(cellName(n), err.Error()) },
+			OnReady: func() {
+				for n := range p.cfg.Detect.Cells {
+					p.ready.set(cellName(n), "")
+				}
+				p.ready.set(RoleDetect, "")
+			},
 		})
 	})
 	return nil

@@ -20,7 +20,7 @@ type warmCell struct {
 // RunDetect keeps cells, one for each partition of lapwing.events that the
 // group gives to this process, until ctx ends. Then it writes a snapshot of
 // each, within Config.DrainTimeout. An error that wraps stream.ErrReset means
-// that the log does not reach the stored state.
+// that the log does not reach the stored state; see DetectOptions.OnStopped.
 func (c *Client) RunDetect(ctx context.Context, o DetectOptions) error {
 	if o.Group == "" {
 		o.Group = "lapwing-detect"
@@ -72,6 +72,12 @@ func (c *Client) detectGeneration(ctx context.Context, s *session, o DetectOptio
 				positions[tp] = committed{next: next}
 				mu.Unlock()
 			})
+			if o.OnStopped != nil && errors.Is(err, stream.ErrReset) {
+				c.log.Error().Err(err).Int("cell", tp.partition).Msg("cell stands still, the others go on")
+				o.OnStopped(tp.partition, err)
+				<-wctx.Done()
+				return
+			}
 			mu.Lock()
 			defer mu.Unlock()
 			if err != nil {

@@ -105,6 +105,12 @@ type DetectOptions struct {
 	// before it was applied and its alerts were acknowledged. end is the log's
 	// end as last seen.
 	OnPosition func(cell int, next, end int64)
+	// OnStopped, when not nil, is told of a cell whose log does not reach its
+	// state, with an error that wraps stream.ErrReset and says what to do. That
+	// cell stands still until partitions are assigned anew; the others go on, and
+	// OnReady is not called while one stands still. When it is nil, RunDetect
+	// returns the error.
+	OnStopped func(cell int, err error)
 	// WithCell, when not nil, is handed each cell when this process has taken
 	// it over (with a function that runs f between two records), and nil when
 	// it gives the cell up.

@@ -215,6 +215,64 @@ func TestThePipelineFromRawToAlertsAndRows(t *testing.T) {
 	}
 }
 
+func TestACellWhoseLogIsGoneStopsAloneUntilTheResetIsAccepted(t *testing.T) {
+	b := newFake(t)
+	c := b.connect(t)
+	b.setup(t, c, 2)
+	write := func(cell, n int) {
+		var batch stream.Batch
+		for i := range n {
+			require.NoError(t, batch.AddEvent(&schemas.Event{Id: fmt.Sprint(i), IdentityId: fmt.Sprint("id", cell), Time: epoch.UnixNano()}))
+		}
+		require.NoError(t, c.ProduceTo(t.Context(), c.Topic("events"), cell, batch.Records()))
+	}
+	var mu sync.Mutex
+	var at map[int]int64
+	var stopped map[int]error
+	var ready bool
+	run := func(o DetectOptions) func() error {
+		at, stopped, ready = map[int]int64{}, map[int]error{}, false
+		o.NewCell = newCountingCell
+		o.OnPosition = func(cell int, next, _ int64) { mu.Lock(); at[cell] = next; mu.Unlock() }
+		o.OnReady = func() { mu.Lock(); ready = true; mu.Unlock() }
+		return start(t, func(ctx context.Context) error { return c.RunDetect(ctx, o) })
+	}
+	is := func(f func() bool) func() bool { return func() bool { mu.Lock(); defer mu.Unlock(); return f() } }
+	onStopped := func(cell int, err error) { mu.Lock(); stopped[cell] = err; mu.Unlock() }
+
+	write(0, 30)
+	write(1, 30)
+	stop := run(DetectOptions{OnStopped: onStopped})
+	eventually(t, "both cells", is(func() bool { return at[0] == 30 && at[1] == 30 }))
+	require.NoError(t, stop())
+	write(0, 30)
+	write(1, 30)
+	require.NoError(t, b.fake.DeleteRecords(c.Topic("events"), 0, 50))
+
+	stop = run(DetectOptions{OnStopped: onStopped})
+	eventually(t, "cell 1 to go on", is(func() bool { return at[1] == 60 }))
+	eventually(t, "cell 0 to stop", is(func() bool { return stopped[0] != nil }))
+	require.NoError(t, stop(), "the role goes on until it is told to stop")
+	require.False(t, ready)
+	require.ErrorIs(t, stopped[0], stream.ErrReset)
+	require.ErrorContains(t, stopped[0], "--accept-reset")
+	require.NotContains(t, at, 0)
+	require.NoError(t, stopped[1])
+
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	require.ErrorIs(t, c.RunDetect(ctx, DetectOptions{NewCell: newCountingCell}), stream.ErrReset, "with nobody to tell")
+
+	stop = run(DetectOptions{AcceptReset: true})
+	eventually(t, "the reset", is(func() bool { return ready }))
+	require.NoError(t, stop())
+
+	stop = run(DetectOptions{OnStopped: onStopped})
+	eventually(t, "a clean start", is(func() bool { return ready }))
+	require.NoError(t, stop())
+	require.Empty(t, stopped)
+}
+
 type handlerFunc func(ctx context.Context, recs []stream.Record) error
 
 func (f handlerFunc) Handle(ctx context.Context, recs []stream.Record) error { return f(ctx, recs) }
