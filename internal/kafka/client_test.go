@@ -340,3 +340,31 @@ func TestCellsThatMoveRepeatOnlyWhatIsTheSame(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, 1, n)
 }
+
+func TestAScanBeginsWhereItIsTold(t *testing.T) {
+	b := newFake(t)
+	c := b.connect(t)
+	b.setup(t, c, 2)
+	topic := c.Topic("events")
+	for p := range 2 {
+		require.NoError(t, c.ProduceTo(t.Context(), topic, p, rawRecords(0, 10, 1)))
+	}
+	for name, test := range map[string]struct {
+		o    ScanOptions
+		want string
+	}{
+		"of one partition":          {ScanOptions{Partition: 1, From: 8}, "1@8 1@9 "},
+		"of all of them":            {ScanOptions{Partition: -1, From: 8}, "0@8 0@9 1@8 1@9 "},
+		"at the end, there is none": {ScanOptions{Partition: -1, From: 10}, ""},
+		"beyond it neither":         {ScanOptions{Partition: -1, From: 99}, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got := ""
+			require.NoError(t, c.Scan(t.Context(), topic, test.o, func(rec *stream.Record) error {
+				got += fmt.Sprintf("%d@%d ", rec.Partition, rec.Offset)
+				return nil
+			}))
+			require.Equal(t, test.want, got)
+		})
+	}
+}

@@ -16,9 +16,10 @@ var ErrStop = errors.New("stop")
 
 // ScanOptions says which records of a topic Scan visits.
 type ScanOptions struct {
-	// Partition is the one to visit, with From; -1 visits all from their start.
+	// Partition is the one to visit; -1 visits all.
 	Partition int
-	// From is the first offset; what retention took is stepped over.
+	// From is the first offset in each of them; what retention took is stepped
+	// over.
 	From int64
 }
 
@@ -33,12 +34,12 @@ func (c *Client) Scan(ctx context.Context, topic string, o ScanOptions, fn func(
 	if o.Partition >= n {
 		return fmt.Errorf("kafka: topic %s has no partition %d, only %d", topic, o.Partition, n)
 	}
-	first, last, from := 0, n-1, int64(0)
+	first, last := 0, n-1
 	if o.Partition >= 0 {
-		first, last, from = o.Partition, o.Partition, o.From
+		first, last = o.Partition, o.Partition
 	}
 	for p := first; p <= last; p++ {
-		if _, err := c.scan(ctx, topic, p, from, fn); err != nil {
+		if _, err := c.scan(ctx, topic, p, o.From, skipTo(o.From, fn)); err != nil {
 			if errors.Is(err, ErrStop) {
 				return nil
 			}
@@ -46,6 +47,16 @@ func (c *Client) Scan(ctx context.Context, topic string, o ScanOptions, fn func(
 		}
 	}
 	return nil
+}
+
+// skipTo leaves out what a batch holds before the offset that was asked for.
+func skipTo(from int64, fn func(rec *stream.Record) error) func(rec *stream.Record) error {
+	return func(rec *stream.Record) error {
+		if rec.Offset < from {
+			return nil
+		}
+		return fn(rec)
+	}
 }
 
 // scan visits one partition and returns the offset to go on from.
