@@ -45,9 +45,10 @@ func newDeadLetterReplay(g *global) *cobra.Command {
 	var o app.DeadLetterOptions
 	c := &cobra.Command{
 		Use:   "replay",
-		Short: "Put refused records back into the topic they came from",
-		Long: `Replay sends refused records to the topic they came from, to be read again: after
-a parser was mended, or a destination. Dead letters stay in the topic, so a second
+		Short: "Put refused records back to the stage that refused them",
+		Long: `Replay sends what enrich or a destination refused to the topic it came from, to
+be read again, and what store refused straight to ClickHouse: after a parser, a
+table or a destination was mended. Dead letters stay in the topic, so a second
 replay sends them a second time; narrow it with --from and --to.`,
 		Args: noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {

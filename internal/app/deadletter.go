@@ -5,12 +5,14 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/jedib0t/go-pretty/v6/table"
 
+	"github.com/lapwing-sec/lapwing/internal/clickhouse"
 	"github.com/lapwing-sec/lapwing/internal/kafka"
 	"github.com/lapwing-sec/lapwing/internal/stream"
 )
@@ -42,6 +44,8 @@ type deadLetter struct {
 	Error     string    `json:"error"`
 	// Whole says that value is the whole raw record.
 	Whole bool `json:"whole,omitempty"`
+	// Count is how many refused sub-records a whole raw record stands for.
+	Count int `json:"count,omitempty"`
 	// Truncated is the full length of a value that was cut.
 	Truncated int    `json:"truncated,omitempty"`
 	Value     string `json:"value"`
@@ -62,7 +66,7 @@ func readDeadLetter(rec *stream.Record) deadLetter {
 		Topic: string(rec.Header(stream.DeadTopic)), Partition: number(stream.DeadPartition),
 		RawOffset: int64(number(stream.DeadOffset)), Index: number(stream.DeadIndex),
 		Stage: string(rec.Header(stream.DeadStage)), Error: string(rec.Header(stream.DeadError)),
-		Whole: rec.Header(stream.DeadWhole) != nil, Truncated: number(stream.DeadTruncated),
+		Whole: rec.Header(stream.DeadWhole) != nil, Count: number(stream.DeadCount), Truncated: number(stream.DeadTruncated),
 		Value: strings.ToValidUTF8(string(rec.Value), "\uFFFD"),
 		key:   append([]byte(nil), rec.Key...), value: append([]byte(nil), rec.Value...),
 	}
@@ -125,46 +129,113 @@ func DeadLetterList(ctx context.Context, cfg Config, o DeadLetterOptions, std IO
 	return nil
 }
 
-// DeadLetterReplay puts what was refused back where it came from, to be read
-// again. Dead letters stay: a second replay sends them a second time.
-func DeadLetterReplay(ctx context.Context, cfg Config, o DeadLetterOptions, std IO) error {
-	kc, err := newServices(&cfg).openKafka(ctx)
+// DeadLetterReplay puts what was refused back to the stage that refused it. Dead
+// letters stay: a second replay sends them a second time.
+func DeadLetterReplay(ctx context.Context, cfg Config, o DeadLetterOptions, std IO) (err error) {
+	s := newServices(&cfg)
+	kc, err := s.openKafka(ctx)
 	if err != nil {
 		return err
 	}
 	defer kc.Close()
-	sent, cut := map[string]int{}, 0
+	r := replayer{dryRun: o.DryRun, done: map[string]int{}, produce: kc.Produce}
+	var db *clickhouse.DB
+	r.insert = func(ctx context.Context, token string, recs []stream.Record) ([]stream.Rejected, error) {
+		if db == nil {
+			var err error
+			if db, err = s.openClickHouse(ctx, false); err != nil {
+				return nil, err
+			}
+		}
+		return db.Events().Insert(ctx, token, recs)
+	}
+	defer func() {
+		if db != nil {
+			err = errors.Join(err, db.Close())
+		}
+	}()
 	last := int64(-1)
 	err = eachDeadLetter(ctx, kc, &o, func(d deadLetter) error {
-		if d.Truncated > 0 {
-			cut++
-			return nil
+		if err := r.replay(ctx, d); err != nil {
+			return fmt.Errorf("dead letter %d: %w", d.Offset, err)
 		}
-		if d.Topic == "" {
-			return fmt.Errorf("dead letter %d names no topic", d.Offset)
-		}
-		sent[d.Topic]++
 		last = d.Offset
-		if o.DryRun {
-			return nil
-		}
-		return kc.Produce(ctx, d.Topic, []stream.Record{{Key: d.key, Value: d.value}})
+		return nil
 	})
 	if err != nil && last >= 0 {
-		err = fmt.Errorf("%w; everything up to dead letter %d was sent: go on with --from %d", err, last, last+1)
+		err = fmt.Errorf("%w; everything up to dead letter %d is done: go on with --from %d", err, last, last+1)
 	}
+	return r.report(std.Err, err)
+}
+
+// replayer puts dead letters back to the stage that refused them.
+type replayer struct {
+	dryRun  bool
+	produce func(ctx context.Context, topic string, recs []stream.Record) error
+	// insert stores events; see stream.Inserter.
+	insert func(ctx context.Context, token string, recs []stream.Record) ([]stream.Rejected, error)
+
+	done       map[string]int // by destination
+	cut, whole int
+}
+
+func (r *replayer) replay(ctx context.Context, d deadLetter) error {
+	if d.Truncated > 0 {
+		r.cut++
+		return nil
+	}
+	if d.Topic == "" {
+		return errors.New("it names no topic")
+	}
+	recs := []stream.Record{{Key: d.key, Value: d.value}}
+	switch {
+	case d.Stage == RoleStore:
+		// Back in its topic detect would judge the event a second time. The token
+		// makes a repetition harmless while ClickHouse remembers it.
+		if !r.dryRun {
+			token := fmt.Sprintf("deadletter/%s/%d/%d", d.Topic, d.Partition, d.RawOffset)
+			rejected, err := r.insert(ctx, token, recs)
+			if err != nil {
+				return err
+			}
+			if len(rejected) > 0 {
+				return fmt.Errorf("ClickHouse refuses it again: %w", rejected[0].Err)
+			}
+		}
+		r.done["ClickHouse"]++
+	case d.Stage == RoleEnrich, d.Stage == RoleAlert, strings.HasPrefix(d.Stage, RoleAlert+" "):
+		// Alerts have an id and a version: who had them drops them.
+		if !r.dryRun {
+			if err := r.produce(ctx, d.Topic, recs); err != nil {
+				return err
+			}
+		}
+		r.done[d.Topic]++
+		if d.Whole {
+			r.whole++
+		}
+	default:
+		return fmt.Errorf("stage %q is not known to this version: replay others with --stage", d.Stage)
+	}
+	return nil
+}
+
+func (r *replayer) report(w io.Writer, err error) error {
 	verb := "sent to"
-	if o.DryRun {
+	if r.dryRun {
 		verb = "would go to"
 	}
-	for _, topic := range sortedNames(sent) {
-		fmt.Fprintf(std.Err, "%s %s %s\n", count(sent[topic], "record"), verb, topic)
+	for _, name := range sortedNames(r.done) {
+		fmt.Fprintf(w, "%s %s %s\n", count(r.done[name], "record"), verb, name)
 	}
-	if cut > 0 {
-		err = errors.Join(err, fmt.Errorf("%s not sent: they were cut when they were refused", count(cut, "record")))
+	if r.whole > 0 {
+		fmt.Fprintf(w, "%s of them whole: what was good in them comes again\n", count(r.whole, "raw record"))
 	}
-	if err == nil && len(sent) == 0 {
-		fmt.Fprintln(std.Err, "nothing to replay")
+	if r.cut > 0 {
+		err = errors.Join(err, fmt.Errorf("%s not sent: they were cut when they were refused", count(r.cut, "record")))
+	}
+	if err == nil && len(r.done) == 0 {
+		fmt.Fprintln(w, "nothing to replay")
 	}
 	return err
 }
