@@ -143,6 +143,9 @@ func slowly(every int) func(rec *stream.Record, h stream.SubHandler) {
 // A process dies at random moments, some in the middle of a write; each time
 // another takes over. In the end the log holds each event once.
 func TestKilledEnrichersLeaveEachEventOnce(t *testing.T) {
+	if testing.Short() {
+		t.Skip("sessions of a tenth of a second expire under the race detector")
+	}
 	b := newFake(t, fastSessions())
 	b.testKilledEnrichers(t, 8)
 }
@@ -231,6 +234,9 @@ func (b *broker) testZombie(t *testing.T) {
 
 // Two members come and go while records flow.
 func TestARebalanceStormLosesAndRepeatsNothing(t *testing.T) {
+	if testing.Short() {
+		t.Skip("sessions of a tenth of a second expire under the race detector")
+	}
 	b := newFake(t, fastSessions())
 	c := b.connect(t)
 	b.setup(t, c, 2, b.raw("a"), b.raw("b"))
