@@ -13,6 +13,8 @@ var callRateCard = Meta{
 	Severity: schemas.SeverityHigh, Closes: true,
 	MinSample: "60 active panes over three days, or 20 over a week; before that, the peers' distribution as weak evidence",
 	Floor:     "3 times and 40 calls above what the hour allows, and twice its own maximum of earlier days",
+	Kept:      "204 bytes: three levels, 48 seasonal factors, two sums, the slow anchor and its CUSUM",
+	Model:     "negative binomial about level times season times the fleet, its dispersion drawn to the kind; CUSUM (Page 1954) against the anchor",
 	Attacks:   []schemas.Technique{{UID: "T1499", Name: "Endpoint Denial of Service"}},
 	NHI:       []string{"NHI2:2025"}, API: []string{"API4:2023"}, NIST: []string{"DE.CM-01", "DE.AE-02"}, PCI: []string{"10.4.1"},
 	FirstChecks: []string{

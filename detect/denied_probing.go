@@ -11,6 +11,8 @@ var deniedProbingCard = Meta{
 	Severity: schemas.SeverityHigh, Closes: true,
 	MinSample: "60 active panes over three days, or 20 over a week",
 	Floor:     "5 different refused operations, and twice its own maximum of earlier days",
+	Kept:      "28 bytes: two levels, one decayed sum",
+	Model:     "negative binomials about its own means",
 	Attacks:   []schemas.Technique{{UID: "T1580", Name: "Cloud Infrastructure Discovery"}},
 	NHI:       []string{"NHI5:2025"}, API: []string{"API5:2023"}, NIST: []string{"DE.CM-01", "DE.AE-02"}, PCI: []string{"10.2.1.4", "10.4.1"},
 	FirstChecks: []string{

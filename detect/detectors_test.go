@@ -19,10 +19,8 @@ func TestEveryCardIsComplete(t *testing.T) {
 			assert.NotZero(t, m.Basis)
 			assert.GreaterOrEqual(t, m.Severity, schemas.SeverityLow)
 			assert.NotEmpty(t, m.MinSample, "from how much history does it speak?")
-			if m.Wake != 0 {
-				assert.NotEmpty(t, m.Kept, "what does it keep of each identity?")
-				assert.NotEmpty(t, m.Model, "by which model, from where?")
-			}
+			assert.NotEmpty(t, m.Kept, "what does it keep of each identity?")
+			assert.NotEmpty(t, m.Model, "by which model, from where?")
 			assert.NotEmpty(t, m.Floor, "below which absolute size is it silent?")
 			assert.NotEmpty(t, m.FirstChecks)
 			for _, a := range m.Attacks {

@@ -11,6 +11,8 @@ var egressVolumeCard = Meta{
 	Severity: schemas.SeverityHigh, Closes: true,
 	MinSample: "60 active panes over three days, or 20 over a week",
 	Floor:     "10 MB in 15 minutes, 5 times what is usual, and twice its own maximum of earlier days",
+	Kept:      "12 bytes: one level",
+	Model:     "Student's t on the logarithm, the predictive distribution of a Normal-Gamma prior",
 	Attacks:   []schemas.Technique{{UID: "T1530", Name: "Data from Cloud Storage"}},
 	NHI:       []string{"NHI2:2025"}, API: []string{"API6:2023"}, NIST: []string{"DE.CM-01", "DE.CM-09"}, PCI: []string{"10.4.1"},
 	FirstChecks: []string{

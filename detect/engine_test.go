@@ -92,6 +92,49 @@ func TestFeedbackClosesAndSilences(t *testing.T) {
 	}
 }
 
+func TestAnAnalystsWordReleasesOnlyWhatItNames(t *testing.T) {
+	e, m, at := settled(t, 3)
+	p, _ := e.store.find(m.id)
+	held := func(value string) bool {
+		s := e.slots.find(&p.slots, Country, hashValue(Country, value))
+		return s != nil && s.quarantine() == quarantineHeld
+	}
+	for _, value := range []string{"FR", "BR"} {
+		s, _ := e.slots.insert(&p.slots, Country, hashValue(Country, value), dayOf(at.UnixNano()))
+		s.set(0, quarantineHeld)
+	}
+	p.consequence = dayOf(at.UnixNano())
+	var out Output
+	e.Control(&schemas.Control{
+		Kind: schemas.ControlKind_CONTROL_KIND_FEEDBACK, IdentityId: m.id, Detector: "new-country", Value: "FR",
+		Verdict: "expected", Time: at.UnixNano(),
+	}, &out)
+	if held("FR") {
+		t.Error("the value named is still held")
+	}
+	if !held("BR") {
+		t.Error("another value was released too")
+	}
+	if p.consequence == 0 {
+		t.Error("a word on a country forgave a consequence")
+	}
+}
+
+func TestOneEventsWeakConsequenceIsItsOperationsFamily(t *testing.T) {
+	e, m, at := settled(t, 3)
+	p, _ := e.store.find(m.id)
+	n := paneOf(at.UnixNano())
+	var d dossier
+	for _, detector := range []string{"secret-access", "new-operation"} {
+		d.notes = append(d.notes, note{found: found{metaOf(detector), Finding{Way: WayFused, Surprise: 4}}, pane: n})
+	}
+	var now [families]float64
+	e.weighNotes(p, &Pane{Number: n}, e.tables.view(hourOf(n), e), &d, &now)
+	if now[FamilyOperation] == 0 || now[FamilyConsequence] != 0 {
+		t.Errorf("operation %v, consequence %v", now[FamilyOperation], now[FamilyConsequence])
+	}
+}
+
 func TestAnExceptionSuspendsItsDetectorUntilItEnds(t *testing.T) {
 	e, m, at := settled(t, 3)
 	var out Output

@@ -11,6 +11,8 @@ var enumerationCard = Meta{
 	Severity: schemas.SeverityHigh, Closes: true,
 	MinSample: "60 active panes over three days, or 20 over a week",
 	Floor:     "15 different operations or 30 different resources, 3 times what these calls explain, and twice its own maximum of earlier days",
+	Kept:      "24 bytes: two levels",
+	Model:     "negative binomial about what the calls explain by Heaps' law",
 	Attacks:   []schemas.Technique{{UID: "T1526", Name: "Cloud Service Discovery"}},
 	NHI:       []string{"NHI5:2025"}, API: []string{"API9:2023", "API1:2023"}, NIST: []string{"DE.CM-01", "DE.AE-02"}, PCI: []string{"10.4.1"},
 	FirstChecks: []string{

@@ -98,6 +98,8 @@ func (e *Engine) describe(p *Profile, a *openAlert, parts []part) string {
 	switch {
 	case a.young && historic:
 		say("Still learning")
+	case a.young && a.history == historyOf(&Profile{}, 0):
+		say("Still learning: it was new when this opened")
 	case a.young:
 		say("Still learning: its history is only " + a.history)
 	}

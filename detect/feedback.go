@@ -14,9 +14,10 @@ const (
 )
 
 // feedback takes in an analyst's word at its event time. Acknowledged closes
-// the alert. Expected and false_positive do so too, and silence (identity,
-// detector, value) for 30 days; without a detector they hold for every finding
-// of the alert, and what was held joins the baseline.
+// the alert. Expected and false_positive do so too, silence (identity,
+// detector, value) for 30 days, and let that value join the baseline; without a
+// detector they hold for every finding of the alert. What other findings hold
+// stays held.
 func (e *Engine) feedback(c *schemas.Control) {
 	p, _ := e.store.find(c.IdentityId)
 	if p == nil {
@@ -36,15 +37,27 @@ func (e *Engine) feedback(c *schemas.Control) {
 	switch c.Verdict {
 	case verdictAcknowledged:
 	case verdictExpected, verdictFalsePositive:
+		grave := false
 		if c.Detector != "" {
 			e.bind(p, c.Detector, c.Value, at)
-		} else if alert != nil {
-			for i := range alert.parts {
-				e.bind(p, alert.parts[i].meta.Name, alert.parts[i].Value, at)
-			}
+			e.slots.trust(&p.slots, c.Value)
+			m := metaOf(c.Detector)
+			grave = m != nil && m.Family == FamilyConsequence
 		}
-		e.slots.trust(&p.slots)
-		p.consequence = 0
+		for i := 0; alert != nil && i < len(alert.parts); i++ {
+			q := &alert.parts[i]
+			switch {
+			case c.Detector == "":
+				e.bind(p, q.meta.Name, q.Value, at)
+			case c.Detector != q.meta.Name || c.Value != "" && c.Value != q.Value:
+				continue
+			}
+			e.confirm(p, q)
+			grave = grave || q.Way == WayConsequence
+		}
+		if grave && !d.grave(alert) {
+			p.consequence = 0
+		}
 	default:
 		e.stats.Unusable++
 		return
@@ -56,6 +69,27 @@ func (e *Engine) feedback(c *schemas.Control) {
 			delete(e.dossiers, p.self)
 		}
 	}
+}
+
+// confirm takes what a finding is about into the baseline: its value, and the
+// consequence's class.
+func (e *Engine) confirm(p *Profile, q *part) {
+	e.slots.trust(&p.slots, q.Value)
+	for rest := q.Capability; rest != 0; rest &= rest - 1 {
+		if s := e.slots.find(&p.slots, CapabilityBit, capabilityHash(rest.First())); s != nil {
+			s.set(s.weight(), 0)
+		}
+	}
+}
+
+// grave reports whether an open alert other than one has a consequence finding.
+func (d *dossier) grave(but *openAlert) bool {
+	if d == nil {
+		return false
+	}
+	return slices.ContainsFunc(d.alerts, func(a *openAlert) bool {
+		return a != but && slices.ContainsFunc(a.parts, func(q part) bool { return q.Way == WayConsequence })
+	})
 }
 
 func by(who string) string {

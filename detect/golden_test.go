@@ -3,6 +3,7 @@ package detect_test
 import (
 	"bytes"
 	"cmp"
+	"encoding/json"
 	"flag"
 	"fmt"
 	"hash/fnv"
@@ -11,11 +12,13 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/lapwing-sec/lapwing/detect"
 	"github.com/lapwing-sec/lapwing/schemas"
+	"github.com/santhosh-tekuri/jsonschema/v6"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.yaml.in/yaml/v3"
@@ -251,7 +254,33 @@ func (c *goldenCase) run(t *testing.T) []goldenAlert {
 	for _, topic := range sortedKeys(topics) {
 		e.Control(&schemas.Control{Kind: schemas.ControlKind_CONTROL_KIND_END, RawTopic: topic, Watermark: end}, &out)
 	}
+	for i := range out.Alerts {
+		validates(t, &out.Alerts[i])
+	}
 	return c.summarise(out.Alerts)
+}
+
+// alertSchema is the public contract of an alert, compiled once.
+var alertSchema = sync.OnceValues(func() (*jsonschema.Schema, error) {
+	doc, err := jsonschema.UnmarshalJSON(schemas.AlertSchemaReader())
+	if err != nil {
+		return nil, err
+	}
+	c := jsonschema.NewCompiler()
+	if err := c.AddResource(schemas.AlertSchemaURL, doc); err != nil {
+		return nil, err
+	}
+	return c.Compile(schemas.AlertSchemaURL)
+})
+
+func validates(t *testing.T, a *schemas.Alert) {
+	s, err := alertSchema()
+	require.NoError(t, err)
+	text, err := json.Marshal(a)
+	require.NoError(t, err)
+	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(text))
+	require.NoError(t, err)
+	require.NoError(t, s.Validate(doc), "%s", text)
 }
 
 func sortedKeys(m map[string]bool) []string {

@@ -11,6 +11,8 @@ var silenceCard = Meta{
 	Severity:  schemas.SeverityMedium,
 	MinSample: "100 active panes over 14 days, active on half of the days",
 	Floor:     "twice its own longest gap and an hour (four times for one that comes and goes); never when its source is silent or many stop together",
+	Kept:      "12 bytes: the longest gap and the deadline, and one timer",
+	Model:     "the longest gap so far, doubled",
 	Attacks:   []schemas.Technique{{UID: "T1562.008", Name: "Impair Defenses: Disable or Modify Cloud Logs"}},
 	NHI:       []string{"NHI6:2025"}, API: []string{"API8:2023"}, NIST: []string{"DE.CM-01", "DE.AE-02"}, PCI: []string{"10.7.2"},
 	FirstChecks: []string{

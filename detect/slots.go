@@ -256,12 +256,14 @@ func (d Dimension) limit() int {
 	}
 }
 
-// trust takes every value of a table into the baseline.
-func (s *slotSlabs) trust(t *slotTable) {
-	table := s.table(t)
-	for i := range table {
-		if table[i].dim != 0 {
-			table[i].set(table[i].weight(), 0)
+// trust takes a value into the baseline, in whatever dimension it is known.
+func (s *slotSlabs) trust(t *slotTable, value string) {
+	if value == "" {
+		return
+	}
+	for d := range dimensions {
+		if e := s.find(t, d, hashValue(d, value)); e != nil {
+			e.set(e.weight(), 0)
 		}
 	}
 }

@@ -284,7 +284,9 @@ type AlertIdentity struct {
 
 // Finding is one detector's verdict within an alert.
 type Finding struct {
-	Detector string  `json:"detector"`
+	Detector string `json:"detector"`
+	// Family is the kind of evidence: declared, consequence, volume, operation,
+	// place, denial, time or client.
 	Family   string  `json:"family"`
 	Way      string  `json:"way,omitempty"`
 	Severity int     `json:"severity_id"`
