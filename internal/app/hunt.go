@@ -9,8 +9,10 @@ import (
 	"io"
 	"math"
 	"net"
+	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/jedib0t/go-pretty/v6/table"
 
@@ -214,11 +216,12 @@ func jsonValue(v any) any {
 	return v
 }
 
+// writeCSV writes an answer for spreadsheets and other tools; see csvCell.
 func writeCSV(w io.Writer, res *clickhouse.Result) error {
 	c := csv.NewWriter(w)
 	header := make([]string, len(res.Columns))
 	for i, col := range res.Columns {
-		header[i] = col.Name
+		header[i] = csvCell(col.Name)
 	}
 	if err := c.Write(header); err != nil {
 		return err
@@ -226,7 +229,7 @@ func writeCSV(w io.Writer, res *clickhouse.Result) error {
 	for _, row := range res.Rows {
 		cells := make([]string, len(row))
 		for i, v := range row {
-			cells[i] = clickhouse.Format(v)
+			cells[i] = csvCell(clickhouse.Format(v))
 		}
 		if err := c.Write(cells); err != nil {
 			return err
@@ -234,4 +237,27 @@ func writeCSV(w io.Writer, res *clickhouse.Result) error {
 	}
 	c.Flush()
 	return c.Error()
+}
+
+// csvCell makes text from logs harmless: whoever sends requests writes user
+// agents and paths. What steers a terminal is shown as its escape, and text that
+// a spreadsheet would take for a formula gets an apostrophe; numbers get none.
+func csvCell(s string) string {
+	var b strings.Builder
+	for _, r := range s {
+		if unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) {
+			quoted := strconv.QuoteRuneToASCII(r)
+			b.WriteString(quoted[1 : len(quoted)-1])
+			continue
+		}
+		b.WriteRune(r)
+	}
+	s = b.String()
+	if s == "" || !strings.ContainsRune("=+-@", rune(s[0])) {
+		return s
+	}
+	if _, err := strconv.ParseFloat(s, 64); err == nil {
+		return s
+	}
+	return "'" + s
 }
