@@ -58,7 +58,7 @@ func full() Alert {
 	a.Metadata.Version, a.Metadata.Product.Name = OCSFVersion, ProductName
 	a.FindingInfo.Attacks[0].Technique.UID = "T1078.004"
 	l := &a.Unmapped.Lapwing
-	l.Family, l.Way, l.Findings[0].Family = "learned", "strong", "learned"
+	l.Family, l.Way, l.Findings[0].Family = "learned", "strong", "volume"
 	return a
 }
 
