@@ -13,7 +13,7 @@ func newCheck(g *global) *cobra.Command {
 		Short: "Check the configuration, and that Kafka and ClickHouse hold what Lapwing expects",
 		Long: `Check prints the effective configuration with secrets masked, then compares the
 topics in Kafka and the tables in ClickHouse with what is expected, and the
-stored positions with the logs they belong to.`,
+stored state of each cell with the log that it was made from.`,
 		Example: example(`
 			lapwing check --config lapwing.yaml --offline   # the file alone
 			lapwing check --config lapwing.yaml             # and the services it names

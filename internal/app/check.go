@@ -24,7 +24,7 @@ type CheckOptions struct {
 
 // Check prints the effective configuration with secrets masked and reports
 // whether it can work: inventory, detectors, and unless Offline the topics in
-// Kafka and the tables in ClickHouse.
+// Kafka, the cells' state against their log, and the tables in ClickHouse.
 func Check(ctx context.Context, cfg Config, path string, o CheckOptions, std IO) (err error) {
 	text, err := yaml.Marshal(cfg)
 	if err != nil {
@@ -75,6 +75,10 @@ func checkKafka(ctx context.Context, s *services, said func(what, state string))
 		return errors.New("kafka: topics differ; `lapwing migrate` creates what is missing")
 	}
 	said("kafka", "ok")
+	if err := kc.CheckCells(ctx); err != nil {
+		return err
+	}
+	said("cells", "ok, their log reaches their state")
 	return nil
 }
 

@@ -176,6 +176,28 @@ func (c *Client) runCell(ctx context.Context, s *session, o DetectOptions, cell 
 	return &warmCell{stage, state.identity()}, err
 }
 
+// CheckCells compares the stored state of every cell with its partition of
+// lapwing.events; see stream.CheckCell. It takes nothing over.
+func (c *Client) CheckCells(ctx context.Context) error {
+	n, err := c.partitions(ctx, c.Topic("events"))
+	if err != nil {
+		return err
+	}
+	var errs []error
+	for cell := range n {
+		events, err := c.reader(c.Topic("events"), cell)
+		if err != nil {
+			return err
+		}
+		state, err := c.reader(c.Topic("state"), cell)
+		if err != nil {
+			return err
+		}
+		errs = append(errs, stream.CheckCell(ctx, cell, events, state))
+	}
+	return errors.Join(errs...)
+}
+
 // unlessDone drops the error of what was interrupted.
 func unlessDone(ctx context.Context, err error) error {
 	if ctx.Err() != nil {

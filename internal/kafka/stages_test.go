@@ -247,7 +247,9 @@ func TestACellWhoseLogIsGoneStopsAloneUntilTheResetIsAccepted(t *testing.T) {
 	require.NoError(t, stop())
 	write(0, 30)
 	write(1, 30)
+	require.NoError(t, c.CheckCells(t.Context()))
 	require.NoError(t, b.fake.DeleteRecords(c.Topic("events"), 0, 50))
+	require.ErrorIs(t, c.CheckCells(t.Context()), stream.ErrReset)
 
 	stop = run(DetectOptions{OnStopped: onStopped})
 	eventually(t, "cell 1 to go on", is(func() bool { return at[1] == 60 }))
@@ -271,6 +273,7 @@ func TestACellWhoseLogIsGoneStopsAloneUntilTheResetIsAccepted(t *testing.T) {
 	eventually(t, "a clean start", is(func() bool { return ready }))
 	require.NoError(t, stop())
 	require.Empty(t, stopped)
+	require.NoError(t, c.CheckCells(t.Context()))
 }
 
 type handlerFunc func(ctx context.Context, recs []stream.Record) error

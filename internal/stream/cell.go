@@ -196,6 +196,29 @@ func (s *CellStage) reach(start, end int64) error {
 	return nil
 }
 
+// CheckCell compares the position of a cell's newest snapshot with its log,
+// without taking the cell over. The error wraps ErrReset when the log does not
+// reach it; a cell without snapshots is well.
+func CheckCell(ctx context.Context, cell int, events, state Reader) error {
+	slots, err := readSlots(ctx, state, cell)
+	if err != nil {
+		return fmt.Errorf("read the state of cell %d: %w", cell, err)
+	}
+	start, end, err := events.Bounds(ctx)
+	if err != nil {
+		return fmt.Errorf("cell %d: %w", cell, err)
+	}
+	newest := slots["A"]
+	if newer(slots["B"], newest) {
+		newest = slots["B"]
+	}
+	if newest.end == nil {
+		return nil
+	}
+	s := CellStage{cfg: CellConfig{Cell: cell}, next: newest.end.Offset}
+	return s.reach(start, end)
+}
+
 // accept goes on from what the log holds and makes that durable before anything
 // is judged: the next owner starts from here without being told again.
 func (s *CellStage) accept(ctx context.Context, start, end int64, warn func(string, ...any)) error {

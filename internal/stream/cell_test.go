@@ -310,9 +310,14 @@ func TestAnAcceptedResetIsDurable(t *testing.T) {
 				require.NoError(t, err)
 				w.add(10)
 			}
+			check := func() error {
+				return CheckCell(t.Context(), 0, &memReader{w.events, 0, 4}, &memReader{w.state, 0, 100})
+			}
+			require.NoError(t, check())
 			harm.log(w)
 			_, err := w.run(&crash{left: -1})
 			require.ErrorIs(t, err, ErrReset)
+			require.EqualError(t, check(), err.Error(), "a check says the same")
 
 			// Taking over is enough; nothing of the log needs to be applied.
 			w.accept = true
@@ -321,6 +326,7 @@ func TestAnAcceptedResetIsDurable(t *testing.T) {
 			require.Contains(t, w.warnings[0], "reset accepted")
 
 			w.accept = false
+			require.NoError(t, check())
 			s, err := w.run(&crash{left: -1})
 			require.NoError(t, err, "the next start is clean")
 			require.Empty(t, w.warnings)
