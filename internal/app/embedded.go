@@ -50,6 +50,7 @@ func (p *process) connectEmbedded(ctx context.Context, dir string) (running, err
 	err := g.Wait()
 	if broker != nil {
 		p.life.onStop("embedded broker", func(context.Context) error { return broker.Close() })
+		p.ownBroker = true
 		p.cfg.Kafka.Brokers = []string{broker.Addr()}
 		p.cfg.Kafka.TLS, p.cfg.Kafka.SASL, p.cfg.Kafka.Replication = ClientTLS{}, SASLConfig{}, 1
 	}

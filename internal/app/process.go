@@ -29,6 +29,8 @@ type process struct {
 
 	kafka *kafka.Client
 	db    *clickhouse.DB
+	// ownBroker: Kafka is the embedded broker, in this process.
+	ownBroker bool
 
 	// hooks are what demo changes in the roles.
 	hooks hooks
@@ -69,6 +71,11 @@ func (p *process) connect(ctx context.Context, needClickHouse bool) error {
 	kc, err := p.cfg.Kafka.client(time.Duration(p.cfg.ShutdownTimeout))
 	if err != nil {
 		return err
+	}
+	if p.ownBroker {
+		// No network to spare, only the disk: lz4 takes less time than zstd for
+		// little more room; none at all would take ten times the room.
+		kc.Compression = "lz4"
 	}
 	if p.kafka, err = kafka.Connect(ctx, kc, p.reg, p.log); err != nil {
 		return err
