@@ -18,16 +18,17 @@ const (
 	shownChecks = 3
 )
 
-// alertView shows alerts as they land: the first version in full, later ones
-// as a line.
+// alertView shows alerts as they land: the first version that pages in full,
+// reports and what changes as a line each.
 type alertView struct {
 	w     io.Writer
 	color bool
 	seen  map[string]schemas.Alert
+	full  map[string]bool // shown in full
 }
 
 func newAlertView(w io.Writer) *alertView {
-	return &alertView{w: w, color: terminal(w), seen: map[string]schemas.Alert{}}
+	return &alertView{w: w, color: terminal(w), seen: map[string]schemas.Alert{}, full: map[string]bool{}}
 }
 
 // ANSI codes by severity.
@@ -47,12 +48,18 @@ func (v *alertView) paint(code, s string) string {
 func (v *alertView) show(a *schemas.Alert) {
 	old, known := v.seen[a.ID()]
 	v.seen[a.ID()] = *a
-	if known {
+	if known && (v.full[a.ID()] || !a.Unmapped.Lapwing.Page) {
 		v.update(&old, a)
 		return
 	}
 	l := &a.Unmapped.Lapwing
 	sev := strings.ToUpper(schemas.SeverityName(a.SeverityID))
+	if !l.Page {
+		line := fmt.Sprintf("  · %s  %s  %s: %s (no page)", stamp(a.FindingInfo.FirstSeenTime), strings.ToLower(sev), a.FindingInfo.Analytic.UID, a.FindingInfo.Title)
+		fmt.Fprintln(v.w, v.paint("\x1b[2m", clipText(line, updateWidth)))
+		return
+	}
+	v.full[a.ID()] = true
 	var b strings.Builder
 	fmt.Fprintf(&b, "\n%s  %s  %s  %s\n",
 		v.paint(severityColor[a.SeverityID], sev), stamp(a.FindingInfo.FirstSeenTime), a.FindingInfo.Analytic.UID, v.paint("\x1b[1m", a.Actor.User.UID))

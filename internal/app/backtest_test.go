@@ -116,6 +116,16 @@ func TestAlertViewShowsTheFirstVersionAndWhatChanges(t *testing.T) {
 	require.Empty(t, out.String(), "a version that only counts on is not worth a line")
 	v.show(alert(3, schemas.SeverityHigh, "secret-access", "new-country"))
 	require.Equal(t, "  ~ 2026-01-01 00:00:00  aws:123456789012:user/ci version 3  rose to high: new-country: new-country was seen\n", out.String())
+
+	out.Reset()
+	quiet := alert(1, schemas.SeverityLow, "stale-credential")
+	quiet.FindingInfo.UID, quiet.Unmapped.Lapwing.Page = "id-2", false
+	v.show(quiet)
+	require.Equal(t, "  · 2026-01-01 00:00:00  low  secret-access: ci read a secret (no page)\n", out.String(), "what pages nobody is a line")
+	woke := alert(2, schemas.SeverityHigh, "stale-credential", "secret-access")
+	woke.FindingInfo.UID = "id-2"
+	v.show(woke)
+	require.Contains(t, out.String(), "check first 1. ask the owner", "once it pages it is shown in full")
 }
 
 func TestMondayBefore(t *testing.T) {

@@ -86,7 +86,10 @@ func Demo(ctx context.Context, cfg Config, o DemoOptions, std IO) (err error) {
 	}
 	verdict := d.run()
 	switch {
-	case verdict == nil && o.Keep:
+	case o.Keep && (verdict == nil || errors.Is(verdict, errShort)):
+		if verdict != nil {
+			fmt.Fprintf(std.Err, "\n%v\n", verdict)
+		}
 		run.PID, run.Ingest, run.Monitor = os.Getpid(), p.ingestURL(), p.monitorAddr
 		if err := writeRunning(dir, run); err != nil {
 			p.fail(err)
@@ -172,7 +175,7 @@ func (d *demo) run() error {
 	d.bar = newProgress(d.std.Err, "judged", d.o.expected(d.fleet), false)
 	d.p.group.Go(d.watch)
 	d.p.group.Go(d.follow)
-	f := &feed{kafka: d.p.kafka, topics: rawTopicByFormat(&d.p.cfg)}
+	f := &feed{resume: true, kafka: d.p.kafka, topics: rawTopicByFormat(&d.p.cfg)}
 	if err := f.run(ctx, d.fleet); err != nil {
 		return err
 	}
@@ -422,10 +425,13 @@ func (s *demoSummary) failures(card *simulate.Scorecard) error {
 		short = append(short, fmt.Sprintf("%d alerts in ClickHouse of %d", s.AlertsInClickHouse, s.Alerts))
 	}
 	if len(short) > 0 {
-		return errors.New("the demo fell short: " + strings.Join(short, "; "))
+		return fmt.Errorf("%w: %s", errShort, strings.Join(short, "; "))
 	}
 	return nil
 }
+
+// errShort is a demo that ran to its end and did not reach what it promises.
+var errShort = errors.New("the demo fell short")
 
 // finalVersions keeps each alert in its last version, by (first_seen_time, uid).
 func finalVersions(versions []schemas.Alert) []schemas.Alert {

@@ -14,9 +14,11 @@ import (
 )
 
 // holdWithin is how close in event time a replay's topics are held together:
-// near enough for the engine, whose tables are two hours behind, and far
-// enough that a batch holds more than a few events.
-const holdWithin = 50 * time.Minute
+// far enough that a batch holds more than a few events, and near enough that
+// the panes of an hour have all closed before the tables made from them are in
+// use, an hour after it ended: the slowest watermark trails by this and by
+// CloudTrail's quarter of an hour of disorder.
+const holdWithin = 30 * time.Minute
 
 // enriching completes events on their way from a parser to a stage.
 type enriching struct {

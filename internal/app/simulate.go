@@ -174,12 +174,14 @@ func writeJSONFile(path string, v any) error {
 }
 
 // feed sends a fleet's records to the raw topics, each partition followed by a
-// record that ends it. What a partition holds already is not sent again: a
-// fleet's records are the same each time, so the end of a partition says how
-// far an earlier run got.
+// record that ends it.
 type feed struct {
 	kafka  *kafka.Client
 	topics map[string]string // format -> topic
+	// resume goes on where an earlier run of the same fleet stopped: its
+	// records are the same each time, so where nobody else writes, the end of
+	// a partition says how far that run got.
+	resume bool
 	// sent is told how many records were acknowledged or skipped; may be nil.
 	sent func(n int)
 
@@ -217,6 +219,9 @@ func (f *feed) run(ctx context.Context, fleet *simulate.Fleet) error {
 		if err != nil {
 			return err
 		}
+		if !f.resume {
+			clear(have)
+		}
 		t := &feedTopic{have: have, seq: make([]int64, len(have)), out: make(chan []stream.Record, feedAhead)}
 		topics[format] = t
 		f.ends[name] = t.seq
@@ -253,7 +258,7 @@ func (f *feed) run(ctx context.Context, fleet *simulate.Fleet) error {
 	return errors.Join(errs...)
 }
 
-// add sends a record unless its partition holds it already.
+// add sends a record unless an earlier run did.
 func (f *feed) add(ctx context.Context, t *feedTopic, key, value []byte, headers []stream.Header) error {
 	if t == nil {
 		return errors.New("simulated records of a format without a raw topic: see raw_topics")

@@ -1,0 +1,55 @@
+package app
+
+import (
+	"io"
+	"testing"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/rs/zerolog"
+	"github.com/stretchr/testify/require"
+
+	"github.com/lapwing-sec/lapwing/internal/embedded"
+	"github.com/lapwing-sec/lapwing/internal/kafka"
+	"github.com/lapwing-sec/lapwing/internal/simulate"
+	"github.com/lapwing-sec/lapwing/internal/stream"
+)
+
+// Raw topics that hold other records already get all of the simulated ones;
+// only a resumed feed takes what is there for its own.
+func TestSimulateSendsAllBesideWhatIsThere(t *testing.T) {
+	broker, err := embedded.StartBroker(embedded.BrokerConfig{Dir: t.TempDir(), Log: zerolog.Nop()})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, broker.Close()) })
+	cfg := Defaults()
+	cfg.Kafka.Brokers = []string{broker.Addr()}
+	kc, err := kafka.Connect(t.Context(), kafka.Config{Brokers: cfg.Kafka.Brokers, Prefix: "lapwing."}, prometheus.NewRegistry(), zerolog.Nop())
+	require.NoError(t, err)
+	t.Cleanup(func() { kc.Close() })
+	var raw []string
+	for _, r := range cfg.RawTopics {
+		raw = append(raw, r.Topic)
+	}
+	require.NoError(t, kc.EnsureTopics(t.Context(), kafka.Topics(1, raw)))
+	require.NoError(t, kc.Produce(t.Context(), raw[0], []stream.Record{{Key: []byte("a"), Value: []byte("{}")}, {Key: []byte("b"), Value: []byte("{}")}}))
+
+	fleet, err := simulate.New(simulate.Config{Days: 3, Identities: 20, Events: 2000})
+	require.NoError(t, err)
+	size := func() (n int64) {
+		for _, topic := range raw {
+			ends, err := kc.Ends(t.Context(), topic)
+			require.NoError(t, err)
+			for _, e := range ends {
+				n += e
+			}
+		}
+		return n
+	}
+	before := size()
+	require.NoError(t, simulateToKafka(t.Context(), cfg, fleet, IO{Out: io.Discard, Err: io.Discard}))
+	sent := size() - before
+
+	resumed := &feed{kafka: kc, topics: rawTopicByFormat(&cfg), resume: true}
+	require.NoError(t, resumed.run(t.Context(), fleet))
+	require.Equal(t, int64(resumed.total)+12, sent, "every record, and the end of 12 partitions")
+	require.Equal(t, before+sent, size(), "a resumed feed sends nothing twice")
+}
