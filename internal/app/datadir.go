@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 )
 
 // Files of a data directory. All of them are readable by their owner only.
@@ -56,7 +57,7 @@ func readRunning(dir string) (running, error) {
 	path := filepath.Join(dir, runFile)
 	b, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return r, fmt.Errorf("no Lapwing runs in %s: start one with `lapwing up`, or name the services in --config", dir)
+		return r, notRunning(dir)
 	}
 	if err != nil {
 		return r, err
@@ -64,7 +65,23 @@ func readRunning(dir string) (running, error) {
 	if err := json.Unmarshal(b, &r); err != nil {
 		return r, fmt.Errorf("%s: %w", path, err)
 	}
+	if ended(r.PID) {
+		return running{}, notRunning(dir) // it was killed and left its file behind
+	}
 	return r, nil
+}
+
+func notRunning(dir string) error {
+	return fmt.Errorf("no Lapwing runs in %s: start one with `lapwing up`, or name the services in --config", dir)
+}
+
+// ended reports whether that process is certainly gone.
+func ended(pid int) bool {
+	p, err := os.FindProcess(pid)
+	if err != nil {
+		return false
+	}
+	return errors.Is(p.Signal(syscall.Signal(0)), os.ErrProcessDone)
 }
 
 // removeRunning takes run.json away; the process that wrote it is ending.

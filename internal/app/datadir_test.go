@@ -2,6 +2,7 @@ package app
 
 import (
 	"os"
+	"os/exec"
 	"path/filepath"
 	"testing"
 
@@ -32,7 +33,7 @@ func TestRunningIsFoundByItsDirectory(t *testing.T) {
 	dir := t.TempDir()
 	_, err := readRunning(dir)
 	require.ErrorContains(t, err, "start one with `lapwing up`")
-	want := running{PID: 7, Kafka: []string{"127.0.0.1:1"}, ClickHouse: &runningDatabase{Addr: []string{"127.0.0.1:2"}, Protocol: "http", Token: "t"}}
+	want := running{PID: os.Getpid(), Kafka: []string{"127.0.0.1:1"}, ClickHouse: &runningDatabase{Addr: []string{"127.0.0.1:2"}, Protocol: "http", Token: "t"}}
 	require.NoError(t, writeRunning(dir, want))
 	got, err := readRunning(dir)
 	require.NoError(t, err)
@@ -40,6 +41,14 @@ func TestRunningIsFoundByItsDirectory(t *testing.T) {
 	st, err := os.Stat(filepath.Join(dir, runFile))
 	require.NoError(t, err)
 	require.Equal(t, os.FileMode(secretMode), st.Mode().Perm())
+
+	gone := exec.CommandContext(t.Context(), "go", "version")
+	require.NoError(t, gone.Run())
+	want.PID = gone.Process.Pid
+	require.NoError(t, writeRunning(dir, want))
+	_, err = readRunning(dir)
+	require.ErrorContains(t, err, "no Lapwing runs in", "a process that was killed leaves its file behind")
+
 	require.NoError(t, removeRunning(dir))
 	require.NoError(t, removeRunning(dir), "twice is fine")
 }
