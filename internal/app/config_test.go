@@ -117,6 +117,7 @@ func TestLoadConfigRefuses(t *testing.T) {
 		{"a key given twice", "tenant: a\ntenant: b\n", nil, []string{"FILE:2: tenant: is given twice"}},
 		{"a section that is a value", "kafka: here\n", nil, []string{"FILE:1: kafka: want keys below it"}},
 		{"a text where a number belongs", "detect:\n  cells: many\n", nil, []string{"FILE:2: detect.cells: want a whole number"}},
+		{"a detector that is none lists those there are", "detect:\n  disabled: [foo]\n", nil, []string{"FILE:2: detect.disabled: \"foo\": want one of", "call-rate"}},
 		{"a bad duration", "store:\n  max_wait: soon\n", nil, []string{"FILE:2: store.max_wait: want a duration such as 15m"}},
 		{"a bad size", "ingest:\n  max_body: 1TB\n", nil, []string{"FILE:2: ingest.max_body: want a size such as 8MiB"}},
 		{"a bad value in the environment names the variable", "", map[string]string{"LAPWING_DETECT_CELLS": "many"}, []string{"LAPWING_DETECT_CELLS: detect.cells: want a whole number"}},

@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/lapwing-sec/lapwing/detect"
 )
 
 // minHMACKey is the shortest key accepted for the hashes of secrets.
@@ -108,6 +110,15 @@ func (l *loader) validate(c *Config) error {
 	}
 	if f := c.Detect.FalseAlertsPerDay; !(f > 0 && f <= 10_000) {
 		bad("detect.false_alerts_per_day", "%v: want more than 0 and at most 10000", f)
+	}
+	var detectors []string
+	for _, m := range detect.Catalogue() {
+		detectors = append(detectors, m.Name)
+	}
+	for _, name := range c.Detect.Disabled {
+		if !slices.Contains(detectors, name) {
+			bad("detect.disabled", "%q: want one of %s", name, strings.Join(detectors, ", "))
+		}
 	}
 	l.destinations(bad, c)
 	return errors.Join(errs...)
