@@ -113,7 +113,7 @@ func New(cfg Config) (*Fleet, error) {
 	if cfg.Days < 3 || cfg.Days > 400 {
 		errs = append(errs, fmt.Errorf("days %d: want 3 to 400", cfg.Days))
 	}
-	if cfg.LearnDays < 1 || cfg.LearnDays >= cfg.Days {
+	if days := cfg.Days; days >= 3 && (cfg.LearnDays < 1 || cfg.LearnDays >= days) {
 		errs = append(errs, fmt.Errorf("learning days %d: want 1 to %d", cfg.LearnDays, cfg.Days-1))
 	}
 	if cfg.Identities < 20 || cfg.Identities > 200_000 {
