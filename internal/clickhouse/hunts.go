@@ -14,23 +14,23 @@ import (
 
 // Hunt is a named question.
 type Hunt struct {
-	Name string
+	Name string `json:"name"`
 	// Title is a line for a list; Question is what it answers.
-	Title    string
-	Question string
-	Params   []Param
-	SQL      string
+	Title    string  `json:"title"`
+	Question string  `json:"question"`
+	Params   []Param `json:"params"`
+	SQL      string  `json:"sql"`
 }
 
 // Param is a value that a hunt can be given.
 type Param struct {
-	Name string
+	Name string `json:"name"`
 	// Type is ClickHouse's, such as String or UInt32.
-	Type string
+	Type string `json:"type"`
 	// Default is used when nothing is given, unless Required.
-	Default  string
-	Required bool
-	Doc      string
+	Default  string `json:"default,omitempty"`
+	Required bool   `json:"required"`
+	Doc      string `json:"doc,omitempty"`
 }
 
 // tenantParam is filled in for every hunt.

@@ -15,7 +15,7 @@ SELECT
     min(ts) AS first_ts,
     max(ts) AS last_ts
 FROM events AS e
-WHERE tenant = {tenant:String} AND identity_kind != 'human' AND has(splitByChar(',', {clients:String}), toString(client))
+WHERE tenant = {tenant:String} AND identity_kind != 'human' AND NOT anonymous AND has(splitByChar(',', {clients:String}), toString(client))
   AND ts >= (SELECT max(ts) FROM events WHERE tenant = {tenant:String}) - toIntervalDay({days:UInt32})
 GROUP BY identity_id, client
 ORDER BY first_ts DESC, identity_id, client
