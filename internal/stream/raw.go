@@ -268,6 +268,11 @@ func (r *Raw) read(ctx context.Context) error {
 		}
 		err := r.chunk(ctx, &f.chunk)
 		f.chunk.Release()
+		if errors.Is(err, errStopped) {
+			// Chunks behind this one may be there already. An empty one would
+			// move the position past the rest of this.
+			return r.err()
+		}
 		if err != nil {
 			return err
 		}
@@ -279,9 +284,11 @@ func (r *Raw) read(ctx context.Context) error {
 	}
 }
 
-// errStopped unwinds from the middle of a record.
+// errStopped unwinds from the middle of a record or a chunk.
 var errStopped = errors.New("stopped")
 
+// chunk takes a chunk through the stage; errStopped says that it did not reach
+// the chunk's end.
 func (r *Raw) chunk(ctx context.Context, c *Chunk) error {
 	if len(c.Records) > 0 {
 		r.lastInput = r.cfg.Now()
@@ -290,12 +297,9 @@ func (r *Raw) chunk(ctx context.Context, c *Chunk) error {
 	}
 	for i := range c.Records {
 		if ctx.Err() != nil {
-			return nil
+			return errStopped
 		}
 		if err := r.record(&c.Records[i]); err != nil {
-			if errors.Is(err, errStopped) {
-				return r.err()
-			}
 			return err
 		}
 	}

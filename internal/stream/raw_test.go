@@ -264,6 +264,85 @@ func TestAnyRawLogAndAnyCrashes(t *testing.T) {
 	})
 }
 
+// pollingReader answers at the log's end as a broker does whose wait is over:
+// with an empty chunk. polled is closed when somebody has taken the first one.
+type pollingReader struct {
+	memReader
+	empty  int
+	polled chan struct{}
+}
+
+func (r *pollingReader) Fetch(ctx context.Context, offset int64) (Chunk, error) {
+	_, end, err := r.Bounds(ctx)
+	if err != nil || offset < end {
+		return r.memReader.Fetch(ctx, offset)
+	}
+	if r.empty++; r.empty == 1 {
+		return NewChunk(nil, end, 0, end, nil), nil
+	}
+	if r.empty == 2 {
+		close(r.polled)
+	}
+	return r.memReader.Fetch(ctx, offset) // waits
+}
+
+// Partitions are taken away, or the process is told to stop, in the middle of a
+// chunk, while an empty chunk is there already that was read behind it.
+func TestAStopInTheMiddleOfAChunkLeavesTheRestUncommitted(t *testing.T) {
+	const records, stopAt = 20, 6
+	for name, gated := range map[string]bool{"between two records": false, "at a gate": true} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld()
+			for n := range records {
+				w.raw.add(0, lines(line{Who: fmt.Sprint("id", n), Time: t0.Add(time.Duration(n) * time.Minute).UnixNano(), N: n}))
+			}
+			var gate *Gate
+			if gated {
+				// Somebody else stands at the start and stays there.
+				gate = NewGate(int64(stopAt * time.Minute))
+				gate.Join(t0.UnixNano())
+			}
+			writer := &memWriter{w.events, "enrich", 1, &crash{left: -1}}
+			fences, err := Fence(t.Context(), writer, testCells, "raw", 0, 1)
+			require.NoError(t, err)
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			reader := &pollingReader{memReader: memReader{w.raw, 0, records}, polled: make(chan struct{})}
+			r := NewRaw(RawConfig{
+				Topic: "raw", Cells: testCells, Reader: reader, Writer: writer, Fences: fences, TopicGate: gate,
+				Transform: func(rec *Record, h SubHandler) {
+					if rec.Offset == stopAt {
+						<-reader.polled
+						if !gated {
+							cancel()
+						}
+					}
+					if gated && rec.Offset == stopAt+1 {
+						cancel() // the gate holds this one
+					}
+					parse(rec, h)
+				},
+				Ticker: make(stillTicker), Now: func() time.Time { return t0 }, IdleAfter: time.Hour,
+			})
+			require.NoError(t, r.Run(ctx, t.Context()))
+			p, ok := r.Committable()
+			require.True(t, ok)
+			require.Equal(t, int64(stopAt+1), p.Next, "everything before the position is written, nothing behind it")
+			w.epoch, w.committed, w.metadata = 1, &p, p.Metadata()
+
+			require.NoError(t, w.run(t, &crash{left: -1}))
+			seen := make(map[string]int)
+			for _, ev := range w.written(t) {
+				seen[ev.RequestId]++
+			}
+			require.Len(t, seen, records)
+			for n, times := range seen {
+				require.Equal(t, 1, times, n)
+			}
+		})
+	}
+}
+
 func TestAnOldOwnerIsRefusedInEveryCell(t *testing.T) {
 	events := newMemLog("events", testCells)
 	old := &memWriter{events, "enrich", 1, &crash{left: -1}}
