@@ -143,9 +143,6 @@ func slowly(every int) func(rec *stream.Record, h stream.SubHandler) {
 // A process dies at random moments, some in the middle of a write; each time
 // another takes over. In the end the log holds each event once.
 func TestKilledEnrichersLeaveEachEventOnce(t *testing.T) {
-	if testing.Short() {
-		t.Skip("sessions of a tenth of a second expire under the race detector")
-	}
 	b := newFake(t, fastSessions())
 	b.testKilledEnrichers(t, 8)
 }
@@ -232,11 +229,32 @@ func (b *broker) testZombie(t *testing.T) {
 	requireOnce(t, events, total)
 }
 
+// A group whose offsets are lost has no position worth a commit before it has
+// passed all that is written already. It may be slow until then.
+func TestAGroupThatLostItsOffsetsGoesOnHoweverSlow(t *testing.T) {
+	b := newFake(t)
+	c := b.connect(t)
+	b.setup(t, c, 2, b.raw("a"))
+	var skew atomic.Int64
+	c.now = func() time.Time { return time.Now().Add(time.Duration(skew.Load())) }
+	o := EnrichOptions{Group: "before", RawTopics: []RawTopic{{Name: b.raw("a")}}, Transform: transform}
+	total := 0
+	for _, group := range []string{"before", "after"} {
+		require.NoError(t, c.Produce(t.Context(), b.raw("a"), rawRecords(total, total+1000, 50)))
+		total += 1000
+		o.Group = group
+		// Everything up to here has taken longer than a session.
+		o.OnReady = func() { skew.Add(int64(c.cfg.SessionTimeout)) }
+		stop := start(t, func(ctx context.Context) error { return c.RunEnrich(ctx, o) })
+		eventually(t, "the events of the group "+group, func() bool { return countEvents(t, c) >= total })
+		require.NoError(t, stop())
+	}
+	events, _ := readEvents(t, c)
+	requireOnce(t, events, total)
+}
+
 // Two members come and go while records flow.
 func TestARebalanceStormLosesAndRepeatsNothing(t *testing.T) {
-	if testing.Short() {
-		t.Skip("sessions of a tenth of a second expire under the race detector")
-	}
 	b := newFake(t, fastSessions())
 	c := b.connect(t)
 	b.setup(t, c, 2, b.raw("a"), b.raw("b"))

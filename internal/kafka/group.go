@@ -28,7 +28,7 @@ type session struct {
 	leaving func() bool
 
 	mu    sync.Mutex
-	alive time.Time     // last commit that the group accepted in this generation
+	alive time.Time     // last commit or heartbeat that the group accepted in this generation
 	beat  chan struct{} // closed and replaced at each
 }
 
@@ -259,11 +259,32 @@ func (s *session) commit(ctx context.Context, positions map[topicPartition]commi
 		return err
 	}
 	s.c.metrics.commit.WithLabelValues(s.stage).Observe(time.Since(began).Seconds())
+	s.accepted()
+	return nil
+}
+
+// accepted notes that the group took us for a member of its generation.
+func (s *session) accepted() {
 	s.mu.Lock()
+	defer s.mu.Unlock()
 	s.alive = s.c.now()
 	close(s.beat)
 	s.beat = make(chan struct{})
-	s.mu.Unlock()
+}
+
+// heartbeat asks the group whether this is its generation still.
+func (s *session) heartbeat(ctx context.Context) error {
+	err := s.c.retry(ctx, "heartbeat", func(ctx context.Context) error {
+		res, err := s.c.api.Heartbeat(ctx, &kafkago.HeartbeatRequest{GroupID: s.gen.GroupID, GenerationID: s.gen.ID, MemberID: s.gen.MemberID})
+		if err != nil {
+			return err
+		}
+		return res.Error
+	})
+	if err != nil {
+		return err
+	}
+	s.accepted()
 	return nil
 }
 
@@ -272,7 +293,7 @@ func lostGeneration(err error) bool {
 	return errors.Is(err, kafkago.IllegalGeneration) || errors.Is(err, kafkago.UnknownMemberId) || errors.Is(err, kafkago.FencedInstanceID)
 }
 
-// live blocks while the last accepted commit is older than half the session
+// live blocks while the last accepted sign of life is older than half the session
 // timeout: kafka-go keeps its heartbeats to itself, and by now the group may
 // have given our partitions away.
 func (s *session) live(ctx context.Context) error {
@@ -292,8 +313,9 @@ func (s *session) live(ctx context.Context) error {
 	}
 }
 
-// keepCommitting commits what positions gives, every interval until ctx ends,
-// and once more when it has ended.
+// keepCommitting commits what positions gives, every interval until ctx ends.
+// Where there is nothing to commit, a heartbeat is the sign of life instead:
+// writes wait for one, and it may take writes until there is a position.
 func (s *session) keepCommitting(ctx context.Context, every time.Duration, positions func() map[topicPartition]committed) {
 	t := time.NewTicker(every)
 	defer t.Stop()
@@ -303,7 +325,13 @@ func (s *session) keepCommitting(ctx context.Context, every time.Duration, posit
 			return
 		case <-t.C:
 		}
-		if err := s.commit(ctx, positions()); err != nil && ctx.Err() == nil {
+		var err error
+		if now := positions(); len(now) > 0 {
+			err = s.commit(ctx, now)
+		} else {
+			err = s.heartbeat(ctx)
+		}
+		if err != nil && ctx.Err() == nil {
 			if lostGeneration(err) {
 				s.stop()
 				return
