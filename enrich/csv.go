@@ -7,6 +7,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/lapwing-sec/lapwing/schemas"
 )
@@ -18,6 +19,10 @@ var csvKeys = []string{"id", "kind", "name", "owner", "team", "environment", "cr
 
 // csv reads an inventory with a header line; columns stand in any order.
 func (d *decoder) csv(data []byte) {
+	if !utf8.Valid(data) {
+		d.problems.add(firstBadLine(data), "not UTF-8 text: save the file in that encoding")
+		return
+	}
 	r := csv.NewReader(bytes.NewReader(bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))))
 	r.ReuseRecord = true
 	r.TrimLeadingSpace = true
@@ -127,6 +132,18 @@ func (d *decoder) csvList(v string) []string {
 		}
 	}
 	return out
+}
+
+// firstBadLine is the first line with bytes that are no UTF-8.
+func firstBadLine(data []byte) int {
+	line := 1
+	for text := range bytes.Lines(data) {
+		if !utf8.Valid(text) {
+			break
+		}
+		line++
+	}
+	return line
 }
 
 func (d *decoder) csvError(err error) {

@@ -125,6 +125,7 @@ func TestCSVErrors(t *testing.T) {
 		{"no id column", "team\nx\n", `i.csv:1: column "id" is missing`},
 		{"a bad value names its line", "id,kind\na:b,\nc:d,robot\n", `i.csv:3: kind: unknown value "robot"`},
 		{"a row without an id", "id,kind\n,human\n", "i.csv:2: id: an identity needs one"},
+		{"bytes that are no text", "id,kind\n\xd6,\n", "i.csv:2: not UTF-8 text"},
 		{"a row of another width", "id,kind\na:b\n", "i.csv:2: not valid CSV: wrong number of fields"},
 		{"an id that stands twice", "id\na:b\na:b\n", `i.csv:3: id: "a:b" is declared twice, first in line 2`},
 		{"an alias that stands twice", "id,aliases\na:b,x:y\nc:d,x:y\n", `i.csv:3: alias: "x:y" is declared twice, first in line 2`},
