@@ -72,7 +72,7 @@ func explainProbing(_ *Cell, p *Profile, pane *Pane, s *Score) Finding {
 			" in the 15 minutes from " + clockTime(pane.Start()) + "), where " + number(s.Expected) + " is usual: it looks like feeling for permissions.",
 		Observed: n + " different operations refused",
 		Expected: "about " + number(s.Expected) + ", by " + plural(int(p.stats.judged), "active pane") + " of its own",
-		Value:    "breadth",
+		Value:    "breadth", Trigger: pane.call("Latest refused call", sampleRefused),
 	}
 }
 
@@ -83,6 +83,6 @@ func explainRefusals(_ *Cell, p *Profile, pane *Pane, s *Score) Finding {
 			clockTime(pane.Start()) + ", where " + number(s.Expected) + " is usual.",
 		Observed: plural(int(s.Observed), "refusal"),
 		Expected: "about " + number(s.Expected) + ", by " + plural(int(p.stats.judged), "active pane") + " of its own",
-		Value:    "refusals",
+		Value:    "refusals", Trigger: pane.call("Latest refused call", sampleRefused),
 	}
 }

@@ -185,6 +185,9 @@ type Finding struct {
 	Did string
 	// Sentence is what a person would say at 3 a.m., complete in itself.
 	Sentence string
+	// Trigger names the call to look at first, where the newest is not the one:
+	// "Largest call: …".
+	Trigger string
 	// Observed and Expected are its two sides in a few words.
 	Observed, Expected string
 	// Rarity says how rare it is, never beyond what was observed.

@@ -82,17 +82,21 @@ func (e *Engine) note(p *Profile, call *Call, x *found) {
 
 // keep remembers a statistical verdict of a closed pane, for the words of a
 // later alert.
-func (d *dossier) keep(x *found, pane int64, tail float64) {
+func (d *dossier) keep(x *found, pane *Pane, tail float64) {
+	kept := note{found: *x, pane: pane.Number, time: pane.End() - 1, tail: tail}
+	if s := pane.shown(x.meta); s.time != 0 {
+		kept.sample = s.related()
+	}
 	for i := range d.notes {
-		if n := &d.notes[i]; n.meta == x.meta && n.hash == 0 && n.Value == x.Value && n.pane > pane-96 {
+		if n := &d.notes[i]; n.meta == x.meta && n.hash == 0 && n.Value == x.Value && n.pane > pane.Number-96 {
 			if tail > n.tail {
-				*n = note{found: *x, pane: pane, time: (pane+1)*PaneLength - 1, tail: tail}
+				*n = kept
 			}
 			return
 		}
 	}
 	if len(d.notes) < maxNotes {
-		d.notes = append(d.notes, note{found: *x, pane: pane, time: (pane+1)*PaneLength - 1, tail: tail})
+		d.notes = append(d.notes, kept)
 	}
 }
 
@@ -106,6 +110,7 @@ func relatedOf(ev *schemas.Event) schemas.RelatedEvent {
 
 func cloned(x Finding) Finding {
 	x.Value, x.Did, x.Sentence = clone(x.Value), clone(x.Did), clone(x.Sentence)
+	x.Trigger = clone(x.Trigger)
 	x.Observed, x.Expected, x.Rarity = clone(x.Observed), clone(x.Expected), clone(x.Rarity)
 	x.Calibration = clone(x.Calibration)
 	return x

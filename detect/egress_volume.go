@@ -64,6 +64,6 @@ func explainEgress(_ *Cell, p *Profile, pane *Pane, s *Score) Finding {
 			"), where " + size(s.Expected) + " is usual, from " + plural(int(pane.Resources.Count()), "resource") + ".",
 		Observed: size(s.Observed) + " in 15 minutes",
 		Expected: "about " + size(s.Expected) + ", by " + plural(int(p.stats.bytes.n), "active pane") + " of its own",
-		Value:    "bytes",
+		Value:    "bytes", Trigger: pane.call("Largest call", sampleLargest),
 	}
 }

@@ -86,6 +86,6 @@ func explainBreadth(_ *Cell, p *Profile, pane *Pane, s *Score) Finding {
 			clockTime(pane.Start()) + "), where so many calls usually touch " + number(s.Expected) + ": it looks like a scan" + refusedPart(pane) + ".",
 		Observed: plural(int(s.Observed), "different "+what),
 		Expected: "about " + number(s.Expected) + ", by " + plural(int(p.stats.judged), "active pane") + " of its own",
-		Value:    what + "s",
+		Value:    what + "s", Trigger: pane.call("Newly touched, for one", sampleNew),
 	}
 }

@@ -89,7 +89,9 @@ func (e *Engine) describe(p *Profile, a *openAlert, parts []part) string {
 	if !strings.Contains(told, "in no inventory") {
 		say(whose(e.store.ids[p.self], f))
 	}
-	if n := len(a.samples); n > 0 && a.samples[n-1].Desc != "" {
+	if parts[0].Trigger != "" {
+		say(parts[0].Trigger)
+	} else if n := len(a.samples); n > 0 && a.samples[n-1].Desc != "" {
 		s := &a.samples[n-1]
 		if !strings.Contains(told, placeOf(s)) {
 			say("Latest call: " + s.Type + " " + s.Desc)

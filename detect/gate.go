@@ -124,7 +124,7 @@ func (e *Engine) judge(p *Profile, pane *Pane, v *view) (rate float64) {
 	for i := range f.scores {
 		if x := &f.scores[i]; x.tail >= 1 && !x.Faint && x.Explain != nil {
 			found := e.explainScore(p, pane, x)
-			e.dossier(p).keep(&found, pane.Number, x.tail)
+			e.dossier(p).keep(&found, pane, x.tail)
 		}
 	}
 	if fresh == 0 || !p.mature() {

@@ -39,14 +39,22 @@ type Pane struct {
 	minute      int64
 	minuteCalls uint32
 
-	topics uint64 // topics that contributed, one bit each
-	next   uint32 // the identity's next open pane, or the next free one; index + 1
-	ratio  float32
-	// samples are the first event, two in between, and the newest.
+	topics  uint64 // topics that contributed, one bit each
+	next    uint32 // the identity's next open pane, or the next free one; index + 1
+	ratio   float32
+	largest uint64 // bytes of the largest call
+	// samples are the first event, two in between, the newest, then what a
+	// detector points at: the largest call, the newest refused one, the newest
+	// that touched something never touched before.
 	samples [paneSamples]sample
 }
 
-const paneSamples = 4
+const (
+	paneSamples   = 7
+	sampleLargest = 4
+	sampleRefused = 5
+	sampleNew     = 6
+)
 
 // Start is the pane's first moment, Unix nanoseconds.
 func (p *Pane) Start() int64 { return p.Number * PaneLength }
@@ -110,6 +118,17 @@ func (p *Pane) add(ev *schemas.Event, call *Call, topic int) {
 		}
 		p.Resources.Add(h)
 	}
+	// Ties go by time and id, not by the order of arrival.
+	if s := &p.samples[sampleLargest]; ev.BytesOut > p.largest || ev.BytesOut > 0 && ev.BytesOut == p.largest && s.after(ev) {
+		p.largest = ev.BytesOut
+		s.take(ev)
+	}
+	if s := &p.samples[sampleRefused]; call.Denied && !s.after(ev) {
+		s.take(ev)
+	}
+	if s := &p.samples[sampleNew]; (call.sights[Resource].State == Unseen || call.sights[Operation].State == Unseen) && !s.after(ev) {
+		s.take(ev)
+	}
 	// The first event, the newest, and between them those whose ordinal is a
 	// power of two: a burst is sampled wherever in the pane it lies.
 	switch {
@@ -155,6 +174,35 @@ func (s *sample) take(ev *schemas.Event) {
 	s.credLen = fill(s.cred[:], ev.CredentialId)
 	s.country = [2]byte{}
 	copy(s.country[:], ev.Country)
+}
+
+// after reports whether the sample comes after an event, by time and id.
+func (s *sample) after(ev *schemas.Event) bool {
+	return s.time > ev.Time || s.time == ev.Time && string(s.id[:s.idLen]) > ev.Id
+}
+
+// call words one of the pane's samples: "Largest call: s3:GetObject from
+// 203.0.113.9"; empty when there is none.
+func (p *Pane) call(label string, i int) string {
+	if p.samples[i].time == 0 {
+		return ""
+	}
+	r := p.samples[i].related()
+	return label + ": " + strings.TrimSpace(r.Type+" "+r.Desc)
+}
+
+// shown is the sample that a finding of a detector points at.
+func (p *Pane) shown(m *Meta) *sample {
+	switch {
+	case m == &egressVolumeCard:
+		return &p.samples[sampleLargest]
+	case m == &enumerationCard:
+		return &p.samples[sampleNew]
+	case m.Family == FamilyDenial:
+		return &p.samples[sampleRefused]
+	default:
+		return &p.samples[0]
+	}
 }
 
 // fill copies what fits of a text, and tells how much that was.

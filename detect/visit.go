@@ -217,6 +217,7 @@ func (p *Pane) visit(c *codec) {
 	}
 	c.u64(&p.BytesOut)
 	c.u64(&p.BytesIn)
+	c.u64(&p.largest)
 	c.u64(&p.topics)
 	c.i64(&p.minute)
 	c.u16(&p.Fresh)
@@ -332,7 +333,7 @@ func visitFound(c *codec, x *found) {
 	c.num(&x.Severity)
 	c.bool(&x.Refused)
 	c.f64(&x.Surprise)
-	for _, s := range [...]*string{&x.Value, &x.Did, &x.Sentence, &x.Observed, &x.Expected, &x.Rarity, &x.Calibration} {
+	for _, s := range [...]*string{&x.Value, &x.Did, &x.Sentence, &x.Trigger, &x.Observed, &x.Expected, &x.Rarity, &x.Calibration} {
 		c.text(s)
 	}
 }
