@@ -27,6 +27,7 @@ func TestOnApacheKafka(t *testing.T) {
 	}
 	run("killed enrichers leave each event once", func(b *broker, t *testing.T) { b.testKilledEnrichers(t, 3) })
 	run("a zombie is refused", func(b *broker, t *testing.T) { b.testZombie(t) })
+	run("a group that lost its offsets goes on however slow", func(b *broker, t *testing.T) { b.testLostOffsets(t) })
 	run("killed detect and store repeat only what is the same", func(b *broker, t *testing.T) { b.testKilledDetectAndStore(t, 3) })
 	run("a writer renews itself", func(b *broker, t *testing.T) { b.testRenewal(t) })
 	run("a compacted state is read whole", func(b *broker, t *testing.T) { b.testCompactedTable(t) })

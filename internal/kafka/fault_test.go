@@ -232,17 +232,20 @@ func (b *broker) testZombie(t *testing.T) {
 // A group whose offsets are lost has no position worth a commit before it has
 // passed all that is written already. It may be slow until then.
 func TestAGroupThatLostItsOffsetsGoesOnHoweverSlow(t *testing.T) {
-	b := newFake(t)
+	newFake(t).testLostOffsets(t)
+}
+
+func (b *broker) testLostOffsets(t *testing.T) {
 	c := b.connect(t)
 	b.setup(t, c, 2, b.raw("a"))
 	var skew atomic.Int64
 	c.now = func() time.Time { return time.Now().Add(time.Duration(skew.Load())) }
-	o := EnrichOptions{Group: "before", RawTopics: []RawTopic{{Name: b.raw("a")}}, Transform: transform}
+	o := EnrichOptions{RawTopics: []RawTopic{{Name: b.raw("a")}}, Transform: transform}
 	total := 0
 	for _, group := range []string{"before", "after"} {
 		require.NoError(t, c.Produce(t.Context(), b.raw("a"), rawRecords(total, total+1000, 50)))
 		total += 1000
-		o.Group = group
+		o.Group = b.raw(group)
 		// Everything up to here has taken longer than a session.
 		o.OnReady = func() { skew.Add(int64(c.cfg.SessionTimeout)) }
 		stop := start(t, func(ctx context.Context) error { return c.RunEnrich(ctx, o) })
