@@ -36,6 +36,13 @@ func (e *Engine) build(p *Profile, a *openAlert, at int64, activity int, closed 
 	f := e.store.facts[p.self]
 	id := e.store.ids[p.self]
 	parts := ordered(a.parts)
+	if a.way == WayFused {
+		// Weak parts: the one that opened the alert heads it.
+		if i := slices.IndexFunc(parts, func(q part) bool { return q.meta == a.meta }); i > 0 {
+			q := parts[i]
+			parts = slices.Insert(slices.Delete(parts, i, i+1), 0, q)
+		}
+	}
 	head := &parts[0]
 	status := 1
 	if closed != "" {
@@ -57,7 +64,7 @@ func (e *Engine) build(p *Profile, a *openAlert, at int64, activity int, closed 
 			UID: id, Name: f.name, TypeID: 4, Type: "Service", CredentialUID: a.credential,
 		}},
 		FindingInfo: schemas.FindingInfo{
-			UID: a.id, Title: title(id, f, head), Desc: e.describe(p, a, parts),
+			UID: a.id, Title: title(id, f, parts), Desc: e.describe(p, a, parts),
 			Analytic:    analytic(a.meta),
 			Attacks:     attacks(parts),
 			CreatedTime: created, FirstSeenTime: created, LastSeenTime: a.last / 1e6, ModifiedTime: at / 1e6,

@@ -107,13 +107,14 @@ var rateScales = [...]string{"15 minutes", "about 3 hours", "about 24 hours"}
 
 func explainRate(c *Cell, p *Profile, pane *Pane, s *Score) Finding {
 	within := rateScales[s.Scale]
-	ops := int(pane.Operations.Count())
-	what := plural(ops, "operation")
+	breadth := "" // the pane's: longer windows keep none
+	if s.Scale == 0 {
+		breadth = over(pane) + refusedPart(pane)
+	}
 	f := Finding{
 		Did: "made " + times(s.Observed, s.Expected) + " its usual number of calls",
 		Sentence: "It made " + thousands(int(s.Observed)) + " calls in " + within + " (" + clockTime(pane.Start()) +
-			"), where about " + number(s.Expected) + " were expected at this hour, over " + what + " and " +
-			plural(int(pane.Resources.Count()), "resource") + refusedPart(pane) + ".",
+			"), where about " + number(s.Expected) + " were expected at this hour" + breadth + ".",
 		Observed: thousands(int(s.Observed)) + " calls in " + within,
 		Expected: "about " + number(s.Expected) + ", by " + plural(int(p.stats.judged), "active pane") + " of its own",
 		Value:    "scale " + strconv.Itoa(s.Scale),
@@ -124,11 +125,31 @@ func explainRate(c *Cell, p *Profile, pane *Pane, s *Score) Finding {
 	return f
 }
 
-func refusedPart(pane *Pane) string {
-	if pane.Denied+pane.Errors == 0 {
+// over words how broad a pane was: ", over 8 operations and 12 resources".
+func over(pane *Pane) string {
+	ops, resources := int(pane.Operations.Count()), int(pane.Resources.Count())
+	switch {
+	case ops > 0 && resources > 0:
+		return ", over " + plural(ops, "operation") + " and " + plural(resources, "resource")
+	case ops > 0:
+		return ", over " + plural(ops, "operation")
+	default:
 		return ""
 	}
-	return "; " + thousands(int(pane.Denied)) + " refused, " + thousands(int(pane.Errors)) + " failed"
+}
+
+func refusedPart(pane *Pane) string {
+	refused, failed := thousands(int(pane.Denied))+" refused", thousands(int(pane.Errors))+" failed"
+	switch {
+	case pane.Denied > 0 && pane.Errors > 0:
+		return "; " + refused + ", " + failed
+	case pane.Denied > 0:
+		return "; " + refused
+	case pane.Errors > 0:
+		return "; " + failed
+	default:
+		return ""
+	}
 }
 
 func explainCold(_ *Cell, p *Profile, pane *Pane, s *Score) Finding {

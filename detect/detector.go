@@ -169,6 +169,8 @@ type Finding struct {
 	// Severity defaults to the card's. The engine lowers it by one when Refused
 	// and adjusts it to the identity's criticality.
 	Severity int
+	// Least is the severity that no low criticality goes below; 0 for none.
+	Least int
 	// Refused says that the call was denied.
 	Refused bool
 	// Surprise is -log10 p, or 0 where nothing is learned.

@@ -334,7 +334,7 @@ func (e *Engine) severity(p *Profile, x *found) int {
 	if x.Way == WayReport {
 		least = schemas.SeverityInfo
 	}
-	return min(max(sev, least), schemas.SeverityCritical)
+	return min(max(sev, least, x.Least), schemas.SeverityCritical)
 }
 
 // sample keeps the first 20 events, and of the later ones the newest 30.

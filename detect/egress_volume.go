@@ -34,6 +34,9 @@ func (egressVolume) Meta() *Meta { return &egressVolumeCard }
 const (
 	egressFloor = 10e6
 	egressTimes = 5
+	// From here on no criticality makes it less than high.
+	egressVastFloor = 1e9
+	egressVastTimes = 100
 )
 
 // Close implements Detector.
@@ -58,10 +61,19 @@ func (egressVolume) Close(_ *Cell, p *Profile, pane *Pane, out *Findings) {
 }
 
 func explainEgress(_ *Cell, p *Profile, pane *Pane, s *Score) Finding {
+	least := 0
+	if s.Observed >= egressVastFloor && s.Observed >= egressVastTimes*s.Expected {
+		least = schemas.SeverityHigh
+	}
+	from := ""
+	if n := int(pane.Resources.Count()); n > 0 {
+		from = ", from " + plural(n, "resource")
+	}
 	return Finding{
-		Did: "took out " + times(s.Observed, s.Expected) + " its usual amount of data",
+		Least: least,
+		Did:   "took out " + times(s.Observed, s.Expected) + " its usual amount of data",
 		Sentence: "It received " + size(s.Observed) + " in " + plural(int(pane.Calls), "call") + " within 15 minutes (" + clockTime(pane.Start()) +
-			"), where " + size(s.Expected) + " is usual, from " + plural(int(pane.Resources.Count()), "resource") + ".",
+			"), where " + size(s.Expected) + " is usual" + from + ".",
 		Observed: size(s.Observed) + " in 15 minutes",
 		Expected: "about " + size(s.Expected) + ", by " + plural(int(p.stats.bytes.n), "active pane") + " of its own",
 		Value:    "bytes", Trigger: pane.call("Largest call", sampleLargest),

@@ -36,11 +36,24 @@ func shortID(id string) string {
 }
 
 // title says who did what.
-func title(id string, f *facts, head *part) string {
+// A fused alert names its strongest finding and that of another family.
+func title(id string, f *facts, parts []part) string {
+	head := &parts[0]
 	did := head.Did
 	if did == "" {
 		did = strings.ToLower(head.meta.Title[:1]) + head.meta.Title[1:]
 		return display(id, f) + ": " + did
+	}
+	if head.Way == WayFused {
+		for i := range parts {
+			if q := &parts[i]; q.Way == WayFused && q.Did != "" && q.meta.Family.evidence() != head.meta.Family.evidence() {
+				and := " and "
+				if strings.Contains(did, ", ") {
+					and = ", and "
+				}
+				return display(id, f) + " " + did + and + q.Did
+			}
+		}
 	}
 	return display(id, f) + " " + did
 }
@@ -194,7 +207,9 @@ func (c *Cell) rarity(p *Profile, signal Signal, surprise float64) string {
 	every := math.Pow(10, surprise) / math.Max(perDay, 1)
 	switch {
 	case every > days:
-		return "not seen in " + plural(int(days), "day") + " across " + n
+		// The tail's fit may say more than was observed; nothing beyond its history
+		// is claimed.
+		return "expected less than once in " + plural(int(days), "day") + " across " + n
 	case every >= 1:
 		return "expected once in " + plural(int(math.Round(every)), "day") + " across " + n
 	default:

@@ -132,9 +132,9 @@ func (e *Engine) judge(p *Profile, pane *Pane, v *view) (rate float64) {
 	}
 	switch {
 	case wide >= 2 && nearC >= v.budget.fused:
-		e.fuse(p, pane, nearC, nearFrom, 8)
+		e.fuse(p, pane, SignalFused2h, nearC, nearFrom, 8)
 	case broad >= 2 && farC >= v.budget.fused:
-		e.fuse(p, pane, farC, farFrom, 288)
+		e.fuse(p, pane, SignalFused72h, farC, farFrom, 288)
 	}
 	return rate
 }

@@ -219,7 +219,7 @@ func (e *Engine) raiseAtClose(p *Profile, pane *Pane, at int64, list []found, sa
 }
 
 // fuse raises the combined evidence of the last panes.
-func (e *Engine) fuse(p *Profile, pane *Pane, c float64, from string, panes int64) {
+func (e *Engine) fuse(p *Profile, pane *Pane, signal Signal, c float64, from string, panes int64) {
 	d := e.dossier(p)
 	var list []found
 	var samples []schemas.RelatedEvent
@@ -230,14 +230,8 @@ func (e *Engine) fuse(p *Profile, pane *Pane, c float64, from string, panes int6
 			order = append(order, n)
 		}
 	}
-	// What this pane brought comes first: it opens the alert.
+	// The strongest comes first: it opens the alert and heads it.
 	slices.SortStableFunc(order, func(a, b *note) int {
-		if now := pane.Number; (a.pane == now) != (b.pane == now) {
-			if a.pane == now {
-				return -1
-			}
-			return 1
-		}
 		if x := compareFloat(b.tail, a.tail); x != 0 {
 			return x
 		}
@@ -246,10 +240,13 @@ func (e *Engine) fuse(p *Profile, pane *Pane, c float64, from string, panes int6
 	for _, n := range order {
 		x := n.found
 		x.Way, x.Surprise = WayFused, n.tail
-		if x.Severity == 0 {
-			x.Severity = x.meta.Severity
+		// Weak parts together are worth a look, no more: only what a sensitive
+		// call brought keeps a higher severity.
+		severity := schemas.SeverityMedium
+		if x.meta.Family == FamilyConsequence || x.Capability != 0 {
+			severity = max(severity, x.Severity)
 		}
-		x.Severity = max(x.Severity, schemas.SeverityMedium)
+		x.Severity, x.Least = severity, 0
 		if e.suspended(p, &x, pane.Last) {
 			continue
 		}
@@ -269,9 +266,10 @@ func (e *Engine) fuse(p *Profile, pane *Pane, c float64, from string, panes int6
 		return
 	}
 	list[0].Surprise = max(list[0].Surprise, c)
-	list[0].Calibration = from
-	if list[0].Rarity == "" {
-		list[0].Rarity = e.cell.rarity(p, SignalFused2h, c)
+	list[0].Calibration, list[0].Rarity = from, ""
+	// The combined tail speaks for the evidence together, not for its head.
+	if r := e.cell.rarity(p, signal, c); r != "" {
+		list[0].Rarity = "such evidence together: " + r
 	}
 	e.raiseAtClose(p, pane, pane.End(), list, samples)
 	// Told once: the same evidence does not raise again.

@@ -331,6 +331,7 @@ func visitFound(c *codec, x *found) {
 	c.u16(&caps)
 	x.Way, x.Capability = Way(w), capability.Set(caps)
 	c.num(&x.Severity)
+	c.num(&x.Least)
 	c.bool(&x.Refused)
 	c.f64(&x.Surprise)
 	for _, s := range [...]*string{&x.Value, &x.Did, &x.Sentence, &x.Trigger, &x.Observed, &x.Expected, &x.Rarity, &x.Calibration} {
