@@ -13,11 +13,12 @@ import (
 	"github.com/lapwing-sec/lapwing/schemas"
 )
 
-// holdWithin is how close in event time a replay's topics are held together.
-// An identity that is seen in two topics is judged by both clocks: the closer
-// they run, the less the interleaving can matter. At 10 minutes one replay in
-// ten ended with another alert for such an identity, at 5 none of 12 did;
-// 10 seconds cost a third of the speed.
+// holdWithin is how close in event time a replay's topics are held together:
+// far enough that a batch holds more than a few events, and far below
+// CloudTrail's disorder and a pane, so that when one topic's clock passes the
+// end of a pane the others have delivered what belongs before it. At 10
+// minutes one replay in ten ended with another alert for an identity that is
+// seen in two topics; at 5 none did.
 const holdWithin = time.Minute
 
 // enriching completes events on their way from a parser to a stage.
