@@ -52,9 +52,8 @@ func (l *lane) disorder(given int64) int64 {
 }
 
 type laneHandler struct {
-	lanes map[string]*lane
-	e     *enrich.Enricher
-	lane  *lane
+	e    *enrich.Enricher
+	lane *lane
 }
 
 func (h *laneHandler) Event(_ int, ev *schemas.Event) {
