@@ -66,7 +66,7 @@ func (c *trail) read() error {
 		case "eventName":
 			c.name = v
 		case "eventID":
-			if isUUID(v) {
+			if v != "" && len(v) <= maxEventID {
 				ev.Id = v
 			} else {
 				attribute(ev, "eventID", v)
@@ -360,6 +360,9 @@ func plainIPv4(s string) bool {
 	}
 	return dots == 3 && n > 0
 }
+
+// maxEventID bounds an id taken from the log, in bytes; AWS writes 36.
+const maxEventID = 128
 
 // isUUID recognises the text form of RFC 9562, in either case.
 func isUUID(s string) bool {

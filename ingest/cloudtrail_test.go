@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/stretchr/testify/require"
 
 	"github.com/lapwing-sec/lapwing/schemas"
 )
@@ -148,3 +149,30 @@ func TestGranteesAreRead(t *testing.T) {
 		})
 	}
 }
+
+func TestCloudTrailKeepsTheIDThatWasLogged(t *testing.T) {
+	for _, c := range []struct{ name, id, want string }{
+		{"a UUID, as AWS writes it", "3f0c2a5e-7a41-4b8e-9d11-0a1b2c3d4e5f", "3f0c2a5e-7a41-4b8e-9d11-0a1b2c3d4e5f"},
+		{"another source's spelling", "evt-42", "evt-42"},
+		{"none", "", ""},
+		{"one too long to be an id", strings.Repeat("x", maxEventID+1), ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			p, err := New("cloudtrail", Options{Hasher: testHasher})
+			require.NoError(t, err)
+			var got idOf
+			p.Parse([]byte(`{"eventTime":"2026-03-01T10:00:00Z","eventSource":"s3.amazonaws.com","eventName":"GetObject","userIdentity":{"type":"IAMUser","arn":"arn:aws:iam::111122223333:user/a","accountId":"111122223333","userName":"a"},"eventID":"`+c.id+`"}`), &got)
+			require.NoError(t, got.bad)
+			require.Equal(t, c.want, got.id)
+		})
+	}
+}
+
+// idOf keeps what a handler was given: an id or the reason why not.
+type idOf struct {
+	id  string
+	bad error
+}
+
+func (h *idOf) Event(_ int, ev *schemas.Event) { h.id = ev.Id }
+func (h *idOf) Bad(_ int, _ []byte, err error) { h.bad = err }
