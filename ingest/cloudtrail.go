@@ -1,52 +1,36 @@
 package ingest
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
-	"net/netip"
 	"strings"
 
 	"github.com/lapwing-sec/lapwing/schemas"
 )
 
-// sniffCloudTrail looks for the keys that only a CloudTrail record has.
-func sniffCloudTrail(sample []byte) bool {
-	s := bytes.TrimLeft(sample, " \t\r\n")
-	if len(s) == 0 || (s[0] != '{' && s[0] != '[') {
-		return false
+// matchCloudTrail looks for the keys that only a CloudTrail record has.
+func matchCloudTrail(p *probe) confidence {
+	switch {
+	case p.has("eventSource", "eventName"), p.has("eventName", "userIdentity"), p.has("eventSource", "userIdentity"):
+		return certain
+	case p.has("userIdentity") && p.count("eventTime", "eventID", "eventType", "eventVersion", "awsRegion") > 0:
+		return likely
 	}
-	return bytes.Contains(s, []byte(`"eventSource"`)) && bytes.Contains(s, []byte(`"eventName"`)) ||
-		bytes.Contains(s, []byte(`"userIdentity"`)) && bytes.Contains(s, []byte(`"event`))
+	return no
 }
 
 // parseCloudTrail reads one CloudTrail record ("CloudTrail record contents" in
 // the CloudTrail user guide).
-func parseCloudTrail(p *parser, src string, index int, h Handler) error {
-	d := newDocument()
-	defer d.free()
-	if err := d.parse(src); err != nil {
-		return err
-	}
-	if d.nodes[0].kind != kindObject {
-		return errors.New("not an object")
-	}
-	p.redactor.document(d, none)
-	c := trail{d: d, ev: p.newEvent(), identity: none, request: none, response: none, extra: none, tls: none, resources: none}
-	if err := c.read(); err != nil {
-		return err
-	}
-	if p.opt.KeepRaw {
-		c.ev.Raw = d.source()
-	}
-	p.emit(h, index, c.ev)
-	return nil
+func parseCloudTrail(r *record) error {
+	c := trail{d: &r.doc, root: r.root, ev: r.ev, identity: none, request: none, response: none, extra: none, tls: none, resources: none}
+	return c.read()
 }
 
 // trail is one CloudTrail record being read.
 type trail struct {
-	d  *document
-	ev *schemas.Event
+	d    *document
+	root int
+	ev   *schemas.Event
 
 	identity, request, response, extra, tls, resources int
 
@@ -56,7 +40,7 @@ type trail struct {
 func (c *trail) read() error {
 	d, ev := c.d, c.ev
 	var when string
-	for n := d.first(0); n != none; n = d.after(0, n) {
+	for n := d.first(c.root); n != none; n = d.after(c.root, n) {
 		v := d.nodes[n].str
 		switch d.nodes[n].key {
 		case "eventTime":
@@ -290,94 +274,4 @@ func (c *trail) outcome() {
 			return
 		}
 	}
-}
-
-// first returns the first of its arguments that is not empty.
-func first(values ...string) string {
-	for _, v := range values {
-		if v != "" {
-			return v
-		}
-	}
-	return ""
-}
-
-// address returns s as an IP address in its usual form, without port, zone and
-// leading zeros, or "" when it is none.
-func address(s string) string {
-	if s == "" || s == "-" || isLetter(s[0]) && strings.IndexByte(s, ':') < 0 {
-		return ""
-	}
-	if plainIPv4(s) {
-		return s
-	}
-	if ap, err := netip.ParseAddrPort(s); err == nil {
-		return ap.Addr().Unmap().WithZone("").String()
-	}
-	if a, err := netip.ParseAddr(strings.Trim(s, "[]")); err == nil {
-		return a.Unmap().WithZone("").String()
-	}
-	parts := strings.Split(s, ".")
-	if len(parts) != 4 {
-		return ""
-	}
-	for i, part := range parts {
-		if part = strings.TrimLeft(part, "0"); part == "" {
-			part = "0"
-		}
-		parts[i] = part
-	}
-	if s = strings.Join(parts, "."); plainIPv4(s) {
-		return s
-	}
-	return ""
-}
-
-// plainIPv4 reports whether s is a dotted quad without leading zeros.
-func plainIPv4(s string) bool {
-	if len(s) < 7 || len(s) > 15 {
-		return false
-	}
-	dots, v, n := 0, 0, 0
-	for i := range len(s) {
-		switch c := s[i]; {
-		case c == '.':
-			if n == 0 {
-				return false
-			}
-			dots, v, n = dots+1, 0, 0
-		case isDigit(c):
-			if n > 0 && v == 0 {
-				return false
-			}
-			v, n = v*10+int(c-'0'), n+1
-			if v > 255 {
-				return false
-			}
-		default:
-			return false
-		}
-	}
-	return dots == 3 && n > 0
-}
-
-// maxEventID bounds an id taken from the log, in bytes; AWS writes 36.
-const maxEventID = 128
-
-// isUUID recognises the text form of RFC 9562, in either case.
-func isUUID(s string) bool {
-	if len(s) != 36 {
-		return false
-	}
-	for i := range len(s) {
-		c := s[i]
-		if i == 8 || i == 13 || i == 18 || i == 23 {
-			if c != '-' {
-				return false
-			}
-		} else if !isDigit(c) && (c|0x20 < 'a' || c|0x20 > 'f') {
-			return false
-		}
-	}
-	return true
 }

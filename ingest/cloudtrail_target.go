@@ -226,8 +226,7 @@ func (c *trail) policy(n int) {
 	if !strings.HasPrefix(text, "{") {
 		return
 	}
-	inner := newDocument()
-	defer inner.free()
+	inner := &document{}
 	if inner.parse(text) != nil {
 		return // not a policy after all
 	}

@@ -2,11 +2,22 @@ package ingest
 
 import "bytes"
 
+// split says how a body is cut into records.
+type split uint8
+
+const (
+	// splitMixed means that a record is a JSON document or, where none begins,
+	// one line of text.
+	splitMixed split = iota
+	// splitJSON means JSON documents one after another.
+	splitJSON
+)
+
 // cut hands the sub-records of one raw record to each: the elements of a
 // top-level array or of {"Records":[…]}, one JSON document after another, or
 // the lines of a text. What cannot be cut any further is handed over as it is.
 // body is trimmed and not empty.
-func cut(body []byte, split Split, each func(sub []byte)) {
+func cut(body []byte, split split, each func(sub []byte)) {
 	for len(body) > 0 {
 		switch {
 		case startsArray(body, split):
@@ -14,9 +25,7 @@ func cut(body []byte, split Split, each func(sub []byte)) {
 		case body[0] == '{':
 			if at := recordsArray(body); at > 0 {
 				body = cutElements(body, at+1, each)
-				if len(body) > 0 && body[0] == '}' {
-					body = body[1:]
-				}
+				body = body[objectEnd(body):]
 				break
 			}
 			end := blockEnd(body)
@@ -32,31 +41,61 @@ func cut(body []byte, split Split, each func(sub []byte)) {
 }
 
 // startsArray tells a JSON array from a text line that begins with a bracket.
-func startsArray(body []byte, split Split) bool {
+func startsArray(body []byte, split split) bool {
 	if body[0] != '[' {
 		return false
 	}
 	rest := bytes.TrimLeft(body[1:], " \t\r\n")
-	return split == SplitJSON || len(rest) > 0 && (rest[0] == '{' || rest[0] == ']')
+	return split == splitJSON || len(rest) > 0 && (rest[0] == '{' || rest[0] == ']')
 }
 
 // recordsArray returns the offset of the bracket that opens the array in
-// {"Records":[…]}, or 0.
+// {"Records":[…]}, also where it has another of the usual names and a few
+// members stand before it, or 0.
 func recordsArray(body []byte) int {
-	rest := bytes.TrimLeft(body[1:], " \t\r\n")
-	rest, ok := bytes.CutPrefix(rest, []byte(`"Records"`))
-	if !ok {
-		return 0
+	rest := body[1:]
+	for range 8 {
+		rest = bytes.TrimLeft(rest, " \t\r\n,")
+		if len(rest) == 0 || rest[0] != '"' {
+			return 0
+		}
+		key, tail, ok := bytes.Cut(rest[1:], []byte{'"'})
+		if !ok {
+			return 0
+		}
+		tail = bytes.TrimLeft(tail, " \t\r\n")
+		if len(tail) == 0 || tail[0] != ':' {
+			return 0
+		}
+		tail = bytes.TrimLeft(tail[1:], " \t\r\n")
+		if len(tail) == 0 {
+			return 0
+		}
+		if tail[0] == '[' {
+			switch string(key) {
+			case "Records", "records", "items", "value":
+				first := bytes.TrimLeft(tail[1:], " \t\r\n")
+				if len(first) > 0 && (first[0] == '{' || first[0] == ']') {
+					return len(body) - len(tail)
+				}
+			}
+			return 0
+		}
+		rest = tail[blockEnd(tail):]
 	}
-	rest = bytes.TrimLeft(rest, " \t\r\n")
-	if len(rest) == 0 || rest[0] != ':' {
-		return 0
+	return 0
+}
+
+// objectEnd returns the length of the rest of an object, whose members before
+// were read, its closing bracket included.
+func objectEnd(body []byte) int {
+	b := balance{depth: 1}
+	for i, c := range body {
+		if b.step(c) {
+			return i + 1
+		}
 	}
-	rest = bytes.TrimLeft(rest[1:], " \t\r\n")
-	if len(rest) == 0 || rest[0] != '[' {
-		return 0
-	}
-	return len(body) - len(rest)
+	return len(body)
 }
 
 // cutElements hands over the elements of the array whose content starts at

@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"encoding/json"
 	"strings"
 	"testing"
 
@@ -23,10 +24,8 @@ func (f *fuzzHandler) step(index int) {
 func (f *fuzzHandler) Event(index int, ev *schemas.Event) {
 	f.step(index)
 	switch {
-	case ev.Time == 0 && !strings.Contains(ev.Raw, "1970"):
-		if ev.Format != "kong" && ev.Format != "nginx" { // a Unix time of 0 is a time
-			f.t.Error("an event without a time")
-		}
+	case ev.Time == 0 && !strings.Contains(ev.Raw, "1970") && !strings.Contains(ev.Raw, "0"): // a Unix time of 0 is a time
+		f.t.Error("an event without a time")
 	case ev.Operation == "":
 		f.t.Error("an event without an operation")
 	case ev.Format == "":
@@ -81,26 +80,43 @@ func fuzzParser(f *testing.F, format string) {
 		}
 		h := &fuzzHandler{t: t}
 		p.Parse(in, h)
-		split := find0(t, format).Split
-		want := 0
-		if body := strings.TrimSpace(strings.TrimPrefix(string(in), string(bom))); body == "" {
-			want = 1
-		} else {
-			cut([]byte(body), split, func([]byte) { want++ })
-		}
-		if h.next != want {
-			t.Errorf("%d events and refusals for %d sub-records", h.next, want)
+		if want, known := recordsIn(string(in)); known && h.next != want {
+			t.Errorf("%d events and refusals for %d records", h.next, want)
 		}
 	})
 }
 
-func find0(t *testing.T, name string) Format {
-	t.Helper()
-	f, err := find(name)
-	if err != nil {
-		t.Fatal(err)
+// recordsIn counts records in a simpler way than the parsers do, where that is
+// possible: lines of text, and arrays of scalars.
+func recordsIn(in string) (n int, known bool) {
+	in = strings.TrimSpace(strings.TrimPrefix(in, string(bom)))
+	if in == "" {
+		return 1, true
 	}
-	return f
+	var list []any
+	if json.Unmarshal([]byte(in), &list) == nil {
+		for _, e := range list {
+			switch v := e.(type) {
+			case []any, map[string]any:
+				return 0, false
+			case string:
+				if strings.ContainsAny(v, "{[") {
+					return 0, false
+				}
+			}
+		}
+		return len(list), true
+	}
+	if strings.ContainsAny(in, "{[") {
+		return 0, false
+	}
+	for line := range strings.SplitSeq(in, "\n") {
+		line = strings.Trim(line, " \t\r\n,")
+		if line != "" && !isDirective([]byte(line)) {
+			n++
+		}
+	}
+	return n, true
 }
 
 func FuzzCloudTrail(f *testing.F) { fuzzParser(f, "cloudtrail") }

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
-	"sync"
 	"unicode/utf16"
 	"unicode/utf8"
 )
@@ -45,6 +44,8 @@ type node struct {
 	next             int32
 	parent           int32
 	kind             kind
+	// used says that a parser has read the node, and what is below it.
+	used bool
 }
 
 // document is one JSON text as a flat list of nodes in source order. All
@@ -63,19 +64,16 @@ type edit struct {
 	text       string
 }
 
-var documents = sync.Pool{New: func() any { return &document{nodes: make([]node, 0, 128)} }}
-
-func newDocument() *document { return documents.Get().(*document) }
-
-// free returns the document for reuse; its nodes must not be used afterwards.
-func (d *document) free() {
+// reset empties the document and reports whether it is fit for reuse: the
+// memory of one huge record must not stay for good.
+func (d *document) reset() bool {
 	if cap(d.nodes) > 1<<12 {
-		return // one huge record must not stay in memory for good
+		return false
 	}
 	clear(d.nodes)
 	clear(d.edits)
 	d.src, d.nodes, d.edits = "", d.nodes[:0], d.edits[:0]
-	documents.Put(d)
+	return true
 }
 
 var (

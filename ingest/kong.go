@@ -1,7 +1,6 @@
 package ingest
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"strings"
@@ -9,58 +8,37 @@ import (
 	"github.com/lapwing-sec/lapwing/schemas"
 )
 
-// sniffKong looks for the keys of Kong's log serializer.
-func sniffKong(sample []byte) bool {
-	s := bytes.TrimLeft(sample, " \t\r\n")
-	if len(s) == 0 || (s[0] != '{' && s[0] != '[') {
+// matchKong looks for the keys of Kong's log serializer.
+func matchKong(p *probe) confidence {
+	if p.object("request") && p.count("started_at", "latencies", "client_ip", "upstream_uri") >= 2 {
+		return certain
+	}
+	return no
+}
+
+// kongSecret finds the ids of credentials. In Kong's database they are UUIDs;
+// some plugins put the key itself there.
+func kongSecret(d *document, n int) bool {
+	if d.nodes[n].key != "id" {
 		return false
 	}
-	if !bytes.Contains(s, []byte(`"request"`)) {
-		return false
-	}
-	found := 0
-	for _, key := range []string{`"started_at"`, `"latencies"`, `"client_ip"`, `"upstream_uri"`} {
-		if bytes.Contains(s, []byte(key)) {
-			found++
-		}
-	}
-	return found >= 2
+	parent := int(d.nodes[n].parent)
+	return parent != none && d.nodes[parent].key == "authenticated_entity" && !isUUID(d.nodes[n].str)
 }
 
 // parseKong reads one object of Kong's log serializer, as its http-log,
 // file-log, tcp-log and udp-log plugins write it (Kong Gateway documentation,
 // "HTTP Log", log format).
-func parseKong(p *parser, src string, index int, h Handler) error {
-	d := newDocument()
-	defer d.free()
-	if err := d.parse(src); err != nil {
-		return err
-	}
-	if d.nodes[0].kind != kindObject {
-		return errors.New("not an object")
-	}
-	// The id of the credential in Kong's database is a UUID; some plugins put
-	// the key itself there.
-	entity := d.path(0, "authenticated_entity", "id")
-	if isUUID(d.text(entity)) {
-		entity = none
-	}
-	p.redactor.document(d, entity)
-	k := kongLog{d: d, ev: p.newEvent(), request: none, response: none, latencies: none, service: none, route: none, consumer: none, entity: none, tries: none}
-	if err := k.read(); err != nil {
-		return err
-	}
-	if p.opt.KeepRaw {
-		k.ev.Raw = d.source()
-	}
-	p.emit(h, index, k.ev)
-	return nil
+func parseKong(r *record) error {
+	k := kongLog{d: &r.doc, root: r.root, ev: r.ev, request: none, response: none, latencies: none, service: none, route: none, consumer: none, entity: none, tries: none}
+	return k.read()
 }
 
 // kongLog is one Kong record being read.
 type kongLog struct {
-	d  *document
-	ev *schemas.Event
+	d    *document
+	root int
+	ev   *schemas.Event
 
 	request, response, latencies, service, route, consumer, entity, tries int
 }
@@ -68,7 +46,7 @@ type kongLog struct {
 func (k *kongLog) read() error {
 	d, ev := k.d, k.ev
 	started := ""
-	for n := d.first(0); n != none; n = d.after(0, n) {
+	for n := d.first(k.root); n != none; n = d.after(k.root, n) {
 		v := d.nodes[n].str
 		switch d.nodes[n].key {
 		case "started_at":
@@ -212,36 +190,6 @@ func (k *kongLog) header(n int) {
 	}
 }
 
-// credentialHeader says which headers carry the caller's own credential.
-func credentialHeader(name string) bool {
-	switch name {
-	case "authorization", "x-api-key", "apikey", "api-key", "x-apikey", "x-auth-token", "x-access-token":
-		return true
-	}
-	return false
-}
-
-// presented returns the hash in a redacted credential, and its type by the
-// scheme or the name that it came with.
-func presented(v, name string) (id, kind string) {
-	at := strings.Index(v, hashPrefix)
-	if at < 0 || len(v) < at+len(hashPrefix)+32 {
-		return "", ""
-	}
-	id = v[at : at+len(hashPrefix)+32]
-	switch word := strings.ToLower(strings.TrimSpace(v[:at])); {
-	case word == "bearer":
-		kind = "token"
-	case word == "basic":
-		kind = "basic"
-	case word == "" && (strings.HasSuffix(name, "token") || name == "authorization"):
-		kind = "token"
-	default:
-		kind = "api_key"
-	}
-	return id, kind
-}
-
 // who reads consumer and authenticated_entity.
 func (k *kongLog) who() {
 	d, ev := k.d, k.ev
@@ -298,9 +246,6 @@ func (k *kongLog) where() {
 	}
 	ev.Operation = first(ev.HttpMethod, invalidMethod) + " " + ev.RouteTemplate
 }
-
-// invalidMethod stands for a request that is no HTTP.
-const invalidMethod = "INVALID"
 
 // kongTemplate returns the path template of a route whose only path is an
 // anchored regular expression with groups for its variable parts, such as
@@ -361,22 +306,4 @@ func kongTemplate(d *document, paths int) string {
 		}
 	}
 	return b.String()
-}
-
-// hostName returns host without its port, in lower case.
-func hostName(host string) string {
-	if i := strings.LastIndexByte(host, ':'); i > 0 && digits(host[i+1:]) >= 0 && (strings.IndexByte(host, ':') == i || host[i-1] == ']') {
-		host = host[:i]
-	}
-	return clip(strings.ToLower(host), 255)
-}
-
-// micros reads a duration of the given number of microseconds a unit; what is
-// negative, no number or longer than a year is 0.
-func micros(s string, unit float64) uint64 {
-	v := number(s)
-	if v <= 0 || v*unit > 365*86400*1e6 {
-		return 0
-	}
-	return uint64(v*unit + 0.5)
 }

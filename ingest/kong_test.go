@@ -68,8 +68,7 @@ func TestKongTemplates(t *testing.T) {
 		{"no paths", `[]`, ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			d := newDocument()
-			defer d.free()
+			d := &document{}
 			if err := d.parse(tt.paths); err != nil {
 				t.Fatal(err)
 			}

@@ -42,7 +42,26 @@ const (
 
 func samples() []sample {
 	var all []sample
-	for _, s := range [][]sample{cloudtrailSamples(), kongSamples(), nginxSamples()} {
+	for _, s := range [][]sample{
+		// Amazon Web Services
+		cloudtrailSamples(),
+
+		// Google Cloud
+
+		// Microsoft Azure, Entra ID and 365
+
+		// Services and identity providers
+
+		// Kubernetes, secrets and agents
+
+		// Cloudflare
+
+		// Gateways and proxies
+		kongSamples(),
+		nginxSamples(),
+
+		// Open standards
+	} {
 		all = append(all, s...)
 	}
 	return all
@@ -166,7 +185,7 @@ func TestBatchesAreTakenApart(t *testing.T) {
 
 func TestUnknownFormatsAreNamedWithTheKnown(t *testing.T) {
 	_, err := New("syslog", Options{})
-	if err == nil || !strings.Contains(err.Error(), `"syslog"`) || !strings.Contains(err.Error(), "cloudtrail, kong, nginx") {
+	if err == nil || !strings.Contains(err.Error(), `"syslog"`) || !strings.Contains(err.Error(), "cloudtrail, ") {
 		t.Errorf("error %v", err)
 	}
 }

@@ -47,14 +47,16 @@ const (
 type Reader struct {
 	in      *bufio.Reader
 	format  string
-	split   Split
+	split   split
+	sniff   detector
+	prefer  string // the format that the start of the input speaks for
 	auto    bool
 	max     int
 	number  int
 	buf     []byte
 	opened  bool
 	inArray bool
-	records bool // the array is that of {"Records":[…]}, so that a brace follows it
+	records bool // the array is that of {"Records":[…]}, so that its object ends behind it
 	err     error
 }
 
@@ -68,7 +70,7 @@ func NewReader(r io.Reader, format string) *Reader {
 	} else if f, err := find(format); err != nil {
 		rd.err = err
 	} else {
-		rd.split = f.Split
+		rd.split = f.cutting()
 	}
 	return rd
 }
@@ -109,14 +111,10 @@ func (r *Reader) Next() (record []byte, number int, err error) {
 	return record, r.number, nil
 }
 
-// recognise keeps the last format while it fits.
+// recognise finds the format of a record. Where several are equally sure, the
+// one that the start of the input speaks for counts.
 func (r *Reader) recognise(record []byte) error {
-	if r.format != "" {
-		if f, err := find(r.format); err == nil && f.Sniff(record) {
-			return nil
-		}
-	}
-	if name, ok := Detect(record); ok {
+	if name, ok := r.sniff.detect(record, r.prefer); ok {
 		r.format = name
 		return nil
 	}
@@ -154,10 +152,37 @@ func (r *Reader) open() error {
 		return fmt.Errorf("%w in the first %d bytes", ErrBinary, len(sample))
 	}
 	if bytes.HasPrefix(sample, bom) {
-		_, err = r.in.Discard(len(bom))
-		return err
+		if _, err = r.in.Discard(len(bom)); err != nil {
+			return err
+		}
+	}
+	if r.auto {
+		r.prefer = r.survey()
 	}
 	return nil
+}
+
+// survey looks at the lines at the start of the input for one that only one
+// format can have written: the others are most likely of that format, too.
+func (r *Reader) survey() string {
+	head, _ := r.in.Peek(r.in.Size()) // an error shows at the next read
+	for range 200 {
+		line, rest, more := bytes.Cut(head, []byte{'\n'})
+		if !more {
+			break
+		}
+		if len(line) > 0 && line[0] != '{' && line[0] != '[' {
+			if p := (probe{line: unwrapLine(cleanText(line))}); p.line != "" {
+				for i := range formats {
+					if formats[i].match(&p) == certain {
+						return formats[i].Name
+					}
+				}
+			}
+		}
+		head = rest
+	}
+	return ""
 }
 
 func readError(err error) error {
@@ -178,6 +203,12 @@ func (r *Reader) cut() ([]byte, error) {
 			if c == ']' {
 				r.inArray = false
 				r.discard(1)
+				if r.records {
+					r.records = false
+					if err := r.closeObject(); err != nil {
+						return nil, err
+					}
+				}
 				continue
 			}
 			return r.block(true)
@@ -197,13 +228,12 @@ func (r *Reader) cut() ([]byte, error) {
 				continue
 			}
 			return r.block(false)
-		case '}':
-			if r.records {
-				r.records = false
-				r.discard(1)
+		case '#':
+			record, err := r.line()
+			if err == nil && isDirective(record) {
 				continue
 			}
-			return r.line()
+			return record, err
 		default:
 			return r.line()
 		}
@@ -232,11 +262,27 @@ func (r *Reader) skipSpace() (byte, error) {
 		case ' ', '\t', '\r', '\n':
 			continue
 		case ',':
-			if r.inArray || r.split == SplitJSON {
+			if r.inArray || r.split == splitJSON {
 				continue
 			}
 		}
 		return c, r.in.UnreadByte()
+	}
+}
+
+// closeObject drops what follows the array of {"Records":[…]} in its object.
+func (r *Reader) closeObject() error {
+	b := balance{depth: 1}
+	for {
+		c, err := r.in.ReadByte()
+		switch {
+		case errors.Is(err, io.EOF):
+			return io.EOF
+		case err != nil:
+			return readError(err)
+		case b.step(c):
+			return nil
+		}
 	}
 }
 

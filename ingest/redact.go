@@ -3,6 +3,7 @@ package ingest
 import (
 	"encoding/json"
 	"net/url"
+	"sort"
 	"strings"
 	"unicode/utf8"
 )
@@ -19,14 +20,14 @@ type redactor struct {
 }
 
 // document hides every secret in d: in the nodes, so that no parser can copy
-// one into a field, and as edits for source. The node also, unless it is none,
-// is a secret whatever its name.
-func (r *redactor) document(d *document, also int) {
+// one into a field, and as edits for source. also, unless it is nil, tells of
+// nodes that are secret whatever their name.
+func (r *redactor) document(d *document, also func(d *document, n int) bool) {
 	secretUntil := 0
 	for i := range d.nodes {
 		n := &d.nodes[i]
 		level := public
-		if i < secretUntil || i == also {
+		if i < secretUntil || also != nil && also(d, i) {
 			level = secret
 		} else if n.key != "" {
 			level = nameSecrecy(n.key)
@@ -82,18 +83,21 @@ func (r *redactor) namedBeside(d *document, i int) secrecy {
 	return public
 }
 
-// source returns d's text with every secret replaced.
-func (d *document) source() string {
-	if len(d.edits) == 0 {
-		return d.src
+// source returns the text of node n with every secret replaced.
+func (d *document) source(n int) string {
+	last, end := d.nodes[n].start, d.nodes[n].end
+	from := sort.Search(len(d.edits), func(i int) bool { return d.edits[i].start >= last })
+	to := sort.Search(len(d.edits), func(i int) bool { return d.edits[i].start >= end })
+	edits := d.edits[from:to]
+	if len(edits) == 0 {
+		return d.src[last:end]
 	}
-	b := make([]byte, 0, len(d.src)+40*len(d.edits))
-	last := int32(0)
-	for _, e := range d.edits {
+	b := make([]byte, 0, int(end-last)+40*len(edits))
+	for _, e := range edits {
 		b = append(append(b, d.src[last:e.start]...), e.text...)
 		last = e.end
 	}
-	return string(append(b, d.src[last:]...))
+	return string(append(b, d.src[last:end]...))
 }
 
 // quoteJSON writes s as a JSON string.

@@ -247,6 +247,18 @@ type Event struct {
 	Mfa        bool     `protobuf:"varint,47,opt,name=mfa,proto3" json:"mfa,omitempty"`
 	// No identity at all was logged; such events never page by themselves.
 	Anonymous bool `protobuf:"varint,48,opt,name=anonymous,proto3" json:"anonymous,omitempty"`
+	// Whom the call acted as, where that is not the owner of the credential:
+	// impersonation, act-as, on behalf of.
+	ActingAs string `protobuf:"bytes,49,opt,name=acting_as,json=actingAs,proto3" json:"acting_as,omitempty"`
+	// What the credential was granted for this call, as logged.
+	Scopes []string `protobuf:"bytes,50,rep,name=scopes,proto3" json:"scopes,omitempty"`
+	// Life of the credential as logged, not as declared.
+	CredentialIssued  int64 `protobuf:"varint,51,opt,name=credential_issued,json=credentialIssued,proto3" json:"credential_issued,omitempty"`
+	CredentialExpires int64 `protobuf:"varint,52,opt,name=credential_expires,json=credentialExpires,proto3" json:"credential_expires,omitempty"`
+	// The OAuth client or application through which the principal called.
+	OauthClient string `protobuf:"bytes,53,opt,name=oauth_client,json=oauthClient,proto3" json:"oauth_client,omitempty"`
+	// Subject of the TLS client certificate.
+	ClientCertificate string `protobuf:"bytes,54,opt,name=client_certificate,json=clientCertificate,proto3" json:"client_certificate,omitempty"`
 	// What: "service:Action" in a cloud, "METHOD route" at a gateway.
 	Operation     string `protobuf:"bytes,60,opt,name=operation,proto3" json:"operation,omitempty"`
 	Service       string `protobuf:"bytes,61,opt,name=service,proto3" json:"service,omitempty"`
@@ -271,6 +283,11 @@ type Event struct {
 	Grantees []string `protobuf:"bytes,76,rep,name=grantees,proto3" json:"grantees,omitempty"`
 	// The source says that this call changes nothing.
 	ReadOnly ReadOnly `protobuf:"varint,77,opt,name=read_only,json=readOnly,proto3,enum=lapwing.v1.ReadOnly" json:"read_only,omitempty"`
+	// What a model was fed and what it wrote, in tokens, and the cost in
+	// millionths of a US dollar.
+	TokensIn   uint64 `protobuf:"varint,78,opt,name=tokens_in,json=tokensIn,proto3" json:"tokens_in,omitempty"`
+	TokensOut  uint64 `protobuf:"varint,79,opt,name=tokens_out,json=tokensOut,proto3" json:"tokens_out,omitempty"`
+	CostMicros uint64 `protobuf:"varint,80,opt,name=cost_micros,json=costMicros,proto3" json:"cost_micros,omitempty"`
 	// From where.
 	SrcIp string `protobuf:"bytes,90,opt,name=src_ip,json=srcIp,proto3" json:"src_ip,omitempty"`
 	// /24 or /48 of src_ip.
@@ -289,9 +306,17 @@ type Event struct {
 	// Client family cut from the user agent: "boto3", "aws-cli", "browser".
 	Client         string `protobuf:"bytes,101,opt,name=client,proto3" json:"client,omitempty"`
 	TlsFingerprint string `protobuf:"bytes,102,opt,name=tls_fingerprint,json=tlsFingerprint,proto3" json:"tls_fingerprint,omitempty"`
-	CloudProvider  string `protobuf:"bytes,110,opt,name=cloud_provider,json=cloudProvider,proto3" json:"cloud_provider,omitempty"`
-	Region         string `protobuf:"bytes,111,opt,name=region,proto3" json:"region,omitempty"`
-	Account        string `protobuf:"bytes,112,opt,name=account,proto3" json:"account,omitempty"`
+	// Addresses in the forwarding headers, in their order: the first is what the
+	// client said, the last what the nearest proxy saw.
+	ForwardedFor []string `protobuf:"bytes,103,rep,name=forwarded_for,json=forwardedFor,proto3" json:"forwarded_for,omitempty"`
+	// Who connected, where a trusted proxy stood between and src_ip is another.
+	PeerIp        string `protobuf:"bytes,104,opt,name=peer_ip,json=peerIp,proto3" json:"peer_ip,omitempty"`
+	CloudProvider string `protobuf:"bytes,110,opt,name=cloud_provider,json=cloudProvider,proto3" json:"cloud_provider,omitempty"`
+	Region        string `protobuf:"bytes,111,opt,name=region,proto3" json:"region,omitempty"`
+	Account       string `protobuf:"bytes,112,opt,name=account,proto3" json:"account,omitempty"`
+	// What the call ran on, as the source attests it: a pod, an instance, a
+	// runner.
+	Workload string `protobuf:"bytes,113,opt,name=workload,proto3" json:"workload,omitempty"`
 	// Everything else that the source said and a hunter may ask for; redacted.
 	Attributes map[string]string `protobuf:"bytes,120,rep,name=attributes,proto3" json:"attributes,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	// The record as it was logged, secrets replaced by keyed hashes.
@@ -561,6 +586,48 @@ func (x *Event) GetAnonymous() bool {
 	return false
 }
 
+func (x *Event) GetActingAs() string {
+	if x != nil {
+		return x.ActingAs
+	}
+	return ""
+}
+
+func (x *Event) GetScopes() []string {
+	if x != nil {
+		return x.Scopes
+	}
+	return nil
+}
+
+func (x *Event) GetCredentialIssued() int64 {
+	if x != nil {
+		return x.CredentialIssued
+	}
+	return 0
+}
+
+func (x *Event) GetCredentialExpires() int64 {
+	if x != nil {
+		return x.CredentialExpires
+	}
+	return 0
+}
+
+func (x *Event) GetOauthClient() string {
+	if x != nil {
+		return x.OauthClient
+	}
+	return ""
+}
+
+func (x *Event) GetClientCertificate() string {
+	if x != nil {
+		return x.ClientCertificate
+	}
+	return ""
+}
+
 func (x *Event) GetOperation() string {
 	if x != nil {
 		return x.Operation
@@ -687,6 +754,27 @@ func (x *Event) GetReadOnly() ReadOnly {
 	return ReadOnly_READ_ONLY_UNSPECIFIED
 }
 
+func (x *Event) GetTokensIn() uint64 {
+	if x != nil {
+		return x.TokensIn
+	}
+	return 0
+}
+
+func (x *Event) GetTokensOut() uint64 {
+	if x != nil {
+		return x.TokensOut
+	}
+	return 0
+}
+
+func (x *Event) GetCostMicros() uint64 {
+	if x != nil {
+		return x.CostMicros
+	}
+	return 0
+}
+
 func (x *Event) GetSrcIp() string {
 	if x != nil {
 		return x.SrcIp
@@ -778,6 +866,20 @@ func (x *Event) GetTlsFingerprint() string {
 	return ""
 }
 
+func (x *Event) GetForwardedFor() []string {
+	if x != nil {
+		return x.ForwardedFor
+	}
+	return nil
+}
+
+func (x *Event) GetPeerIp() string {
+	if x != nil {
+		return x.PeerIp
+	}
+	return ""
+}
+
 func (x *Event) GetCloudProvider() string {
 	if x != nil {
 		return x.CloudProvider
@@ -795,6 +897,13 @@ func (x *Event) GetRegion() string {
 func (x *Event) GetAccount() string {
 	if x != nil {
 		return x.Account
+	}
+	return ""
+}
+
+func (x *Event) GetWorkload() string {
+	if x != nil {
+		return x.Workload
 	}
 	return ""
 }
@@ -1301,7 +1410,7 @@ var File_event_proto protoreflect.FileDescriptor
 const file_event_proto_rawDesc = "" +
 	"\n" +
 	"\vevent.proto\x12\n" +
-	"lapwing.v1\"\xa6\x11\n" +
+	"lapwing.v1\"\xc0\x14\n" +
 	"\x05Event\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04time\x18\x02 \x01(\x03R\x04time\x12#\n" +
@@ -1343,7 +1452,13 @@ const file_event_proto_rawDesc = "" +
 	"delegation\x18. \x03(\tR\n" +
 	"delegation\x12\x10\n" +
 	"\x03mfa\x18/ \x01(\bR\x03mfa\x12\x1c\n" +
-	"\tanonymous\x180 \x01(\bR\tanonymous\x12\x1c\n" +
+	"\tanonymous\x180 \x01(\bR\tanonymous\x12\x1b\n" +
+	"\tacting_as\x181 \x01(\tR\bactingAs\x12\x16\n" +
+	"\x06scopes\x182 \x03(\tR\x06scopes\x12+\n" +
+	"\x11credential_issued\x183 \x01(\x03R\x10credentialIssued\x12-\n" +
+	"\x12credential_expires\x184 \x01(\x03R\x11credentialExpires\x12!\n" +
+	"\foauth_client\x185 \x01(\tR\voauthClient\x12-\n" +
+	"\x12client_certificate\x186 \x01(\tR\x11clientCertificate\x12\x1c\n" +
 	"\toperation\x18< \x01(\tR\toperation\x12\x18\n" +
 	"\aservice\x18= \x01(\tR\aservice\x12\x1f\n" +
 	"\vhttp_method\x18> \x01(\tR\n" +
@@ -1366,7 +1481,12 @@ const file_event_proto_rawDesc = "" +
 	"\tresources\x18J \x03(\tR\tresources\x12%\n" +
 	"\x0etarget_account\x18K \x01(\tR\rtargetAccount\x12\x1a\n" +
 	"\bgrantees\x18L \x03(\tR\bgrantees\x121\n" +
-	"\tread_only\x18M \x01(\x0e2\x14.lapwing.v1.ReadOnlyR\breadOnly\x12\x15\n" +
+	"\tread_only\x18M \x01(\x0e2\x14.lapwing.v1.ReadOnlyR\breadOnly\x12\x1b\n" +
+	"\ttokens_in\x18N \x01(\x04R\btokensIn\x12\x1d\n" +
+	"\n" +
+	"tokens_out\x18O \x01(\x04R\ttokensOut\x12\x1f\n" +
+	"\vcost_micros\x18P \x01(\x04R\n" +
+	"costMicros\x12\x15\n" +
 	"\x06src_ip\x18Z \x01(\tR\x05srcIp\x12\x1d\n" +
 	"\n" +
 	"src_prefix\x18[ \x01(\tR\tsrcPrefix\x12\x18\n" +
@@ -1381,10 +1501,13 @@ const file_event_proto_rawDesc = "" +
 	"\n" +
 	"user_agent\x18d \x01(\tR\tuserAgent\x12\x16\n" +
 	"\x06client\x18e \x01(\tR\x06client\x12'\n" +
-	"\x0ftls_fingerprint\x18f \x01(\tR\x0etlsFingerprint\x12%\n" +
+	"\x0ftls_fingerprint\x18f \x01(\tR\x0etlsFingerprint\x12#\n" +
+	"\rforwarded_for\x18g \x03(\tR\fforwardedFor\x12\x17\n" +
+	"\apeer_ip\x18h \x01(\tR\x06peerIp\x12%\n" +
 	"\x0ecloud_provider\x18n \x01(\tR\rcloudProvider\x12\x16\n" +
 	"\x06region\x18o \x01(\tR\x06region\x12\x18\n" +
-	"\aaccount\x18p \x01(\tR\aaccount\x12A\n" +
+	"\aaccount\x18p \x01(\tR\aaccount\x12\x1a\n" +
+	"\bworkload\x18q \x01(\tR\bworkload\x12A\n" +
 	"\n" +
 	"attributes\x18x \x03(\v2!.lapwing.v1.Event.AttributesEntryR\n" +
 	"attributes\x12\x10\n" +

@@ -130,18 +130,31 @@ type activityResource struct {
 
 // activityUnmapped holds what OCSF has no place for.
 type activityUnmapped struct {
-	PrincipalType  string            `json:"principal_type,omitempty"`
-	CredentialType string            `json:"credential_type,omitempty"`
-	Delegation     []string          `json:"delegation,omitempty"`
-	MFA            bool              `json:"mfa,omitempty"`
-	Anonymous      bool              `json:"anonymous,omitempty"`
-	RouteTemplate  string            `json:"route_template,omitempty"`
-	Client         string            `json:"client,omitempty"`
-	TLSFingerprint string            `json:"tls_fingerprint,omitempty"`
-	TargetAccount  string            `json:"target_account,omitempty"`
-	Grantees       []string          `json:"grantees,omitempty"`
-	NetworkClass   string            `json:"network_class,omitempty"`
-	Attributes     map[string]string `json:"attributes,omitempty"`
+	PrincipalType  string   `json:"principal_type,omitempty"`
+	CredentialType string   `json:"credential_type,omitempty"`
+	Delegation     []string `json:"delegation,omitempty"`
+	ActingAs       string   `json:"acting_as,omitempty"`
+	Scopes         []string `json:"scopes,omitempty"`
+	OAuthClient    string   `json:"oauth_client,omitempty"`
+	Certificate    string   `json:"client_certificate,omitempty"`
+	Workload       string   `json:"workload,omitempty"`
+	// Life of the credential as logged, in milliseconds.
+	CredentialIssued  int64             `json:"credential_issued,omitempty"`
+	CredentialExpires int64             `json:"credential_expires,omitempty"`
+	ForwardedFor      []string          `json:"forwarded_for,omitempty"`
+	PeerIP            string            `json:"peer_ip,omitempty"`
+	TokensIn          uint64            `json:"tokens_in,omitempty"`
+	TokensOut         uint64            `json:"tokens_out,omitempty"`
+	CostMicros        uint64            `json:"cost_micros,omitempty"`
+	MFA               bool              `json:"mfa,omitempty"`
+	Anonymous         bool              `json:"anonymous,omitempty"`
+	RouteTemplate     string            `json:"route_template,omitempty"`
+	Client            string            `json:"client,omitempty"`
+	TLSFingerprint    string            `json:"tls_fingerprint,omitempty"`
+	TargetAccount     string            `json:"target_account,omitempty"`
+	Grantees          []string          `json:"grantees,omitempty"`
+	NetworkClass      string            `json:"network_class,omitempty"`
+	Attributes        map[string]string `json:"attributes,omitempty"`
 }
 
 // activities of class 6003.
@@ -201,6 +214,9 @@ func newActivity(ev *schemas.Event) activity {
 			PrincipalType: ev.PrincipalType, CredentialType: ev.CredentialType, Delegation: ev.Delegation, MFA: ev.Mfa,
 			Anonymous: ev.Anonymous, RouteTemplate: ev.RouteTemplate, Client: ev.Client, TLSFingerprint: ev.TlsFingerprint,
 			TargetAccount: ev.TargetAccount, Grantees: ev.Grantees, NetworkClass: ev.NetworkClass, Attributes: ev.Attributes,
+			ActingAs: ev.ActingAs, Scopes: ev.Scopes, OAuthClient: ev.OauthClient, Certificate: ev.ClientCertificate, Workload: ev.Workload,
+			CredentialIssued: ev.CredentialIssued / 1e6, CredentialExpires: ev.CredentialExpires / 1e6,
+			ForwardedFor: ev.ForwardedFor, PeerIP: ev.PeerIp, TokensIn: ev.TokensIn, TokensOut: ev.TokensOut, CostMicros: ev.CostMicros,
 		},
 	}
 	switch ev.Outcome {

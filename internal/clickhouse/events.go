@@ -87,6 +87,12 @@ func eventColumns() []column[schemas.Event] {
 		words("delegation", func(e *E) []string { return e.Delegation }),
 		boolean("mfa", func(e *E) bool { return e.Mfa }),
 		boolean("anonymous", func(e *E) bool { return e.Anonymous }),
+		text("acting_as", func(e *E) string { return e.ActingAs }),
+		words("scopes", func(e *E) []string { return e.Scopes }),
+		milli("credential_issued", func(e *E) int64 { return e.CredentialIssued }),
+		milli("credential_expires", func(e *E) int64 { return e.CredentialExpires }),
+		text("oauth_client", func(e *E) string { return e.OauthClient }),
+		text("client_certificate", func(e *E) string { return e.ClientCertificate }),
 
 		text("operation", func(e *E) string { return e.Operation }),
 		text("service", func(e *E) string { return e.Service }),
@@ -106,6 +112,9 @@ func eventColumns() []column[schemas.Event] {
 		text("target_account", func(e *E) string { return e.TargetAccount }),
 		words("grantees", func(e *E) []string { return e.Grantees }),
 		scalar("read_only", "Enum8('unknown' = 0, 'true' = 1, 'false' = 2)", func(e *E) int8 { return enum(int32(e.ReadOnly), 2) }),
+		scalar("tokens_in", "UInt64", func(e *E) uint64 { return e.TokensIn }),
+		scalar("tokens_out", "UInt64", func(e *E) uint64 { return e.TokensOut }),
+		scalar("cost_micros", "UInt64", func(e *E) uint64 { return e.CostMicros }),
 
 		scalarUnless("src_ip", "IPv6", netip.IPv6Unspecified(), func(e *E) netip.Addr { return address(e.SrcIp) }),
 		text("src_name", func(e *E) string { return notAddress(e.SrcIp) }),
@@ -121,10 +130,13 @@ func eventColumns() []column[schemas.Event] {
 		text("user_agent", func(e *E) string { return e.UserAgent }),
 		text("client", func(e *E) string { return e.Client }),
 		text("tls_fingerprint", func(e *E) string { return e.TlsFingerprint }),
+		words("forwarded_for", func(e *E) []string { return e.ForwardedFor }),
+		text("peer_ip", func(e *E) string { return e.PeerIp }),
 
 		text("cloud_provider", func(e *E) string { return e.CloudProvider }),
 		text("region", func(e *E) string { return e.Region }),
 		text("account", func(e *E) string { return e.Account }),
+		text("workload", func(e *E) string { return e.Workload }),
 
 		pairs("attributes", func(e *E) map[string]string { return e.Attributes }),
 		text("raw", func(e *E) string { return e.Raw }),

@@ -1,0 +1,301 @@
+package ingest
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/lapwing-sec/lapwing/schemas"
+)
+
+// access is one HTTP request in an access log, as its fields are found. The
+// formats of gateways share it.
+type access struct {
+	ev *schemas.Event
+
+	r *redactor
+
+	user             string // the authenticated user
+	key, keyKind     string // a key that the request carried, hashed or a logged id
+	target, protocol string
+	timed            bool // the request's time was read
+	unverified       bool // the client's certificate was not accepted
+}
+
+// finish derives what the fields say together.
+func (a *access) finish() {
+	ev := a.ev
+	host, path, query := splitTarget(a.target)
+	if ev.Host == "" {
+		ev.Host = hostName(host)
+	}
+	ev.UrlPath = clip(path, maxMessage)
+	ev.Resources = addOnce(ev.Resources, ev.UrlPath, maxResources)
+	if query != "" {
+		attribute(ev, "query", query)
+		if a.key == "" {
+			a.key, a.keyKind = queryKey(query)
+		}
+	}
+	attribute(ev, "protocol", a.protocol)
+	ev.RouteTemplate = collapsePath(ev.UrlPath)
+	if ev.HttpMethod == "" {
+		ev.Operation = invalidMethod + " -"
+		ev.RouteTemplate = ""
+	} else {
+		ev.Operation = ev.HttpMethod + " " + ev.RouteTemplate
+	}
+	ev.Outcome = httpOutcome(ev.StatusCode)
+	if ev.Service == "" {
+		ev.Service = ev.Host
+	}
+	if a.user != "" && (ev.StatusCode == 401 || a.unverified) {
+		// nginx logs the name that was sent with a password, right or wrong:
+		// whoever chose it must not appear as its owner.
+		attribute(ev, "refused_user", clip(a.user, maxAttributeValue))
+		a.user = ""
+	}
+	if a.unverified && a.keyKind == "certificate" {
+		attribute(ev, "refused_certificate", a.key)
+		a.key, a.keyKind = "", ""
+	}
+	if a.key != "" {
+		ev.CredentialId, ev.CredentialType = clip(a.key, maxAttributeValue), a.keyKind
+	}
+	switch {
+	case a.user != "":
+		ev.PrincipalType, ev.Principal = "user", clip(a.user, maxAttributeValue)
+	case a.key != "" && (ev.StatusCode != 401 || a.keyKind == "certificate"):
+		ev.PrincipalType, ev.Principal = "key", ev.CredentialId
+	default:
+		// A key that was refused makes no one known: it stays in credential_id.
+		ev.PrincipalType, ev.Anonymous = "anonymous", true
+	}
+}
+
+// queryKey finds the hash of a credential in a redacted query.
+func queryKey(query string) (id, kind string) {
+	for pair := range strings.SplitSeq(query, "&") {
+		name, v, ok := strings.Cut(pair, "=")
+		if !ok || !strings.HasPrefix(v, hashPrefix) {
+			continue
+		}
+		switch strings.ToLower(name) {
+		case "api_key", "apikey", "api-key", "x-api-key", "key", "subscription-key", "appkey", "app_key":
+			return presented(v, "api_key")
+		case "access_token", "token", "auth_token", "jwt", "id_token", "auth":
+			return presented(v, "token")
+		}
+	}
+	return "", ""
+}
+
+// request reads "METHOD target PROTOCOL". What is none of that (a TLS
+// handshake on a plain port, a scanner's bytes) stays in an attribute.
+func (a *access) request(line string) {
+	m, rest, ok := strings.Cut(line, " ")
+	if a.ev.HttpMethod = method(m); a.ev.HttpMethod == "" || !ok {
+		a.ev.HttpMethod = ""
+		attribute(a.ev, "request", line)
+		return
+	}
+	a.target = rest
+	if i := strings.LastIndexByte(rest, ' '); i >= 0 && strings.HasPrefix(rest[i+1:], "HTTP/") {
+		a.target, a.protocol = strings.TrimSpace(rest[:i]), rest[i+1:]
+	}
+}
+
+func (a *access) status(s string) error {
+	v, err := strconv.ParseUint(s, 10, 32)
+	if err != nil || v > 999 {
+		return fmt.Errorf("status: %q is no HTTP status", clip(s, 40))
+	}
+	a.ev.StatusCode = uint32(v)
+	return nil
+}
+
+// clean hides the secrets in a field and resolves nginx's escapes (\xHH): in
+// this order first, since an escaped quote does not end a value, and once more
+// for what the escapes may have covered.
+func (a *access) clean(s string) string {
+	s = a.r.text(s)
+	if strings.IndexByte(s, '\\') >= 0 {
+		b := make([]byte, 0, len(s))
+		for i := 0; i < len(s); i++ {
+			if s[i] == '\\' && i+1 < len(s) {
+				if s[i+1] == 'x' && i+3 < len(s) {
+					if v, err := strconv.ParseUint(s[i+2:i+4], 16, 8); err == nil {
+						b = append(b, byte(v))
+						i += 3
+						continue
+					}
+				}
+				if s[i+1] == '"' || s[i+1] == '\\' {
+					i++
+				}
+			}
+			b = append(b, s[i])
+		}
+		s = a.r.text(cleanText(b))
+	}
+	return s
+}
+
+func (a *access) setUser(user string) {
+	if user != "-" && user != "" {
+		a.user = user
+	}
+}
+
+func isName(s string) bool {
+	for i := range len(s) {
+		if !nameByte(s[i]) {
+			return false
+		}
+	}
+	return s != ""
+}
+
+// fingerprint recognises a key that the gateway hashed itself.
+func fingerprint(s string) bool {
+	return strings.HasPrefix(s, "sha256:") || strings.HasPrefix(s, "SHA256:") || isHash(s)
+}
+
+func isHex(s string) bool {
+	for i := range len(s) {
+		if c := s[i]; !isDigit(c) && (c < 'a' || c > 'f') {
+			return false
+		}
+	}
+	return true
+}
+
+// firstOf returns the first of a list of addresses.
+func firstOf(s string) string {
+	v, _, _ := strings.Cut(s, ",")
+	return strings.TrimSpace(v)
+}
+
+func (a *access) setKey(id, kind string) {
+	if a.key == "" && id != "" && id != "-" {
+		a.key, a.keyKind = id, kind
+	}
+}
+
+// field reads one named field, of JSON or of a text line. v is redacted.
+func (a *access) field(key, v string) {
+	ev := a.ev
+	if v == "" || v == "-" {
+		return
+	}
+	switch strings.ToLower(key) {
+	case "remote_addr", "client_ip", "clientip", "remote_ip", "client":
+		if ev.SrcIp = address(v); ev.SrcIp == "" {
+			attribute(ev, key, v)
+		}
+	case "remote_user", "user", "username", "auth_user", "consumer", "consumer_username", "jwt_sub", "jwt_claim_sub", "client_id", "oauth_client_id", "sub":
+		if a.user == "" {
+			a.user = v
+		} else {
+			attribute(ev, key, v)
+		}
+	case "ssl_client_s_dn":
+		if a.user == "" {
+			a.user = v
+		}
+		attribute(ev, key, v)
+	case "ssl_client_verify":
+		a.unverified = v != "SUCCESS"
+		attribute(ev, key, v)
+	case "ssl_client_fingerprint":
+		a.key, a.keyKind = v, "certificate"
+	case "request":
+		a.request(v)
+	case "request_method", "method", "http_method", "verb":
+		ev.HttpMethod = method(v)
+	case "request_uri", "uri", "path", "url", "request_path":
+		if a.target == "" || strings.EqualFold(key, "request_uri") {
+			a.target = v
+		}
+	case "args", "query_string", "query":
+		attribute(ev, "query", v)
+		id, kind := queryKey(v)
+		a.setKey(id, kind)
+	case "body_bytes_sent":
+		ev.BytesOut = max(ev.BytesOut, count(v))
+	case "bytes_sent", "response_size", "size":
+		if ev.BytesOut == 0 {
+			ev.BytesOut = count(v)
+		}
+	case "request_length", "bytes_received", "rl":
+		ev.BytesIn = count(v)
+	case "request_time", "rt", "duration":
+		ev.LatencyUs = micros(v, 1e6)
+	case "http_user_agent", "user_agent", "useragent", "agent":
+		ev.UserAgent = clip(v, maxMessage)
+	case "http_referer", "referer", "referrer":
+		attribute(ev, "referer", v)
+	case "http_x_forwarded_for", "x_forwarded_for", "xff":
+		attribute(ev, "x_forwarded_for", v)
+	case "request_id", "req_id", "rid", "http_x_request_id", "trace_id":
+		if ev.RequestId == "" {
+			ev.RequestId = clip(v, maxAttributeValue)
+		}
+	case "host", "http_host", "vhost", "server_name", "domain":
+		if ev.Host == "" || key == "host" {
+			ev.Host = hostName(v)
+		}
+	case "server_protocol":
+		a.protocol = v
+	case "service", "upstream_name", "proxy_upstream_name", "upstream":
+		if ev.Service == "" {
+			ev.Service = clip(v, maxAttributeValue)
+		}
+	case "api_key", "apikey", "http_x_api_key", "x_api_key", "http_apikey", "http_api_key", "arg_api_key", "arg_apikey", "api_key_id", "apikey_id", "key_id", "api_key_hash", "api_key_fingerprint", "key_fingerprint", "key_hash", "api_key_name", "key":
+		if id, kind := presented(v, "api_key"); id != "" {
+			a.setKey(id, kind)
+		} else {
+			a.setKey(v, "api_key")
+		}
+	case "http_authorization", "authorization", "http_x_auth_token", "arg_token", "arg_access_token":
+		id, kind := presented(v, "token")
+		a.setKey(id, kind)
+	case "ssl_ja3", "ssl_ja3_hash", "http_ssl_ja3_hash", "ja3", "ja3_hash", "ja4", "http_ja4", "ssl_ja4", "tls_fingerprint":
+		ev.TlsFingerprint = clip(v, maxAttributeValue)
+	default:
+		attribute(ev, key, v)
+	}
+}
+
+// credentialHeader says which headers carry the caller's own credential.
+func credentialHeader(name string) bool {
+	switch name {
+	case "authorization", "x-api-key", "apikey", "api-key", "x-apikey", "x-auth-token", "x-access-token":
+		return true
+	}
+	return false
+}
+
+// presented returns the hash in a redacted credential, and its type by the
+// scheme or the name that it came with.
+func presented(v, name string) (id, kind string) {
+	at := strings.Index(v, hashPrefix)
+	if at < 0 || len(v) < at+len(hashPrefix)+32 {
+		return "", ""
+	}
+	id = v[at : at+len(hashPrefix)+32]
+	switch word := strings.ToLower(strings.TrimSpace(v[:at])); {
+	case word == "bearer":
+		kind = "token"
+	case word == "basic":
+		kind = "basic"
+	case word == "" && (strings.HasSuffix(name, "token") || name == "authorization"):
+		kind = "token"
+	default:
+		kind = "api_key"
+	}
+	return id, kind
+}
+
+// invalidMethod stands for a request that is no HTTP.
+const invalidMethod = "INVALID"

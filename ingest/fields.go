@@ -1,0 +1,214 @@
+package ingest
+
+import (
+	"fmt"
+	"net/netip"
+	"strconv"
+	"strings"
+
+	"github.com/lapwing-sec/lapwing/schemas"
+)
+
+// Bounds of what an event keeps beside its named fields.
+const (
+	maxAttributes     = 64
+	maxAttributeName  = 128
+	maxAttributeValue = 512
+	maxResources      = 32
+	maxGrantees       = 32
+	maxMessage        = 1024
+	maxChain          = 16 // links of a delegation, addresses of a forwarding header
+	maxScopes         = 64
+)
+
+// attribute keeps one more thing that the source said, while there is room.
+// The first maxAttributes in the order of the source are kept.
+func attribute(ev *schemas.Event, name, value string) {
+	if value == "" || value == "-" || len(ev.Attributes) >= maxAttributes {
+		return
+	}
+	if ev.Attributes == nil {
+		ev.Attributes = make(map[string]string, 16)
+	}
+	name = clip(name, maxAttributeName)
+	if _, ok := ev.Attributes[name]; !ok {
+		ev.Attributes[name] = clip(value, maxAttributeValue)
+	}
+}
+
+// attributes keeps the scalars below node n under dotted names.
+func (d *document) attributes(ev *schemas.Event, n int, name string, skip func(name string) bool) {
+	if n == none || len(ev.Attributes) >= maxAttributes || d.nodes[n].used {
+		return
+	}
+	switch d.nodes[n].kind {
+	case kindObject, kindArray:
+		i := 0
+		for c := d.first(n); c != none; c = d.after(n, c) {
+			part := d.nodes[c].key
+			if d.nodes[n].kind == kindArray {
+				part = index(i)
+				i++
+			}
+			if len(name)+len(part) > maxAttributeName {
+				continue
+			}
+			d.attributes(ev, c, name+"."+part, skip)
+		}
+	case kindString, kindNumber, kindTrue, kindFalse:
+		if skip == nil || !skip(name) {
+			attribute(ev, name, d.nodes[n].str)
+		}
+	case kindNull:
+	}
+}
+
+func index(i int) string {
+	const small = "0123456789"
+	if i < len(small) {
+		return small[i : i+1]
+	}
+	return fmt.Sprint(i)
+}
+
+// addOnce appends v to list when it is not empty, not in it, and there is room.
+func addOnce(list []string, v string, limit int) []string {
+	if v == "" || len(list) >= limit {
+		return list
+	}
+	for _, have := range list {
+		if have == v {
+			return list
+		}
+	}
+	return append(list, v)
+}
+
+// httpOutcome sorts an HTTP status (RFC 9110).
+func httpOutcome(status uint32) schemas.Outcome {
+	switch {
+	case status == 401 || status == 403:
+		return schemas.Outcome_OUTCOME_DENIED
+	case status >= 400:
+		return schemas.Outcome_OUTCOME_ERROR
+	case status > 0:
+		return schemas.Outcome_OUTCOME_SUCCESS
+	}
+	return schemas.Outcome_OUTCOME_UNSPECIFIED
+}
+
+// first returns the first of its arguments that is not empty.
+func first(values ...string) string {
+	for _, v := range values {
+		if v != "" {
+			return v
+		}
+	}
+	return ""
+}
+
+// address returns s as an IP address in its usual form, without port, zone and
+// leading zeros, or "" when it is none.
+func address(s string) string {
+	if s == "" || s == "-" || isLetter(s[0]) && strings.IndexByte(s, ':') < 0 {
+		return ""
+	}
+	if plainIPv4(s) {
+		return s
+	}
+	if ap, err := netip.ParseAddrPort(s); err == nil {
+		return ap.Addr().Unmap().WithZone("").String()
+	}
+	if a, err := netip.ParseAddr(strings.Trim(s, "[]")); err == nil {
+		return a.Unmap().WithZone("").String()
+	}
+	parts := strings.Split(s, ".")
+	if len(parts) != 4 {
+		return ""
+	}
+	for i, part := range parts {
+		if part = strings.TrimLeft(part, "0"); part == "" {
+			part = "0"
+		}
+		parts[i] = part
+	}
+	if s = strings.Join(parts, "."); plainIPv4(s) {
+		return s
+	}
+	return ""
+}
+
+// plainIPv4 reports whether s is a dotted quad without leading zeros.
+func plainIPv4(s string) bool {
+	if len(s) < 7 || len(s) > 15 {
+		return false
+	}
+	dots, v, n := 0, 0, 0
+	for i := range len(s) {
+		switch c := s[i]; {
+		case c == '.':
+			if n == 0 {
+				return false
+			}
+			dots, v, n = dots+1, 0, 0
+		case isDigit(c):
+			if n > 0 && v == 0 {
+				return false
+			}
+			v, n = v*10+int(c-'0'), n+1
+			if v > 255 {
+				return false
+			}
+		default:
+			return false
+		}
+	}
+	return dots == 3 && n > 0
+}
+
+// maxEventID bounds an id taken from the log, in bytes; AWS writes 36.
+const maxEventID = 128
+
+// isUUID recognises the text form of RFC 9562, in either case.
+func isUUID(s string) bool {
+	if len(s) != 36 {
+		return false
+	}
+	for i := range len(s) {
+		c := s[i]
+		if i == 8 || i == 13 || i == 18 || i == 23 {
+			if c != '-' {
+				return false
+			}
+		} else if !isDigit(c) && (c|0x20 < 'a' || c|0x20 > 'f') {
+			return false
+		}
+	}
+	return true
+}
+
+// hostName returns host without its port, in lower case.
+func hostName(host string) string {
+	if i := strings.LastIndexByte(host, ':'); i > 0 && digits(host[i+1:]) >= 0 && (strings.IndexByte(host, ':') == i || host[i-1] == ']') {
+		host = host[:i]
+	}
+	return clip(strings.ToLower(host), 255)
+}
+
+// micros reads a duration of the given number of microseconds a unit; what is
+// negative, no number or longer than a year is 0.
+func micros(s string, unit float64) uint64 {
+	v := number(s)
+	if v <= 0 || v*unit > 365*86400*1e6 {
+		return 0
+	}
+	return uint64(v*unit + 0.5)
+}
+
+func count(s string) uint64 {
+	v, err := strconv.ParseUint(s, 10, 64)
+	if err != nil {
+		return 0
+	}
+	return v
+}

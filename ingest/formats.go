@@ -1,0 +1,96 @@
+package ingest
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Format describes one log format that Lapwing reads.
+type Format struct {
+	// Name is the word in configuration, URLs and Event.Format.
+	Name string
+	// Title is for people.
+	Title string
+	// Disorder is how far behind the newest record of a partition others of
+	// this format usually come.
+	Disorder time.Duration
+
+	// match says how sure it is that a record is of this format, by content.
+	match func(p *probe) confidence
+	// json reads one JSON value into r.ev, text one line. A format without one
+	// of them refuses such records.
+	json, text func(r *record) error
+	// split, where set, hands the sub-records below an object to each. Without
+	// it an object is one record, or an envelope that every format may come in.
+	split func(d *document, n int, each func(n int))
+	// secret, where set, names nodes that hide a secret behind a public name.
+	secret func(d *document, n int) bool
+	// guess is redactor.guess.
+	guess bool
+}
+
+// cutting says how bodies of the format are cut.
+func (f *Format) cutting() split {
+	if f.text == nil {
+		return splitJSON
+	}
+	return splitMixed
+}
+
+// Usual disorders: of what a gateway writes as it answers, and of audit logs
+// that a provider collects first.
+const (
+	disorderGateway = 10 * time.Second
+	disorderAudit   = 15 * time.Minute
+)
+
+// formats is the table of all formats; of two that are equally sure of a
+// record, the first one has it. To add one, write its file and add its line.
+var formats = [...]Format{
+	// Amazon Web Services
+	{Name: "cloudtrail", Title: "AWS CloudTrail", Disorder: disorderAudit, match: matchCloudTrail, json: parseCloudTrail},
+
+	// Google Cloud
+
+	// Microsoft Azure, Entra ID and 365
+
+	// Services and identity providers
+
+	// Kubernetes, secrets and agents
+
+	// Cloudflare
+
+	// Gateways and proxies
+	{Name: "kong", Title: "Kong Gateway http-log", Disorder: disorderGateway, match: matchKong, json: parseKong, secret: kongSecret, guess: true},
+	{Name: "nginx", Title: "NGINX access log, combined or JSON", Disorder: disorderGateway, match: matchNGINX, json: parseNGINXObject, text: parseNGINXLine, guess: true},
+
+	// Open standards
+}
+
+// Formats lists every format, in the order in which Detect prefers them.
+func Formats() []Format { return slices.Clone(formats[:]) }
+
+// ErrUnknownFormat is what New and NewReceiver wrap for a name that is not in
+// the table of formats.
+var ErrUnknownFormat = errors.New("unknown format")
+
+func find(name string) (*Format, error) {
+	for i := range formats {
+		if formats[i].Name == name {
+			return &formats[i], nil
+		}
+	}
+	return nil, fmt.Errorf("%w %q: known are %s", ErrUnknownFormat, name, known())
+}
+
+// known lists the names of all formats.
+func known() string {
+	var out []string
+	for i := range formats {
+		out = append(out, formats[i].Name)
+	}
+	return strings.Join(out, ", ")
+}

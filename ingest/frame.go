@@ -1,0 +1,390 @@
+package ingest
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"unicode/utf8"
+
+	"github.com/lapwing-sec/lapwing/schemas"
+)
+
+// DefaultMaxRecordBytes bounds a raw record where Options do not.
+const DefaultMaxRecordBytes = 8 << 20
+
+// Options say how a parser treats records.
+type Options struct {
+	// Hasher replaces secrets. A nil Hasher is one with an empty key, whose
+	// hashes can be guessed: for tests and for looking at files only.
+	Hasher *Hasher
+	// KeepRaw fills Event.Raw with the record, secrets replaced.
+	KeepRaw bool
+	// MaxRecordBytes bounds one raw record; zero means DefaultMaxRecordBytes.
+	MaxRecordBytes int
+}
+
+// New returns the parser of a format. An unknown name is an error that lists
+// the known ones.
+func New(format string, opt Options) (Parser, error) {
+	f, err := find(format)
+	if err != nil {
+		return nil, err
+	}
+	if opt.Hasher == nil {
+		opt.Hasher = NewHasher(nil)
+	}
+	if opt.MaxRecordBytes <= 0 {
+		opt.MaxRecordBytes = DefaultMaxRecordBytes
+	}
+	return &parser{format: f, opt: opt, redactor: redactor{hash: opt.Hasher, guess: f.guess}}, nil
+}
+
+var bom = []byte("\xEF\xBB\xBF")
+
+// parser is the frame that all formats share: bounds, the cutting of batches
+// into sub-records, unwrapping, redaction, and the promise that each
+// sub-record becomes an event or a refusal.
+type parser struct {
+	format   *Format
+	opt      Options
+	redactor redactor
+}
+
+// record is one sub-record on its way to an event: what a format's function
+// gets. Secrets are replaced already in doc, not in line.
+type record struct {
+	p  *parser
+	ev *schemas.Event
+	// doc is the JSON text that holds the record, and root its node there;
+	// what stands around it can be reached from its parents.
+	doc  document
+	root int
+	// line is a record of text, without what was wrapped around it.
+	line string
+}
+
+var records = sync.Pool{New: func() any { return &record{doc: document{nodes: make([]node, 0, 128)}} }}
+
+func (p *parser) newRecord() *record {
+	r := records.Get().(*record)
+	r.p = p
+	return r
+}
+
+func (r *record) free() {
+	r.p, r.ev, r.line, r.root = nil, nil, "", 0
+	if r.doc.reset() {
+		records.Put(r)
+	}
+}
+
+// walk goes through the sub-records of one raw record.
+type walk struct {
+	p     *parser
+	h     Handler
+	index int
+	// outer is what a refused sub-record is shown as, where it is not the text
+	// that was read: the record as it came, with what was wrapped around it.
+	outer []byte
+}
+
+// Parse implements Parser.
+func (p *parser) Parse(raw []byte, h Handler) {
+	w := walk{p: p, h: h}
+	if len(raw) > p.opt.MaxRecordBytes {
+		w.bad(raw, fmt.Errorf("record of %d bytes, at most %d are read", len(raw), p.opt.MaxRecordBytes))
+		return
+	}
+	body := bytes.TrimSpace(bytes.TrimPrefix(raw, bom))
+	if len(body) == 0 {
+		w.bad(raw, errors.New("empty record"))
+		return
+	}
+	w.sub(body)
+}
+
+// maxWraps is how many wrappings around each other are taken off.
+const maxWraps = 6
+
+// sub reads bytes that are one sub-record, a batch of them, or several ones
+// behind each other.
+func (w *walk) sub(body []byte) {
+	if body[0] != '{' && !startsArray(body, w.p.format.cutting()) {
+		if bytes.IndexByte(body, '\n') >= 0 {
+			w.cut(body, nil)
+			return
+		}
+		w.line(body, cleanText(body), 0)
+		return
+	}
+	r := w.p.newRecord()
+	defer r.free()
+	if err := r.doc.parse(cleanText(body)); err != nil {
+		w.cut(body, err)
+		return
+	}
+	if r.doc.batch(0) && !utf8.Valid(body) {
+		w.cut(body, nil) // places in the document are not those in the body
+		return
+	}
+	w.p.redactor.document(&r.doc, w.p.format.secret)
+	w.value(r, 0, body, 0)
+}
+
+// cut takes a body apart by its brackets and lines, so that a faulty part
+// spoils itself alone. err is why it could not be read as one document.
+func (w *walk) cut(body []byte, err error) {
+	cut(body, w.p.format.cutting(), func(sub []byte) {
+		switch {
+		case isDirective(sub):
+		case len(sub) < len(body) && len(sub) > 0:
+			w.sub(sub)
+		case err != nil:
+			w.bad(sub, err)
+		default:
+			w.line(sub, cleanText(sub), 0)
+		}
+	})
+}
+
+// value reads node n of a document: a record, or what holds some.
+func (w *walk) value(r *record, n int, raw []byte, wraps int) {
+	d := &r.doc
+	switch d.nodes[n].kind {
+	case kindArray:
+		if wraps > maxWraps {
+			w.bad(raw, errTooWrapped)
+			return
+		}
+		for c := d.first(n); c != none; c = d.after(n, c) {
+			w.value(r, c, d.bytes(c), wraps+1)
+		}
+	case kindString:
+		w.line(raw, d.nodes[n].str, wraps+1)
+	case kindObject:
+		if split := w.p.format.split; split != nil {
+			found := false
+			split(d, n, func(n int) {
+				found = true
+				w.one(r, n, d.bytes(n))
+			})
+			if found {
+				return
+			}
+		}
+		if inner := d.envelope(n); inner != none && w.p.format.match(&probe{doc: d, root: n}) == no && w.p.mayHold(d, inner) {
+			w.unwrap(r, inner, raw, wraps+1)
+			return
+		}
+		w.one(r, n, raw)
+	default:
+		w.bad(raw, errNoObject)
+	}
+}
+
+var (
+	errNoObject   = errors.New("not an object")
+	errNoText     = errors.New("a line of text where JSON is expected")
+	errTooWrapped = fmt.Errorf("wrapped more than %d times", maxWraps)
+)
+
+// mayHold reports whether the inside of what looks like an envelope may be
+// records of the format: text must look like it.
+func (p *parser) mayHold(d *document, inner int) bool {
+	if d.nodes[inner].kind != kindString || p.format.text == nil {
+		return true
+	}
+	text, err := d.enclosed(inner)
+	if err != nil {
+		return false
+	}
+	text = unwrapLine(text)
+	return text != "" && (text[0] == '{' || p.format.match(&probe{line: text}) > no)
+}
+
+// unwrap reads what an envelope holds: elements or a record, as JSON or as text.
+func (w *walk) unwrap(r *record, inner int, raw []byte, wraps int) {
+	d := &r.doc
+	if wraps > maxWraps {
+		w.bad(raw, errTooWrapped)
+		return
+	}
+	if d.nodes[inner].kind != kindString {
+		w.value(r, inner, d.bytes(inner), wraps)
+		return
+	}
+	text, err := d.enclosed(inner)
+	if err != nil {
+		w.bad(raw, err)
+		return
+	}
+	w.line(raw, text, wraps)
+}
+
+// line reads a line of text, which may be JSON behind what a syslog or a
+// container runtime puts before it.
+func (w *walk) line(raw []byte, text string, wraps int) {
+	text = unwrapLine(text)
+	if text == "" {
+		w.bad(raw, errors.New("empty line"))
+		return
+	}
+	r := w.p.newRecord()
+	defer r.free()
+	if text[0] == '{' || w.p.format.text == nil && text[0] == '[' {
+		if err := r.doc.parse(text); err != nil {
+			w.bad(raw, err)
+			return
+		}
+		w.p.redactor.document(&r.doc, w.p.format.secret)
+		w.value(r, 0, raw, wraps)
+		return
+	}
+	if w.p.format.text == nil {
+		if text[0] == '"' || isDigit(text[0]) || text == "null" || text == "true" || text == "false" {
+			w.bad(raw, errNoObject)
+			return
+		}
+		w.bad(raw, errNoText)
+		return
+	}
+	r.line = text
+	w.read(r, raw, w.p.format.text)
+}
+
+// one reads node n as one record.
+func (w *walk) one(r *record, n int, raw []byte) {
+	if w.p.format.json == nil {
+		w.bad(raw, errors.New("JSON where a line of text is expected"))
+		return
+	}
+	r.root = n
+	w.read(r, raw, w.p.format.json)
+}
+
+// read runs a format's function and hands over what it made.
+func (w *walk) read(r *record, raw []byte, parse func(r *record) error) {
+	r.ev = schemas.EventFromVTPool()
+	r.ev.Format = w.p.format.Name
+	err := parse(r)
+	if err == nil && r.ev.Operation == "" {
+		err = errors.New("operation: missing")
+	}
+	if err != nil {
+		r.ev.ReturnToVTPool()
+		w.bad(raw, err)
+		return
+	}
+	if w.p.opt.KeepRaw && r.ev.Raw == "" {
+		if r.line != "" {
+			r.ev.Raw = w.p.redactor.text(r.line)
+		} else {
+			r.ev.Raw = r.doc.source(r.root)
+		}
+	}
+	finish(r.ev)
+	w.h.Event(w.index, r.ev)
+	w.index++
+	r.ev = nil
+}
+
+// bad refuses a sub-record. Errors quote what they found, and a misplaced
+// value may be a secret.
+func (w *walk) bad(raw []byte, err error) {
+	w.h.Bad(w.index, raw, errors.New(w.p.format.Name+": "+w.p.redactor.text(err.Error())))
+	w.index++
+}
+
+// finish bounds an event's fields and says of a caller who is not named that
+// he is not.
+func finish(ev *schemas.Event) {
+	if ev.Principal == "" && ev.CredentialId == "" {
+		ev.Anonymous = true
+	}
+	if ev.PrincipalType == "" {
+		ev.PrincipalType = "unknown"
+		if ev.Anonymous {
+			ev.PrincipalType = "anonymous"
+		}
+	}
+	for _, field := range [...]*string{
+		&ev.Id, &ev.Principal, &ev.PrincipalType, &ev.PrincipalIssuer, &ev.CredentialId, &ev.CredentialType, &ev.SessionId, &ev.ActingAs,
+		&ev.OauthClient, &ev.ClientCertificate, &ev.Workload, &ev.Operation, &ev.Service, &ev.Host, &ev.RequestId, &ev.Region, &ev.Account,
+		&ev.TargetAccount, &ev.ErrorCode, &ev.TlsFingerprint,
+	} {
+		if len(*field) > maxAttributeValue {
+			*field = clip(*field, maxAttributeValue)
+		}
+	}
+	for _, field := range [...]*string{&ev.ErrorMessage, &ev.UrlPath, &ev.UserAgent} {
+		if len(*field) > maxMessage {
+			*field = clip(*field, maxMessage)
+		}
+	}
+	ev.Delegation, ev.Scopes = bounded(ev.Delegation, maxChain), bounded(ev.Scopes, maxScopes)
+	ev.ForwardedFor = bounded(ev.ForwardedFor, maxChain)
+	ev.Resources, ev.Grantees = bounded(ev.Resources, maxResources), bounded(ev.Grantees, maxGrantees)
+}
+
+// bounded cuts a list, and what stands in it.
+func bounded(list []string, limit int) []string {
+	if len(list) > limit {
+		list = list[:limit]
+	}
+	for i := range list {
+		if len(list[i]) > maxMessage {
+			list[i] = clip(list[i], maxMessage)
+		}
+	}
+	return list
+}
+
+// get follows keys from the record to a node, or none.
+func (r *record) get(keys ...string) int { return r.doc.path(r.root, keys...) }
+
+// text returns the scalar at the end of keys, "" where there is none, and
+// takes it as read: rest will not repeat it.
+func (r *record) text(keys ...string) string { return r.take(r.get(keys...)) }
+
+// take returns the scalar at node n and takes it as read.
+func (r *record) take(n int) string {
+	if n == none {
+		return ""
+	}
+	r.doc.nodes[n].used = true
+	return r.doc.nodes[n].str
+}
+
+// use takes everything below keys as read.
+func (r *record) use(keys ...string) {
+	if n := r.get(keys...); n != none {
+		r.doc.nodes[n].used = true
+	}
+}
+
+// rest keeps every scalar of the record that was not taken as an attribute,
+// under its dotted path.
+func (r *record) rest() {
+	for n := r.doc.first(r.root); n != none; n = r.doc.after(r.root, n) {
+		if !r.doc.nodes[n].used {
+			r.doc.attributes(r.ev, n, r.doc.nodes[n].key, nil)
+		}
+	}
+}
+
+// missing is the error for a field without which there is no event.
+func missing(field string) error { return errors.New(field + ": missing") }
+
+// inField says in which field an error stands.
+func inField(field string, err error) error { return fmt.Errorf("%s: %w", field, err) }
+
+// time sets the event's time from a field in any notation that parseAnyTime
+// reads.
+func (r *record) time(keys ...string) (err error) {
+	if r.ev.Time, err = parseAnyTime(r.text(keys...)); err != nil {
+		return inField(strings.Join(keys, "."), err)
+	}
+	return nil
+}
