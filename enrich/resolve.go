@@ -17,9 +17,24 @@ type family struct {
 // families is the table of naming schemes; a format that is not in it is named
 // by its own format and its principal as logged.
 var families = []family{
+	// Amazon Web Services
 	{name: "aws", formats: []string{"cloudtrail"}, resolve: resolveAWS},
+
+	// Google Cloud
+
+	// Microsoft Azure, Entra ID and 365
+
+	// Services and identity providers
+
+	// Kubernetes, secrets and agents
+
+	// Cloudflare
+
+	// Gateways and proxies
 	{name: "kong", formats: []string{"kong"}, resolve: resolveKong},
-	{name: "nginx", formats: []string{"nginx", "nginx-json", "nginx-combined", "nginx_json", "nginx_combined"}, resolve: resolveNGINX},
+	{name: "nginx", formats: []string{"nginx"}, resolve: resolveNGINX},
+
+	// Open standards
 }
 
 // Resolve sets ev.IdentityId to the canonical id of whoever made the call, and
