@@ -58,13 +58,40 @@ type Reader struct {
 	inArray bool
 	records bool // the array is that of {"Records":[…]}, so that its object ends behind it
 	err     error
+
+	src     io.Reader
+	counted *countingReader // hands the unpacked input to in
+	begin   Position
+	// unfinished says that the input ended before the last record did.
+	unfinished bool
+}
+
+// Position is a place between two records of an input. It can be stored, and
+// read on from.
+type Position struct {
+	// Offset counts bytes of the input, unpacked.
+	Offset int64 `json:"offset"`
+	// Array and Records say that the place is inside a top-level array, and
+	// that an object stands around it.
+	Array   bool `json:"array,omitempty"`
+	Records bool `json:"records,omitempty"`
+	// Format is the format of the record before, where it was found by content.
+	Format string `json:"format,omitempty"`
 }
 
 // NewReader returns a Reader of r, which the caller closes. format is a name
 // of Formats or AutoFormat; an unknown one is what the first Next returns. A
 // record may be DefaultMaxRecordBytes long.
 func NewReader(r io.Reader, format string) *Reader {
-	rd := &Reader{in: bufio.NewReaderSize(r, 64<<10), format: format, max: DefaultMaxRecordBytes}
+	return NewReaderAt(r, format, Position{})
+}
+
+// NewReaderAt returns a Reader that goes on at a position which Position gave
+// for the same input. Where r can seek and is not compressed, what stands
+// before is not read again.
+func NewReaderAt(r io.Reader, format string, at Position) *Reader {
+	counted := &countingReader{r: r}
+	rd := &Reader{in: bufio.NewReaderSize(counted, 64<<10), format: format, max: DefaultMaxRecordBytes, src: r, counted: counted, begin: at}
 	if format == AutoFormat {
 		rd.auto, rd.format = true, ""
 	} else if f, err := find(format); err != nil {
@@ -77,6 +104,25 @@ func NewReader(r io.Reader, format string) *Reader {
 
 // Format names the format of the record that Next returned last.
 func (r *Reader) Format() string { return r.format }
+
+// Limit bounds a record in bytes; a longer one is a RecordError.
+func (r *Reader) Limit(maxRecordBytes int) { r.max = maxRecordBytes }
+
+// Position returns the place behind the record that Next returned last.
+func (r *Reader) Position() Position {
+	if !r.opened {
+		return r.begin
+	}
+	p := Position{Offset: r.counted.n - int64(r.in.Buffered()), Array: r.inArray, Records: r.records}
+	if r.auto {
+		p.Format = r.format
+	}
+	return p
+}
+
+// Unfinished reports whether the input ended in the middle of the record that
+// Next returned last, or of its line: the rest may still be written.
+func (r *Reader) Unfinished() bool { return r.unfinished }
 
 // Next returns the next record, valid until the next call, and its number from
 // 1. At the end it returns io.EOF. A *RecordError is about this record alone;
@@ -133,7 +179,12 @@ func (r *Reader) open() error {
 		if err != nil {
 			return fmt.Errorf("gzip: %w", err)
 		}
-		r.in = bufio.NewReaderSize(&bombReader{z: z, packed: packed, floor: bombFloor}, 64<<10)
+		r.counted = &countingReader{r: &bombReader{z: z, packed: packed, floor: bombFloor}}
+		r.in = bufio.NewReaderSize(r.counted, 64<<10)
+		r.src = r.counted // which cannot seek
+	}
+	if r.begin.Offset > 0 {
+		return r.goOn()
 	}
 	sample, err := r.in.Peek(1024)
 	if err != nil && !errors.Is(err, io.EOF) {
@@ -158,6 +209,26 @@ func (r *Reader) open() error {
 	}
 	if r.auto {
 		r.prefer = r.survey()
+	}
+	return nil
+}
+
+// goOn goes to the position that the Reader was made for.
+func (r *Reader) goOn() error {
+	r.inArray, r.records, r.prefer = r.begin.Array, r.begin.Records, r.begin.Format
+	if r.auto {
+		r.format = r.begin.Format
+	}
+	if s, ok := r.src.(io.Seeker); ok {
+		if _, err := s.Seek(r.begin.Offset, io.SeekStart); err != nil {
+			return readError(err)
+		}
+		r.counted.n = r.begin.Offset
+		r.in.Reset(r.counted)
+		return nil
+	}
+	if _, err := io.CopyN(io.Discard, r.in, r.begin.Offset); err != nil {
+		return readError(err)
 	}
 	return nil
 }
@@ -324,6 +395,7 @@ func (r *Reader) line() ([]byte, error) {
 		if err != nil && !errors.Is(err, io.EOF) {
 			return nil, readError(err)
 		}
+		r.unfinished = err != nil
 		if long {
 			return nil, &RecordError{Err: r.tooLong()}
 		}
@@ -337,7 +409,7 @@ func (r *Reader) line() ([]byte, error) {
 func (r *Reader) block(element bool) ([]byte, error) {
 	r.buf = r.buf[:0]
 	var b balance
-	long, started, lineStart, done := false, false, false, false
+	long, started, lineStart, done, ended := false, false, false, false, false
 	for !done {
 		ahead := 1
 		if lineStart {
@@ -348,6 +420,7 @@ func (r *Reader) block(element bool) ([]byte, error) {
 			if err != nil && !errors.Is(err, io.EOF) {
 				return nil, readError(err)
 			}
+			ended = true
 			break
 		}
 		if lineStart && bytes.Equal(head, []byte(`{"`)) {
@@ -372,6 +445,7 @@ func (r *Reader) block(element bool) ([]byte, error) {
 		}
 		r.discard(used)
 	}
+	r.unfinished = ended && !done
 	if long {
 		return nil, &RecordError{Err: r.tooLong()}
 	}

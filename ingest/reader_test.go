@@ -211,3 +211,64 @@ func TestMemoryStaysBoundedOverOneHugeArray(t *testing.T) {
 type readerFunc func(p []byte) (int, error)
 
 func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
+
+func TestReadingGoesOnAtAPosition(t *testing.T) {
+	line := `203.0.113.9 - - [01/Mar/2026:10:00:00 +0000] "GET / HTTP/1.1" 200 1 "-" "-"`
+	var packed bytes.Buffer
+	z := gzip.NewWriter(&packed)
+	_, _ = z.Write([]byte(strings.Repeat(line+"\n", 2000)))
+	_ = z.Close()
+	for name, in := range map[string]string{
+		"lines":                          strings.Repeat(line+"\n", 1500) + line,
+		"lines behind a byte order mark": string(bom) + line + "\n" + line,
+		"an array":                       "[" + nginxJSON + ",\n" + nginxJSON + "," + nginxJSON + "]",
+		"an object around an array":      `{"owner":"x","Records":[` + trailRole + "," + trailRole + `],"next":null}` + "\n" + trailRole,
+		"documents over several lines":   "{\n\"a\":\n1}\n{\"b\":\n2}\n",
+		"gzip":                           packed.String(),
+	} {
+		t.Run(name, func(t *testing.T) {
+			var records []string
+			var places []Position
+			r := NewReader(strings.NewReader(in), AutoFormat)
+			for {
+				rec, _, err := r.Next()
+				var bad *RecordError
+				if err != nil && !errors.As(err, &bad) {
+					break
+				}
+				records, places = append(records, string(rec)), append(places, r.Position())
+			}
+			if len(records) < 2 {
+				t.Fatalf("%d records", len(records))
+			}
+			for i := 0; i < len(places); i += 1 + len(places)/7 {
+				r := NewReaderAt(strings.NewReader(in), AutoFormat, places[i])
+				for n := i + 1; ; n++ {
+					rec, _, err := r.Next()
+					var bad *RecordError
+					if err != nil && !errors.As(err, &bad) {
+						if n != len(records) {
+							t.Fatalf("behind record %d: ends at %d of %d with %v", i, n, len(records), err)
+						}
+						break
+					}
+					if n >= len(records) || string(rec) != records[n] {
+						t.Fatalf("behind record %d: record %d is %q", i, n, rec)
+					}
+				}
+			}
+		})
+	}
+}
+
+func TestAnUnfinishedRecordIsKnown(t *testing.T) {
+	for in, want := range map[string]bool{"{\"a\":1}": false, "{\"a\":1}\n": false, "{\"a\":": true, "a line": true, "a line\n": false, "[{\"a\":1}": false} {
+		r := NewReader(strings.NewReader(in), "nginx")
+		if _, _, err := r.Next(); err != nil {
+			t.Fatal(err)
+		}
+		if r.Unfinished() != want {
+			t.Errorf("%q: unfinished is %t", in, r.Unfinished())
+		}
+	}
+}

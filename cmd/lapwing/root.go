@@ -36,6 +36,7 @@ func commands(g *global) []*cobra.Command {
 		newRun(g),
 		newBacktest(g),
 		newParse(g),
+		newIngest(g),
 		newSimulate(g),
 		newScore(g),
 		newEval(g),

@@ -30,9 +30,9 @@ var layers = []struct {
 }{
 	{[]string{"cmd/lapwing"}, []string{"internal/app"},
 		"commands are thin: what they do is in internal/app, where it can be tested"},
-	{[]string{"internal/app"}, []string{"internal/kafka", "internal/clickhouse", "internal/embedded", "internal/simulate", "internal/stream", "ingest", "enrich", "detect", "alerting", "schemas"},
+	{[]string{"internal/app"}, []string{"internal/kafka", "internal/clickhouse", "internal/embedded", "internal/simulate", "internal/tail", "internal/stream", "ingest", "enrich", "detect", "alerting", "schemas"},
 		"wiring is the one place that knows every part"},
-	{[]string{"internal/kafka", "internal/clickhouse", "internal/embedded", "internal/simulate"}, []string{"ingest", "enrich", "detect", "alerting", "internal/stream", "schemas"},
+	{[]string{"internal/kafka", "internal/clickhouse", "internal/embedded", "internal/simulate", "internal/tail"}, []string{"ingest", "enrich", "detect", "alerting", "internal/stream", "schemas"},
 		"adapters know the domain, the domain does not know them, and no adapter knows another"},
 	{[]string{"ingest", "enrich", "detect", "alerting"}, []string{"internal/stream", "schemas"},
 		"the four domain packages meet only in schemas, so that each can be read and replaced alone"},
