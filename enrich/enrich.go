@@ -50,6 +50,8 @@ type Config struct {
 	// parsers show a credential that logs hold in plain. With it, the
 	// inventory may declare such a credential by the plain id. It may be nil.
 	Hash func(ref string) []string
+	// APIs are the documents that describe the APIs behind gateways.
+	APIs []APIDocument
 }
 
 // Sizes of the caches, as powers of two.
@@ -63,6 +65,7 @@ const (
 type Enricher struct {
 	tenant  string
 	geoConf GeoConfig
+	apiConf []APIDocument
 	hash    func(ref string) []string
 	log     zerolog.Logger
 	clients *cache[clientInfo]
@@ -78,6 +81,7 @@ type state struct {
 	index  *index
 	geo    *geoSet
 	places *cache[place]
+	apis   *apiSet
 }
 
 type clientInfo struct {
@@ -99,14 +103,18 @@ func New(cfg Config, reg prometheus.Registerer, log zerolog.Logger) (*Enricher, 
 	if err != nil {
 		return nil, err
 	}
-	e := &Enricher{tenant: cfg.Tenant, geoConf: cfg.Geo, hash: cfg.Hash, log: log, clients: newCache[clientInfo](clientBits)}
+	apis, err := openAPIs(cfg.APIs)
+	if err != nil {
+		return nil, err
+	}
+	e := &Enricher{tenant: cfg.Tenant, geoConf: cfg.Geo, apiConf: cfg.APIs, hash: cfg.Hash, log: log, clients: newCache[clientInfo](clientBits)}
 	if e.tenant == "" {
 		e.tenant = "default"
 	}
 	if err := e.metrics.register(reg); err != nil {
 		return nil, err
 	}
-	e.state.Store(&state{index: buildIndex(nil), geo: geo, places: newCache[place](placeBits)})
+	e.state.Store(&state{index: buildIndex(nil), geo: geo, places: newCache[place](placeBits), apis: apis})
 	return e, nil
 }
 
@@ -151,7 +159,7 @@ func (e *Enricher) SetInventory(source Source, inv *schemas.Inventory) {
 		e.log.Warn().Stringer("source", source).Int("identities", ix.ignored).Msg("policies that can't be read are ignored")
 	}
 	old := e.state.Load()
-	e.state.Store(&state{index: ix, geo: old.geo, places: newCache[place](placeBits)})
+	e.state.Store(&state{index: ix, geo: old.geo, places: newCache[place](placeBits), apis: old.apis})
 	n := 0
 	if inv != nil {
 		n = len(inv.Identities)
@@ -169,8 +177,24 @@ func (e *Enricher) ReloadGeo() error {
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.state.Store(&state{index: e.state.Load().index, geo: geo, places: newCache[place](placeBits)})
+	old := e.state.Load()
+	e.state.Store(&state{index: old.index, geo: geo, places: newCache[place](placeBits), apis: old.apis})
 	e.metrics.loads.WithLabelValues("geo", "ok").Inc()
+	return nil
+}
+
+// ReloadAPIs reads the API documents again; after an error the old ones stay.
+func (e *Enricher) ReloadAPIs() error {
+	apis, err := openAPIs(e.apiConf)
+	if err != nil {
+		e.metrics.loads.WithLabelValues("apis", "error").Inc()
+		return err
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	old := e.state.Load()
+	e.state.Store(&state{index: old.index, geo: old.geo, places: old.places, apis: apis})
+	e.metrics.loads.WithLabelValues("apis", "ok").Inc()
 	return nil
 }
 
@@ -213,7 +237,9 @@ func (e *Enricher) Enrich(ev *schemas.Event) {
 	client := e.client(ev.UserAgent)
 	ev.Client = client.family
 	Resolve(ev)
-	e.declare(st.index, ev, pl, client.group)
+	d := &schemas.Declared{}
+	st.apis.judge(ev, d)
+	e.declare(st.index, ev, d, pl, client.group)
 }
 
 // place describes an address, from the cache when it can.
@@ -234,8 +260,8 @@ func (e *Enricher) client(userAgent string) *clientInfo {
 }
 
 // declare attaches what the inventory says.
-func (e *Enricher) declare(ix *index, ev *schemas.Event, pl *place, group clientGroup) {
-	d := &schemas.Declared{TargetEnvironment: ix.targetEnvironment(ev)}
+func (e *Enricher) declare(ix *index, ev *schemas.Event, d *schemas.Declared, pl *place, group clientGroup) {
+	d.TargetEnvironment = ix.targetEnvironment(ev)
 	ev.Declared = d
 	if c, ok := ix.byRef[ev.CredentialId]; ok && ev.CredentialId != "" {
 		d.Credential = declaredCredential(c.known)

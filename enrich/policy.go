@@ -24,7 +24,7 @@ const (
 const production = "production"
 
 // policyDetectors lists them for the metric of violations.
-var policyDetectors = []string{regionPolicy, networkPolicy, scopePolicy, offSchedule, crossEnvironment, deadCredential, staleCredential}
+var policyDetectors = []string{regionPolicy, networkPolicy, scopePolicy, offSchedule, crossEnvironment, deadCredential, staleCredential, shadowAPI, schemaViolation}
 
 // policy is a compiled schemas.Allowed. A nil part states nothing.
 type policy struct {

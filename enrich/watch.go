@@ -70,6 +70,22 @@ func (e *Enricher) WatchGeo(ctx context.Context) error {
 	})
 }
 
+// WatchAPIs keeps the API documents current with their files until ctx ends.
+// Without configured documents it only waits.
+func (e *Enricher) WatchAPIs(ctx context.Context) error {
+	if len(e.apiConf) == 0 {
+		<-ctx.Done()
+		return nil
+	}
+	var paths []string
+	for _, d := range e.apiConf {
+		paths = append(paths, d.File)
+	}
+	return watchFiles(ctx, paths, maxDocumentBytes, watchTimes{settleTime, compareTime}, e.ReloadAPIs, func(err error) {
+		e.log.Error().Err(err).Msg("API documents not loaded; those in use stay")
+	})
+}
+
 type watchTimes struct{ settle, compare time.Duration }
 
 // watchFiles calls load at the start and whenever the content of any of the

@@ -288,6 +288,9 @@ type Event struct {
 	TokensIn   uint64 `protobuf:"varint,78,opt,name=tokens_in,json=tokensIn,proto3" json:"tokens_in,omitempty"`
 	TokensOut  uint64 `protobuf:"varint,79,opt,name=tokens_out,json=tokensOut,proto3" json:"tokens_out,omitempty"`
 	CostMicros uint64 `protobuf:"varint,80,opt,name=cost_micros,json=costMicros,proto3" json:"cost_micros,omitempty"`
+	// Title of the OpenAPI document that describes the API that was called; empty
+	// when none does. What the document lacks stands in declared.violations.
+	ApiDocument string `protobuf:"bytes,81,opt,name=api_document,json=apiDocument,proto3" json:"api_document,omitempty"`
 	// From where.
 	SrcIp string `protobuf:"bytes,90,opt,name=src_ip,json=srcIp,proto3" json:"src_ip,omitempty"`
 	// /24 or /48 of src_ip.
@@ -773,6 +776,13 @@ func (x *Event) GetCostMicros() uint64 {
 		return x.CostMicros
 	}
 	return 0
+}
+
+func (x *Event) GetApiDocument() string {
+	if x != nil {
+		return x.ApiDocument
+	}
+	return ""
 }
 
 func (x *Event) GetSrcIp() string {
@@ -1410,7 +1420,7 @@ var File_event_proto protoreflect.FileDescriptor
 const file_event_proto_rawDesc = "" +
 	"\n" +
 	"\vevent.proto\x12\n" +
-	"lapwing.v1\"\xc0\x14\n" +
+	"lapwing.v1\"\xe3\x14\n" +
 	"\x05Event\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04time\x18\x02 \x01(\x03R\x04time\x12#\n" +
@@ -1486,7 +1496,8 @@ const file_event_proto_rawDesc = "" +
 	"\n" +
 	"tokens_out\x18O \x01(\x04R\ttokensOut\x12\x1f\n" +
 	"\vcost_micros\x18P \x01(\x04R\n" +
-	"costMicros\x12\x15\n" +
+	"costMicros\x12!\n" +
+	"\fapi_document\x18Q \x01(\tR\vapiDocument\x12\x15\n" +
 	"\x06src_ip\x18Z \x01(\tR\x05srcIp\x12\x1d\n" +
 	"\n" +
 	"src_prefix\x18[ \x01(\tR\tsrcPrefix\x12\x18\n" +

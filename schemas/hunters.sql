@@ -21,9 +21,9 @@ CREATE ROLE IF NOT EXISTS lapwing_hunter SETTINGS PROFILE 'lapwing_hunter';
 GRANT SELECT ON lapwing.* TO lapwing_hunter;
 
 -- A hunter sees one tenant. Change the name, or make a role for each.
-CREATE ROW POLICY IF NOT EXISTS lapwing_tenant ON lapwing.events, lapwing.events_hourly, lapwing.alerts, lapwing.identities
+CREATE ROW POLICY IF NOT EXISTS lapwing_tenant ON lapwing.events, lapwing.events_hourly, lapwing.alerts, lapwing.identities, lapwing.credentials_seen, lapwing.endpoints_seen
     FOR SELECT USING tenant = 'default' TO lapwing_hunter;
 
 -- Everybody else keeps seeing everything, whatever the server's default is.
-CREATE ROW POLICY IF NOT EXISTS lapwing_all ON lapwing.events, lapwing.events_hourly, lapwing.alerts, lapwing.identities
+CREATE ROW POLICY IF NOT EXISTS lapwing_all ON lapwing.events, lapwing.events_hourly, lapwing.alerts, lapwing.identities, lapwing.credentials_seen, lapwing.endpoints_seen
     FOR SELECT USING 1 TO ALL EXCEPT lapwing_hunter;

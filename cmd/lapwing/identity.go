@@ -44,18 +44,25 @@ func newIdentityList(g *global) *cobra.Command {
 }
 
 func newIdentityShow(g *global) *cobra.Command {
-	return &cobra.Command{
+	var o app.IdentityShowOptions
+	c := &cobra.Command{
 		Use:   "show ID",
-		Short: "Show what is declared of one identity, and when it was seen",
-		Args:  exactArgs(1, "an ID, an alias, or a spelling from a log"),
+		Short: "Tell all that is known of one identity",
+		Long: `Show tells what is declared of an identity (owner, policies, credentials, what
+breaks without it) and what was seen of it: first and last call, credentials,
+operations and endpoints, networks, alerts.`,
+		Args: exactArgs(1, "an ID, an alias, or a spelling from a log"),
 		RunE: func(c *cobra.Command, args []string) error {
 			cfg, err := g.load()
 			if err != nil {
 				return err
 			}
-			return app.IdentityShow(c.Context(), cfg, args[0], g.io)
+			return app.IdentityShow(c.Context(), cfg, args[0], o, g.io)
 		},
 	}
+	c.Flags().IntVar(&o.Top, "top", 10, "rows of each section")
+	c.Flags().BoolVar(&o.JSON, "json", false, "print one JSON object")
+	return c
 }
 
 func newIdentityImport(g *global) *cobra.Command {

@@ -151,6 +151,7 @@ type activityUnmapped struct {
 	RouteTemplate     string            `json:"route_template,omitempty"`
 	Client            string            `json:"client,omitempty"`
 	TLSFingerprint    string            `json:"tls_fingerprint,omitempty"`
+	APIDocument       string            `json:"api_document,omitempty"`
 	TargetAccount     string            `json:"target_account,omitempty"`
 	Grantees          []string          `json:"grantees,omitempty"`
 	NetworkClass      string            `json:"network_class,omitempty"`
@@ -217,6 +218,7 @@ func newActivity(ev *schemas.Event) activity {
 			ActingAs: ev.ActingAs, Scopes: ev.Scopes, OAuthClient: ev.OauthClient, Certificate: ev.ClientCertificate, Workload: ev.Workload,
 			CredentialIssued: ev.CredentialIssued / 1e6, CredentialExpires: ev.CredentialExpires / 1e6,
 			ForwardedFor: ev.ForwardedFor, PeerIP: ev.PeerIp, TokensIn: ev.TokensIn, TokensOut: ev.TokensOut, CostMicros: ev.CostMicros,
+			APIDocument: ev.ApiDocument,
 		},
 	}
 	switch ev.Outcome {

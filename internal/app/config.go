@@ -33,6 +33,7 @@ type Config struct {
 	Secrets         SecretsConfig    `yaml:"secrets"`
 	Inventory       InventoryConfig  `yaml:"inventory"`
 	Geo             GeoConfig        `yaml:"geo"`
+	APIs            []APIConfig      `yaml:"apis" doc:"OpenAPI documents of the APIs behind gateways: calls that they do not describe are findings. In the environment: the same list as JSON."`
 	Kafka           KafkaConfig      `yaml:"kafka"`
 	ClickHouse      ClickHouseConfig `yaml:"clickhouse"`
 	Embedded        EmbeddedConfig   `yaml:"embedded"`
@@ -97,6 +98,13 @@ type InventoryConfig struct {
 // table in the binary.
 type GeoConfig struct {
 	Databases []string `yaml:"databases" doc:".mmdb files (city, country, ASN); of two that state the same field the first one stands."`
+}
+
+// APIConfig is one OpenAPI document.
+type APIConfig struct {
+	File    string   `yaml:"file" doc:"OpenAPI 3 document, YAML or JSON; it is read again when it changes."`
+	Hosts   []string `yaml:"hosts" doc:"Hosts under which the API is called, such as *.api.example.com; empty: those of its servers."`
+	Service string   `yaml:"service" doc:"The gateway's name for the API, for logs without a host."`
 }
 
 // KafkaConfig is the connection to Kafka.

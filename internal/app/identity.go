@@ -132,33 +132,6 @@ func day(t time.Time) string {
 	return t.UTC().Format(time.DateOnly)
 }
 
-// IdentityShow prints all that is known of one identity, by canonical id, any
-// alias, or the spelling in a log.
-func IdentityShow(ctx context.Context, cfg Config, name string, std IO) error {
-	all, err := newServices(&cfg).identities(ctx)
-	if err != nil {
-		return err
-	}
-	k, ok := all[name]
-	if !ok {
-		k, ok = all[enrich.Canonical(name)]
-	}
-	if !ok {
-		for _, id := range sortedNames(all) {
-			if slices.Contains(all[id].Aliases, name) {
-				k, ok = all[id], true
-				break
-			}
-		}
-	}
-	if !ok {
-		return fmt.Errorf("no identity %q among %d: lapwing identity list shows them", name, len(all))
-	}
-	enc := json.NewEncoder(std.Out)
-	enc.SetIndent("", "  ")
-	return enc.Encode(k)
-}
-
 // IdentityImport declares the identities of inventory files in
 // lapwing.identities. The configured inventory file wins over them.
 func IdentityImport(ctx context.Context, cfg Config, files []string, std IO) error {

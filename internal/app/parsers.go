@@ -32,7 +32,11 @@ func newParsers(cfg *Config, h *ingest.Hasher) (map[string]ingest.Parser, error)
 
 // newEnricher makes the enricher, without an inventory yet.
 func newEnricher(cfg *Config, h *ingest.Hasher, reg prometheus.Registerer, log zerolog.Logger) (*enrich.Enricher, error) {
+	apis := make([]enrich.APIDocument, len(cfg.APIs))
+	for i, a := range cfg.APIs {
+		apis[i] = enrich.APIDocument(a)
+	}
 	return enrich.New(enrich.Config{
-		Tenant: cfg.Tenant, Geo: enrich.GeoConfig{Databases: cfg.Geo.Databases}, Hash: h.Candidates,
+		Tenant: cfg.Tenant, Geo: enrich.GeoConfig{Databases: cfg.Geo.Databases}, Hash: h.Candidates, APIs: apis,
 	}, reg, log)
 }

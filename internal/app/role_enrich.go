@@ -48,6 +48,12 @@ func (p *process) startEnrich() error {
 	if err := p.loadInventory(enricher); err != nil {
 		return err
 	}
+	p.group.Go(func() error {
+		if err := enricher.WatchAPIs(p.roles); err != nil && p.roles.Err() == nil {
+			return fmt.Errorf("watching API documents: %w", err)
+		}
+		return nil
+	})
 	var topics []kafka.RawTopic
 	byTopic := map[string]ingest.Parser{}
 	for _, t := range p.cfg.RawTopics {

@@ -115,6 +115,7 @@ func eventColumns() []column[schemas.Event] {
 		scalar("tokens_in", "UInt64", func(e *E) uint64 { return e.TokensIn }),
 		scalar("tokens_out", "UInt64", func(e *E) uint64 { return e.TokensOut }),
 		scalar("cost_micros", "UInt64", func(e *E) uint64 { return e.CostMicros }),
+		text("api_document", func(e *E) string { return e.ApiDocument }),
 
 		scalarUnless("src_ip", "IPv6", netip.IPv6Unspecified(), func(e *E) netip.Addr { return address(e.SrcIp) }),
 		text("src_name", func(e *E) string { return notAddress(e.SrcIp) }),

@@ -56,6 +56,8 @@ func plant(t *testing.T, db *DB) {
 	for i := range 30 {
 		add(shadow, noon.Add(-time.Hour+time.Duration(i)*time.Minute), func(e *schemas.Event) {
 			e.Format, e.Operation, e.CredentialId, e.Declared = "kong", "GET /debug/users/{id}", "hmac:5f0c", nil
+			e.HttpMethod, e.Host, e.StatusCode, e.CredentialType, e.ApiDocument = "GET", "api.example.com", 200, "api_key", "Orders 1.2"
+			e.Declared = &schemas.Declared{Violations: []*schemas.Violation{{Detector: "shadow-api", Observed: e.Operation}}}
 			if i%2 == 0 {
 				e.Outcome, e.ErrorCode, e.Operation = schemas.Outcome_OUTCOME_DENIED, "403", "GET /admin"
 			}
@@ -63,6 +65,7 @@ func plant(t *testing.T, db *DB) {
 	}
 	add(partner, noon, func(e *schemas.Event) {
 		e.Format, e.Operation, e.CredentialId = "kong", "GET /v1/orders", "hmac:aaaa"
+		e.HttpMethod, e.Host, e.StatusCode, e.ApiDocument = "GET", "api.example.com", 200, "Orders 1.2"
 	})
 	rejected, err := db.Events().Insert(t.Context(), "planted", records(t, evs...))
 	require.NoError(t, err)
@@ -157,6 +160,19 @@ func TestEveryHuntFindsWhatIsPlanted(t *testing.T) {
 		{"identities-in-use", "joins with the inventory", nil, map[string]string{"identity_id": ciDeploy, "owner": "alice@example.com", "managed": "1", "networks": "2", "operations": "2"}, nil},
 		{"identities-in-use", "lists who is in none", nil, map[string]string{"identity_id": shadow, "managed": "0"}, nil},
 		{"offboarded-in-use", "finds calls of who has left", nil, map[string]string{"identity_id": leaver, "calls_after": "1"}, nil},
+		{"endpoints-in-use", "finds an endpoint that the document does not have", map[string]string{"shadow": "1"}, map[string]string{"api": "api.example.com", "operation": "GET /debug/users/{id}", "state": "shadow", "calls": "15", "identities": "1"}, map[string]string{"operation": "GET /v1/orders"}},
+		{"endpoints-in-use", "lists documented ones of a host", map[string]string{"api": "api.example.com"}, map[string]string{"operation": "GET /v1/orders", "state": "documented", "document": "Orders 1.2"}, nil},
+		{"credentials-in-use", "joins with the inventory", map[string]string{"identity": ciDeploy}, map[string]string{"credential": akia, "inventory": "declared", "calls": "23", "networks": "2", "age_days": "365"}, map[string]string{"identity_id": shadow}},
+		{"credentials-in-use", "lists undeclared ones", nil, map[string]string{"credential": "hmac:5f0c", "inventory": "undeclared", "type": "api_key", "calls": "30", "denied": "15"}, nil},
+		{"credentials-never-rotated", "dates a key by the inventory", nil, map[string]string{"credential": akia, "days_in_use": "365"}, map[string]string{"credential": "AKIAREPORTING"}},
+		{"credentials-never-rotated", "dates a key by its first call", map[string]string{"days": "20"}, map[string]string{"credential": "AKIAREPORTING", "days_in_use": "20"}, nil},
+		{"unowned-identities", "finds who is in no inventory", nil, map[string]string{"identity_id": shadow, "reason": "in no inventory"}, map[string]string{"identity_id": ciDeploy}},
+		{"unowned-identities", "finds who has left", nil, map[string]string{"identity_id": leaver, "reason": "offboarded"}, nil},
+		{"unowned-identities", "finds who has no owner", nil, map[string]string{"identity_id": partner, "reason": "no owner"}, nil},
+		{"identity-summary", "adds an identity up", map[string]string{"identity": ciDeploy}, map[string]string{"calls": "23", "active_days": "22", "operations": "2", "countries": "RO, US"}, nil},
+		{"identity-operations", "counts what is called", map[string]string{"identity": ciDeploy}, map[string]string{"operation": "secretsmanager:GetSecretValue", "calls": "1"}, nil},
+		{"identity-networks", "says whose network it is", map[string]string{"identity": ciDeploy}, map[string]string{"network": "203.0.113.0/24", "country": "RO", "provider": "AS64501 Elsewhere Hosting"}, nil},
+		{"identity-alerts", "lists alerts", map[string]string{"identity": ciDeploy}, map[string]string{"alert_id": "alert-1", "severity": "High", "detector": "secret-access"}, nil},
 		{"busiest-hours", "ranks hours", nil, map[string]string{"hour": "2026-03-02T11:00:00Z", "calls": "30", "identities": "1", "busiest_identity": shadow}, nil},
 	}
 	covered := map[string]bool{}
@@ -283,7 +299,7 @@ func TestHuntersRoleIsValidSQL(t *testing.T) {
 		_, err := db.query(t.Context(), "EXPLAIN AST "+sql, nil, nil)
 		require.NoError(t, err, sql)
 	}
-	for _, table := range []string{"events", "events_hourly", "alerts", "identities"} {
+	for _, table := range []string{"events", "events_hourly", "alerts", "identities", "credentials_seen", "endpoints_seen"} {
 		require.Len(t, regexp.MustCompile(`lapwing\.`+table+`\b`).FindAllString(schemas.HuntersSQL, -1), 2, "%s has both policies", table)
 	}
 }
