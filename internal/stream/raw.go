@@ -88,6 +88,8 @@ type Raw struct {
 	ended     bool
 	lastInput time.Time
 	caughtUp  bool
+	// told is when an idle partition's time was written last.
+	told time.Time
 
 	// The record in hand.
 	ctx      context.Context
@@ -543,11 +545,23 @@ func (r *Raw) span(t int64) {
 	}
 }
 
+// idleRepeat is how often an idle partition's time is written again: it says
+// nothing new, and only keeps the brokers from forgetting the producer. With a
+// topic for every format most partitions are idle.
+const idleRepeat = time.Minute
+
 // tick writes the partition's time to every cell.
 func (r *Raw) tick() {
-	if !r.idle && r.caughtUp && r.cfg.Now().Sub(r.lastInput) >= r.cfg.IdleAfter {
+	now := r.cfg.Now()
+	if r.idle && now.Sub(r.told) < idleRepeat {
+		return
+	}
+	if !r.idle && r.caughtUp && now.Sub(r.lastInput) >= r.cfg.IdleAfter {
 		r.idle = true
 		r.standing()
+	}
+	if r.idle {
+		r.told = now
 	}
 	r.control(&schemas.Control{
 		Kind: schemas.ControlKind_CONTROL_KIND_WATERMARK, RawTopic: r.cfg.Topic,

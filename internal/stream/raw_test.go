@@ -536,12 +536,17 @@ func TestWatermarksIdlenessAndTheEndAreInTheLog(t *testing.T) {
 	now <- t0.Add(time.Minute)
 	ticker <- t0
 	require.True(t, wait(3).Idle)
+	// An idle partition has nothing to say but that it is still there.
+	ticker <- t0
+	now <- t0.Add(2 * time.Minute)
+	ticker <- t0
+	require.True(t, wait(4).Idle)
 	w.raw.add(0, Record{Headers: []Header{{ControlHeader, []byte(EndValue)}}})
-	c = wait(4)
+	c = wait(5)
 	require.Equal(t, schemas.ControlKind_CONTROL_KIND_END, c.Kind)
 	require.Equal(t, t0.Add(time.Hour).UnixNano(), c.Watermark)
 	ticker <- t0
-	c = wait(5)
+	c = wait(6)
 	require.True(t, c.Idle)
 	require.Equal(t, t0.Add(time.Hour).UnixNano(), c.Watermark)
 	cancel()
