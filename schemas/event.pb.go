@@ -302,7 +302,8 @@ type Event struct {
 	Longitude    float64 `protobuf:"fixed64,95,opt,name=longitude,proto3" json:"longitude,omitempty"`
 	Asn          uint32  `protobuf:"varint,96,opt,name=asn,proto3" json:"asn,omitempty"`
 	AsOrg        string  `protobuf:"bytes,97,opt,name=as_org,json=asOrg,proto3" json:"as_org,omitempty"`
-	// shared_egress, workload, office, vendor (declared); hosting, tor, vpn, private, internal (known).
+	// shared_egress, workload, office, vendor (declared); tor, vpn, hosting,
+	// cloud, cdn (listed or known); private, internal.
 	NetworkClass string `protobuf:"bytes,98,opt,name=network_class,json=networkClass,proto3" json:"network_class,omitempty"`
 	NetworkName  string `protobuf:"bytes,99,opt,name=network_name,json=networkName,proto3" json:"network_name,omitempty"`
 	UserAgent    string `protobuf:"bytes,100,opt,name=user_agent,json=userAgent,proto3" json:"user_agent,omitempty"`
@@ -313,7 +314,10 @@ type Event struct {
 	// client said, the last what the nearest proxy saw.
 	ForwardedFor []string `protobuf:"bytes,103,rep,name=forwarded_for,json=forwardedFor,proto3" json:"forwarded_for,omitempty"`
 	// Who connected, where a trusted proxy stood between and src_ip is another.
-	PeerIp        string `protobuf:"bytes,104,opt,name=peer_ip,json=peerIp,proto3" json:"peer_ip,omitempty"`
+	PeerIp string `protobuf:"bytes,104,opt,name=peer_ip,json=peerIp,proto3" json:"peer_ip,omitempty"`
+	// Radius in kilometres around latitude and longitude in which the caller is;
+	// 0 where nothing is known of it. A city always has one.
+	GeoRadiusKm   uint32 `protobuf:"varint,105,opt,name=geo_radius_km,json=geoRadiusKm,proto3" json:"geo_radius_km,omitempty"`
 	CloudProvider string `protobuf:"bytes,110,opt,name=cloud_provider,json=cloudProvider,proto3" json:"cloud_provider,omitempty"`
 	Region        string `protobuf:"bytes,111,opt,name=region,proto3" json:"region,omitempty"`
 	Account       string `protobuf:"bytes,112,opt,name=account,proto3" json:"account,omitempty"`
@@ -890,6 +894,13 @@ func (x *Event) GetPeerIp() string {
 	return ""
 }
 
+func (x *Event) GetGeoRadiusKm() uint32 {
+	if x != nil {
+		return x.GeoRadiusKm
+	}
+	return 0
+}
+
 func (x *Event) GetCloudProvider() string {
 	if x != nil {
 		return x.CloudProvider
@@ -1420,7 +1431,7 @@ var File_event_proto protoreflect.FileDescriptor
 const file_event_proto_rawDesc = "" +
 	"\n" +
 	"\vevent.proto\x12\n" +
-	"lapwing.v1\"\xe3\x14\n" +
+	"lapwing.v1\"\x87\x15\n" +
 	"\x05Event\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04time\x18\x02 \x01(\x03R\x04time\x12#\n" +
@@ -1514,7 +1525,8 @@ const file_event_proto_rawDesc = "" +
 	"\x06client\x18e \x01(\tR\x06client\x12'\n" +
 	"\x0ftls_fingerprint\x18f \x01(\tR\x0etlsFingerprint\x12#\n" +
 	"\rforwarded_for\x18g \x03(\tR\fforwardedFor\x12\x17\n" +
-	"\apeer_ip\x18h \x01(\tR\x06peerIp\x12%\n" +
+	"\apeer_ip\x18h \x01(\tR\x06peerIp\x12\"\n" +
+	"\rgeo_radius_km\x18i \x01(\rR\vgeoRadiusKm\x12%\n" +
 	"\x0ecloud_provider\x18n \x01(\tR\rcloudProvider\x12\x16\n" +
 	"\x06region\x18o \x01(\tR\x06region\x12\x18\n" +
 	"\aaccount\x18p \x01(\tR\aaccount\x12\x1a\n" +

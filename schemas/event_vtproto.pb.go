@@ -118,6 +118,13 @@ func (m *Event) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
 		i--
 		dAtA[i] = 0xf2
 	}
+	if m.GeoRadiusKm != 0 {
+		i = protohelpers.EncodeVarint(dAtA, i, uint64(m.GeoRadiusKm))
+		i--
+		dAtA[i] = 0x6
+		i--
+		dAtA[i] = 0xc8
+	}
 	if len(m.PeerIp) > 0 {
 		i -= len(m.PeerIp)
 		copy(dAtA[i:], m.PeerIp)
@@ -1503,6 +1510,9 @@ func (m *Event) SizeVT() (n int) {
 	l = len(m.PeerIp)
 	if l > 0 {
 		n += 2 + l + protohelpers.SizeOfVarint(uint64(l))
+	}
+	if m.GeoRadiusKm != 0 {
+		n += 2 + protohelpers.SizeOfVarint(uint64(m.GeoRadiusKm))
 	}
 	l = len(m.CloudProvider)
 	if l > 0 {
@@ -3856,6 +3866,25 @@ func (m *Event) UnmarshalVT(dAtA []byte) error {
 			}
 			m.PeerIp = string(dAtA[iNdEx:postIndex])
 			iNdEx = postIndex
+		case 105:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field GeoRadiusKm", wireType)
+			}
+			m.GeoRadiusKm = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return protohelpers.ErrIntOverflow
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.GeoRadiusKm |= uint32(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
 		case 110:
 			if wireType != 2 {
 				return fmt.Errorf("proto: wrong wireType = %d for field CloudProvider", wireType)
@@ -7692,6 +7721,25 @@ func (m *Event) UnmarshalVTUnsafe(dAtA []byte) error {
 			}
 			m.PeerIp = stringValue
 			iNdEx = postIndex
+		case 105:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field GeoRadiusKm", wireType)
+			}
+			m.GeoRadiusKm = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return protohelpers.ErrIntOverflow
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.GeoRadiusKm |= uint32(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
 		case 110:
 			if wireType != 2 {
 				return fmt.Errorf("proto: wrong wireType = %d for field CloudProvider", wireType)

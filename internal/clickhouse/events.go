@@ -124,6 +124,7 @@ func eventColumns() []column[schemas.Event] {
 		text("geo_precision", func(e *E) string { return e.GeoPrecision }),
 		scalar("latitude", "Float64", func(e *E) float64 { return e.Latitude }),
 		scalar("longitude", "Float64", func(e *E) float64 { return e.Longitude }),
+		scalar("geo_radius_km", "UInt32", func(e *E) uint32 { return e.GeoRadiusKm }),
 		scalar("asn", "UInt32", func(e *E) uint32 { return e.Asn }),
 		text("as_org", func(e *E) string { return e.AsOrg }),
 		text("network_class", func(e *E) string { return e.NetworkClass }),
