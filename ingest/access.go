@@ -235,8 +235,8 @@ func (a *access) field(key, v string) {
 		ev.UserAgent = clip(v, maxMessage)
 	case "http_referer", "referer", "referrer":
 		attribute(ev, "referer", v)
-	case "http_x_forwarded_for", "x_forwarded_for", "xff":
-		attribute(ev, "x_forwarded_for", v)
+	case "http_x_forwarded_for", "x_forwarded_for", "xff", "http_forwarded":
+		ev.ForwardedFor = forwarded(v, ev.ForwardedFor)
 	case "request_id", "req_id", "rid", "http_x_request_id", "trace_id":
 		if ev.RequestId == "" {
 			ev.RequestId = clip(v, maxAttributeValue)

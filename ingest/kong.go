@@ -169,6 +169,14 @@ func (k *kongLog) header(n int) {
 	}
 	name := strings.ToLower(d.nodes[n].key)
 	switch name {
+	case "x-forwarded-for", "forwarded":
+		// Lines of one header continue each other.
+		if d.nodes[n].kind != kindArray {
+			ev.ForwardedFor = forwarded(v, ev.ForwardedFor)
+		}
+		for c := d.first(n); c != none && d.nodes[n].kind == kindArray; c = d.after(n, c) {
+			ev.ForwardedFor = forwarded(d.text(c), ev.ForwardedFor)
+		}
 	case "user-agent":
 		ev.UserAgent = clip(v, maxMessage)
 	case "host":

@@ -27,6 +27,7 @@ func kongSamples() []sample {
 			Principal: "partner-7", PrincipalType: "consumer", CredentialId: "4e5f7f1e-6a0c-4f5e-8a55-3f1d2f7f0a04", CredentialType: "api_key",
 			Operation: "GET /v1/orders/{id}", Service: "orders", HttpMethod: "GET", UrlPath: "/v1/orders/8412", RouteTemplate: "/v1/orders/{id}", Host: "api.example.com",
 			StatusCode: 200, Outcome: success, BytesIn: 312, BytesOut: 1934, LatencyUs: 57000, Resources: []string{"/v1/orders/8412"}, SrcIp: "198.51.100.4", UserAgent: "partner-sync/2.1",
+			ForwardedFor: []string{"198.51.100.4"},
 		}, map[string]string{"query.expand": "items", "consumer.custom_id": "crm-7", "route.name": "orders-v1", "header.apikey": h("zXcV8812mNbVqWeRtYuI"), "upstream.ip": "10.0.3.17", "tls.version": "TLSv1.3"}},
 		{"a consumer is known by its custom id only", "kong", kongWith("201", "", `,"consumer":{"id":"2d3f7f1e-6a0c-4f5e-8a55-3f1d2f7f0a03","custom_id":"crm-7"}`), changed(kongEvent(201, success), func(ev *schemas.Event) {
 			ev.Principal, ev.PrincipalType = "crm-7", "consumer"

@@ -220,7 +220,7 @@ func (a *access) more(word string, w *words) {
 	case !a.timed && strings.IndexByte(word, '.') > 0 && digits(strings.Replace(word, ".", "", 1)) >= 0:
 		a.timed, ev.LatencyUs = true, micros(word, 1e6)
 	case address(firstOf(word)) != "":
-		attribute(ev, "x_forwarded_for", word)
+		ev.ForwardedFor = forwarded(word, ev.ForwardedFor)
 	case isUUID(word):
 		ev.RequestId = first(ev.RequestId, word)
 	case fingerprint(word):

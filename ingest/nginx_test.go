@@ -34,8 +34,8 @@ func nginxSamples() []sample {
 		{"a virtual host in front", "nginx", `api.example.com:443 ` + nginxPlain, nginxEvent(func(ev *schemas.Event) { ev.Host, ev.Service = "api.example.com", "api.example.com" }), nil},
 		{"the ident is left out", "nginx", `203.0.113.9 - [01/Mar/2026:10:00:00 +0000] "GET /v1/orders/8412 HTTP/1.1" 200 1934 "-" "curl/8.5.0"`, nginxEvent(none), nil},
 		{"a request time, forwarded addresses and a request id behind", "nginx", nginxPlain + ` "198.51.100.4" 0.057 3f0c2a5e-7a41-4b8e-9d11-0a1b2c3d4e5f`, nginxEvent(func(ev *schemas.Event) {
-			ev.LatencyUs, ev.RequestId = 57000, "3f0c2a5e-7a41-4b8e-9d11-0a1b2c3d4e5f"
-		}), map[string]string{"x_forwarded_for": "198.51.100.4"}},
+			ev.LatencyUs, ev.RequestId, ev.ForwardedFor = 57000, "3f0c2a5e-7a41-4b8e-9d11-0a1b2c3d4e5f", []string{"198.51.100.4"}
+		}), nil},
 		{"a request too quick to measure, and its upstream time", "nginx", nginxPlain + ` 0.000 0.051`, nginxEvent(none), nil},
 		{"the key's header behind is hashed", "nginx", nginxPlain + ` "lw_live_4fK9sQ27xZ"`, nginxEvent(func(ev *schemas.Event) {
 			known2("key", h("lw_live_4fK9sQ27xZ"))(ev)
@@ -73,7 +73,8 @@ func nginxSamples() []sample {
 			known2("user", "reports")(ev)
 			ev.Time = at("2026-03-01T10:00:00.25Z")
 			ev.BytesIn, ev.LatencyUs, ev.Host, ev.Service, ev.RequestId = 412, 57000, "api.example.com", "api.example.com", "5f0c2a5e7a414b8e9d110a1b2c3d4e5f"
-		}), map[string]string{"x_forwarded_for": "198.51.100.4, 10.0.0.1", "upstream_response_time": "0.051", "ssl_protocol": "TLSv1.3", "query": "expand=items"}},
+			ev.ForwardedFor = []string{"198.51.100.4", "10.0.0.1"}
+		}), map[string]string{"upstream_response_time": "0.051", "ssl_protocol": "TLSv1.3", "query": "expand=items"}},
 		{"a JSON object with a key and the whole request", "nginx", `{"time_local":"01/Mar/2026:10:00:00 +0000","remote_addr":"203.0.113.9","remote_user":"-","request":"GET /v1/orders/8412 HTTP/1.1","status":"200","bytes_sent":"1934","http_user_agent":"curl/8.5.0","http_x_api_key":"4fK9sQ27xZ"}`, nginxEvent(func(ev *schemas.Event) {
 			known2("key", h("4fK9sQ27xZ"))(ev)
 			ev.CredentialId, ev.CredentialType = h("4fK9sQ27xZ"), "api_key"
