@@ -46,6 +46,14 @@ type Config struct {
 	// Tenant is written to every event; empty means "default".
 	Tenant string
 	Geo    GeoConfig
+	// Lists are lists of networks with a class: of two that hold the same
+	// prefix the first one stands; declared networks win over all.
+	Lists []ListConfig
+	// TrustedProxies are prefixes or addresses of proxies that are believed
+	// about whom they forward for; TrustPrivatePeers adds every peer with a
+	// private or loopback address.
+	TrustedProxies    []string
+	TrustPrivatePeers bool
 	// Hash gives the keyed hashes, one for each key in use, under which the
 	// parsers show a credential that logs hold in plain. With it, the
 	// inventory may declare such a credential by the plain id. It may be nil.
@@ -66,6 +74,7 @@ type Enricher struct {
 	tenant  string
 	geoConf GeoConfig
 	apiConf []APIDocument
+	lists   []ListConfig
 	hash    func(ref string) []string
 	log     zerolog.Logger
 	clients *cache[clientInfo]
@@ -79,7 +88,8 @@ type Enricher struct {
 // state is everything that an event is looked up in, swapped as one.
 type state struct {
 	index  *index
-	geo    *geoSet
+	lists  *listSet
+	atlas  atlas
 	places *cache[place]
 	apis   *apiSet
 }
@@ -92,7 +102,7 @@ type clientInfo struct {
 type metrics struct {
 	managed, unmanaged, anonymous prometheus.Counter
 	violations                    map[string]prometheus.Counter
-	identities                    *prometheus.GaugeVec
+	identities, prefixes          *prometheus.GaugeVec
 	loads                         *prometheus.CounterVec
 }
 
@@ -107,14 +117,22 @@ func New(cfg Config, reg prometheus.Registerer, log zerolog.Logger) (*Enricher, 
 	if err != nil {
 		return nil, err
 	}
-	e := &Enricher{tenant: cfg.Tenant, geoConf: cfg.Geo, apiConf: cfg.APIs, hash: cfg.Hash, log: log, clients: newCache[clientInfo](clientBits)}
+	lists, err := openLists(cfg.Lists, nil)
+	if err != nil {
+		return nil, err
+	}
+	trusted, err := newProxies(cfg.TrustedProxies, cfg.TrustPrivatePeers)
+	if err != nil {
+		return nil, err
+	}
+	e := &Enricher{tenant: cfg.Tenant, geoConf: cfg.Geo, apiConf: cfg.APIs, lists: cfg.Lists, hash: cfg.Hash, log: log, clients: newCache[clientInfo](clientBits)}
 	if e.tenant == "" {
 		e.tenant = "default"
 	}
 	if err := e.metrics.register(reg); err != nil {
 		return nil, err
 	}
-	e.state.Store(&state{index: buildIndex(nil), geo: geo, places: newCache[place](placeBits), apis: apis})
+	e.swap(state{index: buildIndex(nil), lists: lists, atlas: atlas{geo: geo, proxies: trusted}, apis: apis})
 	return e, nil
 }
 
@@ -128,10 +146,13 @@ func (m *metrics) register(reg prometheus.Registerer) error {
 	m.identities = prometheus.NewGaugeVec(prometheus.GaugeOpts{
 		Name: "lapwing_inventory_identities", Help: "Declared identities in use, by source.",
 	}, []string{"source"})
+	m.prefixes = prometheus.NewGaugeVec(prometheus.GaugeOpts{
+		Name: "lapwing_network_list_prefixes", Help: "Prefixes in use of each list of networks.",
+	}, []string{"file"})
 	m.loads = prometheus.NewCounterVec(prometheus.CounterOpts{
-		Name: "lapwing_inventory_loads_total", Help: "Loads of inventories and geo databases by what was loaded and result (ok, error).",
+		Name: "lapwing_inventory_loads_total", Help: "Loads of inventories, geo databases and network lists by what was loaded and result (ok, error).",
 	}, []string{"what", "result"})
-	for _, c := range []prometheus.Collector{events, violations, m.identities, m.loads} {
+	for _, c := range []prometheus.Collector{events, violations, m.identities, m.prefixes, m.loads} {
 		if err := reg.Register(c); err != nil {
 			return fmt.Errorf("enrich metrics: %w", err)
 		}
@@ -158,8 +179,9 @@ func (e *Enricher) SetInventory(source Source, inv *schemas.Inventory) {
 	if ix.ignored > 0 {
 		e.log.Warn().Stringer("source", source).Int("identities", ix.ignored).Msg("policies that can't be read are ignored")
 	}
-	old := e.state.Load()
-	e.state.Store(&state{index: ix, geo: old.geo, places: newCache[place](placeBits), apis: old.apis})
+	next := *e.state.Load()
+	next.index = ix
+	e.swap(next)
 	n := 0
 	if inv != nil {
 		n = len(inv.Identities)
@@ -177,8 +199,9 @@ func (e *Enricher) ReloadGeo() error {
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	old := e.state.Load()
-	e.state.Store(&state{index: old.index, geo: geo, places: newCache[place](placeBits), apis: old.apis})
+	next := *e.state.Load()
+	next.atlas.geo = geo
+	e.swap(next)
 	e.metrics.loads.WithLabelValues("geo", "ok").Inc()
 	return nil
 }
@@ -192,10 +215,53 @@ func (e *Enricher) ReloadAPIs() error {
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	old := e.state.Load()
-	e.state.Store(&state{index: old.index, geo: old.geo, places: old.places, apis: apis})
+	next := *e.state.Load()
+	next.apis = apis
+	e.state.Store(&next)
 	e.metrics.loads.WithLabelValues("apis", "ok").Inc()
 	return nil
+}
+
+// ReloadLists reads the lists of networks again; of one that is wrong the
+// content in use stays. The error says what is wrong with which.
+func (e *Enricher) ReloadLists() error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	next := *e.state.Load()
+	lists, err := openLists(e.lists, next.lists)
+	result := "ok"
+	if err != nil {
+		result = "error"
+	}
+	e.metrics.loads.WithLabelValues("list", result).Inc()
+	next.lists = lists
+	e.swap(next)
+	return err
+}
+
+// swap puts a changed state into use, without what was remembered of addresses.
+func (e *Enricher) swap(s state) {
+	s.atlas.declared, s.atlas.lists = s.index.networks, s.lists.table
+	s.places = newCache[place](placeBits)
+	e.state.Store(&s)
+	for i := range s.lists.lists {
+		l := &s.lists.lists[i].loaded
+		e.metrics.prefixes.WithLabelValues(l.File).Set(float64(l.Entries))
+	}
+}
+
+// Loaded describes the databases and lists in use, in the order in which they
+// were configured.
+func (e *Enricher) Loaded() []Loaded {
+	st := e.state.Load()
+	var out []Loaded
+	for i := range st.atlas.geo.databases {
+		out = append(out, st.atlas.geo.databases[i].loaded)
+	}
+	for i := range st.lists.lists {
+		out = append(out, st.lists.lists[i].loaded)
+	}
+	return out
 }
 
 // Lookup gives what is declared of an identity, by canonical id or any alias.
@@ -230,8 +296,9 @@ func (e *Enricher) Identities() []schemas.Identity {
 func (e *Enricher) Enrich(ev *schemas.Event) {
 	st := e.state.Load()
 	ev.Tenant = e.tenant
-	pl := st.place(ev.SrcIp)
+	pl := st.forward(ev, st.place(ev.SrcIp))
 	ev.SrcPrefix, ev.Country, ev.GeoPrecision = pl.prefix, pl.country, pl.precision
+	ev.GeoRadiusKm = pl.radius
 	ev.Latitude, ev.Longitude, ev.Asn, ev.AsOrg = pl.latitude, pl.longitude, pl.asn, pl.asOrg
 	ev.NetworkClass, ev.NetworkName = pl.class, pl.name
 	client := e.client(ev.UserAgent)
@@ -248,7 +315,7 @@ func (st *state) place(ip string) *place {
 		return p
 	}
 	ip = strings.Clone(ip)
-	return st.places.put(ip, locate(ip, st.index.networks, st.geo))
+	return st.places.put(ip, st.atlas.locate(ip))
 }
 
 func (e *Enricher) client(userAgent string) *clientInfo {

@@ -3,6 +3,8 @@ package enrich
 import (
 	"context"
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -385,6 +387,56 @@ func BenchmarkEnrich(b *testing.B) {
 			}
 		})
 	}
+}
+
+// Databases, lists and trusted proxies all in use; places are remembered, so
+// the cost of an event is that of a few look-ups.
+func BenchmarkEnrichWithEverything(b *testing.B) {
+	inv, err := LoadInventory("testdata/inventory.yaml")
+	must(b, err)
+	dir := b.TempDir()
+	city, asn, list := filepath.Join(dir, "city.mmdb"), filepath.Join(dir, "asn.mmdb"), filepath.Join(dir, "vpn.txt")
+	writeMMDB(b, city, map[string]any{"0.0.0.0/0": map[string]any{
+		"country": map[string]any{"iso_code": "US"}, "city": map[string]any{"names": map[string]any{"en": "Denver"}},
+		"location": map[string]any{"latitude": 39.7, "longitude": -105.0, "accuracy_radius": uint16(20)},
+	}})
+	writeMMDB(b, asn, map[string]any{"0.0.0.0/0": map[string]any{"autonomous_system_number": uint32(64500), "autonomous_system_organization": "Example"}})
+	must(b, os.WriteFile(list, bigList(100_000), 0o600))
+	e, err := New(Config{
+		Geo: GeoConfig{Databases: []string{city, asn}}, Lists: []ListConfig{{File: list, Class: "vpn"}},
+		TrustedProxies: []string{"198.51.100.0/24"}, TrustPrivatePeers: true,
+	}, prometheus.NewRegistry(), zerolog.Nop())
+	must(b, err)
+	e.SetInventory(SourceFile, inv)
+	for _, c := range []struct {
+		name    string
+		peer    string
+		forward []string
+	}{{"direct", "8.8.8.8", nil}, {"through two proxies", "10.0.0.1", []string{"1.2.3.4", "8.8.8.8", "198.51.100.7"}}} {
+		b.Run(c.name, func(b *testing.B) {
+			ev := &schemas.Event{Format: "kong", PrincipalType: "consumer", Principal: "partner-7", Operation: "GET /v1/orders", UserAgent: "okhttp/4", ForwardedFor: c.forward}
+			ev.Time = at("2026-10-20T02:00:00Z")
+			b.ReportAllocs()
+			for b.Loop() {
+				ev.SrcIp = c.peer
+				e.Enrich(ev)
+			}
+		})
+	}
+	b.Run("an address never seen", func(b *testing.B) {
+		ips := make([]string, 1<<17)
+		for i := range ips {
+			ips[i] = addr4(uint32(i)*2654435761%0xd0000000 + 0x0b000000).String()
+		}
+		ev := &schemas.Event{Format: "kong", PrincipalType: "consumer", Principal: "partner-7", Operation: "GET /v1/orders", UserAgent: "okhttp/4"}
+		b.ReportAllocs()
+		n := 0
+		for b.Loop() {
+			ev.SrcIp = ips[n&(len(ips)-1)]
+			e.Enrich(ev)
+			n++
+		}
+	})
 }
 
 func TestSourceNames(t *testing.T) {

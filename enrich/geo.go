@@ -2,8 +2,11 @@ package enrich
 
 import (
 	"fmt"
+	"math"
 	"net/netip"
 	"os"
+	"strings"
+	"time"
 
 	"github.com/oschwald/maxminddb-golang/v2"
 	"github.com/phuslu/iploc"
@@ -24,7 +27,12 @@ const defaultGeoBytes = 512 << 20
 
 // geoSet is an immutable set of databases; a reload makes a new one.
 type geoSet struct {
-	databases []*maxminddb.Reader
+	databases []geoDatabase
+}
+
+type geoDatabase struct {
+	reader *maxminddb.Reader
+	loaded Loaded
 }
 
 // openGeo reads the files into memory. They are not mapped, so that replacing
@@ -45,7 +53,10 @@ func openGeo(cfg GeoConfig) (*geoSet, error) {
 		if err != nil {
 			return nil, fmt.Errorf("geo database %s: not a readable .mmdb file: %w", path, err)
 		}
-		g.databases = append(g.databases, db)
+		g.databases = append(g.databases, geoDatabase{db, Loaded{
+			What: "geo", File: path, Kind: db.Metadata.DatabaseType, Bytes: int64(len(data)), Entries: int(db.Metadata.NodeCount), //nolint:gosec // a file's
+			Time: time.Unix(int64(db.Metadata.BuildEpoch), 0), //nolint:gosec // only shown
+		}})
 	}
 	return g, nil
 }
@@ -65,7 +76,8 @@ func readBounded(path string, limit int64) ([]byte, error) {
 	return os.ReadFile(path)
 }
 
-// geoRecord takes both layouts: a field of the other one stays empty.
+// geoRecord is MaxMind's layout, which DB-IP's files have too. What stands as
+// any comes in more than one type, and one wrong type would spoil the record.
 type geoRecord struct {
 	Country struct {
 		ISOCode string `maxminddb:"iso_code"`
@@ -73,30 +85,60 @@ type geoRecord struct {
 	RegisteredCountry struct {
 		ISOCode string `maxminddb:"iso_code"`
 	} `maxminddb:"registered_country"`
+	City struct {
+		GeoNameID any `maxminddb:"geoname_id"`
+		Names     struct {
+			English string `maxminddb:"en"`
+		} `maxminddb:"names"`
+	} `maxminddb:"city"`
 	Location struct {
 		Latitude  *float64 `maxminddb:"latitude"`
 		Longitude *float64 `maxminddb:"longitude"`
+		Radius    any      `maxminddb:"accuracy_radius"`
 	} `maxminddb:"location"`
 	ASN   uint32 `maxminddb:"autonomous_system_number"`
 	ASOrg string `maxminddb:"autonomous_system_organization"`
 }
 
-// flatRecord is the layout of databases converted from CSV. Numbers come as
-// floats, integers or text there, so they are read as whatever they are.
+// flatRecord is the layout of IPinfo's files and of those converted from CSV.
+// Numbers come as floats, integers or text there, so they are read as whatever
+// they are.
 type flatRecord struct {
 	CountryCode string `maxminddb:"country_code"`
+	Country     any    `maxminddb:"country"`
+	City        any    `maxminddb:"city"`
 	Latitude    any    `maxminddb:"latitude"`
 	Longitude   any    `maxminddb:"longitude"`
+	Lat         any    `maxminddb:"lat"`
+	Lng         any    `maxminddb:"lng"`
+	Accuracy    any    `maxminddb:"accuracy_radius"`
+	Radius      any    `maxminddb:"radius"`
 	ASN         any    `maxminddb:"asn"`
 	ASOrg       string `maxminddb:"as_organization"`
 	ASName      string `maxminddb:"as_name"`
 }
 
+// The words of an event for how exact its place is.
+const (
+	precisionCity    = "city"
+	precisionCountry = "country"
+)
+
+// Radii in kilometres. A database without radii is taken to be right to
+// statedRadius where it names a city. A place with a radius above widestCity is
+// the middle of a country or a state, whatever its coordinates look like:
+// databases put those into the same fields.
+const (
+	statedRadius = 50
+	widestCity   = 250
+	widestEarth  = 20_038
+)
+
 // fill looks an address up and completes what is still empty in p.
 func (g *geoSet) fill(p *place) {
 	if g != nil {
-		for _, db := range g.databases {
-			fillFrom(db, p)
+		for i := range g.databases {
+			fillFrom(g.databases[i].reader, p)
 		}
 	}
 	if p.class == "" && hostingASNs[p.asn] {
@@ -106,7 +148,7 @@ func (g *geoSet) fill(p *place) {
 		p.country = builtInCountry(p.addr)
 	}
 	if p.country != "" && p.precision == "" {
-		p.precision = "country"
+		p.precision = precisionCountry
 		if c, ok := centroids[p.country]; ok {
 			p.latitude, p.longitude = float64(c[0]), float64(c[1])
 		}
@@ -129,41 +171,74 @@ func fillFrom(db *maxminddb.Reader, p *place) {
 		if country == "" {
 			country = nested.RegisteredCountry.ISOCode
 		}
-		setCountry(p, country)
-		if lat, lon := nested.Location.Latitude, nested.Location.Longitude; lat != nil && lon != nil {
-			setCity(p, *lat, *lon)
+		radius, _ := number(nested.Location.Radius)
+		same := setCountry(p, country)
+		if lat, lon := nested.Location.Latitude, nested.Location.Longitude; same && lat != nil && lon != nil {
+			setPoint(p, *lat, *lon, radius, nested.City.GeoNameID != nil || nested.City.Names.English != "")
 		}
 		setAS(p, nested.ASN, nested.ASOrg)
 	}
 	var flat flatRecord
 	if err := found.Decode(&flat); err == nil {
-		setCountry(p, flat.CountryCode)
-		lat, ok1 := number(flat.Latitude)
-		lon, ok2 := number(flat.Longitude)
-		if ok1 && ok2 {
-			setCity(p, lat, lon)
-		}
-		org := flat.ASOrg
-		if org == "" {
-			org = flat.ASName
-		}
-		if n, ok := number(flat.ASN); ok && n >= 0 && n <= 1<<32-1 {
-			setAS(p, uint32(n), org)
-		}
+		flat.fill(p)
 	}
 }
 
-func setCountry(p *place, code string) {
+func (r *flatRecord) fill(p *place) {
+	country := r.CountryCode
+	if s, ok := r.Country.(string); ok && country == "" {
+		country = s
+	}
+	same := setCountry(p, country)
+	lat, ok1 := firstNumber(r.Latitude, r.Lat)
+	lon, ok2 := firstNumber(r.Longitude, r.Lng)
+	if ok1 && ok2 && same {
+		radius, _ := firstNumber(r.Accuracy, r.Radius)
+		city, _ := r.City.(string)
+		setPoint(p, lat, lon, radius, city != "")
+	}
+	org := r.ASOrg
+	if org == "" {
+		org = r.ASName
+	}
+	if s, ok := r.ASN.(string); ok {
+		r.ASN = strings.TrimPrefix(s, "AS")
+	}
+	if n, ok := number(r.ASN); ok && n >= 0 && n <= 1<<32-1 {
+		setAS(p, uint32(n), org)
+	}
+}
+
+// setCountry reports whether the record speaks of the country that p has now,
+// so that no place of one database stands beside the country of another.
+func setCountry(p *place, code string) bool {
 	if p.country == "" && isCountryCode(code) {
 		p.country = code
 	}
+	return !isCountryCode(code) || code == p.country
 }
 
-func setCity(p *place, lat, lon float64) {
-	if p.precision != "" || !(lat >= -90 && lat <= 90 && lon >= -180 && lon <= 180) || (lat == 0 && lon == 0) {
+// setPoint takes coordinates with their radius in kilometres, 0 when none is
+// stated. A city takes the place of a country's middle, never the other way.
+func setPoint(p *place, lat, lon, radius float64, named bool) {
+	if p.precision == precisionCity || !(lat >= -90 && lat <= 90 && lon >= -180 && lon <= 180) || (lat == 0 && lon == 0) {
 		return
 	}
-	p.latitude, p.longitude, p.precision = lat, lon, "city"
+	stated := radius > 0
+	exact := stated && radius <= widestCity || !stated && named
+	if !exact && p.precision != "" {
+		return
+	}
+	p.latitude, p.longitude, p.precision, p.radius = lat, lon, precisionCountry, 0
+	switch {
+	case stated:
+		p.radius = uint32(math.Ceil(min(radius, widestEarth)))
+	case exact:
+		p.radius = statedRadius
+	}
+	if exact {
+		p.precision = precisionCity
+	}
 }
 
 func setAS(p *place, asn uint32, org string) {
@@ -182,6 +257,14 @@ func builtInCountry(addr netip.Addr) string {
 // isCountryCode refuses ZZ, which stands for unknown.
 func isCountryCode(s string) bool {
 	return len(s) == 2 && s != "ZZ" && 'A' <= s[0] && s[0] <= 'Z' && 'A' <= s[1] && s[1] <= 'Z'
+}
+
+// firstNumber gives the first of two values that is a number.
+func firstNumber(a, b any) (float64, bool) {
+	if n, ok := number(a); ok {
+		return n, true
+	}
+	return number(b)
 }
 
 func number(v any) (float64, bool) {

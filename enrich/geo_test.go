@@ -3,14 +3,16 @@ package enrich
 import (
 	"bytes"
 	"context"
-	"encoding/binary"
-	"math"
+	"fmt"
+	"net"
 	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"github.com/maxmind/mmdbwriter"
+	"github.com/maxmind/mmdbwriter/mmdbtype"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 	"github.com/rs/zerolog"
@@ -41,7 +43,7 @@ func TestPlaces(t *testing.T) {
 		{"nothing has nothing", "", "", "", "", "", ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			p := locate(c.ip, networks, &geoSet{})
+			p := (&atlas{declared: networks}).locate(c.ip)
 			if p.prefix != c.prefix || p.country != c.country || p.precision != c.precision || p.class != c.class || p.name != c.network {
 				t.Errorf("got %q %q %q %q %q", p.prefix, p.country, p.precision, p.class, p.name)
 			}
@@ -78,11 +80,14 @@ func TestDatabasesOfTheOperator(t *testing.T) {
 	asn := filepath.Join(dir, "asn.mmdb")
 	flat := filepath.Join(dir, "flat.mmdb")
 	nested := func(lat float64) map[string]any {
-		return map[string]any{"country": map[string]any{"iso_code": "NL"}, "location": map[string]any{"latitude": lat, "longitude": 4.9}}
+		return map[string]any{
+			"country": map[string]any{"iso_code": "NL"}, "city": map[string]any{"names": map[string]any{"en": "Amsterdam"}},
+			"location": map[string]any{"latitude": lat, "longitude": 4.9, "accuracy_radius": uint16(20)},
+		}
 	}
 	writeMMDB(t, city, map[string]any{"1.0.0.0/8": nested(52.37)})
 	writeMMDB(t, asn, map[string]any{"1.0.0.0/8": map[string]any{"autonomous_system_number": uint32(64500), "autonomous_system_organization": "Example Transit"}})
-	writeMMDB(t, flat, map[string]any{"2.0.0.0/8": map[string]any{"country_code": "ES", "latitude": "40.4", "longitude": "-3.7", "asn": "64501", "as_name": "Flat Net"}})
+	writeMMDB(t, flat, map[string]any{"2.0.0.0/8": map[string]any{"country_code": "ES", "city": "Madrid", "latitude": "40.4", "longitude": "-3.7", "asn": "64501", "as_name": "Flat Net"}})
 
 	e, err := New(Config{Geo: GeoConfig{Databases: []string{city, asn, flat}}}, prometheus.NewRegistry(), zerolog.Nop())
 	if err != nil {
@@ -93,10 +98,10 @@ func TestDatabasesOfTheOperator(t *testing.T) {
 		e.Enrich(ev)
 		return ev
 	}
-	if ev := look("1.1.1.1"); ev.Country != "NL" || ev.GeoPrecision != "city" || ev.Latitude != 52.37 || ev.Longitude != 4.9 || ev.Asn != 64500 || ev.AsOrg != "Example Transit" {
+	if ev := look("1.1.1.1"); ev.Country != "NL" || ev.GeoPrecision != "city" || ev.Latitude != 52.37 || ev.Longitude != 4.9 || ev.GeoRadiusKm != 20 || ev.Asn != 64500 || ev.AsOrg != "Example Transit" {
 		t.Errorf("nested layout: %v", ev)
 	}
-	if ev := look("2.1.1.1"); ev.Country != "ES" || ev.GeoPrecision != "city" || ev.Latitude != 40.4 || ev.Longitude != -3.7 || ev.Asn != 64501 || ev.AsOrg != "Flat Net" {
+	if ev := look("2.1.1.1"); ev.Country != "ES" || ev.GeoPrecision != "city" || ev.Latitude != 40.4 || ev.Longitude != -3.7 || ev.GeoRadiusKm != 50 || ev.Asn != 64501 || ev.AsOrg != "Flat Net" {
 		t.Errorf("flat layout: %v", ev)
 	}
 	if ev := look("8.8.8.8"); ev.Country != "US" || ev.GeoPrecision != "country" || ev.Asn != 0 {
@@ -137,7 +142,7 @@ func TestKnownClassesOfAddresses(t *testing.T) {
 		{"what is declared wins", "3.3.3.1", "workload"},
 		{"a declared network without a class keeps what is known", "3.3.4.1", "hosting"},
 	} {
-		if p := locate(c.ip, networks, geo); p.class != c.want {
+		if p := (&atlas{declared: networks, geo: geo}).locate(c.ip); p.class != c.want {
 			t.Errorf("%s: got %q, want %q", c.name, p.class, c.want)
 		}
 	}
@@ -160,6 +165,66 @@ func TestASPolicyNeedsTheDatabase(t *testing.T) {
 	}
 }
 
+// What databases say of how exact a place is decides whether a journey can be
+// measured from it, so a country's middle must never pass for a city.
+func TestPrecisionOfPlaces(t *testing.T) {
+	city := map[string]any{"names": map[string]any{"en": "Denver"}, "geoname_id": uint32(5419384)}
+	us := map[string]any{"iso_code": "US"}
+	at := func(radius any) map[string]any {
+		l := map[string]any{"latitude": 39.7, "longitude": -105.0}
+		if radius != nil {
+			l["accuracy_radius"] = radius
+		}
+		return l
+	}
+	for _, c := range []struct {
+		name      string
+		records   []map[string]any
+		country   string
+		precision string
+		radius    uint32
+		lat       float64
+	}{
+		{"a city with its radius", []map[string]any{{"country": us, "city": city, "location": at(uint16(10))}}, "US", "city", 10, 39.7},
+		{"a radius without a city's name is as good", []map[string]any{{"country": us, "location": at(uint16(100))}}, "US", "city", 100, 39.7},
+		{"a radius of 1,000 km is a country's middle, in whatever field", []map[string]any{{"country": us, "location": at(uint16(1000))}}, "US", "country", 1000, 39.7},
+		{"so it is when a city is named", []map[string]any{{"country": us, "city": city, "location": at(uint16(1000))}}, "US", "country", 1000, 39.7},
+		{"a city without a radius gets 50 km", []map[string]any{{"country": us, "city": city, "location": at(nil)}}, "US", "city", 50, 39.7},
+		{"coordinates alone are a country's", []map[string]any{{"country": us, "location": at(nil)}}, "US", "country", 0, 39.7},
+		{"no coordinates: the built-in middle", []map[string]any{{"country": us}}, "US", "country", 0, float64(centroids["US"][0])},
+		{"a radius in another type", []map[string]any{{"country": us, "location": at(float64(12.5))}}, "US", "city", 13, 39.7},
+		{"a city in the second database beats the middle in the first", []map[string]any{
+			{"country": us, "location": at(uint16(1000))}, {"country": us, "city": city, "location": at(uint16(5))},
+		}, "US", "city", 5, 39.7},
+		{"a place in another country than the first database's is left out", []map[string]any{
+			{"country": map[string]any{"iso_code": "DE"}}, {"country": us, "city": city, "location": at(uint16(5))},
+		}, "DE", "country", 0, float64(centroids["DE"][0])},
+		{"only the country it is registered in", []map[string]any{{"registered_country": us}}, "US", "country", 0, float64(centroids["US"][0])},
+		{"flat: floats, a city, no radius", []map[string]any{{"country_code": "US", "city": "Denver", "latitude": float32(39.5), "longitude": float32(-105)}}, "US", "city", 50, 39.5},
+		{"flat: no city", []map[string]any{{"country_code": "US", "city": "", "latitude": float32(39.5), "longitude": float32(-105)}}, "US", "country", 0, 39.5},
+		{"flat: texts, short names, a radius", []map[string]any{{"country": "US", "city": "Denver", "lat": "39.5", "lng": "-105", "radius": "20"}}, "US", "city", 20, 39.5},
+		{"flat: a country spelled out beside its code", []map[string]any{{"country": "United States", "country_code": "US", "asn": "AS15169", "as_name": "Google LLC"}}, "US", "country", 0, float64(centroids["US"][0])},
+		{"nonsense for coordinates", []map[string]any{{"country": us, "location": map[string]any{"latitude": 391.0, "longitude": 5.0, "accuracy_radius": uint16(5)}}}, "US", "country", 0, float64(centroids["US"][0])},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			var cfg GeoConfig
+			for i, r := range c.records {
+				path := filepath.Join(t.TempDir(), fmt.Sprintf("%d.mmdb", i))
+				writeMMDB(t, path, map[string]any{"203.0.113.0/24": r, "2001:db8::/32": r})
+				cfg.Databases = append(cfg.Databases, path)
+			}
+			geo, err := openGeo(cfg)
+			must(t, err)
+			for _, ip := range []string{"203.0.113.9", "2001:db8::9"} {
+				p := (&atlas{geo: geo}).locate(ip)
+				if p.country != c.country || p.precision != c.precision || p.radius != c.radius || p.latitude != c.lat {
+					t.Errorf("%s: got %q %q, %d km, latitude %v", ip, p.country, p.precision, p.radius, p.latitude)
+				}
+			}
+		})
+	}
+}
+
 func TestBadDatabaseIsNamed(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "bad.mmdb")
 	must(t, os.WriteFile(path, []byte("not a database"), 0o600))
@@ -169,93 +234,46 @@ func TestBadDatabaseIsNamed(t *testing.T) {
 	}
 }
 
-// writeMMDB writes a small database of IPv4 /8 networks in the MaxMind DB file
-// format 2.0 (https://maxmind.github.io/MaxMind-DB/): an IPv4 tree of eight
-// levels with 24-bit records, a data section, and the metadata.
-func writeMMDB(t *testing.T, path string, networks map[string]any) {
+// writeMMDB writes a database with MaxMind's own writer.
+func writeMMDB(t testing.TB, path string, networks map[string]any) {
 	t.Helper()
-	var data bytes.Buffer
-	leaf := map[byte]int{}
-	for cidr, record := range networks {
-		p := netip.MustParsePrefix(cidr)
-		if p.Bits() != 8 {
-			t.Fatal("this writer knows /8 networks only")
-		}
-		leaf[p.Addr().As4()[0]] = data.Len()
-		encodeMMDB(t, &data, record)
-	}
-	// Nodes of a complete binary tree of 8 levels, in level order from 0.
-	const nodes = 255
-	var tree bytes.Buffer
-	put := func(v int) { tree.Write([]byte{byte(v >> 16), byte(v >> 8), byte(v)}) }
-	for n := range nodes {
-		for side := range 2 {
-			child := 2*n + 1 + side
-			if child < nodes {
-				put(child)
-				continue
-			}
-			if at, ok := leaf[byte(child-nodes)]; ok {
-				put(nodes + 16 + at)
-			} else {
-				put(nodes)
-			}
-		}
-	}
-	out := tree.Bytes()
-	out = append(out, make([]byte, 16)...)
-	out = append(out, data.Bytes()...)
-	out = append(out, "\xab\xcd\xefMaxMind.com"...)
-	var meta bytes.Buffer
-	encodeMMDB(t, &meta, map[string]any{
-		"binary_format_major_version": uint16(2), "binary_format_minor_version": uint16(0), "build_epoch": uint64(1700000000),
-		"database_type": "Test", "ip_version": uint16(4), "node_count": uint32(nodes), "record_size": uint16(24),
+	tree, err := mmdbwriter.New(mmdbwriter.Options{
+		DatabaseType: "Test-City", BuildEpoch: 1700000000, RecordSize: 24, IncludeReservedNetworks: true, DisableIPv4Aliasing: true,
 	})
-	out = append(out, meta.Bytes()...)
-	must(t, os.WriteFile(path, out, 0o600))
+	must(t, err)
+	for cidr, record := range networks {
+		_, network, err := net.ParseCIDR(cidr)
+		must(t, err)
+		must(t, tree.Insert(network, mmdbValue(t, record)))
+	}
+	var b bytes.Buffer
+	_, err = tree.WriteTo(&b)
+	must(t, err)
+	must(t, os.WriteFile(path, b.Bytes(), 0o600))
 }
 
-func encodeMMDB(t *testing.T, b *bytes.Buffer, v any) {
+func mmdbValue(t testing.TB, v any) mmdbtype.DataType {
 	t.Helper()
-	number := func(kind byte, n uint64, extended bool) {
-		raw := bytes.TrimLeft(binary.BigEndian.AppendUint64(nil, n), "\x00")
-		if extended {
-			b.Write([]byte{byte(len(raw)), kind - 7})
-		} else {
-			b.WriteByte(kind<<5 | byte(len(raw)))
-		}
-		b.Write(raw)
-	}
 	switch v := v.(type) {
 	case string:
-		if len(v) < 29 {
-			b.WriteByte(2<<5 | byte(len(v)))
-		} else {
-			b.Write([]byte{2<<5 | 29, byte(len(v) - 29)})
-		}
-		b.WriteString(v)
+		return mmdbtype.String(v)
 	case bool:
-		n := byte(0)
-		if v {
-			n = 1
-		}
-		b.Write([]byte{n, 14 - 7})
+		return mmdbtype.Bool(v)
 	case float64:
-		b.WriteByte(3<<5 | 8)
-		b.Write(binary.BigEndian.AppendUint64(nil, math.Float64bits(v)))
+		return mmdbtype.Float64(v)
+	case float32:
+		return mmdbtype.Float32(v)
 	case uint16:
-		number(5, uint64(v), false)
+		return mmdbtype.Uint16(v)
 	case uint32:
-		number(6, uint64(v), false)
-	case uint64:
-		number(9, v, true)
+		return mmdbtype.Uint32(v)
 	case map[string]any:
-		b.WriteByte(7<<5 | byte(len(v)))
+		out := mmdbtype.Map{}
 		for k, e := range v {
-			encodeMMDB(t, b, k)
-			encodeMMDB(t, b, e)
+			out[mmdbtype.String(k)] = mmdbValue(t, e)
 		}
-	default:
-		t.Fatalf("%T", v)
+		return out
 	}
+	t.Fatalf("%T", v)
+	return nil
 }

@@ -5,6 +5,8 @@ const (
 	classTor     = "tor"
 	classVPN     = "vpn"
 	classHosting = "hosting"
+	classCloud   = "cloud"
+	classCDN     = "cdn"
 )
 
 // hostingASNs lists autonomous systems of large hosting and cloud providers,

@@ -2,11 +2,8 @@ package enrich
 
 import (
 	"net/netip"
-	"slices"
 	"strconv"
 	"strings"
-
-	"github.com/lapwing-sec/lapwing/schemas"
 )
 
 // Network classes that are known without being declared.
@@ -25,11 +22,14 @@ type place struct {
 	precision string
 	latitude  float64
 	longitude float64
+	radius    uint32 // km, 0 unknown
 	asn       uint32
 	asOrg     string
 	class     string
 	name      string
 	declared  bool // in a declared network: its geography says nothing
+	proxy     bool // a trusted proxy: it is believed about whom it forwards for
+	proxyPeer bool // the same, when it is the connecting peer
 }
 
 // sourcePrefix is the /24 of an IPv4 address, the /48 of an IPv6 one, or "".
@@ -53,9 +53,17 @@ func prefixOf(addr netip.Addr) string {
 	return p.String()
 }
 
+// atlas is what addresses are looked up in; any part may be nil.
+type atlas struct {
+	declared *networkTable
+	lists    *listTable
+	geo      *geoSet
+	proxies  *proxies
+}
+
 // locate describes a source address: what is declared of its network wins over
-// what is known of the address itself.
-func locate(ip string, declared *networkTable, geo *geoSet) place {
+// what lists say, and these over what databases know of the address.
+func (a *atlas) locate(ip string) place {
 	p := place{ip: ip}
 	addr, err := netip.ParseAddr(ip)
 	if err != nil {
@@ -67,12 +75,16 @@ func locate(ip string, declared *networkTable, geo *geoSet) place {
 	}
 	addr = addr.Unmap().WithZone("")
 	p.addr, p.prefix = addr, prefixOf(addr)
+	p.proxy, p.proxyPeer = a.proxies.trust(addr)
 	if class := reservedClass(addr); class != "" {
 		p.class = class
 	} else {
-		geo.fill(&p)
+		a.geo.fill(&p)
 	}
-	if n := declared.find(addr); n != nil {
+	if l := a.lists.find(addr); l != nil && (!hides(p.class) || hides(l.class)) {
+		p.class, p.name = l.class, l.name
+	}
+	if n := a.declared.find(addr); n != nil {
 		p.declared = true
 		p.name = n.Name
 		if n.Class != "" {
@@ -81,6 +93,11 @@ func locate(ip string, declared *networkTable, geo *geoSet) place {
 	}
 	return p
 }
+
+// hides reports whether a class of network hides who calls; the word of a
+// database that an address does so is not undone by a list that knows only
+// whose the wire is.
+func hides(class string) bool { return class == classTor || class == classVPN }
 
 // reserved lists the address blocks that belong to no place: RFC 1918, 6598,
 // 3927, 4193, 4291, 5737, 2544 and 3849, with the class they get.
@@ -108,65 +125,6 @@ func reservedClass(addr netip.Addr) string {
 		}
 	}
 	return ""
-}
-
-// networkTable finds the longest declared prefix that holds an address: a map
-// of all prefixes, asked once for each length in use, longest first.
-type networkTable struct {
-	byPrefix map[netip.Prefix]*schemas.Network
-	lengths4 []int
-	lengths6 []int
-}
-
-// newNetworkTable takes networks in order of precedence: of two that declare
-// the same prefix the first one stands. Entries that are not prefixes, which
-// the parser of the inventory refuses, are left out.
-func newNetworkTable(lists ...[]schemas.Network) *networkTable {
-	t := &networkTable{byPrefix: make(map[netip.Prefix]*schemas.Network)}
-	for _, list := range lists {
-		for i := range list {
-			p, err := parseCIDR(list[i].CIDR)
-			if err != nil {
-				continue
-			}
-			if _, taken := t.byPrefix[p]; taken {
-				continue
-			}
-			t.byPrefix[p] = &list[i]
-			lengths := &t.lengths6
-			if p.Addr().Is4() {
-				lengths = &t.lengths4
-			}
-			if !slices.Contains(*lengths, p.Bits()) {
-				*lengths = append(*lengths, p.Bits())
-			}
-		}
-	}
-	for _, l := range [][]int{t.lengths4, t.lengths6} {
-		slices.Sort(l)
-		slices.Reverse(l)
-	}
-	return t
-}
-
-func (t *networkTable) find(addr netip.Addr) *schemas.Network {
-	if t == nil || !addr.IsValid() {
-		return nil
-	}
-	lengths := t.lengths6
-	if addr.Is4() {
-		lengths = t.lengths4
-	}
-	for _, bits := range lengths {
-		p, err := addr.Prefix(bits)
-		if err != nil {
-			continue
-		}
-		if n, ok := t.byPrefix[p]; ok {
-			return n
-		}
-	}
-	return nil
 }
 
 // parseCIDR reads a prefix, or a single address as the prefix of its full

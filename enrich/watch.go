@@ -31,7 +31,7 @@ const (
 // Kubernetes volume are followed. Both functions are called from one goroutine,
 // one at a time. It returns an error only when the directory can't be watched.
 func WatchInventory(ctx context.Context, path string, onChange func(*schemas.Inventory), onError func(error)) error {
-	return watchFiles(ctx, []string{path}, MaxInventoryBytes, watchTimes{settleTime, compareTime}, func() error {
+	return watchFiles(ctx, []string{path}, MaxInventoryBytes, watchRules{settle: settleTime, compare: compareTime}, func() error {
 		inv, err := LoadInventory(path)
 		if err != nil {
 			return err
@@ -65,7 +65,7 @@ func (e *Enricher) WatchGeo(ctx context.Context) error {
 	if limit <= 0 {
 		limit = defaultGeoBytes
 	}
-	return watchFiles(ctx, paths, limit, watchTimes{settleTime, compareTime}, e.ReloadGeo, func(err error) {
+	return watchFiles(ctx, paths, limit, watchRules{settle: settleTime, compare: compareTime}, e.ReloadGeo, func(err error) {
 		e.log.Error().Err(err).Msg("geo databases not loaded; those in use stay")
 	})
 }
@@ -81,17 +81,45 @@ func (e *Enricher) WatchAPIs(ctx context.Context) error {
 	for _, d := range e.apiConf {
 		paths = append(paths, d.File)
 	}
-	return watchFiles(ctx, paths, maxDocumentBytes, watchTimes{settleTime, compareTime}, e.ReloadAPIs, func(err error) {
+	return watchFiles(ctx, paths, maxDocumentBytes, watchRules{settle: settleTime, compare: compareTime}, e.ReloadAPIs, func(err error) {
 		e.log.Error().Err(err).Msg("API documents not loaded; those in use stay")
 	})
 }
 
-type watchTimes struct{ settle, compare time.Duration }
+// WatchLists keeps the lists of networks current with their files until ctx
+// ends. Without configured lists it only waits.
+func (e *Enricher) WatchLists(ctx context.Context) error {
+	if len(e.lists) == 0 {
+		<-ctx.Done()
+		return nil
+	}
+	paths := make([]string, len(e.lists))
+	for i := range e.lists {
+		paths[i] = e.lists[i].File
+	}
+	return watchFiles(ctx, paths, MaxListBytes, watchRules{settle: settleTime, compare: compareTime, apart: true}, func() error {
+		err := e.ReloadLists()
+		for _, l := range e.state.Load().lists.lists {
+			e.log.Info().Str("file", l.loaded.File).Str("format", l.loaded.Kind).Int("prefixes", l.loaded.Entries).Msg("network list in use")
+		}
+		return err
+	}, func(err error) {
+		e.log.Error().Err(err).Msg("network list not loaded; the content in use stays")
+	})
+}
+
+// watchRules say how files are watched: how long writes that come together are
+// waited for, how often contents are compared, and whether the files stand
+// apart: then one that can't be read keeps no other from being loaded.
+type watchRules struct {
+	settle, compare time.Duration
+	apart           bool
+}
 
 // watchFiles calls load at the start and whenever the content of any of the
 // files has changed. A load that fails is tried again only when the content
 // changes once more.
-func watchFiles(ctx context.Context, paths []string, limit int64, times watchTimes, load func() error, onError func(error)) (err error) {
+func watchFiles(ctx context.Context, paths []string, limit int64, rules watchRules, load func() error, onError func(error)) (err error) {
 	w, err := fsnotify.NewWatcher()
 	if err != nil {
 		return fmt.Errorf("watch %s: %w", paths[0], err)
@@ -103,7 +131,7 @@ func watchFiles(ctx context.Context, paths []string, limit int64, times watchTim
 	if err := dirs.follow(paths); err != nil {
 		return err
 	}
-	seen := watchedContent{paths: paths, limit: limit}
+	seen := watchedContent{paths: paths, limit: limit, apart: rules.apart}
 	check := func(thorough bool) {
 		changed, err := seen.changed(thorough)
 		if err == nil && changed {
@@ -114,10 +142,10 @@ func watchFiles(ctx context.Context, paths []string, limit int64, times watchTim
 		}
 	}
 	check(true)
-	settle := time.NewTimer(times.settle)
+	settle := time.NewTimer(rules.settle)
 	settle.Stop()
 	defer settle.Stop()
-	compare := time.NewTicker(times.compare)
+	compare := time.NewTicker(rules.compare)
 	defer compare.Stop()
 	pending, missing := false, false
 	for {
@@ -130,7 +158,7 @@ func watchFiles(ctx context.Context, paths []string, limit int64, times watchTim
 				return nil
 			}
 			if !pending {
-				settle.Reset(times.settle)
+				settle.Reset(rules.settle)
 			}
 			pending = true
 			continue
@@ -140,7 +168,7 @@ func watchFiles(ctx context.Context, paths []string, limit int64, times watchTim
 			}
 			// An overflow of notices: look, as after any notice.
 			if !pending {
-				settle.Reset(times.settle)
+				settle.Reset(rules.settle)
 			}
 			pending = true
 			continue
@@ -166,6 +194,7 @@ func watchFiles(ctx context.Context, paths []string, limit int64, times watchTim
 type watchedContent struct {
 	paths []string
 	limit int64
+	apart bool
 	stats []os.FileInfo
 	sum   [sha256.Size]byte
 	fault string
@@ -180,7 +209,7 @@ func (c *watchedContent) changed(thorough bool) (bool, error) {
 		return false, nil
 	}
 	c.stats = stats
-	sum, err := digest(c.paths, c.limit)
+	sum, err := c.digest()
 	if err != nil {
 		c.sum = sum
 		if err.Error() == c.fault {
@@ -253,11 +282,15 @@ func (d *watchedDirs) add(dir string) error {
 	return nil
 }
 
-// digest is a hash of the contents of the files together.
-func digest(paths []string, limit int64) (sum [sha256.Size]byte, err error) {
+// digest is a hash of the contents of the files together. Of files that stand
+// apart, one that can't be read counts as missing; loading it says why.
+func (c *watchedContent) digest() (sum [sha256.Size]byte, err error) {
 	h := sha256.New()
-	for _, p := range paths {
-		n, err := hashFile(h, p, limit)
+	for _, p := range c.paths {
+		n, err := hashFile(h, p, c.limit)
+		if err != nil && c.apart {
+			n, err = -1, nil
+		}
 		if err != nil {
 			return sum, err
 		}

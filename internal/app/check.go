@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"go.yaml.in/yaml/v3"
 
 	"github.com/lapwing-sec/lapwing/detect"
@@ -47,6 +49,9 @@ func Check(ctx context.Context, cfg Config, path string, o CheckOptions, std IO)
 		}
 		said("inventory", fmt.Sprintf("ok, %s", count(len(inv.Identities), "identity")))
 	}
+	if err := checkPlaces(&cfg, said); err != nil {
+		return err
+	}
 	said("configuration", "ok")
 	if o.Offline {
 		return nil
@@ -56,6 +61,48 @@ func Check(ctx context.Context, cfg Config, path string, o CheckOptions, std IO)
 		return acceptReset(ctx, s, said)
 	}
 	return errors.Join(checkKafka(ctx, s, said), checkClickHouse(ctx, s, said))
+}
+
+// checkPlaces loads what tells of addresses, and says what it is and how old.
+func checkPlaces(cfg *Config, said func(what, state string)) error {
+	e, err := newEnricher(cfg, cfg.Secrets.newHasher(), prometheus.NewRegistry(), nopLogger())
+	if err != nil {
+		return err
+	}
+	for _, l := range e.Loaded() {
+		at := "of " + l.Time.UTC().Format(time.DateOnly) + ", " + age(time.Since(l.Time))
+		if l.What == "geo" {
+			said("geo", fmt.Sprintf("ok, %s: %s, %s, built %s", l.File, l.Kind, megabytes(l.Bytes), at))
+			continue
+		}
+		class := l.Class
+		if class == "" {
+			class = "several classes"
+		}
+		said("network list", fmt.Sprintf("ok, %s: %s (%s), %s, %s, %s, %s", l.File, l.Name, class, l.Kind, count(l.Entries, "network"), megabytes(l.Bytes), at))
+	}
+	if len(cfg.Geo.Databases) == 0 {
+		said("geo", "no database: countries come from the table in the binary, without cities, providers or impossible-travel")
+	}
+	return nil
+}
+
+// age words how old a file is.
+func age(d time.Duration) string {
+	switch {
+	case d < time.Hour:
+		return "less than an hour old"
+	case d < 48*time.Hour:
+		return count(int(d/time.Hour), "hour") + " old"
+	}
+	return fmt.Sprintf("%d days old", d/(24*time.Hour))
+}
+
+func megabytes(n int64) string {
+	if n < 1e6 {
+		return fmt.Sprintf("%.1f kB", float64(n)/1e3)
+	}
+	return fmt.Sprintf("%.1f MB", float64(n)/1e6)
 }
 
 func checkKafka(ctx context.Context, s *services, said func(what, state string)) error {

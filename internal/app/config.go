@@ -33,6 +33,7 @@ type Config struct {
 	Secrets         SecretsConfig    `yaml:"secrets"`
 	Inventory       InventoryConfig  `yaml:"inventory"`
 	Geo             GeoConfig        `yaml:"geo"`
+	Networks        NetworksConfig   `yaml:"networks"`
 	APIs            []APIConfig      `yaml:"apis" doc:"OpenAPI documents of the APIs behind gateways: calls that they do not describe are findings. In the environment: the same list as JSON."`
 	Kafka           KafkaConfig      `yaml:"kafka"`
 	ClickHouse      ClickHouseConfig `yaml:"clickhouse"`
@@ -97,7 +98,22 @@ type InventoryConfig struct {
 // GeoConfig names geography databases; without them countries come from the
 // table in the binary.
 type GeoConfig struct {
-	Databases []string `yaml:"databases" doc:".mmdb files (city, country, ASN); of two that state the same field the first one stands."`
+	Databases []string `yaml:"databases" doc:".mmdb files (city, country, ASN, anonymous IP), read again when they change; of two that state the same field the first one stands."`
+}
+
+// NetworksConfig says what is known of networks, and which proxies are believed.
+type NetworksConfig struct {
+	Lists             []NetworkList `yaml:"lists" doc:"Files that give networks a class, read again when they change. Of two that hold the same prefix the first one stands; networks of the inventory win over all. In the environment: the same list as JSON."`
+	TrustedProxies    []string      `yaml:"trusted_proxies" doc:"Addresses and prefixes of proxies that are believed about whom they forward for."`
+	TrustPrivatePeers bool          `yaml:"trust_private_peers" doc:"Believe every peer with a private or loopback address, too."`
+}
+
+// NetworkList is one file of networks.
+type NetworkList struct {
+	File   string `yaml:"file" doc:"The file: a provider's JSON, CSV, or one prefix a line."`
+	Class  string `yaml:"class" doc:"What its networks are: tor, vpn, hosting, cloud, cdn, shared_egress, workload, office or vendor. Empty: what the format or the line says."`
+	Name   string `yaml:"name" doc:"Starts the network_name of its addresses. Empty: the provider, or the file's name."`
+	Format string `yaml:"format" doc:"aws, gcp, azure, oracle, cloudflare, fastly, tor, geofeed, csv or text. Empty: found by content."`
 }
 
 // APIConfig is one OpenAPI document.

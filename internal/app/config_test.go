@@ -71,6 +71,13 @@ func TestLoadConfig(t *testing.T) {
 			want: func(c *Config) { c.RawTopics = []RawTopicConfig{{Topic: "edge", Format: "nginx"}} },
 		},
 		{
+			name: "trusted proxies in the environment are split at commas",
+			env:  map[string]string{"LAPWING_NETWORKS_TRUSTED_PROXIES": "10.0.0.0/8,192.0.2.1", "LAPWING_NETWORKS_TRUST_PRIVATE_PEERS": "true"},
+			want: func(c *Config) {
+				c.Networks.TrustedProxies, c.Networks.TrustPrivatePeers = []string{"10.0.0.0/8", "192.0.2.1"}, true
+			},
+		},
+		{
 			name: "sizes and durations are read with their units",
 			file: "ingest:\n  max_body: 1MiB\nstore:\n  max_wait: 250ms\n",
 			want: func(c *Config) {
@@ -132,6 +139,10 @@ func TestLoadConfigRefuses(t *testing.T) {
 		{"a login without a password", "kafka:\n  sasl: {mechanism: plain, user: a}\n", nil, []string{"kafka.sasl.mechanism: plain needs"}},
 		{"a destination of an unknown kind lists the kinds", "destinations:\n  - {name: a, kind: carrier-pigeon}\n", nil, []string{"FILE:2: destinations[0]:", "webhook"}},
 		{"two faults are both reported", "tenant: \"\"\ndetect:\n  cells: 0\n", nil, []string{"tenant: want a name", "detect.cells: 0: want 1 to"}},
+		{"a list of networks that is not there", "networks:\n  lists:\n    - {file: nowhere.txt, class: tor}\n", nil, []string{"FILE:3: networks.lists[0].file: nowhere.txt: no such file or directory"}},
+		{"a class of networks that is none", "networks:\n  lists:\n    - {file: config_test.go, class: evil}\n", nil, []string{`networks.lists[0].class: "evil": want one of tor, vpn`}},
+		{"a format of networks that is none", "networks:\n  lists:\n    - {file: config_test.go, format: xml}\n", nil, []string{`networks.lists[0].format: "xml": want one of aws, gcp`}},
+		{"a trusted proxy that is a name", "networks:\n  trusted_proxies: [10.0.0.0/8, lb.example.com]\n", nil, []string{`FILE:2: networks.trusted_proxies: "lb.example.com": want an address or prefix`}},
 		{"no YAML", "a: [\n", nil, []string{"FILE: is not YAML"}},
 		{"a list at the top", "- a\n", nil, []string{"FILE:1: want keys and values"}},
 	} {
@@ -176,6 +187,25 @@ func TestCheckMasksSecrets(t *testing.T) {
 	require.NoError(t, Check(t.Context(), cfg, "", CheckOptions{Offline: true}, IO{Out: &out, Err: &errOut}))
 	require.NotContains(t, out.String(), "s3cret")
 	require.Contains(t, out.String(), "hmac_key: '********'")
+}
+
+func TestCheckSaysWhatItKnowsOfNetworks(t *testing.T) {
+	list := filepath.Join(t.TempDir(), "tor.txt")
+	require.NoError(t, os.WriteFile(list, []byte("192.0.2.1\n192.0.2.7\n"), 0o600))
+	old := time.Now().Add(-72*time.Hour - time.Minute)
+	require.NoError(t, os.Chtimes(list, old, old))
+	cfg := Defaults()
+	cfg.Networks.Lists = []NetworkList{{File: list, Class: "tor"}}
+	var out, errOut strings.Builder
+	require.NoError(t, Check(t.Context(), cfg, "", CheckOptions{Offline: true}, IO{Out: &out, Err: &errOut}))
+	require.Contains(t, errOut.String(), "ok, "+list+": tor (tor), text, 2 networks, 0.0 kB, of "+old.UTC().Format(time.DateOnly)+", 3 days old")
+	require.Contains(t, errOut.String(), "no database: countries come from the table in the binary")
+
+	require.NoError(t, os.WriteFile(list, []byte("192.0.2.1\nhello\n"), 0o600))
+	err := Check(t.Context(), cfg, "", CheckOptions{Offline: true}, IO{Out: &out, Err: &errOut})
+	require.ErrorContains(t, err, list+`:2: "hello" is no address or prefix`)
+	code, _ := ExitCode(err)
+	require.Equal(t, ExitUsage, code)
 }
 
 func TestEveryKeyIsDocumentedAndCanBeSet(t *testing.T) {

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/lapwing-sec/lapwing/detect"
+	"github.com/lapwing-sec/lapwing/enrich"
 )
 
 // minHMACKey is the shortest key accepted for the hashes of secrets.
@@ -78,6 +79,7 @@ func (l *loader) validate(c *Config) error {
 	for _, path := range c.Geo.Databases {
 		isFile(bad, "geo.databases", path)
 	}
+	networks(bad, &c.Networks)
 	clientTLS(bad, "kafka.tls", &c.Kafka.TLS)
 	clientTLS(bad, "clickhouse.tls", &c.ClickHouse.TLS)
 	if c.Kafka.SASL.Mechanism != "" && (c.Kafka.SASL.User == "" || c.Kafka.SASL.Password == "") {
@@ -159,6 +161,34 @@ func isFile(bad report, key, path string) {
 		bad(key, "%s: %s", path, rootCause(err))
 	case st.IsDir():
 		bad(key, "%s is a directory: want a file", path)
+	}
+}
+
+func networks(bad report, c *NetworksConfig) {
+	if n := len(c.Lists); n > enrich.MaxLists {
+		bad("networks.lists", "%d lists: at most %d", n, enrich.MaxLists)
+	}
+	for i, list := range c.Lists {
+		key := fmt.Sprintf("networks.lists[%d]", i)
+		if list.File == "" {
+			bad(key+".file", "want a file")
+		}
+		isFile(bad, key+".file", list.File)
+		if list.Class != "" && !slices.Contains(enrich.ListClasses(), list.Class) {
+			bad(key+".class", "%q: want %s", list.Class, oneOf(enrich.ListClasses()))
+		}
+		if list.Format != "" && !slices.Contains(enrich.ListFormats(), list.Format) {
+			bad(key+".format", "%q: want %s", list.Format, oneOf(enrich.ListFormats()))
+		}
+	}
+	if n := len(c.TrustedProxies); n > enrich.MaxTrustedProxies {
+		bad("networks.trusted_proxies", "%d entries: at most %d", n, enrich.MaxTrustedProxies)
+		return
+	}
+	for _, cidr := range c.TrustedProxies {
+		if enrich.CheckTrustedProxy(cidr) != nil {
+			bad("networks.trusted_proxies", "%q: want an address or prefix, such as 10.0.0.0/8", cidr)
+		}
 	}
 }
 

@@ -32,11 +32,19 @@ func newParsers(cfg *Config, h *ingest.Hasher) (map[string]ingest.Parser, error)
 
 // newEnricher makes the enricher, without an inventory yet.
 func newEnricher(cfg *Config, h *ingest.Hasher, reg prometheus.Registerer, log zerolog.Logger) (*enrich.Enricher, error) {
-	apis := make([]enrich.APIDocument, len(cfg.APIs))
-	for i, a := range cfg.APIs {
-		apis[i] = enrich.APIDocument(a)
+	c := enrich.Config{
+		Tenant: cfg.Tenant, Geo: enrich.GeoConfig{Databases: cfg.Geo.Databases}, Hash: h.Candidates,
+		TrustedProxies: cfg.Networks.TrustedProxies, TrustPrivatePeers: cfg.Networks.TrustPrivatePeers,
 	}
-	return enrich.New(enrich.Config{
-		Tenant: cfg.Tenant, Geo: enrich.GeoConfig{Databases: cfg.Geo.Databases}, Hash: h.Candidates, APIs: apis,
-	}, reg, log)
+	for _, l := range cfg.Networks.Lists {
+		c.Lists = append(c.Lists, enrich.ListConfig(l))
+	}
+	for _, a := range cfg.APIs {
+		c.APIs = append(c.APIs, enrich.APIDocument(a))
+	}
+	e, err := enrich.New(c, reg, log)
+	if err != nil {
+		return nil, Usage(err)
+	}
+	return e, nil
 }

@@ -48,12 +48,7 @@ func (p *process) startEnrich() error {
 	if err := p.loadInventory(enricher); err != nil {
 		return err
 	}
-	p.group.Go(func() error {
-		if err := enricher.WatchAPIs(p.roles); err != nil && p.roles.Err() == nil {
-			return fmt.Errorf("watching API documents: %w", err)
-		}
-		return nil
-	})
+	p.followFiles(enricher)
 	var topics []kafka.RawTopic
 	byTopic := map[string]ingest.Parser{}
 	for _, t := range p.cfg.RawTopics {
@@ -89,6 +84,21 @@ func (t RawTopicConfig) disorder() time.Duration {
 		}
 	}
 	return 0
+}
+
+// followFiles reads geo databases, network lists and API documents again when
+// they change.
+func (p *process) followFiles(enricher *enrich.Enricher) {
+	for what, watch := range map[string]func(context.Context) error{
+		"geo databases": enricher.WatchGeo, "network lists": enricher.WatchLists, "API documents": enricher.WatchAPIs,
+	} {
+		p.group.Go(func() error {
+			if err := watch(p.roles); err != nil && p.roles.Err() == nil {
+				return fmt.Errorf("watching %s: %w", what, err)
+			}
+			return nil
+		})
+	}
 }
 
 // loadInventory reads the declared identities before the first event, and
