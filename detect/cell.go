@@ -28,7 +28,7 @@ func (c *Cell) Peers(p *Profile, call *Call, d Dimension) (have, of int) {
 }
 
 // SharedEgress reports whether the event's network says nothing about place:
-// the inventory or the enricher says so, or 20 identities or more use it.
+// its class says so, or 20 identities or more called from it within a week.
 func (c *Cell) SharedEgress(call *Call) bool { return c.sharedEgress(call) }
 
 // History words how long the identity has been known at the time of the call:

@@ -52,6 +52,7 @@ func (e *Engine) finish(topic int, n int64) {
 		}
 	}
 	e.adopt.sweep(n)
+	e.egress.sweep(hourOf(n))
 	e.evict()
 }
 

@@ -50,6 +50,7 @@ type Engine struct {
 	clock  clock
 	tables tables
 	adopt  adoption
+	egress egress
 	timers timers
 
 	dossiers map[uint32]*dossier
@@ -121,6 +122,7 @@ func New(cfg Config) (*Engine, error) {
 	e.store.init()
 	e.tables.init()
 	e.adopt.init()
+	e.egress.init()
 	return e, nil
 }
 

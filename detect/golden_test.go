@@ -69,6 +69,7 @@ type call struct {
 	Country   string            `yaml:"country"`
 	City      []float64         `yaml:"city"`   // latitude, longitude: exact
 	Centre    []float64         `yaml:"centre"` // latitude, longitude of the country
+	Radius    uint32            `yaml:"radius"` // km around the city, 50 when left out
 	ASN       uint32            `yaml:"asn"`
 	Network   string            `yaml:"network"` // class
 	Client    string            `yaml:"client"`
@@ -522,7 +523,10 @@ func (c *goldenCase) event(t *testing.T, line *traffic, who *goldenIdentity, ind
 	if p := orList(do.City, orList(do.Centre, orList(base.City, base.Centre))); len(p) == 2 {
 		ev.Latitude, ev.Longitude, ev.GeoPrecision = p[0], p[1], "country"
 		if len(do.City) > 0 || len(do.Centre) == 0 && len(base.City) > 0 {
-			ev.GeoPrecision = "city"
+			ev.GeoPrecision, ev.GeoRadiusKm = "city", 50
+			if r := or(do.Radius, base.Radius); r > 0 {
+				ev.GeoRadiusKm = r
+			}
 		}
 	}
 	ev.Declared = c.declared(t, do, who, at)

@@ -10,9 +10,9 @@ import (
 var impossibleTravelCard = Meta{
 	Name: "impossible-travel", Title: "Two places too far apart", Basis: Learned, Family: FamilyPlace, Way: WayFused,
 	Severity: schemas.SeverityMedium, Wake: OnNew(Country, Prefix),
-	MinSample: "one earlier place", Floor: "500 km at more than 900 km/h between cities; 3,000 km where only the country is known; neither place shared egress",
+	MinSample: "one earlier place", Floor: "500 km beyond the radii of both places, at more than 900 km/h; cities only, never a country's middle; neither place shared egress",
 	Kept:    "the last two places, 48 bytes",
-	Model:   "great-circle distance less the places' uncertainty, over the time between plus a minute",
+	Model:   "great-circle distance less both places' radii, over the time between plus a minute",
 	Attacks: []schemas.Technique{{UID: "T1550.001", Name: "Application Access Token"}},
 	NHI:     []string{"NHI2:2025"}, API: []string{"API2:2023"}, NIST: nistNetwork, PCI: pciNetwork,
 	FirstChecks: []string{
@@ -23,16 +23,13 @@ var impossibleTravelCard = Meta{
 }
 
 // impossibleTravel finds two calls in a row from places that nothing travels
-// between in the time. Places of a country's precision count only when they
-// lie in different countries and very far apart.
+// between in the time. Both places must be cities with a stated radius: from
+// the middle of a country no distance can be measured.
 type impossibleTravel struct{ arrivalOnly }
 
 const (
-	travelKm        = 500
-	travelCountryKm = 3000
-	travelKmh       = 900
-	cityUncertainty = 50  // km, each side
-	landUncertainty = 750 // km, each side
+	travelKm  = 500
+	travelKmh = 900
 )
 
 // Meta implements Detector.
@@ -41,23 +38,15 @@ func (impossibleTravel) Meta() *Meta { return &impossibleTravelCard }
 // Observe implements Detector.
 func (impossibleTravel) Observe(c *Cell, p *Profile, call *Call, out *Findings) {
 	ev, last := call.Event, p.LastPlace()
-	if ev.GeoPrecision == "" || ev.Country == "" || ev.Latitude == 0 && ev.Longitude == 0 || last.Time == 0 || last.Shared || call.Denied ||
-		call.Time < last.Time || last.Latitude == 0 && last.Longitude == 0 || placeless(c, call) || p.Human() {
-		return
-	}
-	exact := ev.GeoPrecision == "city" && last.Exact
-	if !exact && call.Sight(Country).State == Known {
-		// Two countries that it lives in, known to the country only.
+	if ev.GeoPrecision != "city" || ev.GeoRadiusKm == 0 || ev.Country == "" || last.Time == 0 || last.Radius == 0 || last.Shared || call.Denied ||
+		call.Time < last.Time || placeless(c, call) || p.Human() {
 		return
 	}
 	km := kilometres(float64(last.Latitude), float64(last.Longitude), ev.Latitude, ev.Longitude)
-	floor, slack := float64(travelCountryKm), float64(2*landUncertainty)
-	if exact {
-		floor, slack = travelKm, 2*cityUncertainty
-	}
+	apart := km - float64(last.Radius) - float64(ev.GeoRadiusKm)
 	dt := time.Duration(call.Time - last.Time)
-	kmh := (km - slack) / (dt + time.Minute).Hours()
-	if km < floor || kmh <= travelKmh {
+	kmh := apart / (dt + time.Minute).Hours()
+	if apart < travelKm || kmh <= travelKmh {
 		return
 	}
 	s, rarity := c.Novelty(p, call, Country)

@@ -39,6 +39,9 @@ func (p *Profile) churning(d Dimension) bool {
 // made a consequence finding: what was new in it is held until an analyst's
 // word.
 func (e *Engine) learn(p *Profile, call *Call, topic int, grave bool) {
+	if e.egress.note(p, call, e.store.ids[p.self]) {
+		e.stats.EgressRefused++
+	}
 	for d := range dimensions {
 		s := call.sights[d]
 		if s.State == Absent || d == CapabilityBit {
@@ -176,12 +179,18 @@ func (e *Engine) learnPlace(p *Profile, call *Call) {
 	n := Place{
 		Time: call.Time, Latitude: float32(ev.Latitude), Longitude: float32(ev.Longitude),
 		Country: call.sights[Country].hash, Prefix: call.sights[Prefix].hash,
-		Exact: ev.GeoPrecision == "city",
 	}
-	if last := &p.places[0]; last.Prefix == n.Prefix && last.Country == n.Country {
+	if ev.GeoPrecision == "city" {
+		n.Radius = uint16(min(ev.GeoRadiusKm, 1<<16-1)) //nolint:gosec // clamped
+	}
+	last := &p.places[0]
+	same := last.Prefix == n.Prefix && last.Country == n.Country
+	if same && dayOf(last.Time) == call.Day {
 		n.Shared = last.Shared
 	} else {
 		n.Shared = e.cell.SharedEgress(call)
+	}
+	if !same {
 		p.places[1] = *last
 	}
 	p.places[0] = n

@@ -63,14 +63,14 @@ func (newCountry) Observe(c *Cell, p *Profile, call *Call, out *Findings) {
 }
 
 // placeless says that the place of a call says nothing: the organisation's own
-// or shared egress, or an address that many identities call from. Hosting, VPN
-// and Tor are places that a machine may well be new at.
+// or shared egress, or an address that many identities call from. Hosting,
+// clouds, VPN and Tor are places that a machine may well be new at.
 func placeless(c *Cell, call *Call) bool {
 	if ownNetwork(call.Event.NetworkClass) {
 		return true
 	}
 	switch call.Event.NetworkClass {
-	case "hosting", "vpn", "tor":
+	case "hosting", "cloud", "vpn", "tor":
 		return false
 	}
 	return c.SharedEgress(call)

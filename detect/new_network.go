@@ -88,11 +88,13 @@ func dubiousWords(class string) string {
 		return "the Tor network"
 	case "vpn":
 		return "a VPN"
+	case "cloud":
+		return "a cloud provider's network"
 	}
 	return "a hosting provider's network"
 }
 
 // dubious are the classes of network that a machine rarely has reason to use.
 func dubious(class string) bool {
-	return class == "tor" || class == "vpn" || class == "hosting"
+	return class == "tor" || class == "vpn" || class == "hosting" || class == "cloud"
 }

@@ -68,14 +68,3 @@ func thousands(n int) string {
 }
 
 func (c *Cell) peers(p *Profile, s Sight, d Dimension) (have, of int) { return c.e.prevalence(p, s, d) }
-
-func (c *Cell) sharedEgress(call *Call) bool {
-	switch call.Event.NetworkClass {
-	case "shared_egress", "hosting", "vpn", "tor":
-		return true
-	}
-	return c.e.onPrefix(call) >= sharedIdentities
-}
-
-// sharedIdentities is how many identities make a prefix shared egress.
-const sharedIdentities = 20

@@ -28,9 +28,11 @@ type Place struct {
 	Latitude, Longitude float32
 	// Country is the fingerprint of the country, Prefix that of the network.
 	Country, Prefix uint32
-	// Exact says that the place is a city, not a country's centre.
-	Exact bool
-	// Shared says that the network is shared egress (declared, hosting, vpn, tor).
+	// Radius in kilometres around a city; 0 for a country's middle, from which
+	// no journey can be measured.
+	Radius uint16
+	// Shared says that the network is shared egress, by its class or because
+	// many identities call from it.
 	Shared bool
 }
 

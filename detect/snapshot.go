@@ -14,7 +14,7 @@ import (
 
 // snapshotVersion is the version of the format, snapshotMagic its first bytes.
 const (
-	snapshotVersion = 2
+	snapshotVersion = 3
 	snapshotMagic   = "lapwing detect state\n"
 	snapshotEnd     = "end\n"
 )
@@ -74,6 +74,7 @@ func (e *Engine) visit(c *codec) {
 	e.visitWaiting(c)
 	e.visitTimers(c)
 	e.adopt.visit(c)
+	e.egress.visit(c)
 	end := snapshotEnd
 	c.text(&end)
 	if c.err == nil && end != snapshotEnd {

@@ -6,6 +6,7 @@ type Stats struct {
 	Events, Late, Unusable, Overflow uint64
 	Panes, Evicted                   uint64
 	SlotsEvicted, SlotsRefused       uint64
+	EgressRefused                    uint64
 	NotesDropped, AlertsDropped      uint64
 	Adopted, Excepted                uint64
 	SilencesShared                   uint64

@@ -265,16 +265,3 @@ func (e *Engine) prevalence(p *Profile, s Sight, d Dimension) (have, of int) {
 	v := e.tables.view(e.call.hour, e)
 	return e.tables.have(v.hour, p.group, d, s.hash), int(v.identities[p.group]) //nolint:gosec // bounded
 }
-
-// onPrefix counts the identities that use the event's prefix, of every kind.
-func (e *Engine) onPrefix(call *Call) int {
-	h := call.sights[Prefix].hash
-	if h == 0 {
-		return 0
-	}
-	n, k := 0, e.tables.view(call.hour, e).hour
-	for g := range groups {
-		n += e.tables.have(k, uint8(g), Prefix, h) //nolint:gosec // nine kinds
-	}
-	return n
-}

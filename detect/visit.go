@@ -89,7 +89,7 @@ func (p *Profile) visit(c *codec) {
 		c.f32(&x.Longitude)
 		c.u32(&x.Country)
 		c.u32(&x.Prefix)
-		c.bool(&x.Exact)
+		c.u16(&x.Radius)
 		c.bool(&x.Shared)
 	}
 	c.u16(&p.tallyDay)

@@ -64,7 +64,7 @@ func (m *detectMetrics) observer(cell int) func(stats func() detect.Stats) {
 func (m *detectMetrics) set(cell string, s detect.Stats) {
 	for what, n := range map[string]uint64{
 		"events": s.Events, "late": s.Late, "unusable": s.Unusable, "overflow": s.Overflow, "panes": s.Panes, "evicted": s.Evicted,
-		"slots_evicted": s.SlotsEvicted, "slots_refused": s.SlotsRefused, "notes_dropped": s.NotesDropped,
+		"slots_evicted": s.SlotsEvicted, "slots_refused": s.SlotsRefused, "egress_refused": s.EgressRefused, "notes_dropped": s.NotesDropped,
 		"alerts_dropped": s.AlertsDropped, "adopted": s.Adopted, "excepted": s.Excepted,
 		"silences_shared": s.SilencesShared, "alert_versions": s.Versions,
 	} {
