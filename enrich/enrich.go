@@ -78,6 +78,7 @@ type Enricher struct {
 	hash    func(ref string) []string
 	log     zerolog.Logger
 	clients *cache[clientInfo]
+	shared  sharing
 	state   atomic.Pointer[state]
 	metrics metrics
 
@@ -291,8 +292,8 @@ func (e *Enricher) Identities() []schemas.Identity {
 
 // Enrich completes an event in place: canonical identity, declared facts and
 // broken policies, network, place, client family. It never fails; what is
-// unknown stays empty. Strings may be shared between events and are never
-// written to.
+// unknown stays empty. Strings and ev.Declared may be shared between events and
+// must not be written to.
 func (e *Enricher) Enrich(ev *schemas.Event) {
 	st := e.state.Load()
 	ev.Tenant = e.tenant
@@ -304,6 +305,7 @@ func (e *Enricher) Enrich(ev *schemas.Event) {
 	client := e.client(ev.UserAgent)
 	ev.Client = client.family
 	Resolve(ev)
+	// It stays here; the event gets a copy that is shared when it can be.
 	d := &schemas.Declared{}
 	st.apis.judge(ev, d)
 	e.declare(st.index, ev, d, pl, client.group)
@@ -329,9 +331,8 @@ func (e *Enricher) client(userAgent string) *clientInfo {
 // declare attaches what the inventory says.
 func (e *Enricher) declare(ix *index, ev *schemas.Event, d *schemas.Declared, pl *place, group clientGroup) {
 	d.TargetEnvironment = ix.targetEnvironment(ev)
-	ev.Declared = d
 	if c, ok := ix.byRef[ev.CredentialId]; ok && ev.CredentialId != "" {
-		d.Credential = declaredCredential(c.known)
+		d.Credential = e.shared.credential(c.known)
 		judgeCredential(c.known, ev, d)
 	}
 	ent := ix.find(ev)
@@ -347,6 +348,7 @@ func (e *Enricher) declare(ix *index, ev *schemas.Event, d *schemas.Declared, pl
 	for _, v := range d.Violations {
 		e.metrics.violations[v.Detector].Inc()
 	}
+	ev.Declared = e.shared.declare(d)
 }
 
 func (e *Enricher) unmanaged(ev *schemas.Event, group clientGroup) {
