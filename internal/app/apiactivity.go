@@ -155,6 +155,7 @@ type activityUnmapped struct {
 	TargetAccount     string            `json:"target_account,omitempty"`
 	Grantees          []string          `json:"grantees,omitempty"`
 	NetworkClass      string            `json:"network_class,omitempty"`
+	NetworkName       string            `json:"network_name,omitempty"`
 	Attributes        map[string]string `json:"attributes,omitempty"`
 }
 
@@ -214,7 +215,7 @@ func newActivity(ev *schemas.Event) activity {
 		Unmapped: activityUnmapped{
 			PrincipalType: ev.PrincipalType, CredentialType: ev.CredentialType, Delegation: ev.Delegation, MFA: ev.Mfa,
 			Anonymous: ev.Anonymous, RouteTemplate: ev.RouteTemplate, Client: ev.Client, TLSFingerprint: ev.TlsFingerprint,
-			TargetAccount: ev.TargetAccount, Grantees: ev.Grantees, NetworkClass: ev.NetworkClass, Attributes: ev.Attributes,
+			TargetAccount: ev.TargetAccount, Grantees: ev.Grantees, NetworkClass: ev.NetworkClass, NetworkName: ev.NetworkName, Attributes: ev.Attributes,
 			ActingAs: ev.ActingAs, Scopes: ev.Scopes, OAuthClient: ev.OauthClient, Certificate: ev.ClientCertificate, Workload: ev.Workload,
 			CredentialIssued: ev.CredentialIssued / 1e6, CredentialExpires: ev.CredentialExpires / 1e6,
 			ForwardedFor: ev.ForwardedFor, PeerIP: ev.PeerIp, TokensIn: ev.TokensIn, TokensOut: ev.TokensOut, CostMicros: ev.CostMicros,

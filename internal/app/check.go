@@ -72,14 +72,14 @@ func checkPlaces(cfg *Config, said func(what, state string)) error {
 	for _, l := range e.Loaded() {
 		at := "of " + l.Time.UTC().Format(time.DateOnly) + ", " + age(time.Since(l.Time))
 		if l.What == "geo" {
-			said("geo", fmt.Sprintf("ok, %s: %s, %s, built %s", l.File, l.Kind, megabytes(l.Bytes), at))
+			said("geo", fmt.Sprintf("ok, %s: %s, %s, built %s", l.File, l.Kind, fileSize(l.Bytes), at))
 			continue
 		}
 		class := l.Class
 		if class == "" {
 			class = "several classes"
 		}
-		said("network list", fmt.Sprintf("ok, %s: %s (%s), %s, %s, %s, %s", l.File, l.Name, class, l.Kind, count(l.Entries, "network"), megabytes(l.Bytes), at))
+		said("network list", fmt.Sprintf("ok, %s: %s (%s), %s, %s, %s, %s", l.File, l.Name, class, l.Kind, count(l.Entries, "network"), fileSize(l.Bytes), at))
 	}
 	if len(cfg.Geo.Databases) == 0 {
 		said("geo", "no database: countries come from the table in the binary, without cities, providers or impossible-travel")
@@ -98,8 +98,11 @@ func age(d time.Duration) string {
 	return fmt.Sprintf("%d days old", d/(24*time.Hour))
 }
 
-func megabytes(n int64) string {
-	if n < 1e6 {
+func fileSize(n int64) string {
+	switch {
+	case n < 1e3:
+		return count(int(n), "byte")
+	case n < 1e6:
 		return fmt.Sprintf("%.1f kB", float64(n)/1e3)
 	}
 	return fmt.Sprintf("%.1f MB", float64(n)/1e6)

@@ -198,7 +198,7 @@ func TestCheckSaysWhatItKnowsOfNetworks(t *testing.T) {
 	cfg.Networks.Lists = []NetworkList{{File: list, Class: "tor"}}
 	var out, errOut strings.Builder
 	require.NoError(t, Check(t.Context(), cfg, "", CheckOptions{Offline: true}, IO{Out: &out, Err: &errOut}))
-	require.Contains(t, errOut.String(), "ok, "+list+": tor (tor), text, 2 networks, 0.0 kB, of "+old.UTC().Format(time.DateOnly)+", 3 days old")
+	require.Contains(t, errOut.String(), "ok, "+list+": tor (tor), text, 2 networks, 20 bytes, of "+old.UTC().Format(time.DateOnly)+", 3 days old")
 	require.Contains(t, errOut.String(), "no database: countries come from the table in the binary")
 
 	require.NoError(t, os.WriteFile(list, []byte("192.0.2.1\nhello\n"), 0o600))
