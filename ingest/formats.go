@@ -73,7 +73,7 @@ var formats = [...]Format{
 // Formats lists every format, in the order in which Detect prefers them.
 func Formats() []Format { return slices.Clone(formats[:]) }
 
-// ErrUnknownFormat is what New and NewReceiver wrap for a name that is not in
+// ErrUnknownFormat is what New and NewReader wrap for a name that is not in
 // the table of formats.
 var ErrUnknownFormat = errors.New("unknown format")
 

@@ -28,7 +28,7 @@ type Config struct {
 	ShutdownTimeout schemas.Duration `yaml:"shutdown_timeout" doc:"How long a stopping process may drain before it gives up."`
 	Log             LogConfig        `yaml:"log"`
 	Monitor         Listener         `yaml:"monitor" doc:"Serves /metrics, /healthz, /readyz and /debug/pprof."`
-	Ingest          IngestConfig     `yaml:"ingest" doc:"The HTTP receiver, POST /ingest/{format}."`
+	Ingest          IngestConfig     `yaml:"ingest" doc:"The HTTP receivers."`
 	RawTopics       []RawTopicConfig `yaml:"raw_topics" doc:"Topics that hold raw logs, one format each. In the environment: the same list as JSON."`
 	Secrets         SecretsConfig    `yaml:"secrets"`
 	Inventory       InventoryConfig  `yaml:"inventory"`
@@ -64,15 +64,6 @@ type ServerTLS struct {
 	CertFile     string `yaml:"cert_file" doc:"PEM certificate chain; with key_file it turns TLS on."`
 	KeyFile      string `yaml:"key_file" doc:"PEM private key."`
 	ClientCAFile string `yaml:"client_ca_file" doc:"PEM authorities; callers must then show a certificate that one of them signed."`
-}
-
-// IngestConfig is the HTTP receiver.
-type IngestConfig struct {
-	Listener        `yaml:",inline"`
-	MaxBody         Bytes `yaml:"max_body" doc:"Largest request body as sent."`
-	MaxDecompressed Bytes `yaml:"max_decompressed" doc:"Largest request body after gzip."`
-	MaxRecord       Bytes `yaml:"max_record" doc:"Largest single record; brokers take 1 MB unless told otherwise."`
-	MaxRecords      int   `yaml:"max_records" doc:"Most records in one request."`
 }
 
 // RawTopicConfig is one raw topic.
@@ -229,13 +220,13 @@ func Defaults() Config {
 			MaxDecompressed: 64 << 20,
 			MaxRecord:       1_000_000,
 			MaxRecords:      100_000,
+			MaxRequests:     64,
+			MaxInFlight:     256 << 20,
+			ClientCerts:     clientCertsRequired,
+			Splunk:          SplunkConfig{Acks: true},
 		},
-		RawTopics: []RawTopicConfig{
-			{Topic: "raw.cloudtrail", Format: "cloudtrail"},
-			{Topic: "raw.kong", Format: "kong"},
-			{Topic: "raw.nginx", Format: "nginx"},
-		},
-		Kafka: KafkaConfig{ClientID: "lapwing", Prefix: "lapwing."},
+		RawTopics: defaultRawTopics(),
+		Kafka:     KafkaConfig{ClientID: "lapwing", Prefix: "lapwing."},
 		ClickHouse: ClickHouseConfig{
 			Protocol: "native", Database: "lapwing", User: "default",
 		},

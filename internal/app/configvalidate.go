@@ -52,6 +52,7 @@ func (l *loader) validate(c *Config) error {
 	}{
 		{"ingest.max_body", int64(c.Ingest.MaxBody)}, {"ingest.max_decompressed", int64(c.Ingest.MaxDecompressed)},
 		{"ingest.max_record", int64(c.Ingest.MaxRecord)}, {"ingest.max_records", int64(c.Ingest.MaxRecords)},
+		{"ingest.max_requests", int64(c.Ingest.MaxRequests)},
 		{"enrich.idle_after", int64(c.Enrich.IdleAfter)}, {"enrich.max_ahead", int64(c.Enrich.MaxAhead)},
 		{"detect.snapshot_every", int64(c.Detect.SnapshotEvery)}, {"detect.snapshot_events", int64(c.Detect.SnapshotEvents)},
 		{"store.max_rows", int64(c.Store.MaxRows)}, {"store.max_wait", int64(c.Store.MaxWait)},
@@ -63,6 +64,7 @@ func (l *loader) validate(c *Config) error {
 	if c.Ingest.MaxRecord > c.Ingest.MaxDecompressed {
 		bad("ingest.max_record", "%s is above ingest.max_decompressed, %s", c.Ingest.MaxRecord, c.Ingest.MaxDecompressed)
 	}
+	l.ingest(bad, &c.Ingest)
 	l.rawTopics(bad, c)
 	if k := c.Secrets.HMACKey; k != "" && len(k) < minHMACKey {
 		bad("secrets.hmac_key", "has %d characters: want %d or more, such as the output of: openssl rand -hex 32", len(k), minHMACKey)
@@ -278,6 +280,7 @@ func (l *loader) readSecretFiles(c *Config) error {
 	read("secrets.hmac_key", &c.Secrets.HMACKey, c.Secrets.HMACKeyFile)
 	read("monitor.token", &c.Monitor.Token, c.Monitor.TokenFile)
 	read("ingest.token", &c.Ingest.Token, c.Ingest.TokenFile)
+	errs = append(errs, l.readSecretLists(&c.Ingest)...)
 	read("kafka.sasl.password", &c.Kafka.SASL.Password, c.Kafka.SASL.PasswordFile)
 	read("clickhouse.password", &c.ClickHouse.Password, c.ClickHouse.PasswordFile)
 	for i := range c.Destinations {

@@ -43,8 +43,9 @@ func withToken(token string, h http.Handler) http.Handler {
 	})
 }
 
-// server reads a listener's certificate: TLS 1.2 or later.
-func (c ServerTLS) server() (*tls.Config, error) {
+// server reads a listener's certificate: TLS 1.2 or later. clientAuth is what
+// is asked of callers where client_ca_file is set.
+func (c ServerTLS) server(clientAuth tls.ClientAuthType) (*tls.Config, error) {
 	pair, err := tls.LoadX509KeyPair(c.CertFile, c.KeyFile)
 	if err != nil {
 		return nil, fmt.Errorf("tls.cert_file: %w", err)
@@ -54,7 +55,7 @@ func (c ServerTLS) server() (*tls.Config, error) {
 		if t.ClientCAs, err = readPool(c.ClientCAFile); err != nil {
 			return nil, fmt.Errorf("tls.client_ca_file: %w", err)
 		}
-		t.ClientAuth = tls.RequireAndVerifyClientCert
+		t.ClientAuth = clientAuth
 	}
 	return t, nil
 }

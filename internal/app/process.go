@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"slices"
@@ -106,7 +107,7 @@ func (p *process) openClickHouse(ctx context.Context, cc clickhouse.Config) erro
 // of them fails, which ends all.
 func (p *process) start(roles []string) error {
 	if p.cfg.Monitor.Listen != "" {
-		addr, err := serve(p.roles, p.cfg.Monitor, newMonitor(p.reg, p.ready), &p.life, "monitor", p.fail)
+		addr, err := serve(p.roles, p.cfg.Monitor, tls.RequireAndVerifyClientCert, newMonitor(p.reg, p.ready), &p.life, "monitor", p.fail)
 		if err != nil {
 			return err
 		}

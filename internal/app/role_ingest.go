@@ -1,39 +1,61 @@
 package app
 
 import (
-	"net/http"
+	"crypto/tls"
 
-	"github.com/lapwing-sec/lapwing/ingest"
+	"github.com/lapwing-sec/lapwing/ingest/receive"
 )
 
 func (p *process) startIngest() error {
 	if p.cfg.Ingest.Listen == "" {
 		return nil
 	}
-	c := &p.cfg.Ingest
-	topics := map[string]string{}
-	for _, t := range p.cfg.RawTopics {
-		if topics[t.Format] == "" {
-			topics[t.Format] = t.Topic
-		}
-	}
-	rc := ingest.ReceiverConfig{
-		Topics:       topics,
-		MaxBodyBytes: int64(c.MaxBody), MaxUnpackedBytes: int64(c.MaxDecompressed),
-		MaxRecordBytes: int(c.MaxRecord), MaxRecords: c.MaxRecords,
-	}
-	if c.Token != "" {
-		rc.Tokens = []string{c.Token.Reveal()}
-	}
-	mux := http.NewServeMux()
-	mux.Handle("/ingest/", ingest.NewReceiver(rc, p.kafka, p.reg, p.log))
-	// The receiver asks for the token itself: it speaks to senders of logs.
-	listener := c.Listener
+	// The receivers ask for the token themselves: each in its protocol's way.
+	listener := p.cfg.Ingest.Listener
 	listener.Token = ""
-	addr, err := serve(p.roles, listener, mux, &p.life, "ingest", p.fail)
+	clientAuth := tls.RequireAndVerifyClientCert
+	if p.cfg.Ingest.ClientCerts == clientCertsOptional {
+		clientAuth = tls.VerifyClientCertIfGiven
+	}
+	addr, err := serve(p.roles, listener, clientAuth, receive.New(p.cfg.receivers(), p.kafka, p.reg, p.log), &p.life, "ingest", p.fail)
 	if err != nil {
 		return err
 	}
 	p.ingestAddr = addr
 	return nil
+}
+
+// receivers gives the settings of the receivers.
+func (c *Config) receivers() receive.Config {
+	in := &c.Ingest
+	out := receive.Config{
+		Topics: map[string]string{}, Secrets: map[string][]string{}, CertificateIsEnough: in.ClientCerts == clientCertsOptional,
+		MaxBodyBytes: int64(in.MaxBody), MaxUnpackedBytes: int64(in.MaxDecompressed), MaxRecordBytes: int(in.MaxRecord), MaxRecords: in.MaxRecords,
+		MaxConcurrent: in.MaxRequests, MaxInFlightBytes: int64(in.MaxInFlight),
+		Splunk: receive.SplunkConfig{NoAcks: !in.Splunk.Acks, DefaultFormat: in.Splunk.DefaultFormat, Sourcetypes: map[string]string{}},
+	}
+	for _, t := range c.RawTopics {
+		if out.Topics[t.Format] == "" {
+			out.Topics[t.Format] = t.Topic
+		}
+	}
+	if in.Token != "" {
+		out.Tokens = append(out.Tokens, in.Token.Reveal())
+	}
+	out.Tokens = append(out.Tokens, reveal(in.OldTokens)...)
+	for _, s := range in.senders() {
+		out.Secrets[s.name] = reveal(s.Secrets)
+	}
+	for _, f := range in.Splunk.Formats {
+		out.Splunk.Sourcetypes[f.Sourcetype] = f.Format
+	}
+	return out
+}
+
+func reveal(secrets []Secret) []string {
+	var out []string
+	for _, s := range secrets {
+		out = append(out, s.Reveal())
+	}
+	return out
 }

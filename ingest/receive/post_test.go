@@ -1,4 +1,4 @@
-package ingest
+package receive
 
 import (
 	"bufio"
@@ -10,7 +10,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -21,55 +20,6 @@ import (
 
 	"github.com/lapwing-sec/lapwing/internal/stream"
 )
-
-// recordingProducer keeps what it is given, or fails.
-type recordingProducer struct {
-	mu     sync.Mutex
-	topics []string
-	values []string
-	keys   map[string]bool
-	err    error
-	hold   chan struct{} // when set, Produce waits for it
-	inside chan struct{} // when set, told that Produce was entered
-}
-
-func (p *recordingProducer) Produce(ctx context.Context, topic string, recs []stream.Record) error {
-	if p.inside != nil {
-		p.inside <- struct{}{}
-	}
-	if p.hold != nil {
-		select {
-		case <-p.hold:
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.err != nil {
-		return p.err
-	}
-	if p.keys == nil {
-		p.keys = map[string]bool{}
-	}
-	p.topics = append(p.topics, topic)
-	for _, r := range recs {
-		p.values = append(p.values, string(r.Value))
-		p.keys[string(r.Key)] = true
-	}
-	return nil
-}
-
-// post sends body and returns the answer.
-func post(h http.Handler, path, body string, header ...string) *httptest.ResponseRecorder {
-	req := httptest.NewRequest(http.MethodPost, path, strings.NewReader(body))
-	for i := 0; i < len(header); i += 2 {
-		req.Header.Set(header[i], header[i+1])
-	}
-	rec := httptest.NewRecorder()
-	h.ServeHTTP(rec, req)
-	return rec
-}
 
 func TestReceiverTakesRecords(t *testing.T) {
 	a, b := `{"a":1}`, `{"b":2}`
@@ -91,7 +41,7 @@ func TestReceiverTakesRecords(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			p := &recordingProducer{}
-			h := NewReceiver(ReceiverConfig{Topics: map[string]string{"nginx": "edge-logs"}}, p, nil, zerolog.Nop())
+			h := New(Config{Topics: map[string]string{"nginx": "edge-logs"}}, p, nil, zerolog.Nop())
 			answer := post(h, tt.path, tt.body, tt.header...)
 			if answer.Code != http.StatusAccepted {
 				t.Fatalf("answer %d %s", answer.Code, answer.Body)
@@ -114,14 +64,14 @@ func TestReceiverTakesRecords(t *testing.T) {
 
 func TestASenderMayChooseTheKey(t *testing.T) {
 	p := &recordingProducer{}
-	post(NewReceiver(ReceiverConfig{}, p, nil, zerolog.Nop()), "/ingest/nginx", "line", KeyHeader, "edge-3")
+	post(New(Config{}, p, nil, zerolog.Nop()), "/ingest/nginx", "line", KeyHeader, "edge-3")
 	if !p.keys["edge-3"] {
 		t.Errorf("keys %v", p.keys)
 	}
 }
 
 func TestReceiverRefuses(t *testing.T) {
-	small := ReceiverConfig{Tokens: []string{"new", "old"}, MaxBodyBytes: 100, MaxUnpackedBytes: 200, MaxRecordBytes: 50, MaxRecords: 3}
+	small := Config{Tokens: []string{"new", "old"}, MaxBodyBytes: 100, MaxUnpackedBytes: 200, MaxRecordBytes: 50, MaxRecords: 3}
 	auth := []string{"Authorization", "Bearer new"}
 	for _, tt := range []struct {
 		name, path, body string
@@ -134,7 +84,7 @@ func TestReceiverRefuses(t *testing.T) {
 		{"a wrong token", "/ingest/kong", "{}", []string{"Authorization", "Bearer nex"}, nil, 401, "token"},
 		{"an empty token", "/ingest/kong", "{}", []string{"X-Lapwing-Token", ""}, nil, 401, "token"},
 		{"a format that does not exist, with the list", "/ingest/syslog", "{}", auth, nil, 404, "cloudtrail, kong, nginx"},
-		{"a path below", "/ingest/kong/x", "{}", auth, nil, 404, "no such format"},
+		{"a path below", "/ingest/kong/x", "{}", auth, nil, 404, "no such path"},
 		{"another content type", "/ingest/kong", "<a/>", append([]string{"Content-Type", "text/xml"}, auth...), nil, 415, "text/xml"},
 		{"another encoding", "/ingest/kong", "{}", append([]string{"Content-Encoding", "br"}, auth...), nil, 415, "content encoding"},
 		{"binary data", "/ingest/kong", "\x00\x01\x02", auth, nil, 415, "binary"},
@@ -150,7 +100,7 @@ func TestReceiverRefuses(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			p := &recordingProducer{err: tt.err}
-			answer := post(NewReceiver(small, p, nil, zerolog.Nop()), tt.path, tt.body, tt.header...)
+			answer := post(New(small, p, nil, zerolog.Nop()), tt.path, tt.body, tt.header...)
 			if answer.Code != tt.code || !strings.Contains(answer.Body.String(), tt.says) {
 				t.Errorf("answer %d %s, want %d saying %q", answer.Code, answer.Body, tt.code, tt.says)
 			}
@@ -168,7 +118,7 @@ func TestReceiverRefuses(t *testing.T) {
 }
 
 func TestEveryTokenOfARotationIsTaken(t *testing.T) {
-	h := NewReceiver(ReceiverConfig{Tokens: []string{"new", "old"}}, &recordingProducer{}, nil, zerolog.Nop())
+	h := New(Config{Tokens: []string{"new", "old"}}, &recordingProducer{}, nil, zerolog.Nop())
 	for _, header := range [][]string{{"Authorization", "Bearer new"}, {"Authorization", "bearer old"}, {TokenHeader, "new"}, {TokenHeader, "old"}} {
 		if answer := post(h, "/ingest/nginx", "x", header...); answer.Code != http.StatusAccepted {
 			t.Errorf("%v: answer %d", header, answer.Code)
@@ -177,7 +127,7 @@ func TestEveryTokenOfARotationIsTaken(t *testing.T) {
 }
 
 func TestEmptyTokensLockTheDoor(t *testing.T) {
-	h := NewReceiver(ReceiverConfig{Tokens: []string{""}}, &recordingProducer{}, nil, zerolog.Nop())
+	h := New(Config{Tokens: []string{""}}, &recordingProducer{}, nil, zerolog.Nop())
 	if answer := post(h, "/ingest/nginx", "x", TokenHeader, ""); answer.Code != http.StatusUnauthorized {
 		t.Errorf("answer %d", answer.Code)
 	}
@@ -185,17 +135,17 @@ func TestEmptyTokensLockTheDoor(t *testing.T) {
 
 func TestWebPagesNeedAToken(t *testing.T) {
 	p := &recordingProducer{}
-	if got := post(NewReceiver(ReceiverConfig{}, p, nil, zerolog.Nop()), "/ingest/nginx", "x", "Origin", "https://evil.example", "Content-Type", "text/plain"); got.Code != http.StatusForbidden || len(p.values) > 0 {
+	if got := post(New(Config{}, p, nil, zerolog.Nop()), "/ingest/nginx", "x", "Origin", "https://evil.example", "Content-Type", "text/plain"); got.Code != http.StatusForbidden || len(p.values) > 0 {
 		t.Errorf("a page without a token: %d, %d records written", got.Code, len(p.values))
 	}
-	h := NewReceiver(ReceiverConfig{Tokens: []string{"t"}}, p, nil, zerolog.Nop())
+	h := New(Config{Tokens: []string{"t"}}, p, nil, zerolog.Nop())
 	if got := post(h, "/ingest/nginx", "x", "Origin", "https://ours.example", "Authorization", "Bearer t"); got.Code != http.StatusAccepted {
 		t.Errorf("a page with the token: %d", got.Code)
 	}
 }
 
 func TestOtherMethodsAreTurnedAway(t *testing.T) {
-	h := NewReceiver(ReceiverConfig{}, &recordingProducer{}, nil, zerolog.Nop())
+	h := New(Config{}, &recordingProducer{}, nil, zerolog.Nop())
 	rec := httptest.NewRecorder()
 	h.ServeHTTP(rec, httptest.NewRequest(http.MethodGet, "/ingest/kong", nil))
 	if rec.Code != http.StatusMethodNotAllowed || rec.Header().Get("Allow") != "POST" {
@@ -206,7 +156,7 @@ func TestOtherMethodsAreTurnedAway(t *testing.T) {
 func TestSuccessComesAfterTheAcknowledgementOnly(t *testing.T) {
 	p := &recordingProducer{hold: make(chan struct{}), inside: make(chan struct{})}
 	reg := prometheus.NewPedanticRegistry()
-	h := NewReceiver(ReceiverConfig{MaxConcurrent: 1}, p, reg, zerolog.Nop())
+	h := New(Config{MaxConcurrent: 1}, p, reg, zerolog.Nop())
 	done := make(chan *httptest.ResponseRecorder)
 	go func() { done <- post(h, "/ingest/kong", `{"a":1}`) }()
 	<-p.inside
@@ -233,10 +183,10 @@ lapwing_ingest_records_total{format="kong"} 1
 # HELP lapwing_ingest_requests_in_flight Requests in work.
 # TYPE lapwing_ingest_requests_in_flight gauge
 lapwing_ingest_requests_in_flight 0
-# HELP lapwing_ingest_requests_total Requests to the receiver, by format and HTTP status.
+# HELP lapwing_ingest_requests_total Requests, by receiver and HTTP status.
 # TYPE lapwing_ingest_requests_total counter
-lapwing_ingest_requests_total{code="202",format="kong"} 1
-lapwing_ingest_requests_total{code="503",format="kong"} 1
+lapwing_ingest_requests_total{code="202",receiver="ingest"} 1
+lapwing_ingest_requests_total{code="503",receiver="ingest"} 1
 `
 	if err := testutil.GatherAndCompare(reg, strings.NewReader(want), "lapwing_ingest_bytes_total", "lapwing_ingest_records_total", "lapwing_ingest_requests_in_flight", "lapwing_ingest_requests_total"); err != nil {
 		t.Error(err)
@@ -245,7 +195,7 @@ lapwing_ingest_requests_total{code="503",format="kong"} 1
 
 func TestASenderThatLeavesGetsNothingAcknowledged(t *testing.T) {
 	p := &recordingProducer{hold: make(chan struct{})}
-	h := NewReceiver(ReceiverConfig{}, p, nil, zerolog.Nop())
+	h := New(Config{}, p, nil, zerolog.Nop())
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	rec := httptest.NewRecorder()
@@ -257,9 +207,9 @@ func TestASenderThatLeavesGetsNothingAcknowledged(t *testing.T) {
 
 func TestReceiverOverARealConnection(t *testing.T) {
 	p := &recordingProducer{}
-	server := httptest.NewServer(NewReceiver(ReceiverConfig{Tokens: []string{"secret"}, MaxBodyBytes: 1 << 20}, p, nil, zerolog.Nop()))
+	server := httptest.NewServer(New(Config{Tokens: []string{"secret"}, MaxBodyBytes: 1 << 20}, p, nil, zerolog.Nop()))
 	defer server.Close()
-	req, err := http.NewRequest(http.MethodPost, server.URL+"/ingest/kong", strings.NewReader("["+kongConsumer+"]"))
+	req, err := http.NewRequest(http.MethodPost, server.URL+"/ingest/kong", strings.NewReader("["+kongRecord+"]"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -270,13 +220,13 @@ func TestReceiverOverARealConnection(t *testing.T) {
 	}
 	defer func() { _ = answer.Body.Close() }()
 	body, err := io.ReadAll(answer.Body)
-	if err != nil || answer.StatusCode != http.StatusAccepted || len(p.values) != 1 || p.values[0] != kongConsumer {
+	if err != nil || answer.StatusCode != http.StatusAccepted || len(p.values) != 1 || p.values[0] != kongRecord {
 		t.Errorf("answer %d %s %v, records %q", answer.StatusCode, body, err, p.values)
 	}
 }
 
 func TestASlowBodyGivesItsSlotBack(t *testing.T) {
-	srv := httptest.NewServer(NewReceiver(ReceiverConfig{MaxConcurrent: 1, ReadTimeout: 50 * time.Millisecond}, &recordingProducer{}, nil, zerolog.Nop()))
+	srv := httptest.NewServer(New(Config{MaxConcurrent: 1, ReadTimeout: 50 * time.Millisecond}, &recordingProducer{}, nil, zerolog.Nop()))
 	defer srv.Close()
 	conn, err := net.Dial("tcp", srv.Listener.Addr().String())
 	if err != nil {

@@ -1,0 +1,276 @@
+package receive
+
+import (
+	"encoding/json"
+	"errors"
+	"mime"
+	"net/http"
+	"strconv"
+
+	"google.golang.org/protobuf/encoding/protowire"
+)
+
+// OTLP over HTTP, logs and traces, in protobuf and JSON (opentelemetry-proto,
+// docs/specification.md). Records are OTLP JSON, one a resource; a resource
+// too large for a record is split between its log records or spans.
+
+const (
+	otlpFormat     = "otlp"
+	otlpLogsPath   = "/v1/logs"
+	otlpTracesPath = "/v1/traces"
+	protoType      = "application/x-protobuf"
+)
+
+// otlpSignal names the parts of a signal's messages.
+type otlpSignal struct {
+	resources, scopes, items string
+	// rejected counts refused items in the answer's partialSuccess.
+	rejected string
+	// decode turns one resource's protobuf into OTLP JSON.
+	decode func(resource []byte) ([]byte, error)
+}
+
+var (
+	otlpLogs   = otlpSignal{"resourceLogs", "scopeLogs", "logRecords", "rejectedLogRecords", decodeLogs}
+	otlpTraces = otlpSignal{"resourceSpans", "scopeSpans", "spans", "rejectedSpans", decodeSpans}
+)
+
+func signalOf(req *http.Request) *otlpSignal {
+	if req.URL.Path == otlpTracesPath {
+		return &otlpTraces
+	}
+	return &otlpLogs
+}
+
+func otlpMedia(req *http.Request) string {
+	media, _, err := mime.ParseMediaType(req.Header.Get("Content-Type"))
+	if err != nil {
+		return ""
+	}
+	return media
+}
+
+func serveOTLP(c *call) *refusal {
+	if bad := c.method(http.MethodPost); bad != nil {
+		return bad
+	}
+	media := otlpMedia(c.req)
+	if media != protoType && media != jsonType {
+		return refuse(http.StatusUnsupportedMediaType, "content type %q is not taken: send %s or %s", clip(media, 80), protoType, jsonType)
+	}
+	body, bad := c.all()
+	if bad != nil {
+		return bad
+	}
+	signal := signalOf(c.req)
+	if media == jsonType {
+		bad = c.otlpJSON(signal, body)
+	} else {
+		bad = c.otlpProto(signal, body)
+	}
+	if bad != nil {
+		return bad
+	}
+	return c.produce()
+}
+
+func (c *call) otlpJSON(signal *otlpSignal, body []byte) *refusal {
+	var in map[string]json.RawMessage
+	var resources []json.RawMessage
+	if err := json.Unmarshal(body, &in); err != nil {
+		return refuse(http.StatusBadRequest, "the body is not OTLP JSON")
+	}
+	if list := in[signal.resources]; list != nil {
+		if err := json.Unmarshal(list, &resources); err != nil {
+			return refuse(http.StatusBadRequest, "%s is not a list", signal.resources)
+		}
+	}
+	for _, resource := range resources {
+		if bad := c.otlpResource(signal, resource); bad != nil {
+			return bad
+		}
+	}
+	return nil
+}
+
+// otlpProto decodes resource by resource, so that one at a time is held in the
+// large form that messages have in memory.
+func (c *call) otlpProto(signal *otlpSignal, body []byte) *refusal {
+	for len(body) > 0 {
+		number, wire, n := protowire.ConsumeTag(body)
+		if n < 0 {
+			return refuse(http.StatusBadRequest, "the body is not an OTLP message: %v", protowire.ParseError(n))
+		}
+		body = body[n:]
+		if number != 1 || wire != protowire.BytesType {
+			if n = protowire.ConsumeFieldValue(number, wire, body); n < 0 {
+				return refuse(http.StatusBadRequest, "the body is not an OTLP message: %v", protowire.ParseError(n))
+			}
+			body = body[n:]
+			continue
+		}
+		message, n := protowire.ConsumeBytes(body)
+		if n < 0 {
+			return refuse(http.StatusBadRequest, "the body is not an OTLP message: %v", protowire.ParseError(n))
+		}
+		body = body[n:]
+		resource, err := signal.decode(message)
+		if err != nil {
+			return refuse(http.StatusBadRequest, "%s cannot be decoded", signal.resources)
+		}
+		if bad := c.otlpResource(signal, resource); bad != nil {
+			return bad
+		}
+	}
+	return nil
+}
+
+// otlpResource adds one resource's log records or spans.
+func (c *call) otlpResource(signal *otlpSignal, resource []byte) *refusal {
+	pieces, rejected, err := signal.split(resource, c.s.cfg.MaxRecordBytes)
+	if err != nil {
+		return refuse(http.StatusBadRequest, "an element of %s: %v", signal.resources, err)
+	}
+	if rejected > 0 {
+		c.rejected += int64(rejected)
+		c.note = "longer than a record may be, " + strconv.Itoa(c.s.cfg.MaxRecordBytes) + " bytes with its resource and scope"
+	}
+	for _, piece := range pieces {
+		if bad := c.add(otlpFormat, c.sender(), piece); bad != nil {
+			return bad
+		}
+	}
+	return nil
+}
+
+var errOTLPShape = errors.New("not what OTLP JSON has there")
+
+// split makes records of a resource, each of at most limit bytes and a message
+// of its own with the same resource and scope. It counts the items that no
+// record has room for. A resource without items gives none.
+func (s *otlpSignal) split(resource []byte, limit int) (pieces [][]byte, rejected int, err error) {
+	var fields map[string]json.RawMessage
+	var scopes []map[string]json.RawMessage
+	if err := json.Unmarshal(resource, &fields); err != nil || fields == nil {
+		return nil, 0, errOTLPShape
+	}
+	if list := fields[s.scopes]; list != nil && json.Unmarshal(list, &scopes) != nil {
+		return nil, 0, errOTLPShape
+	}
+	lists := make([][]json.RawMessage, len(scopes))
+	total := 0
+	for i, scope := range scopes {
+		if list := scope[s.items]; list != nil && json.Unmarshal(list, &lists[i]) != nil {
+			return nil, 0, errOTLPShape
+		}
+		total += len(lists[i])
+	}
+	if total == 0 {
+		return nil, 0, nil
+	}
+	if whole := len(s.resources) + len(resource) + len(`{"":[]}`); whole <= limit {
+		piece := append(make([]byte, 0, whole), `{"`+s.resources+`":[`...)
+		piece = append(piece, resource...)
+		return [][]byte{append(piece, `]}`...)}, 0, nil
+	}
+	delete(fields, s.scopes)
+	for i, scope := range scopes {
+		delete(scope, s.items)
+		prefix := []byte(`{"` + s.resources + `":[` + opened(fields) + `"` + s.scopes + `":[` + opened(scope) + `"` + s.items + `":[`)
+		const suffix = `]}]}]}`
+		var piece []byte
+		for _, item := range lists[i] {
+			if len(prefix)+len(item)+len(suffix) > limit {
+				rejected++
+				continue
+			}
+			if piece != nil && len(piece)+1+len(item)+len(suffix) > limit {
+				pieces = append(pieces, append(piece, suffix...))
+				piece = nil
+			}
+			if piece == nil {
+				piece = append(piece, prefix...)
+			} else {
+				piece = append(piece, ',')
+			}
+			piece = append(piece, item...)
+		}
+		if piece != nil {
+			pieces = append(pieces, append(piece, suffix...))
+		}
+	}
+	return pieces, rejected, nil
+}
+
+// opened is an object's JSON up to where one more member may follow.
+func opened(fields map[string]json.RawMessage) string {
+	if len(fields) == 0 {
+		return "{"
+	}
+	text, _ := json.Marshal(fields) // they came from JSON
+	return string(text[:len(text)-1]) + ","
+}
+
+// Codes of google.rpc.Status.
+const (
+	rpcInvalidArgument   = 3
+	rpcDeadlineExceeded  = 4
+	rpcNotFound          = 5
+	rpcPermissionDenied  = 7
+	rpcResourceExhausted = 8
+	rpcUnimplemented     = 12
+	rpcUnavailable       = 14
+	rpcUnauthenticated   = 16
+)
+
+func rpcCode(status int) int {
+	switch status {
+	case http.StatusUnauthorized:
+		return rpcUnauthenticated
+	case http.StatusForbidden:
+		return rpcPermissionDenied
+	case http.StatusNotFound:
+		return rpcNotFound
+	case http.StatusMethodNotAllowed:
+		return rpcUnimplemented
+	case http.StatusRequestTimeout:
+		return rpcDeadlineExceeded
+	case http.StatusRequestEntityTooLarge:
+		return rpcResourceExhausted
+	case http.StatusServiceUnavailable:
+		return rpcUnavailable
+	}
+	return rpcInvalidArgument
+}
+
+// replyOTLP answers in the request's encoding. The messages are small and
+// written by hand, for the packages that hold them bring gRPC along.
+func replyOTLP(c *call, bad *refusal) reply {
+	proto := otlpMedia(c.req) == protoType
+	if bad != nil {
+		code := rpcCode(bad.code)
+		if proto { // google.rpc.Status: code = 1, message = 2
+			b := protowire.AppendVarint(protowire.AppendTag(nil, 1, protowire.VarintType), uint64(code)) //nolint:gosec // 3 to 16
+			b = protowire.AppendString(protowire.AppendTag(b, 2, protowire.BytesType), bad.reason)
+			return reply{bad.code, protoType, b}
+		}
+		return jsonReply(bad.code, struct {
+			Code    int    `json:"code"`
+			Message string `json:"message"`
+		}{code, bad.reason})
+	}
+	if proto { // Export…ServiceResponse: partial_success = 1 {rejected = 1, error_message = 2}
+		var b []byte
+		if c.rejected > 0 {
+			partial := protowire.AppendVarint(protowire.AppendTag(nil, 1, protowire.VarintType), uint64(c.rejected)) //nolint:gosec // a count
+			partial = protowire.AppendString(protowire.AppendTag(partial, 2, protowire.BytesType), c.note)
+			b = protowire.AppendBytes(protowire.AppendTag(nil, 1, protowire.BytesType), partial)
+		}
+		return reply{http.StatusOK, protoType, b}
+	}
+	answer := map[string]any{}
+	if c.rejected > 0 {
+		answer["partialSuccess"] = map[string]string{signalOf(c.req).rejected: strconv.FormatInt(c.rejected, 10), "errorMessage": c.note}
+	}
+	return jsonReply(http.StatusOK, answer)
+}

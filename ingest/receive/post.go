@@ -1,0 +1,68 @@
+package receive
+
+import (
+	"mime"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/lapwing-sec/lapwing/ingest"
+)
+
+// POST /ingest/{format}: the body is a JSON object, an array,
+// {"Records":[…]}, NDJSON or lines of text, gzip or not.
+
+// bodyTypes are the media types taken; curl's default is among them.
+var bodyTypes = map[string]bool{
+	"": true, "application/json": true, "application/x-ndjson": true, "application/ndjson": true, "application/jsonl": true, "application/json-lines": true, "application/x-json-stream": true,
+	"text/plain": true, "text/json": true, "application/octet-stream": true, "application/x-www-form-urlencoded": true, "application/gzip": true, "application/x-gzip": true,
+}
+
+func servePost(c *call) *refusal {
+	format := c.req.PathValue("format")
+	if c.s.topics[format] == "" {
+		return refuse(http.StatusNotFound, "no such format: POST /ingest/{format} with one of %s", c.s.known())
+	}
+	if bad := c.method(http.MethodPost); bad != nil {
+		return bad
+	}
+	if h := c.req.Header.Get("Content-Type"); h != "" {
+		media, _, err := mime.ParseMediaType(h)
+		if err != nil || !bodyTypes[media] {
+			return refuse(http.StatusUnsupportedMediaType, "content type %q is not taken: send application/json, application/x-ndjson or text/plain", clip(h, 80))
+		}
+	}
+	body, bad := c.body()
+	if bad != nil {
+		return bad
+	}
+	rd := ingest.NewReader(body, format)
+	if bad := c.cut(rd, c.sender(), always(format), nil); bad != nil {
+		return bad
+	}
+	if c.records == 0 {
+		return refuse(http.StatusBadRequest, "the body holds no record")
+	}
+	return c.produce()
+}
+
+// replyPost is the answer of receivers whose senders read the status alone.
+func replyPost(c *call, bad *refusal) reply {
+	if bad != nil {
+		return jsonReply(bad.code, failed{bad.reason})
+	}
+	if c.extra != nil {
+		return jsonReply(http.StatusOK, c.extra)
+	}
+	return jsonReply(http.StatusAccepted, accepted{c.records})
+}
+
+// known lists the formats that have a topic.
+func (s *Server) known() string {
+	var out []string
+	for f := range s.topics {
+		out = append(out, f)
+	}
+	slices.Sort(out)
+	return strings.Join(out, ", ")
+}
