@@ -3,13 +3,17 @@ package receive
 import (
 	"bytes"
 	"context"
+	"maps"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/klauspost/compress/gzip"
+	"github.com/rs/zerolog"
 
 	"github.com/lapwing-sec/lapwing/internal/stream"
 )
@@ -97,4 +101,75 @@ func TestEveryReceiverSaysHowToUseIt(t *testing.T) {
 			seen[p] = true
 		}
 	}
+}
+
+// exchange is a recorded request of a vendor and what becomes of it.
+type exchange struct {
+	name         string
+	method, path string // method: POST unless given
+	body         string
+	header       []string
+	cfg          Config
+	err          error // the log's
+	code         int
+	answer       string            // a JSON text; of a wildcard "…" the rest is not compared
+	want         map[string]string // records by topic, one a line
+	keys         string            // keys in order of the alphabet, joined by a comma
+}
+
+func runExchanges(t *testing.T, cases []exchange) {
+	t.Helper()
+	for _, tt := range cases {
+		t.Run(tt.name, func(t *testing.T) {
+			p := &batchProducer{err: tt.err, got: map[string]string{}, keys: map[string]bool{}}
+			if tt.method == "" {
+				tt.method = http.MethodPost
+			}
+			got := send(New(tt.cfg, p, nil, zerolog.Nop()), tt.method, tt.path, tt.body, tt.header...)
+			if got.Code != tt.code {
+				t.Errorf("answer %d, want %d: %s", got.Code, tt.code, got.Body)
+			}
+			answer := strings.TrimSpace(got.Body.String())
+			if begin, _, open := strings.Cut(tt.answer, "…"); !open && answer != tt.answer || !strings.HasPrefix(answer, begin) {
+				t.Errorf("answer\n%s, want\n%s", answer, tt.answer)
+			}
+			if retry := got.Header().Get("Retry-After"); (retry != "") != (tt.code == http.StatusServiceUnavailable || tt.code == http.StatusTooManyRequests) {
+				t.Errorf("Retry-After %q on a %d", retry, tt.code)
+			}
+			want := tt.want
+			if want == nil {
+				want = map[string]string{}
+			}
+			if diff := cmp.Diff(want, p.got); diff != "" {
+				t.Errorf("records (-want +got):\n%s", diff)
+			}
+			if keys := strings.Join(slices.Sorted(maps.Keys(p.keys)), ","); tt.keys != "" && keys != tt.keys {
+				t.Errorf("keys %s, want %s", keys, tt.keys)
+			}
+		})
+	}
+}
+
+// batchProducer keeps records by topic, one a line.
+type batchProducer struct {
+	mu   sync.Mutex
+	err  error
+	got  map[string]string
+	keys map[string]bool
+}
+
+func (p *batchProducer) Produce(_ context.Context, topic string, recs []stream.Record) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.err != nil {
+		return p.err
+	}
+	for _, r := range recs {
+		if p.got[topic] != "" {
+			p.got[topic] += "\n"
+		}
+		p.got[topic] += string(r.Value)
+		p.keys[string(r.Key)] = true
+	}
+	return nil
 }
