@@ -3,6 +3,7 @@ package receive
 import (
 	"bytes"
 	"context"
+	"errors"
 	"maps"
 	"net/http"
 	"net/http/httptest"
@@ -172,4 +173,17 @@ func (p *batchProducer) Produce(_ context.Context, topic string, recs []stream.R
 		p.keys[string(r.Key)] = true
 	}
 	return nil
+}
+
+// failsFirst refuses the first request.
+type failsFirst struct {
+	Producer
+	calls int
+}
+
+func (p *failsFirst) Produce(ctx context.Context, topic string, recs []stream.Record) error {
+	if p.calls++; p.calls == 1 {
+		return errors.New("not yet")
+	}
+	return p.Producer.Produce(ctx, topic, recs)
 }
