@@ -1,7 +1,7 @@
 # Lapwing. `make help` lists what there is.
 #
 # Tools are pinned in scripts/tools/go.mod and built into .cache/bin; what the
-# tests fetch (libchdb, Apache Kafka, clickhouse-server) is pinned by version
+# tests fetch (libchdb, Apache Kafka, clickhouse-server, syslog-ng) is pinned by version
 # and checksum in scripts/ and cached outside the tree.
 
 SHELL       := /bin/bash
