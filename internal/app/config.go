@@ -290,7 +290,7 @@ func LoadConfig(path string, getenv func(string) (string, bool)) (Config, error)
 		c.ErrorUnused = true
 		c.DecodeHook = mapstructure.ComposeDecodeHookFunc(
 			mapstructure.TextUnmarshallerHookFunc(),
-			mapstructure.StringToSliceHookFunc(","),
+			mapstructure.StringToWeakSliceHookFunc(","), // lists of secrets too
 		)
 		// A list given replaces the default list, it does not merge into it.
 		c.ZeroFields = true

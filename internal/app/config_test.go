@@ -59,6 +59,11 @@ func TestLoadConfig(t *testing.T) {
 			want: func(c *Config) { c.Kafka.Brokers = []string{"a:9092", "b:9092"} },
 		},
 		{
+			name: "a list of secrets in the environment too",
+			env:  map[string]string{"LAPWING_SECRETS_OLD_HMAC_KEYS": "a,b"},
+			want: func(c *Config) { c.Secrets.OldHMACKeys = []Secret{"a", "b"} },
+		},
+		{
 			name: "a list of objects in the environment is JSON",
 			env:  map[string]string{"LAPWING_RAW_TOPICS": `[{"topic":"edge","format":"kong","disorder":"1m"}]`},
 			want: func(c *Config) {

@@ -1,7 +1,11 @@
 package app
 
 import (
+	"context"
 	"crypto/tls"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/rs/zerolog"
 
 	"github.com/lapwing-sec/lapwing/ingest/receive"
 )
@@ -10,19 +14,24 @@ func (p *process) startIngest() error {
 	if p.cfg.Ingest.Listen == "" {
 		return nil
 	}
-	// The receivers ask for the token themselves: each in its protocol's way.
-	listener := p.cfg.Ingest.Listener
-	listener.Token = ""
-	clientAuth := tls.RequireAndVerifyClientCert
-	if p.cfg.Ingest.ClientCerts == clientCertsOptional {
-		clientAuth = tls.VerifyClientCertIfGiven
-	}
-	addr, err := serve(p.roles, listener, clientAuth, receive.New(p.cfg.receivers(), p.kafka, p.reg, p.log), &p.life, "ingest", p.fail)
+	addr, err := serveReceivers(p.roles, &p.cfg, p.kafka, p.reg, p.log, &p.life, p.fail)
 	if err != nil {
 		return err
 	}
 	p.ingestAddr = addr
 	return nil
+}
+
+// serveReceivers starts the listener of all receivers and returns its address.
+func serveReceivers(ctx context.Context, cfg *Config, out receive.Producer, reg prometheus.Registerer, log zerolog.Logger, life *lifecycle, fail func(error)) (string, error) {
+	// The receivers ask for the token themselves, each in its protocol's way.
+	listener := cfg.Ingest.Listener
+	listener.Token = ""
+	clientAuth := tls.RequireAndVerifyClientCert
+	if cfg.Ingest.ClientCerts == clientCertsOptional {
+		clientAuth = tls.VerifyClientCertIfGiven
+	}
+	return serve(ctx, listener, clientAuth, receive.New(cfg.receivers(), out, reg, log), life, "ingest", fail)
 }
 
 // receivers gives the settings of the receivers.
