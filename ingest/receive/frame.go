@@ -226,6 +226,8 @@ func (c *call) add(format string, key, record []byte) *refusal {
 		return refuse(http.StatusRequestEntityTooLarge, "record %d is longer than %d bytes", c.records+1, c.s.cfg.MaxRecordBytes)
 	case c.records == c.s.cfg.MaxRecords:
 		return refuse(http.StatusRequestEntityTooLarge, "more than %d records in one request", c.s.cfg.MaxRecords)
+	case c.batches[format] == nil && c.s.topic(format) == "":
+		return later("no raw topic is configured for " + format + ": add it to raw_topics")
 	}
 	if bad := c.hold(int64(len(record))); bad != nil {
 		return bad

@@ -347,6 +347,25 @@ func TestNoSecretShowsAnywhere(t *testing.T) {
 	}
 }
 
+func TestAFormatWithoutATopicIsPutOffAtOnce(t *testing.T) {
+	p := &recordingProducer{}
+	h := New(Config{OnlyTopics: true, Topics: map[string]string{"nginx": "edge"}}, p, nil, zerolog.Nop())
+	for _, s := range samples(1) {
+		got := post(h, s.path, s.body, s.header...)
+		// Where the address names the format, it is one that does not exist.
+		if want := strings.HasPrefix(s.path, "/ingest/") || strings.HasPrefix(s.path, "/firehose/"); want != (got.Code == http.StatusNotFound) || len(p.values) > 0 {
+			t.Errorf("%s: answer %d %s, records %q", s.path, got.Code, got.Body, p.values)
+		}
+	}
+	got := post(h, "/okta/events", `{"data":{"events":[{}]}}`)
+	if got.Code != http.StatusServiceUnavailable || !strings.Contains(got.Body.String(), "no raw topic is configured for okta") || got.Header().Get("Retry-After") == "" {
+		t.Errorf("answer %d %s", got.Code, got.Body)
+	}
+	if got := post(h, "/ingest/nginx", "x"); got.Code != http.StatusAccepted || p.topics[0] != "edge" {
+		t.Errorf("answer %d, topics %v", got.Code, p.topics)
+	}
+}
+
 // Whatever senders ask for, the labels are those of the tables.
 func TestLabelsAreBounded(t *testing.T) {
 	reg := prometheus.NewRegistry()

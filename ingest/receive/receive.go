@@ -93,6 +93,9 @@ type Config struct {
 	CertificateIsEnough bool
 	// Topics maps a format to its raw topic, where that is not "raw.<format>".
 	Topics map[string]string
+	// OnlyTopics puts off the senders of formats that Topics does not name: where
+	// nobody reads a topic, a success would be a loss.
+	OnlyTopics bool
 	// Splunk tunes the Splunk receiver.
 	Splunk SplunkConfig
 	// MaxBodyBytes bounds a request's body as sent; default 16 MiB.
@@ -198,7 +201,9 @@ func New(cfg Config, p Producer, reg prometheus.Registerer, log zerolog.Logger) 
 		},
 	}
 	for _, f := range ingest.Formats() {
-		s.topics[f.Name] = "raw." + f.Name
+		if !cfg.OnlyTopics {
+			s.topics[f.Name] = "raw." + f.Name
+		}
 	}
 	for format, topic := range cfg.Topics {
 		if topic != "" {
@@ -226,10 +231,11 @@ func New(cfg Config, p Producer, reg prometheus.Registerer, log zerolog.Logger) 
 // ServeHTTP implements http.Handler.
 func (s *Server) ServeHTTP(w http.ResponseWriter, req *http.Request) { s.mux.ServeHTTP(w, req) }
 
-// topic gives the raw topic of a format. A receiver of one format writes to its
-// topic whether or not a parser of that name is in the table.
+// topic gives the raw topic of a format, "" where there is none. A receiver of
+// one format writes to its topic whether or not a parser of that name is in the
+// table.
 func (s *Server) topic(format string) string {
-	if t := s.topics[format]; t != "" {
+	if t := s.topics[format]; t != "" || s.cfg.OnlyTopics {
 		return t
 	}
 	return "raw." + format

@@ -38,7 +38,7 @@ func serveReceivers(ctx context.Context, cfg *Config, out receive.Producer, reg 
 func (c *Config) receivers() receive.Config {
 	in := &c.Ingest
 	out := receive.Config{
-		Topics: map[string]string{}, Secrets: map[string][]string{}, CertificateIsEnough: in.ClientCerts == clientCertsOptional,
+		Topics: map[string]string{}, OnlyTopics: true, Secrets: map[string][]string{}, CertificateIsEnough: in.ClientCerts == clientCertsOptional,
 		MaxBodyBytes: int64(in.MaxBody), MaxUnpackedBytes: int64(in.MaxDecompressed), MaxRecordBytes: int(in.MaxRecord), MaxRecords: in.MaxRecords,
 		MaxConcurrent: in.MaxRequests, MaxInFlightBytes: int64(in.MaxInFlight),
 		Splunk: receive.SplunkConfig{NoAcks: !in.Splunk.Acks, DefaultFormat: in.Splunk.DefaultFormat, Sourcetypes: map[string]string{}},
