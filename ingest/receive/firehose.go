@@ -50,6 +50,9 @@ func serveFirehose(c *call) *refusal {
 	c.requestID = clip(in.RequestID, maxKey)
 	key := c.source(c.req.Header.Get("X-Amz-Firehose-Source-Arn"))
 	for i := range in.Records {
+		if bad := c.hold(int64(len(in.Records[i].Data))); bad != nil {
+			return bad
+		}
 		if bad := c.firehoseRecord(format, key, in.Records[i].Data); bad != nil {
 			return bad
 		}

@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unsafe"
 
 	"github.com/lapwing-sec/lapwing/internal/stream"
 )
@@ -199,7 +200,7 @@ func (c *call) hold(n int64) *refusal {
 	const block = 64 << 10 // so that small records do not meet at the semaphore
 	want := max(n-c.free, min(block, c.s.cfg.MaxInFlightBytes-c.held))
 	if c.held+want > c.s.cfg.MaxInFlightBytes {
-		return c.tooLarge()
+		return refuse(http.StatusRequestEntityTooLarge, "this request alone would take more than %d bytes of memory: send smaller ones", c.s.cfg.MaxInFlightBytes)
 	}
 	if !c.s.bytes.TryAcquire(want) {
 		return later("too many bytes at once")
@@ -218,6 +219,9 @@ func (c *call) release() {
 	}
 }
 
+// recordOverhead is what a record takes beside its bytes.
+const recordOverhead = int64(unsafe.Sizeof(stream.Record{}))
+
 // add takes a record, which must stay as it is until the answer. number counts
 // the request's records from 1, for the error.
 func (c *call) add(format string, key, record []byte) *refusal {
@@ -229,7 +233,7 @@ func (c *call) add(format string, key, record []byte) *refusal {
 	case c.batches[format] == nil && c.s.topic(format) == "":
 		return later("no raw topic is configured for " + format + ": add it to raw_topics")
 	}
-	if bad := c.hold(int64(len(record))); bad != nil {
+	if bad := c.hold(int64(len(record)) + recordOverhead); bad != nil {
 		return bad
 	}
 	if c.batches[format] == nil {

@@ -118,13 +118,13 @@ func TestEveryReceiverIsPutOffUnderLoad(t *testing.T) {
 
 // The bytes of all requests together are bounded, whatever they are.
 func TestEveryReceiverIsPutOffWhenTooManyBytesAreHeld(t *testing.T) {
-	const limit = 100_000
+	const limit = 400_000
 	for _, s := range samples(20_000) {
 		t.Run(s.path, func(t *testing.T) {
 			p := &recordingProducer{hold: make(chan struct{}), inside: make(chan struct{})}
 			h := New(Config{MaxInFlightBytes: limit}, p, nil, zerolog.Nop())
 			done := make(chan struct{})
-			go func() { defer close(done); post(h, "/ingest/kong", `"`+strings.Repeat("x", 90_000)+`"`) }()
+			go func() { defer close(done); post(h, "/ingest/kong", `"`+strings.Repeat("x", 390_000)+`"`) }()
 			<-p.inside
 			if got := post(h, s.path, s.body, s.header...); got.Code != http.StatusServiceUnavailable || !strings.Contains(got.Body.String(), "too many bytes") || got.Header().Get("Retry-After") == "" {
 				t.Errorf("answer %d %s", got.Code, got.Body)

@@ -2,6 +2,7 @@ package receive
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"mime"
@@ -19,15 +20,19 @@ func serveGitHub(c *call) *refusal {
 	if bad := c.method(http.MethodPost); bad != nil {
 		return bad
 	}
+	// A request without a signature is not read.
+	proof := c.s.secrets[c.r.Name]
+	mac, err := hex.DecodeString(strings.TrimPrefix(c.req.Header.Get("X-Hub-Signature-256"), "sha256="))
+	unsigned := refuse(http.StatusUnauthorized, "X-Hub-Signature-256 is missing or not that of this body: set the webhook's secret to one of ingest.github.secrets")
+	if proof.wanted() && (err != nil || len(mac) != sha256.Size) {
+		return unsigned
+	}
 	body, bad := c.all()
 	if bad != nil {
 		return bad
 	}
-	if proof := c.s.secrets[c.r.Name]; proof.wanted() {
-		mac, err := hex.DecodeString(strings.TrimPrefix(c.req.Header.Get("X-Hub-Signature-256"), "sha256="))
-		if err != nil || !proof.signed(body, mac) {
-			return refuse(http.StatusUnauthorized, "X-Hub-Signature-256 is missing or not that of this body: set the webhook's secret to one of ingest.github.secrets")
-		}
+	if proof.wanted() && !proof.signed(body, mac) {
+		return unsigned
 	}
 	event := c.req.Header.Get("X-GitHub-Event")
 	if event == "" {

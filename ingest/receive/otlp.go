@@ -1,13 +1,18 @@
 package receive
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"mime"
 	"net/http"
 	"strconv"
 
+	"github.com/tidwall/gjson"
+	logs "go.opentelemetry.io/proto/otlp/logs/v1"
+	trace "go.opentelemetry.io/proto/otlp/trace/v1"
 	"google.golang.org/protobuf/encoding/protowire"
+	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
 // OTLP over HTTP, logs and traces, in protobuf and JSON (opentelemetry-proto,
@@ -26,13 +31,14 @@ type otlpSignal struct {
 	resources, scopes, items string
 	// rejected counts refused items in the answer's partialSuccess.
 	rejected string
-	// decode turns one resource's protobuf into OTLP JSON.
-	decode func(resource []byte) ([]byte, error)
+	// message describes a resource, and decode turns one into OTLP JSON.
+	message protoreflect.MessageDescriptor
+	decode  func(resource []byte) ([]byte, error)
 }
 
 var (
-	otlpLogs   = otlpSignal{"resourceLogs", "scopeLogs", "logRecords", "rejectedLogRecords", decodeLogs}
-	otlpTraces = otlpSignal{"resourceSpans", "scopeSpans", "spans", "rejectedSpans", decodeSpans}
+	otlpLogs   = otlpSignal{"resourceLogs", "scopeLogs", "logRecords", "rejectedLogRecords", (&logs.ResourceLogs{}).ProtoReflect().Descriptor(), decodeLogs}
+	otlpTraces = otlpSignal{"resourceSpans", "scopeSpans", "spans", "rejectedSpans", (&trace.ResourceSpans{}).ProtoReflect().Descriptor(), decodeSpans}
 )
 
 func signalOf(req *http.Request) *otlpSignal {
@@ -75,23 +81,34 @@ func serveOTLP(c *call) *refusal {
 }
 
 func (c *call) otlpJSON(signal *otlpSignal, body []byte) *refusal {
-	var in map[string]json.RawMessage
-	var resources []json.RawMessage
-	if err := json.Unmarshal(body, &in); err != nil {
+	// Not gjson's, which calls itself for each bracket.
+	if !json.Valid(body) || body[firstByte(body)] != '{' {
 		return refuse(http.StatusBadRequest, "the body is not OTLP JSON")
 	}
-	if list := in[signal.resources]; list != nil {
-		if err := json.Unmarshal(list, &resources); err != nil {
-			return refuse(http.StatusBadRequest, "%s is not a list", signal.resources)
-		}
+	if bad := c.hold(int64(len(body))); bad != nil { // gjson's copy, of which all else are parts
+		return bad
 	}
-	for _, resource := range resources {
-		if bad := c.otlpResource(signal, resource); bad != nil {
-			return bad
-		}
+	resources := gjson.ParseBytes(body).Get(signal.resources)
+	if resources.Exists() && !resources.IsArray() {
+		return refuse(http.StatusBadRequest, "%s is not a list", signal.resources)
 	}
-	return nil
+	var bad *refusal
+	resources.ForEach(func(_, resource gjson.Result) bool {
+		bad = c.otlpResource(signal, resource)
+		return bad == nil
+	})
+	return bad
 }
+
+// firstByte is where JSON begins, in text that holds some.
+func firstByte(text []byte) int { return len(text) - len(bytes.TrimLeft(text, " \t\r\n")) }
+
+// What decoding takes, at most about: for each message in a message, which may
+// be two bytes on the wire, and for each byte, its text in JSON included.
+const (
+	decodedMessage = 256
+	decodedByte    = 6
+)
 
 // otlpProto decodes resource by resource, so that one at a time is held in the
 // large form that messages have in memory.
@@ -114,11 +131,21 @@ func (c *call) otlpProto(signal *otlpSignal, body []byte) *refusal {
 			return refuse(http.StatusBadRequest, "the body is not an OTLP message: %v", protowire.ParseError(n))
 		}
 		body = body[n:]
+		messages, err := countMessages(signal.message, message, 0)
+		if err != nil {
+			return refuse(http.StatusBadRequest, "%s cannot be decoded: %v", signal.resources, err)
+		}
+		decoding := decodedMessage*messages + decodedByte*int64(len(message))
+		if bad := c.hold(decoding); bad != nil {
+			return bad
+		}
 		resource, err := signal.decode(message)
 		if err != nil {
 			return refuse(http.StatusBadRequest, "%s cannot be decoded", signal.resources)
 		}
-		if bad := c.otlpResource(signal, resource); bad != nil {
+		bad := c.otlpResource(signal, gjson.ParseBytes(resource))
+		c.free += decoding
+		if bad != nil {
 			return bad
 		}
 	}
@@ -126,7 +153,7 @@ func (c *call) otlpProto(signal *otlpSignal, body []byte) *refusal {
 }
 
 // otlpResource adds one resource's log records or spans.
-func (c *call) otlpResource(signal *otlpSignal, resource []byte) *refusal {
+func (c *call) otlpResource(signal *otlpSignal, resource gjson.Result) *refusal {
 	pieces, rejected, err := signal.split(resource, c.s.cfg.MaxRecordBytes)
 	if err != nil {
 		return refuse(http.StatusBadRequest, "an element of %s: %v", signal.resources, err)
@@ -148,43 +175,37 @@ var errOTLPShape = errors.New("not what OTLP JSON has there")
 // split makes records of a resource, each of at most limit bytes and a message
 // of its own with the same resource and scope. It counts the items that no
 // record has room for. A resource without items gives none.
-func (s *otlpSignal) split(resource []byte, limit int) (pieces [][]byte, rejected int, err error) {
-	var fields map[string]json.RawMessage
-	var scopes []map[string]json.RawMessage
-	if err := json.Unmarshal(resource, &fields); err != nil || fields == nil {
+func (s *otlpSignal) split(resource gjson.Result, limit int) (pieces [][]byte, rejected int, err error) {
+	if !resource.IsObject() {
 		return nil, 0, errOTLPShape
 	}
-	if list := fields[s.scopes]; list != nil && json.Unmarshal(list, &scopes) != nil {
-		return nil, 0, errOTLPShape
-	}
-	lists := make([][]json.RawMessage, len(scopes))
+	scopes := resource.Get(s.scopes)
 	total := 0
-	for i, scope := range scopes {
-		if list := scope[s.items]; list != nil && json.Unmarshal(list, &lists[i]) != nil {
-			return nil, 0, errOTLPShape
+	each(scopes, &err, func(scope gjson.Result) {
+		if !scope.IsObject() {
+			err = errOTLPShape
 		}
-		total += len(lists[i])
+		each(scope.Get(s.items), &err, func(gjson.Result) { total++ })
+	})
+	if err != nil || total == 0 {
+		return nil, 0, err
 	}
-	if total == 0 {
-		return nil, 0, nil
-	}
-	if whole := len(s.resources) + len(resource) + len(`{"":[]}`); whole <= limit {
+	if whole := len(s.resources) + len(resource.Raw) + len(`{"":[]}`); whole <= limit {
 		piece := append(make([]byte, 0, whole), `{"`+s.resources+`":[`...)
-		piece = append(piece, resource...)
+		piece = append(piece, resource.Raw...)
 		return [][]byte{append(piece, `]}`...)}, 0, nil
 	}
-	delete(fields, s.scopes)
-	for i, scope := range scopes {
-		delete(scope, s.items)
-		prefix := []byte(`{"` + s.resources + `":[` + opened(fields) + `"` + s.scopes + `":[` + opened(scope) + `"` + s.items + `":[`)
+	head := `{"` + s.resources + `":[` + opened(resource, s.scopes) + `"` + s.scopes + `":[`
+	each(scopes, &err, func(scope gjson.Result) {
+		prefix := head + opened(scope, s.items) + `"` + s.items + `":[`
 		const suffix = `]}]}]}`
 		var piece []byte
-		for _, item := range lists[i] {
-			if len(prefix)+len(item)+len(suffix) > limit {
+		each(scope.Get(s.items), &err, func(item gjson.Result) {
+			if len(prefix)+len(item.Raw)+len(suffix) > limit {
 				rejected++
-				continue
+				return
 			}
-			if piece != nil && len(piece)+1+len(item)+len(suffix) > limit {
+			if piece != nil && len(piece)+1+len(item.Raw)+len(suffix) > limit {
 				pieces = append(pieces, append(piece, suffix...))
 				piece = nil
 			}
@@ -193,22 +214,43 @@ func (s *otlpSignal) split(resource []byte, limit int) (pieces [][]byte, rejecte
 			} else {
 				piece = append(piece, ',')
 			}
-			piece = append(piece, item...)
-		}
+			piece = append(piece, item.Raw...)
+		})
 		if piece != nil {
 			pieces = append(pieces, append(piece, suffix...))
 		}
-	}
-	return pieces, rejected, nil
+	})
+	return pieces, rejected, err
 }
 
-// opened is an object's JSON up to where one more member may follow.
-func opened(fields map[string]json.RawMessage) string {
-	if len(fields) == 0 {
-		return "{"
+// each goes through a list, which may be missing or null, until err is set.
+func each(list gjson.Result, err *error, do func(gjson.Result)) {
+	if list.Type == gjson.Null {
+		return
 	}
-	text, _ := json.Marshal(fields) // they came from JSON
-	return string(text[:len(text)-1]) + ","
+	if !list.IsArray() {
+		*err = errOTLPShape
+		return
+	}
+	list.ForEach(func(_, v gjson.Result) bool {
+		do(v)
+		return *err == nil
+	})
+}
+
+// opened is an object's text without one member, up to where it may follow.
+func opened(object gjson.Result, without string) string {
+	out := []byte{'{'}
+	object.ForEach(func(key, value gjson.Result) bool {
+		if key.Str != without {
+			out = append(out, key.Raw...)
+			out = append(out, ':')
+			out = append(out, value.Raw...)
+			out = append(out, ',')
+		}
+		return true
+	})
+	return string(out)
 }
 
 // Codes of google.rpc.Status.

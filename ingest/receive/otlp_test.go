@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/rs/zerolog"
+	"github.com/tidwall/gjson"
 	collectorlogs "go.opentelemetry.io/proto/otlp/collector/logs/v1"
 	collectortrace "go.opentelemetry.io/proto/otlp/collector/trace/v1"
 	common "go.opentelemetry.io/proto/otlp/common/v1"
@@ -19,6 +20,7 @@ import (
 	trace "go.opentelemetry.io/proto/otlp/trace/v1"
 	"google.golang.org/genproto/googleapis/rpc/status"
 	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 	"pgregory.net/rapid"
 )
@@ -82,6 +84,9 @@ func TestOTLP(t *testing.T) {
 		{name: "no token", path: "/v1/logs", cfg: cfg, header: json[2:], body: wantLog, code: 401, answer: `{"code":16,"message":"a valid token…`},
 		{name: "broken JSON", path: "/v1/logs", cfg: cfg, header: json, body: `{"resourceLogs":`, code: 400, answer: `{"code":3,"message":"the body is not OTLP JSON"}`},
 		{name: "JSON of another shape", path: "/v1/logs", cfg: cfg, header: json, body: `{"resourceLogs":[7]}`, code: 400, answer: `{"code":3,"message":"an element of resourceLogs…`},
+		{name: "a list that is none", path: "/v1/logs", cfg: cfg, header: json, body: `{"resourceLogs":[{"scopeLogs":[{"logRecords":{}}]}]}`, code: 400, answer: `{"code":3,"message":"an element of resourceLogs…`},
+		{name: "JSON that is no object", path: "/v1/logs", cfg: cfg, header: json, body: ` []`, code: 400, answer: `{"code":3,…`},
+		{name: "nothing where JSON is said", path: "/v1/logs", cfg: cfg, header: json, body: ``, code: 400, answer: `{"code":3,…`},
 		{name: "another content type", path: "/v1/logs", cfg: cfg, header: []string{"Authorization", "Bearer otel-token", "Content-Type", "text/plain"}, body: "x", code: 415, answer: `{"code":3,…`},
 		{name: "another method", method: http.MethodGet, path: "/v1/traces", cfg: cfg, header: json, code: 405, answer: `{"code":12,…`},
 		{name: "a body too large", path: "/v1/logs", cfg: Config{MaxBodyBytes: 10}, header: json, body: wantLog, code: 413, answer: `{"code":8,…`},
@@ -97,6 +102,33 @@ func TestOTLPErrorsInProtobuf(t *testing.T) {
 		if err := proto.Unmarshal(got.Body.Bytes(), &s); err != nil || got.Code != 400 || s.Code != 3 || s.Message == "" || got.Header().Get("Content-Type") != "application/x-protobuf" {
 			t.Errorf("%q: answer %d %v %v", body, got.Code, &s, err)
 		}
+	}
+}
+
+// Two bytes make a message of hundreds in memory: many of them are refused
+// before they are decoded, and so are values in values in values.
+func TestOTLPDecodingIsBounded(t *testing.T) {
+	flood := strings.Repeat("\x12\x00", 1_000_000) // log records without anything
+	scope := string(protowire.AppendBytes([]byte{0x12}, []byte(flood)))
+	h := New(Config{MaxInFlightBytes: 64 << 20}, &recordingProducer{}, nil, zerolog.Nop())
+	got := post(h, "/v1/logs", string(protowire.AppendBytes([]byte{0x0a}, []byte(scope))), "Content-Type", protoType)
+	if got.Code != http.StatusRequestEntityTooLarge || !strings.Contains(got.Body.String(), "memory") {
+		t.Errorf("a flood: %d %q", got.Code, got.Body)
+	}
+	value := text("x")
+	for range 100 {
+		value = &common.AnyValue{Value: &common.AnyValue_ArrayValue{ArrayValue: &common.ArrayValue{Values: []*common.AnyValue{value}}}}
+	}
+	deep := logsOf("x")
+	deep.ResourceLogs[0].ScopeLogs[0].LogRecords[0].Body = value
+	if got := post(h, "/v1/logs", marshal(deep), "Content-Type", protoType); got.Code != http.StatusBadRequest || !strings.Contains(got.Body.String(), "deeper") {
+		t.Errorf("deep values: %d %q", got.Code, got.Body)
+	}
+	if got := post(h, "/v1/logs", strings.Repeat("[", 10_000_000), "Content-Type", jsonType); got.Code != http.StatusBadRequest {
+		t.Errorf("deep JSON: %d %q", got.Code, got.Body)
+	}
+	if n, err := countMessages(otlpLogs.message, []byte(marshal(logsOf("a").ResourceLogs[0])), 0); err != nil || n != 8 {
+		t.Errorf("%d messages, %v: want the resource and its attribute with its value, scopes, scope, record and body", n, err)
 	}
 }
 
@@ -149,7 +181,7 @@ func TestSplittingLosesNothing(t *testing.T) {
 			}
 			scopes = append(scopes, fmt.Sprintf(`{"scope":{"name":"s%d"},"logRecords":[%s],"schemaUrl":"u"}`, i, strings.Join(items, ",")))
 		}
-		pieces, rejected, err := otlpLogs.split([]byte(`{"resource":{"attributes":[]},"scopeLogs":[`+strings.Join(scopes, ",")+`],"schemaUrl":"v"}`), limit)
+		pieces, rejected, err := otlpLogs.split(gjson.Parse(`{"resource":{"attributes":[]},"scopeLogs":[`+strings.Join(scopes, ",")+`],"schemaUrl":"v"}`), limit)
 		if err != nil {
 			t.Fatal(err)
 		}

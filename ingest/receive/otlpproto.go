@@ -5,12 +5,49 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
+	"fmt"
 
 	logs "go.opentelemetry.io/proto/otlp/logs/v1"
 	trace "go.opentelemetry.io/proto/otlp/trace/v1"
 	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
 )
+
+// maxOTLPDepth bounds how deep messages nest; values in values are what nests.
+const maxOTLPDepth = 64
+
+var errOTLPDepth = fmt.Errorf("messages nest deeper than %d", maxOTLPDepth)
+
+// countMessages counts the messages in an encoded one, so that what it takes in
+// memory is known before it is decoded.
+func countMessages(of protoreflect.MessageDescriptor, b []byte, depth int) (n int64, err error) {
+	if depth > maxOTLPDepth {
+		return 0, errOTLPDepth
+	}
+	n = 1
+	for len(b) > 0 {
+		number, wire, size := protowire.ConsumeTag(b)
+		if size < 0 {
+			return 0, protowire.ParseError(size)
+		}
+		b = b[size:]
+		if size = protowire.ConsumeFieldValue(number, wire, b); size < 0 {
+			return 0, protowire.ParseError(size)
+		}
+		if field := of.Fields().ByNumber(number); field != nil && field.Message() != nil && wire == protowire.BytesType {
+			inner, _ := protowire.ConsumeBytes(b) // it was measured
+			more, err := countMessages(field.Message(), inner, depth+1)
+			if err != nil {
+				return 0, err
+			}
+			n += more
+		}
+		b = b[size:]
+	}
+	return n, nil
+}
 
 func decodeLogs(resource []byte) ([]byte, error) {
 	var m logs.ResourceLogs
