@@ -1,7 +1,6 @@
 package app
 
 import (
-	"bytes"
 	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -163,15 +162,15 @@ func TestReceiversOverTLS(t *testing.T) {
 		send        string // the token
 		want        int
 	}{
-		{"TLS and a token", false, clientCertsRequired, "t0ken-of-all", "", "t0ken-of-all", 200},
+		{"TLS and a token", false, clientCertsRequired, "t0ken-of-all", "", "t0ken-of-all", 202},
 		{"TLS and no token", false, clientCertsRequired, "t0ken-of-all", "", "", 401},
-		{"a certificate alone, where no token is set", true, clientCertsRequired, "", "ours", "", 200},
+		{"a certificate alone, where no token is set", true, clientCertsRequired, "", "ours", "", 202},
 		{"no certificate where one is required", true, clientCertsRequired, "", "", "", refused},
 		{"a certificate of another authority", true, clientCertsRequired, "", "another's", "", refused},
 		{"a required certificate does not stand for the token", true, clientCertsRequired, "t0ken-of-all", "ours", "", 401},
-		{"both", true, clientCertsRequired, "t0ken-of-all", "ours", "t0ken-of-all", 200},
-		{"an optional certificate stands for the token", true, clientCertsOptional, "t0ken-of-all", "ours", "", 200},
-		{"the token stands for an optional certificate", true, clientCertsOptional, "t0ken-of-all", "", "t0ken-of-all", 200},
+		{"both", true, clientCertsRequired, "t0ken-of-all", "ours", "t0ken-of-all", 202},
+		{"an optional certificate stands for the token", true, clientCertsOptional, "t0ken-of-all", "ours", "", 202},
+		{"the token stands for an optional certificate", true, clientCertsOptional, "t0ken-of-all", "", "t0ken-of-all", 202},
 		{"neither", true, clientCertsOptional, "t0ken-of-all", "", "", 401},
 		{"an optional certificate must be ours", true, clientCertsOptional, "t0ken-of-all", "another's", "t0ken-of-all", refused},
 	} {
@@ -201,7 +200,7 @@ func TestReceiversOverTLS(t *testing.T) {
 			}
 			transport := &http.Transport{TLSClientConfig: config}
 			defer transport.CloseIdleConnections()
-			req, err := http.NewRequest(http.MethodPost, "https://"+addr+"/kubernetes/audit", bytes.NewReader([]byte(`{"kind":"EventList","items":[{}]}`)))
+			req, err := http.NewRequest(http.MethodPost, "https://"+addr+"/ingest/kong", strings.NewReader("{}"))
 			require.NoError(t, err)
 			if tt.send != "" {
 				req.Header.Set("Authorization", "Bearer "+tt.send)
