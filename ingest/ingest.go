@@ -1,6 +1,6 @@
 // Package ingest turns raw bytes of gateways and audit logs into events: one
-// parser a file, listed in one table (Formats), and the HTTP receiver that
-// takes records from those who push them. Parsers do no I/O and read no clock.
+// parser a file, listed in one table (Formats). Package receive has the HTTP
+// receivers. Parsers do no I/O and read no clock.
 package ingest
 
 import "github.com/lapwing-sec/lapwing/schemas"
