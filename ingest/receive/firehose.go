@@ -96,14 +96,14 @@ func (c *call) firehoseRecord(format string, key, data []byte) *refusal {
 
 func (c *call) firehoseCut(format string, key []byte, data io.Reader) *refusal {
 	if format == ingest.AutoFormat {
-		return c.cut(ingest.NewCutter(data, true), key, detect, nil)
+		return c.cut(ingest.NewCutter(data, true), key, c.detect, nil)
 	}
-	return c.cut(ingest.NewReader(data, format), key, always(format), nil)
+	return c.cut(c.s.reader(data, format), key, always(format), nil)
 }
 
-// detect finds a record's format by its content.
-func detect(record []byte) (string, *refusal) {
-	if format, ok := ingest.Detect(record); ok {
+// detect finds a record's format by its content, which must tell it.
+func (c *call) detect(record []byte) (string, *refusal) {
+	if format, ok := c.s.detect(record); ok {
 		return format, nil
 	}
 	return "", refuse(http.StatusBadRequest, "a record of no known format: name the format in the path, or in the common attribute "+firehoseFormat)

@@ -287,7 +287,7 @@ func anybody(*http.Request) bool { return true }
 func serveNothing(*call) *refusal {
 	var paths []string
 	for _, r := range Receivers() {
-		paths = append(paths, r.Paths[0])
+		paths = append(paths, strings.ReplaceAll(r.Paths[0], "...}", "}"))
 	}
 	slices.Sort(paths)
 	return refuse(http.StatusNotFound, "no such path: one of %s", strings.Join(paths, ", "))

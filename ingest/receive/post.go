@@ -3,10 +3,6 @@ package receive
 import (
 	"mime"
 	"net/http"
-	"slices"
-	"strings"
-
-	"github.com/lapwing-sec/lapwing/ingest"
 )
 
 // POST /ingest/{format}: the body is a JSON object, an array,
@@ -36,7 +32,7 @@ func servePost(c *call) *refusal {
 	if bad != nil {
 		return bad
 	}
-	rd := ingest.NewReader(body, format)
+	rd := c.s.reader(body, format)
 	if bad := c.cut(rd, c.sender(), always(format), nil); bad != nil {
 		return bad
 	}
@@ -55,14 +51,4 @@ func replyPost(c *call, bad *refusal) reply {
 		return jsonReply(http.StatusOK, c.extra)
 	}
 	return jsonReply(http.StatusAccepted, accepted{c.records})
-}
-
-// known lists the formats that have a topic.
-func (s *Server) known() string {
-	var out []string
-	for f := range s.topics {
-		out = append(out, f)
-	}
-	slices.Sort(out)
-	return strings.Join(out, ", ")
 }

@@ -15,7 +15,6 @@ import (
 	"github.com/rs/zerolog"
 	"golang.org/x/sync/semaphore"
 
-	"github.com/lapwing-sec/lapwing/ingest"
 	"github.com/lapwing-sec/lapwing/internal/stream"
 )
 
@@ -54,7 +53,7 @@ type Receiver struct {
 // Receivers lists every receiver. To add one, write its file and add its line.
 func Receivers() []Receiver {
 	return []Receiver{
-		{Name: "ingest", Paths: []string{"/ingest/{format}"}, Title: "curl, Kong's http-log, any shipper that posts",
+		{Name: "ingest", Paths: []string{"/ingest/{format...}"}, Title: "curl, Kong's http-log, any shipper that posts",
 			Auth: "Authorization: Bearer TOKEN, or " + TokenHeader, Answer: `202 {"accepted":N}`,
 			token: bearer, serve: servePost, reply: replyPost},
 		{Name: "splunk", Paths: splunkPaths, Title: "Splunk HTTP Event Collector",
@@ -200,9 +199,9 @@ func New(cfg Config, p Producer, reg prometheus.Registerer, log zerolog.Logger) 
 				Help: "Time from the request's start to its answer.", Buckets: prometheus.ExponentialBuckets(0.001, 2, 16)}),
 		},
 	}
-	for _, f := range ingest.Formats() {
-		if !cfg.OnlyTopics {
-			s.topics[f.Name] = "raw." + f.Name
+	if !cfg.OnlyTopics {
+		for _, f := range formatNames() {
+			s.topics[f] = "raw." + f
 		}
 	}
 	for format, topic := range cfg.Topics {

@@ -280,7 +280,7 @@ func (c *call) splunkFormat(seen map[string]string, sourcetype string, record []
 	if format != "" {
 		return format, true
 	}
-	if format, ok := ingest.Detect(record); ok {
+	if format, ok := c.s.detect(record); ok {
 		return format, true
 	}
 	return c.s.cfg.Splunk.DefaultFormat, c.s.cfg.Splunk.DefaultFormat != ""
