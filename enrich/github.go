@@ -14,6 +14,9 @@ func resolveGitHub(ev *schemas.Event) string {
 	}
 	switch ev.PrincipalType {
 	case "app":
+		if ev.PrincipalIssuer != "" {
+			return "github:app/" + ev.PrincipalIssuer
+		}
 		return "github:app/" + strings.ToLower(ev.Principal)
 	case "deploy_key":
 		return "github:deploy-key/" + ev.Principal

@@ -48,7 +48,7 @@ func parseAuth0(r *record) error {
 	// A call of the Management API is known by its route.
 	if m := method(str("details", "request", "method")); m != "" {
 		path, _, _ := strings.Cut(str("details", "request", "path"), "?")
-		ev.HttpMethod, ev.UrlPath, ev.RouteTemplate = m, clip(path, maxMessage), collapsePath(path)
+		ev.HttpMethod, ev.UrlPath, ev.RouteTemplate = m, clip(path, maxMessage), auth0Route(path)
 		ev.Operation = m + " " + ev.RouteTemplate
 		attribute(ev, "type", kind)
 		r.touch(ev.UrlPath)
@@ -61,7 +61,14 @@ func parseAuth0(r *record) error {
 	ev.OauthClient = client
 	attribute(ev, "client_name", name)
 	user, login := first(str("user_id"), str("details", "request", "auth", "user", "user_id")), first(str("user_name"), str("details", "request", "auth", "user", "email"), str("details", "request", "auth", "user", "name"))
+	failed := kind[0] == 'f'
 	switch {
+	case strings.HasSuffix(user, "@clients"):
+		// A client calls the Management API with its own rights.
+		id := strings.TrimSuffix(user, "@clients")
+		ev.PrincipalType, ev.Principal, ev.PrincipalIssuer = "client", first(name, id), id
+	case failed && user == "" && login != "":
+		attribute(ev, "refused_user", login) // a name that somebody typed
 	case first(user, login) == "" && client != "", kind == "seccft", kind == "feccft":
 		// The client's own credentials were exchanged for a token.
 		ev.PrincipalType, ev.Principal, ev.PrincipalIssuer = "client", first(name, client), client
@@ -94,7 +101,7 @@ func parseAuth0(r *record) error {
 	description := str("description")
 	switch ev.Outcome = httpOutcome(ev.StatusCode); {
 	case ev.StatusCode > 0:
-	case kind[0] == 'f' || strings.HasPrefix(kind, "limit_") || strings.HasSuffix(kind, "pwd_leak"):
+	case failed || strings.HasPrefix(kind, "limit_") || strings.HasSuffix(kind, "pwd_leak"):
 		ev.Outcome = schemas.Outcome_OUTCOME_DENIED
 	case kind == "w" || kind == "depnote":
 	default:
@@ -111,4 +118,23 @@ func parseAuth0(r *record) error {
 	}
 	r.rest()
 	return nil
+}
+
+// auth0Keyed are collections of the Management API whose members have ids that
+// look like words or hold a bar: auth0|5f7c, rol_AbCd.
+var auth0Keyed = map[string]bool{
+	"users": true, "roles": true, "clients": true, "connections": true, "organizations": true, "resource-servers": true, "client-grants": true, "grants": true, "rules": true, "logs": true,
+	"invitations": true, "log-streams": true, "sessions": true, "refresh-tokens": true, "device-credentials": true,
+}
+
+// auth0Route turns a path of the Management API into a route.
+func auth0Route(path string) string {
+	segments := strings.Split(path, "/")
+	for i := 1; i < len(segments); i++ {
+		bar := strings.IndexByte(segments[i], '|') >= 0 || strings.Contains(strings.ToLower(segments[i]), "%7c")
+		if segments[i] != "" && (bar || auth0Keyed[segments[i-1]] && (i < 2 || segments[i-2] != idSegment)) {
+			segments[i] = idSegment
+		}
+	}
+	return collapsePath(strings.Join(segments, "/"))
 }

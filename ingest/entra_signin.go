@@ -48,6 +48,10 @@ func parseEntraSignin(r *record) error {
 	default:
 		ev.PrincipalType, ev.OauthClient = "user", appID
 		ev.Principal, ev.PrincipalIssuer = first(e.str("userPrincipalName"), e.str("userDisplayName")), present(e.str("userId"))
+		if ev.PrincipalIssuer == "" && entraResult(first(e.doc.text(e.at("status", "errorCode")), e.doc.text(e.at("resultType")))) == schemas.Outcome_OUTCOME_DENIED {
+			attribute(ev, "refused_user", ev.Principal) // a name that somebody typed: there is no such user
+			ev.Principal, ev.PrincipalType = "", ""
+		}
 		ev.Principal = first(ev.Principal, ev.PrincipalIssuer)
 		if kind == "nonInteractiveUser" {
 			r.behalf(ev.Principal, first(app, appID)) // a client that holds the user's refresh token

@@ -122,8 +122,8 @@ func (g *github) who() {
 			attribute(ev, "actor", actor)
 		}
 	case ev.OauthClient != "" && (strings.HasPrefix(kind, "oauth") || strings.Contains(kind, "user-to-server")):
-		ev.PrincipalType, ev.Principal = "app", ev.OauthClient
-		g.behalf(actor, first(appName, appID))
+		ev.PrincipalType, ev.Principal, ev.PrincipalIssuer = "app", first(appName, appID), appID
+		g.behalf(actor, ev.Principal)
 		attribute(ev, "actor", actor)
 	}
 	attribute(ev, "app", appName)

@@ -35,7 +35,16 @@ func parseGitLab(r *record) error {
 	if ip := first(r.either("ip_address"), r.text("details", "ip_address"), r.either("meta.remote_ip")); ip != "" {
 		r.setSource("ip_address", ip)
 	}
-	g.author(r.text("author_id"), first(r.text("author_name"), r.text("details", "author_name")), first(r.text("author_class"), r.text("details", "author_class")))
+	name := first(r.text("author_name"), r.text("details", "author_name"))
+	// A bot's name is its token's; its user name stands elsewhere.
+	email, _, _ := strings.Cut(r.doc.text(r.get("details", "author_email")), "@")
+	for _, user := range []string{email, r.doc.text(r.get("meta.user"))} {
+		if gitlabBot(user) {
+			attribute(ev, "author_name", name)
+			name = user
+		}
+	}
+	g.author(r.text("author_id"), name, first(r.text("author_class"), r.text("details", "author_class")))
 	kind := r.text("entity_type")
 	path := first(r.text("entity_path"), r.text("details", "entity_path"))
 	target := first(r.text("target_details"), r.text("details", "target_details"))

@@ -47,6 +47,8 @@ type keycloakEvent struct {
 
 	kind, realm, realmName, client, user, session, ip, failure string
 
+	changed string // the realm that an administrator changed, if not its own
+
 	operation, resource, path string // of an admin event
 
 	grant, username, method, token, scope, impersonator, subject string
@@ -133,7 +135,12 @@ func parseKeycloak(r *record) error {
 		for c := d.first(n); n != none && c != none; c = d.after(n, c) {
 			switch d.nodes[c].kind {
 			case kindObject, kindArray:
+			case kindNull:
 			default:
+				if n != r.root && d.nodes[n].key == "authDetails" && k.changed == "" {
+					// Administrators are known in a realm of their own.
+					k.changed, k.realm, k.realmName = first(k.realmName, k.realm), "", ""
+				}
 				if key := d.nodes[c].key; key != "time" && key != "@timestamp" {
 					k.field(key, d.nodes[c].str)
 				}
@@ -205,11 +212,17 @@ func (k *keycloakEvent) event() error {
 	default:
 		return missing("type")
 	}
+	if first(k.realmName, k.realm) == "" {
+		k.realm = k.changed
+	}
 	realm := first(k.realmName, k.realm)
 	if realm == "" {
 		return missing("realmId")
 	}
 	ev.Account = realm
+	if k.changed != realm {
+		ev.TargetAccount = k.changed
+	}
 	if k.realmName != "" {
 		attribute(ev, "realmId", k.realm)
 	}
@@ -270,6 +283,8 @@ func (k *keycloakEvent) who() {
 	case k.kind == "IMPERSONATE" && k.impersonator != "":
 		ev.PrincipalType, ev.Principal = "user", k.impersonator
 		ev.ActingAs = first(k.username, k.user)
+	case k.user == "" && k.username != "" && (k.failure != "" || strings.HasSuffix(k.kind, "_ERROR")):
+		attribute(ev, "refused_user", k.username) // a name that somebody typed
 	case first(k.user, k.username) != "":
 		ev.PrincipalType, ev.Principal, ev.PrincipalIssuer = "user", first(k.username, k.user), k.user
 	case k.client != "" && ev.SrcIp != "" && (strings.HasPrefix(k.kind, "INTROSPECT_TOKEN") || strings.HasPrefix(k.kind, "CLIENT_")):

@@ -58,6 +58,13 @@ func parseOkta(r *record) error {
 	if login == "unknown" || strings.HasPrefix(login, "system@") {
 		login = ""
 	}
+	if name == "unknown" {
+		name = ""
+	}
+	if id == "" {
+		attribute(ev, "refused_user", first(login, name)) // a name that somebody typed
+		login, name, ev.PrincipalType = "", "", ""
+	}
 	ev.PrincipalIssuer, ev.Principal = id, first(login, name, id)
 	if name != ev.Principal {
 		attribute(ev, "actor.displayName", name)

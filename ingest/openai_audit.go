@@ -33,7 +33,9 @@ func parseOpenAIAudit(r *record) error {
 	ev.Account = r.text("project", "id")
 	by := r.text("actor", "type")
 	session := func(keys ...string) string { return r.text(append([]string{"actor", "session"}, keys...)...) }
-	key := func(keys ...string) string { return r.text(append([]string{"actor", "api_key"}, keys...)...) }
+	key := func(keys ...string) string {
+		return openAIID(r, r.get(append([]string{"actor", "api_key"}, keys...)...))
+	}
 	for _, ip := range []string{session("ip_address"), key("ip_address")} {
 		if ip != "" && ev.SrcIp == "" {
 			r.setSource("actor.ip_address", ip)
@@ -72,4 +74,31 @@ func parseOpenAIAudit(r *record) error {
 	r.use("object")
 	r.rest()
 	return nil
+}
+
+// openAIID returns an id below actor.api_key. The member's name says that all
+// below it is secret, but what stands there is about the key: its id and its
+// owner's, in forms that no key has.
+func openAIID(r *record, n int) string {
+	v := r.take(n)
+	if !isHash(v) || r.doc.nodes[n].kind != kindString {
+		return v
+	}
+	plain := strings.Trim(r.doc.src[r.doc.nodes[n].start:r.doc.nodes[n].end], `"`)
+	switch plain {
+	case "user", "service_account":
+		return plain
+	}
+	if len(plain) > 128 || r.p.redactor.text(plain) != plain {
+		return v
+	}
+	for _, prefix := range []string{"key_", "key-", "user-", "svc_", "svc-", "sa-", "sa_"} {
+		if strings.HasPrefix(plain, prefix) && isName(plain) {
+			return plain
+		}
+	}
+	if at := strings.IndexByte(plain, '@'); at > 0 && strings.IndexByte(plain[at:], '.') > 0 && strings.IndexAny(plain, `\" :/`) < 0 {
+		return plain
+	}
+	return v
 }

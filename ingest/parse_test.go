@@ -49,8 +49,19 @@ func samples() []sample {
 		// Google Cloud
 
 		// Microsoft Azure, Entra ID and 365
+		entraSamples(),
+		o365Samples(),
 
 		// Services and identity providers
+		oktaSamples(),
+		githubSamples(),
+		gitlabSamples(),
+		slackSamples(),
+		workspaceSamples(),
+		keycloakSamples(),
+		auth0Samples(),
+		openAISamples(),
+		anthropicSamples(),
 
 		// Kubernetes, secrets and agents
 

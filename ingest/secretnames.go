@@ -44,6 +44,7 @@ var publicNames = map[string]bool{
 	"nexttoken": true, "continuationtoken": true, "nextcontinuationtoken": true, "paginationtoken": true, "pagetoken": true, "nextpagetoken": true,
 	"startingtoken": true, "clienttoken": true, "clientrequesttoken": true, "idempotencytoken": true, "creationtoken": true,
 	"minimumpasswordlength": true, "maxpasswordage": true, "passwordreuseprevention": true, "passwordlastused": true, "passwordlastchanged": true,
+	"hashedtoken":    true, // GitHub's own SHA-256 of a token, by which one is searched for
 	"idempotencykey": true, "passwordexpirypolicy": true, "passwordresetrequired": true,
 }
 
