@@ -46,12 +46,21 @@ func (d *document) scalars(n int) (list []string) {
 	return list
 }
 
-// takeAll takes the scalars of a list as read.
+// takeAll takes the scalars of a list as read; what else stands in the list
+// stays for rest.
 func (r *record) takeAll(n int) []string {
-	if n != none {
-		r.doc.nodes[n].used = true
+	if n == none {
+		return nil
 	}
-	return r.doc.scalars(n)
+	list := r.doc.scalars(n)
+	if r.doc.nodes[n].kind != kindArray {
+		r.doc.nodes[n].used = r.doc.nodes[n].kind != kindObject
+		return list
+	}
+	for c := r.doc.first(n); c != none; c = r.doc.after(n, c) {
+		r.doc.nodes[c].used = r.doc.nodes[c].kind != kindObject && r.doc.nodes[c].kind != kindArray
+	}
+	return list
 }
 
 // either takes the first of some members that says something.

@@ -142,7 +142,7 @@ func (e *entra) signinCredential() {
 	code := first(e.doc.text(e.at("status", "errorCode")), e.doc.text(e.at("resultType")))
 	ev.Mfa = entraResult(code) == schemas.Outcome_OUTCOME_SUCCESS && (method != "" || strings.EqualFold(required, "multiFactorAuthentication"))
 	// What the client's library says of itself, as pairs.
-	if n := e.at("authenticationProcessingDetails"); n != none {
+	if n := e.at("authenticationProcessingDetails"); n != none && e.doc.nodes[n].kind == kindArray {
 		for c := e.doc.first(n); c != none; c = e.doc.after(n, c) {
 			attribute(ev, e.doc.text(e.doc.fold(c, "key")), e.doc.text(e.doc.fold(c, "value")))
 		}

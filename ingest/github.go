@@ -12,10 +12,10 @@ func matchGitHub(p *probe) confidence {
 	if p.has("x_github_event", "payload") {
 		return certain
 	}
-	if action := p.text("action"); strings.IndexByte(action, '.') > 0 && p.count("actor", "created_at", "@timestamp", "_document_id") > 0 {
+	if action := p.text("action"); strings.IndexByte(action, '.') > 0 && !p.object("actor") && p.count("actor", "created_at", "@timestamp", "_document_id") > 0 {
 		switch p.count("org", "repo", "actor_id", "business", "programmatic_access_type", "hashed_token", "actor_location", "_document_id", "operation_type", "user_agent", "public_repo", "actor_ip") {
 		case 0:
-			return possible
+			return no
 		case 1:
 			return likely
 		}
