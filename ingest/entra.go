@@ -121,6 +121,12 @@ var userClients = map[string]bool{
 	"00000006-0000-0ff1-ce00-000000000000": true, // Microsoft 365 portal
 	"c44b4083-3bb0-49c1-b47d-974e53cbdf3c": true, // Azure portal
 	"74658136-14ec-4630-ad9b-26e160ff0fc6": true, // Entra admin portal
+	"04b07795-8ddb-461a-bbee-02f9e1bf7b46": true, // Azure CLI
+	"1950a258-227b-4e31-a9cf-717495945fc2": true, // Azure PowerShell
+	"14d82eec-204b-4c2f-b7e8-296a70dab67e": true, // Microsoft Graph PowerShell
+	"de8bc8b5-d9f9-48b1-a8ad-b748da725064": true, // Graph Explorer
+	"872cd9fa-d31f-45e0-9eab-6e460a02d1f1": true, // Visual Studio
+	"aebc6443-996d-45c2-90f0-388ff96faa56": true, // Visual Studio Code
 }
 
 // interrupted are codes of sign-ins that stopped for a further step of the

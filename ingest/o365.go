@@ -244,8 +244,8 @@ func (o *o365) pairs(op string) {
 			switch name {
 			case "UserAgent":
 				ev.UserAgent = first(ev.UserAgent, clip(v, maxMessage))
-			case "User", "Trustee", "Member", "Members":
-				if strings.Contains(op, "Permission") || strings.Contains(op, "Member") {
+			case "User", "Trustee", "Member", "Members", "App":
+				if strings.Contains(op, "Permission") || strings.Contains(op, "Member") || strings.Contains(op, "RoleAssignment") {
 					o.give(v)
 				}
 			case "ForwardingSmtpAddress", "ForwardingAddress", "ForwardTo", "RedirectTo", "ForwardAsAttachmentTo", "BlindCopyTo", "RedirectMessageTo":

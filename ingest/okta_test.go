@@ -77,4 +77,20 @@ func oktaSamples() []sample {
 	}
 }
 
+func TestOktaEventsAreFoundInTheirEnvelopes(t *testing.T) {
+	event := oktaSamples()[0].in
+	for name, in := range map[string]string{
+		"an event hook": `{"eventType":"com.okta.event_hook","eventTypeVersion":"1.0","cloudEventsVersion":"0.1","source":"https://acme.okta.com/api/v1/eventHooks/who1","eventId":"b5a1","data":{"events":[` + event + `]},"eventTime":"2026-03-01T10:05:01.000Z","contentType":"application/json"}`,
+		"EventBridge":   `{"version":"0","id":"e1","detail-type":"SystemLog","source":"aws.partner/okta.com/acme","account":"111122223333","time":"2026-03-01T10:05:01Z","region":"eu-west-1","resources":[],"detail":` + event + `}`,
+		"an array":      `[` + event + `]`,
+	} {
+		if got, _ := Detect([]byte(in)); got != "okta" {
+			t.Errorf("%s: detected as %q", name, got)
+		}
+		if ev := parseOne(t, "okta", in); ev.Operation != "okta:user.session.start" {
+			t.Errorf("%s: %v", name, ev)
+		}
+	}
+}
+
 func FuzzOkta(f *testing.F) { fuzzParser(f, "okta") }
