@@ -91,7 +91,7 @@ func parseOkta(r *record) error {
 	if n := at("request", "ipChain"); n != none {
 		for c := d.first(n); c != none; c = d.after(n, c) {
 			if ip := d.text(d.get(c, "ip")); ip != "" {
-				ev.ForwardedFor = append(ev.ForwardedFor, ip)
+				ev.ForwardedFor = forwarded(ip, ev.ForwardedFor)
 			}
 		}
 		if len(ev.ForwardedFor) == 1 && ev.ForwardedFor[0] == ev.SrcIp {
