@@ -162,6 +162,3 @@ func failure(reason string) schemas.Outcome {
 	}
 	return schemas.Outcome_OUTCOME_ERROR
 }
-
-// truth reads a boolean.
-func truth(s string) bool { return strings.EqualFold(s, "true") }

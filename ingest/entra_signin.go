@@ -93,11 +93,8 @@ func parseEntraSignin(r *record) error {
 
 // signinKind says what signed in, in Graph's words.
 func (e *entra) signinKind() string {
-	for n := e.at("signInEventTypes"); n != none; {
-		if list := e.takeAll(n); len(list) > 0 {
-			return clip(list[0], 40)
-		}
-		break
+	if list := e.takeAll(e.at("signInEventTypes")); len(list) > 0 {
+		return clip(list[0], 40)
 	}
 	if kind := signinKinds[strings.ToLower(e.take(e.doc.fold(e.root, "category")))]; kind != "" {
 		return kind
