@@ -100,12 +100,18 @@ func parseGitHubHook(r *record) error {
 	return nil
 }
 
-// hookTime finds when it happened: payloads have no time of their own.
+// hookTime finds when it happened: payloads have no time of their own. What a
+// commit says of its time comes last, for whoever made it chose it.
 func (g *github) hookTime(p, object int) error {
 	d := &g.doc
+	pushed := none
+	if d.get(p, "commits") != none {
+		pushed = d.path(p, "repository", "pushed_at")
+	}
 	for _, n := range []int{
-		g.get("received_at"), d.path(p, "head_commit", "timestamp"), d.get(object, "completed_at"), d.get(object, "updated_at"), d.get(object, "submitted_at"), d.get(object, "started_at"),
-		d.get(object, "published_at"), d.get(object, "created_at"), d.path(p, "repository", "pushed_at"), d.path(p, "repository", "updated_at"), d.path(p, "installation", "updated_at"),
+		g.get("received_at"), pushed, d.get(object, "completed_at"), d.get(object, "updated_at"), d.get(object, "submitted_at"), d.get(object, "started_at"),
+		d.get(object, "published_at"), d.get(object, "created_at"), d.path(p, "installation", "updated_at"), d.path(p, "head_commit", "timestamp"),
+		d.path(p, "repository", "pushed_at"), d.path(p, "repository", "updated_at"),
 	} {
 		if t, err := parseAnyTime(d.text(n)); err == nil {
 			g.ev.Time = t

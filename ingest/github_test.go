@@ -69,7 +69,7 @@ func githubSamples() []sample {
 			Resources: []string{"release-bot"}, Grantees: []string{"release-bot"},
 		}, map[string]string{"installation.permissions.contents": "write", "sender.id": "4711"}},
 		{"a bare webhook of a push", "github", `{"ref":"refs/heads/main","before":"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa","after":"bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb","pusher":{"name":"release-bot[bot]"},"sender":{"login":"release-bot[bot]","type":"Bot","id":1},"repository":{"id":12,"full_name":"acme-org/shop","private":true,"pushed_at":1772359560},"commits":[{"id":"bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb","message":"release","timestamp":"2026-03-01T10:05:59+00:00","author":{"name":"Ann","email":"ann@example.com"}}],"head_commit":{"id":"bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb","timestamp":"2026-03-01T10:05:59+00:00"}}`, &schemas.Event{
-			Time:      at("2026-03-01T10:05:59Z"),
+			Time:      at("2026-03-01T10:06:00Z"),
 			Principal: "release-bot", PrincipalType: "app",
 			Operation: "github:push", Service: "github", Outcome: success,
 			Resources: []string{"acme-org/shop", "refs/heads/main"}, Account: "acme-org",
