@@ -97,7 +97,7 @@ func openAIID(r *record, n int) string {
 			return plain
 		}
 	}
-	if at := strings.IndexByte(plain, '@'); at > 0 && strings.IndexByte(plain[at:], '.') > 0 && strings.IndexAny(plain, `\" :/`) < 0 {
+	if at := strings.IndexByte(plain, '@'); at > 0 && strings.IndexByte(plain[at:], '.') > 0 && !strings.ContainsAny(plain, `\" :/`) {
 		return plain
 	}
 	return v
