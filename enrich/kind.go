@@ -21,6 +21,8 @@ func inferKind(ev *schemas.Event, group clientGroup) (kind, reason string) {
 		return "human", "browser with MFA"
 	case strings.Contains(ev.IdentityId, ":role/aws-service-role/"), strings.Contains(ev.IdentityId, ":role/AWSServiceRoleFor"):
 		return "workload", "service-linked role"
+	case appKind(ev) != "":
+		return appKind(ev), "an application, as its source calls it"
 	case strings.HasPrefix(ev.IdentityId, "apikey:"), ev.PrincipalType == "key", ev.PrincipalType == "credential":
 		return "api_key", "known by its key alone"
 	case strings.HasPrefix(ev.SessionId, "i-"):

@@ -23,8 +23,18 @@ var families = []family{
 	// Google Cloud
 
 	// Microsoft Azure, Entra ID and 365
+	{name: "entra", formats: []string{"entra-signin", "entra-audit", "entra-graph-activity", "o365"}, resolve: resolveEntra},
 
 	// Services and identity providers
+	{name: "okta", formats: []string{"okta"}, resolve: resolveOkta},
+	{name: "github", formats: []string{"github"}, resolve: resolveGitHub},
+	{name: "gitlab", formats: []string{"gitlab-audit"}, resolve: resolveGitLab},
+	{name: "slack", formats: []string{"slack-audit"}, resolve: resolveSlack},
+	{name: "google-workspace", formats: []string{"google-workspace"}, resolve: resolveWorkspace},
+	{name: "keycloak", formats: []string{"keycloak"}, resolve: resolveKeycloak},
+	{name: "auth0", formats: []string{"auth0"}, resolve: resolveAuth0},
+	{name: "openai", formats: []string{"openai-audit"}, resolve: resolveOpenAI},
+	{name: "anthropic", formats: []string{"anthropic-activity"}, resolve: resolveAnthropic},
 
 	// Kubernetes, secrets and agents
 

@@ -55,7 +55,7 @@ func TestResolve(t *testing.T) {
 		{"an IPv6 source is keyed by its /48", &schemas.Event{Format: "nginx", PrincipalType: "anonymous", SrcIp: "2001:db8:1:2::3"}, "anonymous:nginx/2001:db8:1::/48", true},
 		{"no source at all", &schemas.Event{Format: "nginx"}, "anonymous:nginx/unknown", true},
 		{"the parser's word that a call is anonymous stands", &schemas.Event{Format: "kong", Anonymous: true, Principal: "guest", SrcIp: "203.0.113.7"}, "anonymous:kong/203.0.113.0/24", true},
-		{"another format is named by itself", gateway("okta", "app", "0oa1", ""), "okta:app/0oa1", false},
+		{"another format is named by itself", gateway("vendor", "app", "0oa1", ""), "vendor:app/0oa1", false},
 		{"a SPIFFE id is an id", gateway("envoy", "mtls", "spiffe://prod/ns/x", ""), "spiffe://prod/ns/x", false},
 	} {
 		t.Run(c.name, func(t *testing.T) {

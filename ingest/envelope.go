@@ -17,16 +17,19 @@ func (d *document) envelope(n int) int {
 		}
 		kind := d.nodes[c].kind
 		switch d.nodes[c].key {
-		case "Records", "records", "items", "value", "logEvents", "entries", "events", "result":
+		case "Records", "records", "items", "value", "logEvents", "entries", "events", "result", "logs":
 			// CloudTrail in S3, Azure diagnostics, lists of Kubernetes and of
 			// Google Workspace, Microsoft Graph, CloudWatch Logs subscriptions,
-			// Slack, Okta, Cloudflare's API
+			// Slack, Okta, Cloudflare's API, Auth0's log streams
 			if kind == kindArray {
 				return c
 			}
 		case "data":
 			if events := d.get(c, "events"); events != none && d.nodes[events].kind == kindArray {
 				return events // Okta event hook
+			}
+			if kind == kindArray && (d.get(n, "has_more") != none || d.text(d.get(n, "object")) == "list") {
+				return c // a page of OpenAI's or Anthropic's API
 			}
 			if kind == kindObject && d.get(n, "specversion") != none {
 				return c // CloudEvents

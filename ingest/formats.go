@@ -56,8 +56,21 @@ var formats = [...]Format{
 	// Google Cloud
 
 	// Microsoft Azure, Entra ID and 365
+	{Name: "entra-signin", Title: "Microsoft Entra ID sign-in logs", Disorder: disorderAudit, match: matchEntraSignin, json: parseEntraSignin},
+	{Name: "entra-audit", Title: "Microsoft Entra ID audit logs", Disorder: disorderAudit, match: matchEntraAudit, json: parseEntraAudit},
+	{Name: "entra-graph-activity", Title: "Microsoft Graph activity logs", Disorder: disorderAudit, match: matchEntraGraph, json: parseEntraGraph},
+	{Name: "o365", Title: "Office 365 Management Activity API", Disorder: disorderAudit, match: matchO365, json: parseO365},
 
 	// Services and identity providers
+	{Name: "okta", Title: "Okta System Log", Disorder: disorderAudit, match: matchOkta, json: parseOkta},
+	{Name: "github", Title: "GitHub audit log and webhooks", Disorder: disorderAudit, match: matchGitHub, json: parseGitHub},
+	{Name: "gitlab-audit", Title: "GitLab audit events and request logs", Disorder: disorderAudit, match: matchGitLab, json: parseGitLab},
+	{Name: "slack-audit", Title: "Slack Audit Logs API", Disorder: disorderAudit, match: matchSlack, json: parseSlack},
+	{Name: "google-workspace", Title: "Google Workspace Reports API", Disorder: disorderAudit, match: matchWorkspace, json: parseWorkspace, split: splitWorkspace},
+	{Name: "keycloak", Title: "Keycloak events and admin events", Disorder: disorderGateway, match: matchKeycloak, json: parseKeycloak, text: parseKeycloakLine},
+	{Name: "auth0", Title: "Auth0 log events", Disorder: disorderAudit, match: matchAuth0, json: parseAuth0},
+	{Name: "openai-audit", Title: "OpenAI audit logs", Disorder: disorderAudit, match: matchOpenAIAudit, json: parseOpenAIAudit},
+	{Name: "anthropic-activity", Title: "Anthropic Compliance API activities", Disorder: disorderAudit, match: matchAnthropicActivity, json: parseAnthropicActivity},
 
 	// Kubernetes, secrets and agents
 

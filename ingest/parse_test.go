@@ -49,8 +49,19 @@ func samples() []sample {
 		// Google Cloud
 
 		// Microsoft Azure, Entra ID and 365
+		entraSamples(),
+		o365Samples(),
 
 		// Services and identity providers
+		oktaSamples(),
+		githubSamples(),
+		gitlabSamples(),
+		slackSamples(),
+		workspaceSamples(),
+		keycloakSamples(),
+		auth0Samples(),
+		openAISamples(),
+		anthropicSamples(),
 
 		// Kubernetes, secrets and agents
 
@@ -124,6 +135,29 @@ func TestBadRecordsAreRefusedWithAReason(t *testing.T) {
 		{"nesting deeper than 64", "cloudtrail", trailStart + `,"requestParameters":` + strings.Repeat(`{"a":`, 70) + "1" + strings.Repeat("}", 70) + "}", "nested deeper than 64"},
 		{"more than 65536 values", "cloudtrail", trailStart + `,"requestParameters":[` + strings.Repeat("1,", 70000) + "1]}", "more than 65536 values"},
 		{"a record above the limit", "cloudtrail", trailStart + `,"x":"` + strings.Repeat("a", DefaultMaxRecordBytes) + `"}`, "at most 8388608 are read"},
+		{"an Entra sign-in without a time", "entra-signin", `{"category":"SignInLogs","properties":{"userId":"u"}}`, "createdDateTime: missing"},
+		{"an Entra audit without an activity", "entra-audit", `{"activityDateTime":"2026-03-01T10:00:00Z","initiatedBy":{}}`, "activityDisplayName: missing"},
+		{"a Graph call with a time in words", "entra-graph-activity", `{"category":"MicrosoftGraphActivityLogs","time":"now"}`, `timeGenerated: "now" is no Unix time`},
+		{"an Office 365 record without an operation", "o365", `{"CreationTime":"2026-03-01T10:00:00","RecordType":1}`, "Operation: missing"},
+		{"an Office 365 record without a time", "o365", `{"Operation":"x","RecordType":1}`, "CreationTime: missing"},
+		{"an Okta event without a type", "okta", `{"published":"2026-03-01T10:00:00Z","actor":{}}`, "eventType: missing"},
+		{"an Okta event without a time", "okta", `{"eventType":"user.session.start"}`, "published: missing"},
+		{"a GitHub event without a time", "github", `{"action":"repo.create","actor":"a"}`, "@timestamp: missing"},
+		{"a GitHub webhook without a time", "github", `{"action":"opened","pull_request":{"number":1},"repository":{"full_name":"a/b"}}`, "time: missing"},
+		{"a GitHub webhook of which nothing tells the event", "github", `{"action":"opened","repository":{"full_name":"a/b"}}`, "x_github_event: missing"},
+		{"a GitLab event without a time", "gitlab-audit", `{"author_id":1,"entity_type":"Project"}`, "created_at: missing"},
+		{"a GitLab request without a time", "gitlab-audit", `{"method":"GET","path":"/"}`, "time: missing"},
+		{"a Slack entry without an action", "slack-audit", `{"date_create":1772359620}`, "action: missing"},
+		{"a Slack entry without a time", "slack-audit", `{"action":"user_login"}`, "date_create: missing"},
+		{"a Workspace activity without a time", "google-workspace", `{"id":{"applicationName":"drive"},"events":[{"name":"view"}]}`, "id.time: missing"},
+		{"a Workspace event that is a word", "google-workspace", `{"id":{"applicationName":"drive","time":"2026-03-01T10:00:00Z"},"events":["view"]}`, "not an object"},
+		{"a Keycloak event without a realm", "keycloak", `{"time":1772359680123,"type":"LOGIN"}`, "realmId: missing"},
+		{"a Keycloak event without a type", "keycloak", `{"time":1772359680123,"realmId":"acme"}`, "type: missing"},
+		{"a Keycloak line without a time", "keycloak", `type="LOGIN", realmId="acme", clientId="shop"`, "time: missing"},
+		{"another line of Keycloak's log", "keycloak", `2026-03-01 10:08:00,123 INFO  [org.keycloak.services] started`, "realmId: missing"},
+		{"an Auth0 event without a type", "auth0", `{"log_id":"1","data":{"date":"2026-03-01T10:00:00Z"}}`, "type: missing"},
+		{"an OpenAI entry without a time", "openai-audit", `{"object":"organization.audit_log","type":"login.failed"}`, "effective_at: missing"},
+		{"an Anthropic activity without a time", "anthropic-activity", `{"type":"x","actor":{"type":"user_actor"}}`, "created_at: missing"},
 		{"a Kong record without started_at", "kong", `{"request":{"method":"GET","uri":"/"}}`, "started_at: missing"},
 		{"a Kong record without a request", "kong", `{"started_at":1767225600000}`, "request: missing"},
 		{"a Kong time in words", "kong", `{"started_at":"now","request":{}}`, `started_at: "now" is no Unix time`},

@@ -44,7 +44,9 @@ var publicNames = map[string]bool{
 	"nexttoken": true, "continuationtoken": true, "nextcontinuationtoken": true, "paginationtoken": true, "pagetoken": true, "nextpagetoken": true,
 	"startingtoken": true, "clienttoken": true, "clientrequesttoken": true, "idempotencytoken": true, "creationtoken": true,
 	"minimumpasswordlength": true, "maxpasswordage": true, "passwordreuseprevention": true, "passwordlastused": true, "passwordlastchanged": true,
-	"idempotencykey": true, "passwordexpirypolicy": true, "passwordresetrequired": true,
+	"resultsignature": true, // of Azure Monitor: what came of a call
+	"hashedtoken":     true, // GitHub's own SHA-256 of a token, by which one is searched for
+	"idempotencykey":  true, "passwordexpirypolicy": true, "passwordresetrequired": true,
 }
 
 // nameSecrecy judges a JSON key, a header, a query parameter or a variable by

@@ -1,0 +1,15 @@
+package enrich
+
+import "github.com/lapwing-sec/lapwing/schemas"
+
+// resolveAuth0 names users and clients by their ids.
+func resolveAuth0(ev *schemas.Event) string {
+	id := ev.PrincipalIssuer
+	if id == "" {
+		id = ev.Principal
+	}
+	if id == "" {
+		return keyID(ev)
+	}
+	return "auth0:" + ev.PrincipalType + "/" + id
+}

@@ -1,0 +1,22 @@
+package enrich
+
+import (
+	"strings"
+
+	"github.com/lapwing-sec/lapwing/schemas"
+)
+
+// resolveWorkspace names users by their address, as all logs of Google do, and
+// OAuth clients by their client id.
+func resolveWorkspace(ev *schemas.Event) string {
+	if ev.Principal == "" {
+		return keyID(ev)
+	}
+	switch {
+	case ev.PrincipalType == "oauth_app", strings.HasSuffix(ev.Principal, ".apps.googleusercontent.com"):
+		return "google:oauth/" + ev.Principal
+	case ev.PrincipalType == "KEY":
+		return "google:key/" + ev.Principal
+	}
+	return "google:user/" + strings.ToLower(ev.Principal)
+}
