@@ -11,7 +11,9 @@ import (
 // matchCloudTrail looks for the keys that only a CloudTrail record has.
 func matchCloudTrail(p *probe) confidence {
 	switch {
-	case p.has("eventSource", "eventName"), p.has("eventName", "userIdentity"), p.has("eventSource", "userIdentity"):
+	case p.has("eventSource", "eventName"), p.has("eventName", "userIdentity"), p.has("eventSource", "userIdentity"), p.has("eventsource", "eventname"):
+		return certain
+	case p.has("digestStartTime", "digestEndTime"):
 		return certain
 	case p.has("userIdentity") && p.count("eventTime", "eventID", "eventType", "eventVersion", "awsRegion") > 0:
 		return likely
@@ -34,32 +36,33 @@ type trail struct {
 
 	identity, request, response, extra, tls, resources int
 
-	source, name, recipient string
+	source, name, recipient, kind, category string
 }
 
 func (c *trail) read() error {
 	d, ev := c.d, c.ev
 	var when string
+	digest := false
 	for n := d.first(c.root); n != none; n = d.after(c.root, n) {
 		v := d.nodes[n].str
 		switch d.nodes[n].key {
-		case "eventTime":
+		case "eventTime", "eventtime":
 			when = v
-		case "eventSource":
+		case "eventSource", "eventsource":
 			c.source = v
-		case "eventName":
+		case "eventName", "eventname":
 			c.name = v
-		case "eventID":
+		case "eventID", "eventid":
 			if v != "" && len(v) <= maxEventID {
 				ev.Id = v
 			} else {
 				attribute(ev, "eventID", v)
 			}
-		case "userIdentity":
+		case "userIdentity", "useridentity":
 			c.identity = n
-		case "requestParameters":
+		case "requestParameters", "requestparameters":
 			c.request = n
-		case "responseElements":
+		case "responseElements", "responseelements":
 			c.response = n
 		case "additionalEventData":
 			c.extra = n
@@ -67,17 +70,17 @@ func (c *trail) read() error {
 			c.tls = n
 		case "resources":
 			c.resources = n
-		case "awsRegion":
+		case "awsRegion", "awsregion":
 			ev.Region = v
-		case "sourceIPAddress":
+		case "sourceIPAddress", "sourceipaddress":
 			if ev.SrcIp = address(v); ev.SrcIp == "" {
 				attribute(ev, "sourceIPAddress", v) // a service's name
 			}
-		case "userAgent":
+		case "userAgent", "useragent":
 			ev.UserAgent = clip(v, maxMessage)
-		case "errorCode":
+		case "errorCode", "errorcode":
 			ev.ErrorCode = clip(v, maxAttributeValue)
-		case "errorMessage":
+		case "errorMessage", "errormessage":
 			ev.ErrorMessage = clip(v, maxMessage)
 		case "requestID":
 			ev.RequestId = v
@@ -88,12 +91,26 @@ func (c *trail) read() error {
 			case "false":
 				ev.ReadOnly = schemas.ReadOnly_READ_ONLY_FALSE
 			}
-		case "recipientAccountId":
+		case "recipientAccountId", "recipientaccountid":
 			c.recipient = v
-		case "eventVersion":
+		case "eventType", "eventtype":
+			c.kind = v
+			attribute(ev, "eventType", v)
+		case "eventCategory":
+			c.category = v
+			attribute(ev, "eventCategory", v)
+		case "digestStartTime":
+			digest = true
+		case "eventVersion", "eventversion":
 		default:
 			d.attributes(ev, n, d.nodes[n].key, nil)
 		}
+	}
+	switch {
+	case digest:
+		return errors.New("a digest of log files, which holds no calls")
+	case c.kind == "AwsCloudTrailInsight", c.category == "Insight":
+		return errors.New("an Insights event, which sums up calls and is none")
 	}
 	t, err := parseISO(when)
 	if err != nil {
@@ -123,7 +140,7 @@ func (c *trail) read() error {
 func (c *trail) who() {
 	d, ev, id := c.d, c.ev, c.identity
 	var arn, principalID, userName, invokedBy, onBehalf string
-	session := none
+	session, scope := none, none
 	for n := d.first(id); id != none && n != none; n = d.after(id, n) {
 		v := d.nodes[n].str
 		switch d.nodes[n].key {
@@ -145,6 +162,8 @@ func (c *trail) who() {
 			invokedBy = v
 		case "sessionContext":
 			session = n
+		case "inScopeOf":
+			scope = n
 		case "onBehalfOf":
 			onBehalf = d.text(d.get(n, "userId"))
 			d.attributes(ev, n, "userIdentity.onBehalfOf", nil)
@@ -180,27 +199,43 @@ func (c *trail) who() {
 	if ev.PrincipalType == "" {
 		ev.PrincipalType = "Unknown"
 	}
+	if c.name == "AssumeRoleWithWebIdentity" {
+		ev.OauthClient = d.text(d.get(c.response, "audience"))
+	}
 	if ev.Principal == "" || ev.Principal == "ANONYMOUS_PRINCIPAL" || strings.EqualFold(ev.Principal, "anonymous") {
 		ev.Anonymous = ev.CredentialId == ""
 	}
 
-	issuer := d.get(session, "sessionIssuer")
-	ev.PrincipalIssuer = first(d.text(d.get(issuer, "arn")), d.text(d.get(issuer, "principalId")))
-	attributes := d.get(session, "attributes")
-	ev.Mfa = d.text(d.get(attributes, "mfaAuthenticated")) == "true" || strings.EqualFold(d.text(d.get(c.extra, "MFAUsed")), "yes")
-	if t := d.text(d.get(attributes, "creationDate")); t != "" {
-		attribute(ev, "session.creationDate", t)
-	}
-	source := d.text(d.get(session, "sourceIdentity"))
-	federation := d.get(session, "webIdFederationData")
-	if provider := d.text(d.get(federation, "federatedProvider")); provider != "" {
-		attribute(ev, "session.federatedProvider", provider)
-		d.attributes(ev, d.get(federation, "attributes"), "session.webIdentity", nil)
-	}
-	if d.text(d.get(session, "ec2RoleDelivery")) != "" {
-		attribute(ev, "session.ec2RoleDelivery", d.text(d.get(session, "ec2RoleDelivery")))
-	}
+	c.session(session, arn, onBehalf, invokedBy)
+	c.workload(scope)
+}
 
+// session reads sessionContext: whose session it is, since when, and who
+// stands behind it.
+func (c *trail) session(session int, arn, onBehalf, invokedBy string) {
+	d, ev := c.d, c.ev
+	var source string
+	for n := d.first(session); session != none && n != none; n = d.after(session, n) {
+		switch d.nodes[n].key {
+		case "sessionIssuer":
+			ev.PrincipalIssuer = first(d.text(d.get(n, "arn")), d.text(d.get(n, "principalId")))
+		case "attributes":
+			ev.Mfa = d.text(d.get(n, "mfaAuthenticated")) == "true"
+			if t := d.text(d.get(n, "creationDate")); t != "" {
+				var err error
+				if ev.CredentialIssued, err = parseISO(t); err != nil {
+					attribute(ev, "session.creationDate", t)
+				}
+			}
+		case "sourceIdentity":
+			source = d.nodes[n].str
+		case "webIdFederationData":
+			c.federation(n)
+		default:
+			d.attributes(ev, n, "session."+d.nodes[n].key, nil) // ec2RoleDelivery, assumedRoot
+		}
+	}
+	ev.Mfa = ev.Mfa || strings.EqualFold(d.text(d.get(c.extra, "MFAUsed")), "yes")
 	if _, tail, ok := strings.Cut(arn, ":assumed-role/"); ok {
 		_, ev.SessionId, _ = strings.Cut(tail, "/")
 	}
@@ -213,13 +248,70 @@ func (c *trail) who() {
 			ev.SessionId = ev.CredentialId
 		}
 	}
+	if onBehalf != "" && onBehalf != ev.Principal {
+		ev.ActingAs = onBehalf // trusted identity propagation
+	}
+	// IAM Roles Anywhere has the subject of the certificate as the source
+	// identity of the sessions that it makes.
+	if subject := first(source, d.text(d.path(d.first(d.get(c.response, "credentialSet")), "sourceIdentity"))); strings.HasPrefix(subject, "CN=") {
+		ev.ClientCertificate = subject
+	}
 	// Outermost first: the person behind the session, then the service that
 	// spoke for it.
 	for _, who := range []string{onBehalf, source, invokedBy} {
 		if who != "" && who != ev.Principal {
-			ev.Delegation = append(ev.Delegation, who)
+			ev.Delegation = addOnce(ev.Delegation, who, maxChain)
 		}
 	}
+}
+
+// federation reads what an OpenID provider said of the session's owner: its
+// claims, as PROVIDER:CLAIM.
+func (c *trail) federation(n int) {
+	d, ev := c.d, c.ev
+	attribute(ev, "session.federatedProvider", d.text(d.get(n, "federatedProvider")))
+	claims := d.get(n, "attributes")
+	for i := d.first(claims); claims != none && i != none; i = d.after(claims, i) {
+		key, v := d.nodes[i].key, d.nodes[i].str
+		switch key[strings.LastIndexByte(key, ':')+1:] {
+		case "aud", "azp", "app_id", "client_id":
+			ev.OauthClient = first(ev.OauthClient, v)
+		case "scope", "scp":
+			ev.Scopes = append(ev.Scopes, strings.Fields(v)...)
+			continue
+		case "sub":
+			if strings.HasPrefix(v, "system:serviceaccount:") {
+				ev.Workload = v // a pod of EKS
+			}
+		}
+		d.attributes(ev, i, "session.webIdentity."+key, nil)
+	}
+}
+
+// workload says what the session was made for: the resource that the
+// credentials were issued to, or the instance or pod that a session is named
+// after.
+func (c *trail) workload(scope int) {
+	d, ev := c.d, c.ev
+	for n := d.first(scope); scope != none && n != none; n = d.after(scope, n) {
+		switch d.nodes[n].key {
+		case "credentialsIssuedTo":
+			ev.Workload = d.nodes[n].str
+		case "sourceArn":
+			ev.Workload = first(ev.Workload, d.nodes[n].str)
+		default:
+			d.attributes(ev, n, "userIdentity.inScopeOf."+d.nodes[n].key, nil)
+		}
+	}
+	if s := ev.SessionId; ev.Workload == "" && (isInstance(s) || strings.HasPrefix(s, "eks-") && len(s) > 40 && isUUID(s[len(s)-36:])) {
+		ev.Workload = s
+	}
+}
+
+// isInstance recognises the id of an EC2 instance, of 8 or 17 digits.
+func isInstance(s string) bool {
+	s, ok := strings.CutPrefix(s, "i-")
+	return ok && (len(s) == 8 || len(s) == 17) && isHex(s)
 }
 
 // target reads what the call touched and who gets something by it.

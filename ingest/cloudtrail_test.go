@@ -35,6 +35,19 @@ func identityEvent(mutate func(*schemas.Event)) *schemas.Event {
 	return ev
 }
 
+// trailSession returns a record of a role's session.
+func trailSession(name, context, rest string) string {
+	return trailIdentity(`{"type":"AssumedRole","principalId":"AROA1:`+name+`","arn":"arn:aws:sts::111122223333:assumed-role/app/`+name+`","accountId":"111122223333","accessKeyId":"ASIAEXAMPLEKEYID0004","sessionContext":{`+context+`}`+rest+`}`, ``)
+}
+
+func sessionEvent(name string, mutate func(*schemas.Event)) *schemas.Event {
+	return identityEvent(func(ev *schemas.Event) {
+		ev.Principal, ev.PrincipalType, ev.PrincipalIssuer = "arn:aws:sts::111122223333:assumed-role/app/"+name, "AssumedRole", "arn:aws:iam::111122223333:role/app"
+		ev.CredentialId, ev.CredentialType, ev.SessionId = "ASIAEXAMPLEKEYID0004", "session", name
+		mutate(ev)
+	})
+}
+
 func changed(ev *schemas.Event, mutate func(*schemas.Event)) *schemas.Event {
 	mutate(ev)
 	return ev
@@ -49,6 +62,7 @@ func cloudtrailSamples() []sample {
 			Operation: "s3:GetObject", Service: "s3", Outcome: success, RequestId: "REQ123", BytesOut: 48213,
 			Resources: []string{"arn:aws:s3:::artifacts/release/app.tar.gz", "arn:aws:s3:::artifacts"}, ReadOnly: schemas.ReadOnly_READ_ONLY_TRUE,
 			SrcIp: "203.0.113.7", UserAgent: "[aws-sdk-go/1.44.1 (go1.22; linux; amd64)]", CloudProvider: "aws", Region: "eu-central-1", Account: "111122223333",
+			CredentialIssued: at("2026-03-01T09:58:00Z"),
 		}, map[string]string{"eventCategory": "Data", "requestParameters.key": "release/app.tar.gz", "tlsDetails.tlsVersion": "TLSv1.3", "session.federatedProvider": "arn:aws:iam::111122223333:oidc-provider/token.actions.githubusercontent.com"}},
 		{"an IAM user is refused", "cloudtrail", trailWith("iam", "ListUsers", `,"errorCode":"AccessDenied","errorMessage":"User: arn:aws:iam::111122223333:user/deploy is not authorized to perform: iam:ListUsers","readOnly":true`), changed(trailEvent("iam", "ListUsers"), func(ev *schemas.Event) {
 			ev.Outcome, ev.ErrorCode, ev.ErrorMessage = denied, "AccessDenied", "User: arn:aws:iam::111122223333:user/deploy is not authorized to perform: iam:ListUsers"
@@ -70,6 +84,7 @@ func cloudtrailSamples() []sample {
 		{"the root user with a second factor", "cloudtrail", trailIdentity(`{"type":"Root","principalId":"111122223333","arn":"arn:aws:iam::111122223333:root","accountId":"111122223333","accessKeyId":"ASIAEXAMPLEKEYID0002","sessionContext":{"attributes":{"creationDate":"2026-03-01T09:00:00Z","mfaAuthenticated":"true"}}}`, ``), identityEvent(func(ev *schemas.Event) {
 			ev.Principal, ev.PrincipalType, ev.Mfa = "arn:aws:iam::111122223333:root", "Root", true
 			ev.CredentialId, ev.CredentialType, ev.SessionId = "ASIAEXAMPLEKEYID0002", "session", "ASIAEXAMPLEKEYID0002"
+			ev.CredentialIssued = at("2026-03-01T09:00:00Z")
 		}), nil},
 		{"a principal of another account", "cloudtrail", trailIdentity(`{"type":"AWSAccount","principalId":"AROAOTHER:sess","accountId":"444455556666"}`, ``), identityEvent(func(ev *schemas.Event) {
 			ev.Principal, ev.PrincipalType, ev.Account, ev.TargetAccount = "AROAOTHER:sess", "AWSAccount", "444455556666", "111122223333"
@@ -96,6 +111,31 @@ func cloudtrailSamples() []sample {
 			ev.CredentialId, ev.CredentialType, ev.SessionId = "ASIAEXAMPLEKEYID0004", "session", "x"
 			ev.Delegation = []string{"alice@example.com", "athena.amazonaws.com"}
 		}), nil},
+		{"an instance's session", "cloudtrail", trailSession("i-0123456789abcdef0", `"sessionIssuer":{"type":"Role","arn":"arn:aws:iam::111122223333:role/app"},"attributes":{"creationDate":"2026-03-01T09:00:00Z","mfaAuthenticated":"false"},"ec2RoleDelivery":"2.0"`, ``), sessionEvent("i-0123456789abcdef0", func(ev *schemas.Event) {
+			ev.Workload, ev.CredentialIssued = "i-0123456789abcdef0", at("2026-03-01T09:00:00Z")
+		}), map[string]string{"session.ec2RoleDelivery": "2.0"}},
+		{"a function's session", "cloudtrail", trailSession("report", `"sessionIssuer":{"type":"Role","arn":"arn:aws:iam::111122223333:role/app"}`, `,"inScopeOf":{"issuerType":"AWS::Lambda::Function","credentialsIssuedTo":"arn:aws:lambda:us-east-1:111122223333:function:report"}`), sessionEvent("report", func(ev *schemas.Event) {
+			ev.Workload = "arn:aws:lambda:us-east-1:111122223333:function:report"
+		}), map[string]string{"userIdentity.inScopeOf.issuerType": "AWS::Lambda::Function"}},
+		{"a pod's session", "cloudtrail", trailSession("eks-prod-ledger-7d9-5f0a3f6e-8a43-4be1-9a26-2f6d9f1f77aa", `"sessionIssuer":{"type":"Role","arn":"arn:aws:iam::111122223333:role/app"}`, ``), sessionEvent("eks-prod-ledger-7d9-5f0a3f6e-8a43-4be1-9a26-2f6d9f1f77aa", func(ev *schemas.Event) {
+			ev.Workload = "eks-prod-ledger-7d9-5f0a3f6e-8a43-4be1-9a26-2f6d9f1f77aa"
+		}), nil},
+		{"a session of a web identity", "cloudtrail", trailSession("run", `"sessionIssuer":{"type":"Role","arn":"arn:aws:iam::111122223333:role/app"},"webIdFederationData":{"federatedProvider":"arn:aws:iam::111122223333:oidc-provider/oidc.eks.us-east-1.amazonaws.com/id/E1","attributes":{"oidc.eks:aud":"sts.amazonaws.com","oidc.eks:sub":"system:serviceaccount:payments:ledger","oidc.eks:scope":"read write"}}`, ``), sessionEvent("run", func(ev *schemas.Event) {
+			ev.Workload, ev.OauthClient, ev.Scopes = "system:serviceaccount:payments:ledger", "sts.amazonaws.com", []string{"read", "write"}
+		}), map[string]string{"session.webIdentity.oidc.eks:sub": "system:serviceaccount:payments:ledger"}},
+		{"a session by a client certificate", "cloudtrail", trailSession("00f3", `"sessionIssuer":{"type":"Role","arn":"arn:aws:iam::111122223333:role/app"},"sourceIdentity":"CN=printer-7"`, ``), sessionEvent("00f3", func(ev *schemas.Event) {
+			ev.ClientCertificate, ev.Delegation = "CN=printer-7", []string{"CN=printer-7"}
+		}), nil},
+		{"a role acts on behalf of a person", "cloudtrail", trailSession("q", `"sessionIssuer":{"type":"Role","arn":"arn:aws:iam::111122223333:role/app"}`, `,"onBehalfOf":{"userId":"544894e8-80c1-707f-60e3-3ba6510dfac1","identityStoreArn":"arn:aws:identitystore::111122223333:identitystore/d-1"}`), sessionEvent("q", func(ev *schemas.Event) {
+			ev.ActingAs, ev.Delegation = "544894e8-80c1-707f-60e3-3ba6510dfac1", []string{"544894e8-80c1-707f-60e3-3ba6510dfac1"}
+		}), map[string]string{"userIdentity.onBehalfOf.identityStoreArn": "arn:aws:identitystore::111122223333:identitystore/d-1"}},
+		{"a call through an endpoint of a VPC is refused by it", "cloudtrail", trailWith("s3", "GetObject", `,"eventType":"AwsVpceEvent","errorCode":"VpceAccessDenied","vpcEndpointId":"vpce-1","vpcEndpointAccountId":"111122223333"`), changed(trailEvent("s3", "GetObject"), func(ev *schemas.Event) {
+			ev.Outcome, ev.ErrorCode = denied, "VpceAccessDenied"
+		}), map[string]string{"vpcEndpointId": "vpce-1", "eventType": "AwsVpceEvent"}},
+		{"keys in lower case, as some lakes write them", "cloudtrail", `{"eventtime":"2026-03-01T10:00:00Z","eventsource":"ec2.amazonaws.com","eventname":"StopInstances","awsregion":"us-east-1","recipientAccountId":"111122223333"}`, &schemas.Event{
+			Time: at("2026-03-01T10:00:00Z"), Operation: "ec2:StopInstances", Service: "ec2", CloudProvider: "aws", Region: "us-east-1", Account: "111122223333", Outcome: success, PrincipalType: "Unknown", Anonymous: true,
+		}, nil},
+		{"an event of EventBridge", "cloudtrail", `{"version":"0","id":"7a6e","detail-type":"AWS API Call via CloudTrail","source":"aws.iam","account":"111122223333","time":"2026-03-01T10:00:01Z","region":"us-east-1","resources":[],"detail":` + trailWith("iam", "ListUsers", "") + `}`, trailEvent("iam", "ListUsers"), nil},
 		{"a console login fails", "cloudtrail", trailWith("signin", "ConsoleLogin", `,"errorMessage":"Failed authentication","responseElements":{"ConsoleLogin":"Failure"},"additionalEventData":{"MFAUsed":"Yes"}`), changed(trailEvent("signin", "ConsoleLogin"), func(ev *schemas.Event) {
 			ev.Outcome, ev.ErrorMessage, ev.Mfa = denied, "Failed authentication", true
 		}), nil},

@@ -131,6 +131,8 @@ func TestBadRecordsAreRefusedWithAReason(t *testing.T) {
 		{"a day that does not exist", "cloudtrail", strings.Replace(trailStart, "03-01", "02-30", 1) + "}", "eventTime"},
 		{"a record without an event name", "cloudtrail", `{"eventTime":"2026-03-01T10:00:00Z","eventSource":"s3.amazonaws.com"}`, "eventName: missing"},
 		{"a record without an event source", "cloudtrail", `{"eventTime":"2026-03-01T10:00:00Z","eventName":"x"}`, "eventSource: missing"},
+		{"a digest of log files", "cloudtrail", `{"awsAccountId":"111122223333","digestStartTime":"2026-03-01T10:00:00Z","digestEndTime":"2026-03-01T11:00:00Z","logFiles":[]}`, "holds no calls"},
+		{"a finding of Insights", "cloudtrail", trailStart + `,"eventType":"AwsCloudTrailInsight","insightDetails":{"state":"Start"}}`, "Insights event"},
 		{"a number where a record should be", "cloudtrail", `42`, "not an object"},
 		{"nesting deeper than 64", "cloudtrail", trailStart + `,"requestParameters":` + strings.Repeat(`{"a":`, 70) + "1" + strings.Repeat("}", 70) + "}", "nested deeper than 64"},
 		{"more than 65536 values", "cloudtrail", trailStart + `,"requestParameters":[` + strings.Repeat("1,", 70000) + "1]}", "more than 65536 values"},

@@ -138,7 +138,7 @@ func TestIdentifiersAreNotHidden(t *testing.T) {
 
 func TestRawStaysWhatItWas(t *testing.T) {
 	for _, s := range samples() {
-		if ev := parseOne(t, s.format, s.in); !strings.Contains(ev.Raw, hashPrefix) && !strings.HasSuffix(s.in, ev.Raw) && !strings.Contains(s.name, "wrapped by docker") {
+		if ev := parseOne(t, s.format, s.in); !strings.Contains(ev.Raw, hashPrefix) && !strings.Contains(s.in, ev.Raw) && !strings.Contains(s.name, "wrapped by docker") {
 			t.Errorf("%s: raw %s", s.name, ev.Raw)
 		}
 	}
