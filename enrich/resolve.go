@@ -21,6 +21,7 @@ var families = []family{
 	{name: "aws", formats: []string{"cloudtrail"}, resolve: resolveAWS},
 
 	// Google Cloud
+	{name: "gcp", formats: []string{"gcp-audit"}, resolve: resolveGCP},
 
 	// Microsoft Azure, Entra ID and 365
 	{name: "entra", formats: []string{"entra-signin", "entra-audit", "entra-graph-activity", "o365"}, resolve: resolveEntra},

@@ -40,11 +40,12 @@ func (f *Format) cutting() split {
 	return splitMixed
 }
 
-// Usual disorders: of what a gateway writes as it answers, and of audit logs
-// that a provider collects first.
+// Usual disorders: of what a gateway writes as it answers, and of access and
+// audit logs that a provider collects first.
 const (
-	disorderGateway = 10 * time.Second
-	disorderAudit   = 15 * time.Minute
+	disorderGateway      = 10 * time.Second
+	disorderCloudGateway = 5 * time.Minute
+	disorderAudit        = 15 * time.Minute
 )
 
 // formats is the table of all formats; of two that are equally sure of a
@@ -54,6 +55,8 @@ var formats = [...]Format{
 	{Name: "cloudtrail", Title: "AWS CloudTrail", Disorder: disorderAudit, match: matchCloudTrail, json: parseCloudTrail},
 
 	// Google Cloud
+	{Name: "gcp-audit", Title: "Google Cloud audit logs", Disorder: disorderAudit, match: matchGCPAudit, json: parseGCPAudit},
+	{Name: "gcp-lb", Title: "Google Cloud load balancer, with Cloud Armor", Disorder: disorderCloudGateway, match: matchGCPLB, json: parseGCPLB, guess: true},
 
 	// Microsoft Azure, Entra ID and 365
 	{Name: "entra-signin", Title: "Microsoft Entra ID sign-in logs", Disorder: disorderAudit, match: matchEntraSignin, json: parseEntraSignin},

@@ -47,6 +47,7 @@ func samples() []sample {
 		cloudtrailSamples(),
 
 		// Google Cloud
+		gcpSamples(),
 
 		// Microsoft Azure, Entra ID and 365
 		entraSamples(),
@@ -168,6 +169,9 @@ func TestBadRecordsAreRefusedWithAReason(t *testing.T) {
 		{"an NGINX line without a status", "nginx", `203.0.113.9 - - [01/Mar/2026:10:00:00 +0000] "GET / HTTP/1.1" abc 1 "-" "-"`, `status: "abc" is no HTTP status`},
 		{"an NGINX line that is cut off", "nginx", `203.0.113.9 - - [01/Mar/2026:10:00:00 +0000] "GET / HTTP/1.1" 200`, "body_bytes_sent: missing"},
 		{"a line of NGINX's error log", "nginx", `2026/03/01 10:00:00 [error] 31#31: *46 open() failed`, "error log"},
+		{"an audit log of Google Cloud without a time", "gcp-audit", `{"protoPayload":{"methodName":"x"}}`, "timestamp: missing"},
+		{"an audit log of Google Cloud without a method", "gcp-audit", `{"timestamp":"2026-03-01T10:00:00Z","protoPayload":{}}`, "protoPayload.methodName: missing"},
+		{"a load balancer's status in words", "gcp-lb", strings.Replace(gcpLB, `"status":200`, `"status":"ok"`, 1), `status: "ok" is no HTTP status`},
 		{"an NGINX object without a time", "nginx", `{"status":200,"request_uri":"/"}`, "time_iso8601: missing"},
 		{"an NGINX object with a bad time", "nginx", `{"status":200,"request_uri":"/","msec":"soon"}`, "msec: "},
 	} {

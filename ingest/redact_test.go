@@ -14,9 +14,12 @@ const canary = "CaNaRy7f3Q9zX1vB5nM2k"
 
 const canaryJWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJDYU5hUnkifQ.CaNaRy7f3Q9zX1vB5nM2k"
 
+// canaryRecord is a record with a secret in it.
+type canaryRecord struct{ name, format, in string }
+
 // canaries are records with a secret in every place where sources were seen to
 // write one.
-func canaries() []struct{ name, format, in string } {
+func canaries() []canaryRecord {
 	trail := func(rest string) string { return trailWith("lambda", "UpdateFunctionConfiguration", rest) }
 	line := func(target, referer, agent, more string) string {
 		return `203.0.113.9 - - [01/Mar/2026:10:00:00 +0000] "GET ` + target + ` HTTP/1.1" 200 1 "` + referer + `" "` + agent + `"` + more
@@ -24,7 +27,7 @@ func canaries() []struct{ name, format, in string } {
 	object := func(member string) string {
 		return `{"time_iso8601":"2026-03-01T10:00:00Z","remote_addr":"203.0.113.9","request_uri":"/x","request_method":"GET","status":200,` + member + `}`
 	}
-	return []struct{ name, format, in string }{
+	all := []canaryRecord{
 		{"an environment variable of a function", "cloudtrail", trail(`,"requestParameters":{"environment":{"variables":{"DB_PASSWORD":"` + canary + `"}}}`)},
 		{"a variable as name and value", "cloudtrail", trail(`,"requestParameters":{"containerDefinitions":[{"environment":[{"name":"API_TOKEN","value":"` + canary + `"}]}]}`)},
 		{"a secret access key in an answer", "cloudtrail", trail(`,"responseElements":{"accessKey":{"accessKeyId":"AKIAIOSFODNN7EXAMPLE","secretAccessKey":"` + canary + `"}}`)},
@@ -93,6 +96,13 @@ func canaries() []struct{ name, format, in string } {
 		{"a value of an activity of Anthropic", "anthropic-activity", `{"created_at":"2026-03-01T10:00:00Z","type":"x","actor":{"type":"api_actor"},"api_key":"` + canary + `"}`},
 		{"a wrapped line", "nginx", `{"log":"203.0.113.9 - - [01/Mar/2026:10:00:00 +0000] \"GET /x?token=` + canary + ` HTTP/1.1\" 200 1 \"-\" \"-\"\n","stream":"stdout"}`},
 	}
+	for _, more := range [][]canaryRecord{
+		// Google Cloud
+		gcpCanaries(),
+	} {
+		all = append(all, more...)
+	}
+	return all
 }
 
 func TestNoSecretSurvives(t *testing.T) {
