@@ -29,17 +29,21 @@ func inferKind(ev *schemas.Event, group clientGroup) (kind, reason string) {
 		return "workload", "role of a machine"
 	case strings.HasPrefix(ev.SessionId, "GitHubActions"):
 		return "ci_pipeline", "session of a pipeline"
-	case strings.HasPrefix(ev.IdentityId, "gcp:service/"):
+	case strings.HasPrefix(ev.IdentityId, "gcp:service/"), strings.HasPrefix(ev.IdentityId, "azure:service/"):
 		return "workload", "a service of the cloud provider"
 	case strings.HasPrefix(ev.IdentityId, "gcp:principal/"):
 		return "workload", "federated from another identity provider"
+	case ev.PrincipalType == "ManagedIdentity":
+		return "workload", "a managed identity"
 	case group == groupAgent:
 		return "ai_agent", "client of an AI agent"
 	case ev.PrincipalType == "consumer":
 		return "integration", "consumer of a gateway"
 	case ev.PrincipalType == "serviceAccount":
 		return "service_account", "a service account of the cloud"
-	case strings.HasPrefix(ev.IdentityId, "gcp:user/"):
+	case ev.PrincipalType == "ServicePrincipal":
+		return "oauth_app", "an application of the directory"
+	case strings.HasPrefix(ev.IdentityId, "gcp:user/"), strings.HasPrefix(ev.IdentityId, "entra:user/"):
 		return "human", "an account of a person"
 	case group == groupSDK, group == groupLibrary, group == groupTool, group == groupService:
 		return "service_account", "client is a library or a tool"

@@ -25,6 +25,8 @@ var families = []family{
 
 	// Microsoft Azure, Entra ID and 365
 	{name: "entra", formats: []string{"entra-signin", "entra-audit", "entra-graph-activity", "o365"}, resolve: resolveEntra},
+	{name: "azure", formats: []string{"azure-activity", "azure-keyvault"}, resolve: resolveAzure},
+	{name: "edge", formats: []string{"azure-appgw", "azure-frontdoor", "gcp-lb"}, resolve: resolveEdge},
 
 	// Services and identity providers
 	{name: "okta", formats: []string{"okta"}, resolve: resolveOkta},

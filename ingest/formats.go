@@ -63,6 +63,10 @@ var formats = [...]Format{
 	{Name: "entra-audit", Title: "Microsoft Entra ID audit logs", Disorder: disorderAudit, match: matchEntraAudit, json: parseEntraAudit},
 	{Name: "entra-graph-activity", Title: "Microsoft Graph activity logs", Disorder: disorderAudit, match: matchEntraGraph, json: parseEntraGraph},
 	{Name: "o365", Title: "Office 365 Management Activity API", Disorder: disorderAudit, match: matchO365, json: parseO365},
+	{Name: "azure-keyvault", Title: "Azure Key Vault", Disorder: disorderAudit, match: matchAzureKeyVault, json: parseAzureKeyVault},
+	{Name: "azure-appgw", Title: "Azure Application Gateway, with its firewall", Disorder: disorderCloudGateway, match: matchAzureAppGW, json: parseAzureAppGW, guess: true},
+	{Name: "azure-frontdoor", Title: "Azure Front Door, with its firewall", Disorder: disorderCloudGateway, match: matchAzureFrontDoor, json: parseAzureFrontDoor, guess: true},
+	{Name: "azure-activity", Title: "Azure activity log and resource logs", Disorder: disorderAudit, match: matchAzureActivity, json: parseAzureActivity},
 
 	// Services and identity providers
 	{Name: "okta", Title: "Okta System Log", Disorder: disorderAudit, match: matchOkta, json: parseOkta},

@@ -52,6 +52,7 @@ func samples() []sample {
 		// Microsoft Azure, Entra ID and 365
 		entraSamples(),
 		o365Samples(),
+		azureSamples(),
 
 		// Services and identity providers
 		oktaSamples(),
@@ -172,6 +173,11 @@ func TestBadRecordsAreRefusedWithAReason(t *testing.T) {
 		{"an audit log of Google Cloud without a time", "gcp-audit", `{"protoPayload":{"methodName":"x"}}`, "timestamp: missing"},
 		{"an audit log of Google Cloud without a method", "gcp-audit", `{"timestamp":"2026-03-01T10:00:00Z","protoPayload":{}}`, "protoPayload.methodName: missing"},
 		{"a load balancer's status in words", "gcp-lb", strings.Replace(gcpLB, `"status":200`, `"status":"ok"`, 1), `status: "ok" is no HTTP status`},
+		{"a record of Azure without a time", "azure-activity", `{"operationName":"x","category":"Administrative"}`, "time: missing"},
+		{"a record of Azure without an operation", "azure-activity", `{"time":"2026-03-01T10:00:00Z","category":"Administrative"}`, "operationName: missing"},
+		{"a record of a vault without an operation", "azure-keyvault", `{"time":"2026-03-01T10:00:00Z"}`, "operationName: missing"},
+		{"a gateway's record without properties", "azure-appgw", `{"timeStamp":"2026-03-01T10:00:00Z"}`, "properties: missing"},
+		{"a status in words at the door", "azure-frontdoor", strings.Replace(azureDoor, `"200"`, `"fine"`, 1), `status: "fine" is no HTTP status`},
 		{"an NGINX object without a time", "nginx", `{"status":200,"request_uri":"/"}`, "time_iso8601: missing"},
 		{"an NGINX object with a bad time", "nginx", `{"status":200,"request_uri":"/","msec":"soon"}`, "msec: "},
 	} {

@@ -43,7 +43,7 @@ func (r *redactor) document(d *document, also func(d *document, n int) bool) {
 		}
 		switch n.kind {
 		case kindObject, kindArray:
-			if level == secret {
+			if level == secret && !statesRights(d, i) {
 				secretUntil = max(secretUntil, int(n.next))
 			}
 		case kindNumber:
@@ -66,6 +66,18 @@ func (r *redactor) document(d *document, also func(d *document, n int) bool) {
 		case kindTrue, kindFalse, kindNull:
 		}
 	}
+}
+
+// statesRights recognises what Azure calls authorization: an object that says
+// which right was used, or a list of them, where others have a credential.
+func statesRights(d *document, i int) bool {
+	if !strings.EqualFold(d.nodes[i].key, "authorization") {
+		return false
+	}
+	if d.nodes[i].kind == kindArray {
+		i = d.first(i)
+	}
+	return d.get(i, "action") != none
 }
 
 // namedBeside judges a member called "value" by its sibling called "name" or

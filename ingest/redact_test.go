@@ -99,6 +99,9 @@ func canaries() []canaryRecord {
 	for _, more := range [][]canaryRecord{
 		// Google Cloud
 		gcpCanaries(),
+
+		// Microsoft Azure, Entra ID and 365
+		azureCanaries(),
 	} {
 		all = append(all, more...)
 	}
@@ -133,6 +136,8 @@ func TestIdentifiersAreNotHidden(t *testing.T) {
 		{"a place in a list", "cloudtrail", trailWith("s3", "ListObjects", `,"requestParameters":{"nextToken":"AbCdEf0123456789AbCdEf"}`), "AbCdEf0123456789AbCdEf"},
 		{"a password policy", "cloudtrail", trailWith("iam", "UpdateAccountPasswordPolicy", `,"requestParameters":{"minimumPasswordLength":14,"requireSymbols":true}`), `"minimumPasswordLength":14`},
 		{"a masked value", "cloudtrail", trailWith("iam", "CreateUser", `,"requestParameters":{"password":"HIDDEN_DUE_TO_SECURITY_REASONS"}`), "HIDDEN_DUE_TO_SECURITY_REASONS"},
+		{"a right that Azure checked", "azure-activity", azureActivity("x/write", `{"authorization":{"scope":"/subscriptions/s-1","action":"x/write"}}`, ""), "/subscriptions/s-1"},
+		{"a result of Azure", "azure-activity", azureActivity("x/write", `{}`, ""), "Succeeded.Created"},
 		{"a consumer's id", "kong", kongConsumer, "2d3f7f1e-6a0c-4f5e-8a55-3f1d2f7f0a03"},
 		{"a sort key in a query", "nginx", `203.0.113.9 - - [01/Mar/2026:10:00:00 +0000] "GET /x?key=name&code=DE HTTP/1.1" 200 1 "-" "-"`, "key=name&code=DE"},
 		{"a flag in a user agent", "nginx", `203.0.113.9 - - [01/Mar/2026:10:00:00 +0000] "GET /x HTTP/1.1" 200 1 "-" "aws-sdk/1 cfg/retry-mode#standard md/a=b"`, "md/a=b"},
