@@ -19,6 +19,7 @@ type family struct {
 var families = []family{
 	// Amazon Web Services
 	{name: "aws", formats: []string{"cloudtrail"}, resolve: resolveAWS},
+	{name: "apigateway", formats: []string{"apigateway"}, resolve: resolveAPIGateway},
 
 	// Google Cloud
 	{name: "gcp", formats: []string{"gcp-audit"}, resolve: resolveGCP},
@@ -26,7 +27,7 @@ var families = []family{
 	// Microsoft Azure, Entra ID and 365
 	{name: "entra", formats: []string{"entra-signin", "entra-audit", "entra-graph-activity", "o365"}, resolve: resolveEntra},
 	{name: "azure", formats: []string{"azure-activity", "azure-keyvault"}, resolve: resolveAzure},
-	{name: "edge", formats: []string{"azure-appgw", "azure-frontdoor", "gcp-lb"}, resolve: resolveEdge},
+	{name: "edge", formats: []string{"azure-appgw", "azure-frontdoor", "gcp-lb", "alb", "cloudfront", "aws-waf"}, resolve: resolveEdge},
 
 	// Services and identity providers
 	{name: "okta", formats: []string{"okta"}, resolve: resolveOkta},

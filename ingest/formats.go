@@ -53,6 +53,10 @@ const (
 var formats = [...]Format{
 	// Amazon Web Services
 	{Name: "cloudtrail", Title: "AWS CloudTrail", Disorder: disorderAudit, match: matchCloudTrail, json: parseCloudTrail},
+	{Name: "apigateway", Title: "Amazon API Gateway access log, JSON", Disorder: disorderCloudGateway, match: matchAPIGateway, json: parseAPIGateway, guess: true},
+	{Name: "alb", Title: "AWS Application, Classic and Network Load Balancers", Disorder: disorderCloudGateway, match: matchALB, text: parseALB, guess: true},
+	{Name: "cloudfront", Title: "Amazon CloudFront, standard and real-time", Disorder: disorderAudit, match: matchCloudFront, json: parseCloudFrontObject, text: parseCloudFrontLine, guess: true},
+	{Name: "aws-waf", Title: "AWS WAF", Disorder: disorderCloudGateway, match: matchAWSWAF, json: parseAWSWAF, guess: true},
 
 	// Google Cloud
 	{Name: "gcp-audit", Title: "Google Cloud audit logs", Disorder: disorderAudit, match: matchGCPAudit, json: parseGCPAudit},

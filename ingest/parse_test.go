@@ -45,6 +45,10 @@ func samples() []sample {
 	for _, s := range [][]sample{
 		// Amazon Web Services
 		cloudtrailSamples(),
+		apigatewaySamples(),
+		albSamples(),
+		cloudFrontSamples(),
+		wafSamples(),
 
 		// Google Cloud
 		gcpSamples(),
@@ -178,6 +182,16 @@ func TestBadRecordsAreRefusedWithAReason(t *testing.T) {
 		{"a record of a vault without an operation", "azure-keyvault", `{"time":"2026-03-01T10:00:00Z"}`, "operationName: missing"},
 		{"a gateway's record without properties", "azure-appgw", `{"timeStamp":"2026-03-01T10:00:00Z"}`, "properties: missing"},
 		{"a status in words at the door", "azure-frontdoor", strings.Replace(azureDoor, `"200"`, `"fine"`, 1), `status: "fine" is no HTTP status`},
+		{"a gateway's object without a time", "apigateway", `{"requestId":"a","httpMethod":"GET"}`, "requestTime: missing"},
+		{"a gateway's status in words", "apigateway", gatewayHTTP + `,"status":"ok"}`, `status: "ok" is no HTTP status`},
+		{"a load balancer's line without a request", "alb", `https 2026-03-01T10:00:00.186641Z app/orders/50dc 203.0.113.7:2817`, "request: missing"},
+		{"a load balancer's line without a time", "alb", `https today app/orders/50dc`, `time: "today" is no RFC 3339 time`},
+		{"a network load balancer's line that is cut off", "alb", `tls 2.0 2026-03-01T10:00:00 net/edge/c6`, "tls_cipher: missing"},
+		{"JSON for a load balancer", "alb", `{"a":1}`, "a line of text is expected"},
+		{"a CloudFront line with a wrong time", "cloudfront", "2026-03-41	10:00:00	FRA", "time: "},
+		{"a CloudFront object without a time", "cloudfront", `{"x-edge-request-id":"a"}`, "time: missing"},
+		{"a WAF record without a time", "aws-waf", `{"webaclId":"x","httpRequest":{}}`, "timestamp: missing"},
+		{"a WAF record without a request", "aws-waf", `{"webaclId":"x","timestamp":1772359200250}`, "httpRequest: missing"},
 		{"an NGINX object without a time", "nginx", `{"status":200,"request_uri":"/"}`, "time_iso8601: missing"},
 		{"an NGINX object with a bad time", "nginx", `{"status":200,"request_uri":"/","msec":"soon"}`, "msec: "},
 	} {

@@ -97,6 +97,9 @@ func canaries() []canaryRecord {
 		{"a wrapped line", "nginx", `{"log":"203.0.113.9 - - [01/Mar/2026:10:00:00 +0000] \"GET /x?token=` + canary + ` HTTP/1.1\" 200 1 \"-\" \"-\"\n","stream":"stdout"}`},
 	}
 	for _, more := range [][]canaryRecord{
+		// Amazon Web Services
+		apigatewayCanaries(), albCanaries(), cloudFrontCanaries(), wafCanaries(),
+
 		// Google Cloud
 		gcpCanaries(),
 
