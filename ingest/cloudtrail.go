@@ -15,7 +15,7 @@ func matchCloudTrail(p *probe) confidence {
 		return certain
 	case p.has("digestStartTime", "digestEndTime"):
 		return certain
-	case p.has("userIdentity") && p.count("eventTime", "eventID", "eventType", "eventVersion", "awsRegion") > 0:
+	case p.has("eventName", "responseElements"), p.has("userIdentity") && p.count("eventTime", "eventID", "eventType", "eventVersion", "awsRegion") > 0:
 		return likely
 	}
 	return no
