@@ -55,34 +55,38 @@ type cloudFront struct {
 	access
 
 	date, clock, stamp, query, result, detail, distribution string
-	secrets                                                 words
 }
 
 // parseCloudFrontLine reads a line of the standard or the real-time log.
 func parseCloudFrontLine(r *record) error {
-	c := cloudFront{access: access{ev: r.ev, r: &r.p.redactor}, secrets: words{s: r.line}}
+	c := cloudFront{access: access{ev: r.ev, r: &r.p.redactor}}
 	names := cloudFrontStandard[:]
 	if end := strings.IndexByte(r.line, '\t'); end > 0 && end != 10 {
 		names = cloudFrontRealTime[:]
 	}
+	var raw []byte
+	kept := 0 // up to here the line is in raw
 	at := 0
 	for i := 0; at <= len(r.line); i++ {
 		end := len(r.line)
 		if tab := strings.IndexByte(r.line[at:], '\t'); tab >= 0 {
 			end = at + tab
 		}
-		name := "extra_" + index(i+1)
+		name := ""
 		if i < len(names) {
 			name = names[i]
+		} else {
+			name = "extra_" + index(i+1)
 		}
 		v := r.line[at:end]
-		if nameSecrecy(name) == secret || name == "cs-headers" {
-			if hidden := c.r.value(v); hidden != v {
-				c.secrets.secret(at, end, hidden)
-				v = hidden
-			}
+		if name == "cs(Cookie)" || name == "cs-cookie" || name == "cs-headers" {
+			v = c.r.value(v)
 		} else {
 			v = c.r.text(v)
+		}
+		if v != r.line[at:end] {
+			raw = append(append(raw, r.line[kept:at]...), v...)
+			kept = end
 		}
 		if err := c.cloudField(name, v); err != nil {
 			return err
@@ -93,7 +97,11 @@ func parseCloudFrontLine(r *record) error {
 		return err
 	}
 	if r.p.opt.KeepRaw {
-		r.ev.Raw = c.secrets.redacted(c.r)
+		// Every field was looked at: no secret runs over a tab.
+		r.ev.Raw = r.line
+		if kept > 0 {
+			r.ev.Raw = string(append(raw, r.line[kept:]...))
+		}
 	}
 	return nil
 }
