@@ -41,7 +41,7 @@ type apiGateway struct {
 	time, epoch                                            string
 	route, template, path                                  string
 	arn, caller, principal, subject, cognito, api, message string
-	domain                                                 string
+	domain, certificate                                    string
 }
 
 // object reads the members of n, whose own name is prefix.
@@ -168,7 +168,7 @@ func (g *apiGateway) field(key, v string) error {
 	case "cognitoidentityid":
 		g.cognito = v
 	case "clientcertsubjectdn":
-		ev.ClientCertificate = v
+		g.certificate = v
 	case "error", "errorresponsetype":
 		ev.ErrorCode = v
 	case "errormessage", "errormessagestring", "authorizererror", "integrationerrormessage", "integrationerror", "authenticateerror", "authorizeerror":
@@ -222,6 +222,7 @@ func (g *apiGateway) done() error {
 	}
 	ev.Service = first(g.api, g.domain)
 	g.finish()
+	ev.ClientCertificate = g.certificate
 	if g.template != "" && ev.HttpMethod != "" {
 		ev.RouteTemplate = g.template
 		ev.Operation = ev.HttpMethod + " " + g.template

@@ -88,6 +88,7 @@ func (a *azure) where() {
 		ev.Account = strings.ToLower(first(a.root.peek("subscriptionId"), a.root.peek("tenantId"), azureSegment(id, "tenants")))
 	}
 	ev.Region = strings.ToLower(strings.ReplaceAll(a.root.text("location"), " ", ""))
+	anywhere(ev)
 	if id != "" {
 		a.root.text("resourceId")
 		a.root.text("_ResourceId")

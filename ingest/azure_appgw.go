@@ -19,7 +19,7 @@ func parseAzureAppGW(r *record) error {
 		return err
 	}
 	ev := e.ev
-	taken, v2, verify := "", false, ""
+	taken, v2, verify, subject := "", false, "", ""
 	var err error
 	e.properties.each(func(key string, p part) {
 		v := p.d.nodes[p.n].str
@@ -58,7 +58,7 @@ func parseAzureAppGW(r *record) error {
 		case "sslClientCertificateFingerprint":
 			e.setKey(v, "certificate")
 		case "sslClientCertificateSubject", "sslClientCertificateSubjectName":
-			ev.ClientCertificate = v
+			subject = v
 		case "transactionId":
 			v2 = true
 			e.common(key, p)
@@ -79,10 +79,11 @@ func parseAzureAppGW(r *record) error {
 	}
 	ev.LatencyUs = micros(taken, unit)
 	e.unverified = verify != "" && !strings.EqualFold(verify, "SUCCESS")
-	if e.unverified && ev.ClientCertificate != "" {
-		attribute(ev, "refused_subject", ev.ClientCertificate)
-		ev.ClientCertificate = ""
-	}
 	e.close()
+	if e.unverified {
+		attribute(ev, "refused_subject", subject)
+	} else {
+		ev.ClientCertificate = subject
+	}
 	return nil
 }

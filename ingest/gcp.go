@@ -1,6 +1,10 @@
 package ingest
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/lapwing-sec/lapwing/schemas"
+)
 
 // gcpTime sets the time of a LogEntry: when it happened, else when it came in.
 func gcpTime(r *record, entry part) (err error) {
@@ -29,7 +33,17 @@ func gcpPlace(r *record, entry part) (project string) {
 	if r.ev.Region == "" {
 		r.ev.Region = gcpRegion(labels.text("zone"))
 	}
+	anywhere(r.ev)
 	return project
+}
+
+// anywhere takes back a region that is none, so that no rule about regions is
+// broken by it.
+func anywhere(ev *schemas.Event) {
+	if ev.Region == "global" {
+		ev.Region = ""
+		attribute(ev, "location", "global")
+	}
 }
 
 // gcpRegion cuts the zone's letter off: us-central1-a lies in us-central1.

@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"encoding/base64"
 	"strings"
 	"testing"
 
@@ -34,7 +35,7 @@ func gcpLBEvent(mutate func(*schemas.Event)) *schemas.Event {
 		Operation: "GET /v1/orders/{id}", Service: "orders", HttpMethod: "GET", UrlPath: "/v1/orders/8812", RouteTemplate: "/v1/orders/{id}", Host: "api.example.com",
 		StatusCode: 200, Outcome: success, RequestId: "4bf92f3577b34da6a3ce929d0e0e4736", BytesIn: 310, BytesOut: 2048, LatencyUs: 42500,
 		Resources: []string{"/v1/orders/8812"}, SrcIp: "203.0.113.7", UserAgent: "python-requests/2.31", TlsFingerprint: "t13d1516h2_8daaf6152771_b186095e22b6",
-		CloudProvider: "gcp", Region: "global", Account: "prod-1",
+		CloudProvider: "gcp", Account: "prod-1",
 	}
 	mutate(ev)
 	return ev
@@ -97,7 +98,7 @@ func gcpSamples() []sample {
 			ev.PrincipalType, ev.Anonymous = "anonymous", true
 		}), nil},
 
-		{"a request through a load balancer", "gcp-lb", gcpLB, gcpLBEvent(func(*schemas.Event) {}), map[string]string{"resource.labels.url_map_name": "um", "query": "fields=id", "statusDetails": "response_sent_by_backend"}},
+		{"a request through a load balancer", "gcp-lb", gcpLB, gcpLBEvent(func(*schemas.Event) {}), map[string]string{"resource.labels.url_map_name": "um", "query": "fields=id", "location": "global", "statusDetails": "response_sent_by_backend"}},
 		{"a request that Cloud Armor refuses", "gcp-lb", strings.NewReplacer(`"status":200`, `"status":403`, `"statusDetails":"response_sent_by_backend"`, `"statusDetails":"denied_by_security_policy","enforcedSecurityPolicy":{"configuredAction":"DENY","name":"edge","outcome":"DENY","priority":1000,"preconfiguredExprIds":["owasp-crs-v030301-id942220-sqli"]}`).Replace(gcpLB), gcpLBEvent(func(ev *schemas.Event) {
 			ev.StatusCode, ev.Outcome, ev.ErrorCode = 403, denied, "denied_by_security_policy"
 		}), map[string]string{"enforcedSecurityPolicy.name": "edge", "enforcedSecurityPolicy.preconfiguredExprIds.0": "owasp-crs-v030301-id942220-sqli"}},
@@ -112,6 +113,7 @@ func gcpCanaries() []canaryRecord {
 		{"a secret in a request", "gcp-audit", gcpEntry("activity", "cloudfunctions", "x", gcpDeployer+`,"request":{"function":{"environmentVariables":{"API_TOKEN":"`+canary+`"}}}`)},
 		{"a private key in an answer", "gcp-audit", gcpEntry("activity", "iam", "x", gcpDeployer+`,"response":{"privateKeyData":"-----BEGIN PRIVATE KEY-----\n`+canary+`\n-----END PRIVATE KEY-----","private_key":"`+canary+`"}`)},
 		{"a key in a request's address", "gcp-lb", strings.Replace(gcpLB, "fields=id", "key="+canary, 1)},
+		{"a request that Pub/Sub carries", "gcp-lb", `{"message":{"data":"` + base64.StdEncoding.EncodeToString([]byte(strings.Replace(gcpLB, "fields=id", "key="+canary, 1))) + `","messageId":"1"},"subscription":"projects/p/subscriptions/s"}`},
 		{"a token in a user agent", "gcp-lb", strings.Replace(gcpLB, "python-requests/2.31", "x token="+canary, 1)},
 	}
 }

@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"encoding/base64"
 	"encoding/json"
 	"net/url"
 	"sort"
@@ -56,7 +57,7 @@ func (r *redactor) document(d *document, also func(d *document, n int) bool) {
 			switch {
 			case level == secret || level == maybe && r.guess && opaque(n.str):
 				hiddenText = r.value(n.str)
-			case len(n.str) >= 6:
+			case len(n.str) >= 6 && !pushed(d, i):
 				hiddenText = r.text(n.str)
 			}
 			if hiddenText != n.str {
@@ -78,6 +79,20 @@ func statesRights(d *document, i int) bool {
 		i = d.first(i)
 	}
 	return d.get(i, "action") != none
+}
+
+// pushed recognises a record that Pub/Sub carries in base64, which looks like
+// the head of a JWT. Its secrets are hidden once it is unwrapped.
+func pushed(d *document, i int) bool {
+	parent := int(d.nodes[i].parent)
+	if d.nodes[i].key != "data" || parent == none || d.nodes[parent].key != "message" || !strings.HasPrefix(d.nodes[i].str, "eyJ") {
+		return false
+	}
+	if d.get(parent, "messageId") == none && d.get(parent, "message_id") == none {
+		return false
+	}
+	b, err := base64.StdEncoding.DecodeString(d.nodes[i].str)
+	return err == nil && json.Valid(b)
 }
 
 // namedBeside judges a member called "value" by its sibling called "name" or
