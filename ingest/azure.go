@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"strconv"
 	"strings"
 
 	"github.com/lapwing-sec/lapwing/schemas"
@@ -270,7 +271,7 @@ var azureWords = map[string]uint32{
 
 // azureStatus reads a status of HTTP as a number or in words, "Failed.Forbidden".
 func azureStatus(s string) uint32 {
-	if v := digits(s); len(s) == 3 && v >= 100 {
+	if v, err := strconv.ParseUint(s, 10, 32); err == nil && v >= 100 && v <= 999 {
 		return uint32(v)
 	}
 	s = s[strings.LastIndexByte(s, '.')+1:]
