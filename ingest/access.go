@@ -73,18 +73,6 @@ func (a *access) finish() {
 	}
 }
 
-// forwardedFor appends the entries of a forwarding header to list, in their
-// order, addresses in their usual form.
-func forwardedFor(header string, list []string) []string {
-	for entry := range strings.SplitSeq(header, ",") {
-		if entry = strings.TrimSpace(entry); entry == "" || entry == "-" || len(list) >= maxChain {
-			continue
-		}
-		list = append(list, clip(first(address(entry), entry), maxAttributeValue))
-	}
-	return list
-}
-
 // queryKey finds the hash of a credential in a redacted query.
 func queryKey(query string) (id, kind string) {
 	for pair := range strings.SplitSeq(query, "&") {

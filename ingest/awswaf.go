@@ -124,7 +124,7 @@ func wafHeader(a *access, name, v string) {
 	case "host":
 		ev.Host = hostName(v)
 	case "x-forwarded-for":
-		ev.ForwardedFor = forwardedFor(v, ev.ForwardedFor)
+		ev.ForwardedFor = forwarded(v, ev.ForwardedFor)
 	case "accept", "accept-encoding", "accept-language", "connection", "content-length":
 	default:
 		if credentialHeader(name) {

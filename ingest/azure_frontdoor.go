@@ -61,7 +61,7 @@ func parseAzureFrontDoor(r *record) error {
 		attribute(ev, "clientIp", client)
 	}
 	if said := address(client); said != ev.SrcIp && said != "" {
-		ev.ForwardedFor = forwardedFor(client, ev.ForwardedFor)
+		ev.ForwardedFor = forwarded(client, ev.ForwardedFor)
 	}
 	e.close()
 	return nil

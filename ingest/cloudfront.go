@@ -186,7 +186,7 @@ func (c *cloudFront) cloudField(name, v string) error {
 	case "time-taken":
 		ev.LatencyUs = micros(v, 1e6)
 	case "x-forwarded-for":
-		ev.ForwardedFor = forwardedFor(c.unescaped(v), ev.ForwardedFor)
+		ev.ForwardedFor = forwarded(c.unescaped(v), ev.ForwardedFor)
 	case "cs-protocol-version":
 		c.protocol = v
 	default:
