@@ -191,7 +191,7 @@ func awsOwner(ev *schemas.Event, arn string) {
 	region, rest, _ := strings.Cut(rest, ":")
 	account, _, _ := strings.Cut(rest, ":")
 	if len(account) == 12 && digits(account) >= 0 {
-		ev.Region, ev.Account = region, account
+		ev.Region, ev.Account = first(ev.Region, region), account
 	}
 }
 

@@ -281,6 +281,7 @@ func (g *apiGateway) who() {
 		}
 		who = ""
 	}
+	awsOwner(ev, who) // of a caller that proved who it is
 	if who == "" {
 		ev.Principal, ev.PrincipalType, ev.Anonymous = "", "anonymous", true
 	}

@@ -29,7 +29,7 @@ func apigatewaySamples() []sample {
 			ev.Principal, ev.PrincipalType, ev.SessionId = "arn:aws:sts::111122223333:assumed-role/ci/build-1", "IAM", "build-1"
 			ev.CredentialId, ev.CredentialType = "k9x8y7", "api_key"
 			ev.UrlPath, ev.Resources, ev.Service, ev.Host, ev.Region = "/prod/v1/orders/8812", []string{"/prod/v1/orders/8812"}, "a1b2c3", "a1b2c3.execute-api.us-east-1.amazonaws.com", "us-east-1"
-			ev.LatencyUs, ev.UserAgent = 42000, "curl/8.5"
+			ev.LatencyUs, ev.UserAgent, ev.Account = 42000, "curl/8.5", "111122223333"
 		}), map[string]string{"stage": "prod", "caller": "AROAEXAMPLE:build-1", "extendedRequestId": "Abc="}},
 		{"the documented format of an HTTP API", "apigateway", gatewayHTTP + `}`, gatewayEvent(func(ev *schemas.Event) {
 			ev.PrincipalType, ev.Anonymous = "anonymous", true
