@@ -43,7 +43,7 @@ func inferKind(ev *schemas.Event, group clientGroup) (kind, reason string) {
 		return "service_account", "a service account of the cloud"
 	case ev.PrincipalType == "ServicePrincipal":
 		return "oauth_app", "an application of the directory"
-	case strings.HasPrefix(ev.IdentityId, "gcp:user/"), strings.HasPrefix(ev.IdentityId, "entra:user/"):
+	case strings.HasPrefix(ev.IdentityId, "gcp:user/"):
 		return "human", "an account of a person"
 	case group == groupSDK, group == groupLibrary, group == groupTool, group == groupService:
 		return "service_account", "client is a library or a tool"

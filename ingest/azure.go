@@ -176,8 +176,8 @@ func azureCredential(acr string) string {
 	return ""
 }
 
-// who names the caller: the application where it calls for itself, else the
-// person in whose name it calls.
+// who names the caller: the application, be it for itself or in a person's
+// name, or the person, where it is one of the clients that people work in.
 func (a *azure) who() {
 	ev := a.ev
 	claims := a.identity.at("claims")
@@ -226,6 +226,12 @@ func (a *azure) who() {
 		}
 	} else if ev.Principal = first(c.upn, c.object); ev.Principal != "" {
 		ev.PrincipalType = "User"
+		if c.app != "" && !userClients[c.app] {
+			// An application that uses the rights of a person is the caller, as in
+			// Entra's own logs.
+			ev.Delegation = []string{ev.Principal, c.app}
+			ev.PrincipalType, ev.Principal, ev.PrincipalIssuer = "ServicePrincipal", c.app, ""
+		}
 	} else if c.app != "" {
 		ev.PrincipalType, ev.Principal = "ServicePrincipal", c.app
 	}

@@ -76,6 +76,10 @@ func azureSamples() []sample {
 			ev.Principal, ev.PrincipalType, ev.PrincipalIssuer, ev.OauthClient = "ann@example.com", "User", azureObject, "c44b4083-3bb0-49c1-b47d-974e53cbdf3c"
 			ev.Scopes, ev.Mfa = []string{"user_impersonation"}, true
 		}), nil},
+		{"an application with the rights of a person", "azure-keyvault", strings.Replace(azureVault, `"xms_mirid":"/subscriptions/1/resourcegroups/prod/providers/Microsoft.ManagedIdentity/userAssignedIdentities/ledger"`, `"upn":"ann@example.com","scp":"user_impersonation"`, 1), azureVaultEvent(func(ev *schemas.Event) {
+			ev.PrincipalType, ev.PrincipalIssuer, ev.Workload = "ServicePrincipal", "", ""
+			ev.Delegation, ev.Scopes = []string{"ann@example.com", azureApp}, []string{"user_impersonation"}
+		}), nil},
 		{"properties as text, and a refusal", "azure-activity", strings.NewReplacer(`"Success"`, `"Failure"`, "Succeeded.Created", "Failed.Forbidden").Replace(azureActivity("Microsoft.Storage/storageAccounts/write", azureAppClaims, `,"properties":"{\"statusCode\":\"Forbidden\",\"statusMessage\":\"{\\\"error\\\":{\\\"code\\\":\\\"AuthorizationFailed\\\",\\\"message\\\":\\\"no right\\\"}}\"}"`)), azureEvent(write, func(ev *schemas.Event) {
 			azureApplication(ev)
 			ev.CredentialType, ev.SessionId = "client_secret", "Zx3kQ1"
