@@ -1,0 +1,147 @@
+package enrich
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/lapwing-sec/lapwing/schemas"
+)
+
+// CheckIdentity holds an identity that did not come from an inventory file
+// against the same rules: known values, well-formed policies, bounded texts.
+// The error joins everything that is wrong, each part beginning with the key.
+func CheckIdentity(it *schemas.Identity) error {
+	c := checker{zones: make(zones)}
+	if it.ID == "" {
+		c.add("id", "an identity needs one, such as aws:123456789012:role/ci-deploy")
+	}
+	for _, f := range []struct{ key, text string }{
+		{"id", it.ID}, {"name", it.Name}, {"owner", it.Owner}, {"team", it.Team}, {"vendor", it.Vendor}, {"runbook", it.Runbook}, {"route", it.Route},
+	} {
+		c.text(f.key, f.text)
+	}
+	c.oneOf("kind", it.Kind, kinds)
+	c.oneOf("environment", it.Environment, environments)
+	c.oneOf("criticality", it.Criticality, criticalities)
+	if err := checkURL(it.Runbook); err != nil {
+		c.add("runbook", "%w", err)
+	}
+	c.list("aliases", it.Aliases, nil)
+	c.list("dependants", it.Dependants, nil)
+	if len(it.Labels) > MaxListEntries {
+		c.add("labels", "too many, at most %d", MaxListEntries)
+	}
+	for k, v := range it.Labels {
+		c.text("labels", k)
+		c.text("labels", v)
+	}
+	c.allowed(it.Allowed)
+	c.credentials(it.Credentials)
+	for i := range it.Exceptions {
+		if x := &it.Exceptions[i]; x.Detector == "" || x.Until.IsZero() {
+			c.add("exceptions", "an exception needs detector and until: it holds for one detector and ends")
+		}
+	}
+	return errors.Join(c.errs...)
+}
+
+type checker struct {
+	zones zones
+	errs  []error
+}
+
+func (c *checker) add(key, format string, args ...any) {
+	if len(c.errs) < maxReported {
+		c.errs = append(c.errs, fmt.Errorf("%s: %w", key, fmt.Errorf(format, args...)))
+	}
+}
+
+func (c *checker) text(key, s string) {
+	if err := CheckText(s); err != nil {
+		c.add(key, "%w", err)
+	}
+}
+
+// CheckText refuses what no value of an inventory may hold: more than
+// MaxTextBytes, or control characters.
+func CheckText(s string) error {
+	if len(s) > MaxTextBytes {
+		return fmt.Errorf("%d bytes, at most %d", len(s), MaxTextBytes)
+	}
+	for i := range len(s) {
+		if s[i] < ' ' || s[i] == 0x7f {
+			return errors.New("holds a control character")
+		}
+	}
+	return nil
+}
+
+func (c *checker) oneOf(key, s string, accepted []string) {
+	if s != "" && !slices.Contains(accepted, s) {
+		c.add(key, "unknown value %q (accepted: %s)", shorten(s), strings.Join(accepted, ", "))
+	}
+}
+
+func (c *checker) list(key string, list []string, check func(string) (string, error)) {
+	if len(list) > MaxListEntries {
+		c.add(key, "too many entries, at most %d", MaxListEntries)
+		return
+	}
+	for _, s := range list {
+		c.text(key, s)
+		if s == "" {
+			c.add(key, "an entry is empty")
+		} else if check != nil {
+			if _, err := check(s); err != nil {
+				c.add(key, "%w", err)
+			}
+		}
+	}
+}
+
+func (c *checker) allowed(a *schemas.Allowed) {
+	if a == nil {
+		return
+	}
+	c.list("operations", a.Operations, nil)
+	c.list("countries", a.Countries, checkCountry)
+	c.list("regions", a.Regions, nil)
+	c.list("networks", a.Networks, checkNetwork)
+	c.list("environments", a.Environments, nil)
+	for _, e := range a.Environments {
+		c.oneOf("environments", e, environments)
+	}
+	if s := a.Schedule; s != nil {
+		if _, err := c.zones.load(s.Timezone); err != nil {
+			c.add("timezone", "%w", err)
+		}
+		c.list("windows", s.Windows, func(w string) (string, error) {
+			_, err := parseWindow(w)
+			return w, err
+		})
+	}
+	if r := a.Rate; r != nil && !(r.PerMinute >= 0 && r.PerMinute <= 1e9) {
+		c.add("per_minute", "want a number of calls from 0 to 1e9")
+	}
+}
+
+func (c *checker) credentials(list []schemas.KnownCredential) {
+	if len(list) > MaxListEntries {
+		c.add("credentials", "too many entries, at most %d", MaxListEntries)
+		return
+	}
+	for i := range list {
+		k := &list[i]
+		if k.Ref == "" {
+			c.add("ref", "a credential needs one: the id that logs show, or sha256:… or hmac:…")
+		}
+		c.text("ref", k.Ref)
+		c.text("fingerprint", k.Fingerprint)
+		c.oneOf("type", k.Type, credentialTypes)
+		if k.RotateEvery < 0 {
+			c.add("rotate_every", "want a value such as 90d, 36h or 15m")
+		}
+	}
+}

@@ -1,0 +1,463 @@
+// Package importer reads what other systems export of their machine identities
+// and states it as inventory: one system a file, listed in one table (Kinds).
+// Importers do no I/O and read no clock. A record that can't be read is named
+// and left out; it never keeps a good one from being imported.
+package importer
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/lapwing-sec/lapwing/enrich"
+	"github.com/lapwing-sec/lapwing/schemas"
+)
+
+// Kind is a system whose exports can be read.
+type Kind struct {
+	// Name is what the command line calls it.
+	Name string
+	// Title says in words what is read.
+	Title string
+	// Command makes the file.
+	Command string
+	// NeedsCluster: the export does not say which cluster it is of.
+	NeedsCluster bool
+	read         func(r *reader, data []byte)
+}
+
+// Kinds is the table of importers.
+func Kinds() []Kind {
+	return []Kind{
+		awsCredentialReport,
+		kubernetesServiceAccounts,
+		githubInstallations,
+		oktaApps,
+		entraApps,
+		vaultRoles,
+		spiffeEntries,
+		kongConsumers,
+	}
+}
+
+// Options say what a file does not.
+type Options struct {
+	// Cluster names the Kubernetes or Kong cluster that the file is of.
+	Cluster string
+	// Mount is the path of a Vault auth method, when it is not the usual one.
+	Mount string
+	// Hash gives the keyed hash under which events show a secret. It may be
+	// nil when no file holds secrets.
+	Hash func(secret string) string
+}
+
+// Result is what one file holds.
+type Result struct {
+	Identities []schemas.Identity
+	// Records counts the records of the file. Each was imported (perhaps into
+	// one identity with others) or is counted in Broken.
+	Records, Broken int
+	// Problems name what is wrong, with file, line, path and key. The first 50
+	// are spelled out.
+	Problems []error
+}
+
+// Err joins the problems; nil when there are none.
+func (r *Result) Err() error { return errors.Join(r.Problems...) }
+
+const maxReported = 50
+
+// Read reads one export; file is its name in errors and, for Vault, may be the
+// name of the role. It returns an error for options that don't fit only: what is
+// wrong with the file is in the Result. The Result keeps no secret and no
+// reference to data.
+func Read(kind, file string, data []byte, o Options) (Result, error) {
+	i := slices.IndexFunc(Kinds(), func(k Kind) bool { return k.Name == kind })
+	if i < 0 {
+		return Result{}, fmt.Errorf("unknown kind %q: want %s", kind, strings.Join(Names(), ", "))
+	}
+	k := Kinds()[i]
+	if k.NeedsCluster && o.Cluster == "" {
+		return Result{}, fmt.Errorf("%s: the file does not say which cluster it is of: give --cluster NAME, the name that your logs use", kind)
+	}
+	if err := enrich.CheckText(o.Cluster + o.Mount); err != nil {
+		return Result{}, fmt.Errorf("--cluster, --mount: %w", err)
+	}
+	r := reader{file: file, o: o, byID: map[string]int{}, names: map[string]claim{}, refs: map[string]claim{}}
+	if len(data) > enrich.MaxInventoryBytes {
+		r.problem(1, "", fmt.Errorf("%d bytes, at most %d", len(data), enrich.MaxInventoryBytes))
+	} else {
+		k.read(&r, data)
+	}
+	if r.more > 0 {
+		r.out.Problems = append(r.out.Problems, fmt.Errorf("%s: and %d more problems", file, r.more))
+	}
+	if len(r.out.Problems) == 0 && r.out.Records == 0 {
+		r.out.Problems = append(r.out.Problems, fmt.Errorf("%s: no record in it; it is made with: %s", file, k.Command))
+	}
+	return r.out, nil
+}
+
+// Names lists the kinds by name.
+func Names() []string {
+	var out []string
+	for _, k := range Kinds() {
+		out = append(out, k.Name)
+	}
+	return out
+}
+
+// reader collects the identities of one file.
+type reader struct {
+	file string
+	o    Options
+	out  Result
+	more int
+	byID map[string]int // into out.Identities
+	// Who claims a name or a credential: an inventory has one owner for each.
+	names, refs map[string]claim
+}
+
+type claim struct {
+	at   int // into out.Identities
+	line int
+}
+
+// problem notes what is wrong at a place; path may be empty.
+func (r *reader) problem(line int, path string, err error) {
+	if len(r.out.Problems) >= maxReported {
+		r.more++
+		return
+	}
+	where := fmt.Sprintf("%s:%d: ", r.file, line)
+	if path != "" {
+		where += path + ": "
+	}
+	r.out.Problems = append(r.out.Problems, fmt.Errorf("%s%w", where, err))
+}
+
+// json reads the values of a JSON file; what stands before a syntax error is
+// still of use.
+func (r *reader) json(data []byte) []*node {
+	roots, err := readJSON(data)
+	r.syntax(err)
+	return roots
+}
+
+func (r *reader) yaml(data []byte) []*node {
+	roots, err := readYAML(data)
+	r.syntax(err)
+	return roots
+}
+
+func (r *reader) syntax(err error) {
+	var s *syntaxError
+	if errors.As(err, &s) {
+		r.problem(s.line, "", s.err)
+	}
+}
+
+// elements gives the records of a document: those of the list that one of the
+// keys holds, or of a list at the top, or of lists of such documents (pages).
+// What is none of these is a problem.
+func (r *reader) elements(roots []*node, keys ...string) []*node {
+	var out []*node
+	for _, root := range roots {
+		out = append(out, r.page(root, true, keys)...)
+	}
+	return out
+}
+
+func (r *reader) page(n *node, top bool, keys []string) []*node {
+	switch n.kind {
+	case kindList:
+		if !top {
+			return n.items
+		}
+		var out []*node
+		for _, c := range n.items {
+			if inner := holder(c, keys); inner != nil {
+				out = append(out, r.page(inner, false, keys)...)
+			} else if c.kind == kindList {
+				out = append(out, c.items...)
+			} else {
+				out = append(out, c)
+			}
+		}
+		return out
+	case kindMap:
+		if inner := holder(n, keys); inner != nil {
+			return r.page(inner, false, keys)
+		}
+	default:
+	}
+	r.problem(n.line, n.path, fmt.Errorf("want a list of records, or an object with %s; found %s", strings.Join(keys, " or "), n.kind.word()))
+	return nil
+}
+
+// holder gives the list that stands under one of the keys, or nil.
+func holder(n *node, keys []string) *node {
+	for _, k := range keys {
+		if c := n.get(k); n.kind == kindMap && c.kind == kindList {
+			return c
+		}
+	}
+	return nil
+}
+
+// record is one entry of an export on its way to an identity. Its first problem
+// makes it broken.
+type record struct {
+	r      *reader
+	line   int
+	path   string
+	broken bool
+	it     schemas.Identity
+}
+
+// begin starts a record; every record is ended by end or left.
+func (r *reader) begin(line int, path string) *record {
+	r.out.Records++
+	return &record{r: r, line: line, path: path}
+}
+
+// at starts a record at a node, which must be an object.
+func (r *reader) at(n *node) *record {
+	rec := r.begin(n.line, n.path)
+	if n.kind != kindMap {
+		rec.fail(n, "want an object, found %s", n.kind.word())
+	}
+	return rec
+}
+
+func (rec *record) fail(n *node, format string, args ...any) {
+	rec.failAt(n.line, n.path, fmt.Errorf(format, args...))
+}
+
+func (rec *record) failAt(line int, path string, err error) {
+	if !rec.broken {
+		rec.broken = true
+		rec.r.out.Broken++
+	}
+	rec.r.problem(line, path, err)
+}
+
+// text gives a text, "" for null; numbers and booleans are taken as written.
+func (rec *record) text(n *node) string {
+	switch n.kind {
+	case kindNull:
+		return ""
+	case kindList, kindMap:
+		rec.fail(n, "want a text, found %s", n.kind.word())
+		return ""
+	default:
+	}
+	if err := enrich.CheckText(n.text); err != nil {
+		rec.fail(n, "%w", err)
+		return ""
+	}
+	return strings.Clone(n.text)
+}
+
+// need is text that must be there.
+func (rec *record) need(n *node) string {
+	s := rec.text(n)
+	if s == "" && !rec.broken {
+		rec.fail(n, "is missing")
+	}
+	return s
+}
+
+// texts gives a list of texts; a single one stands for a list of one.
+func (rec *record) texts(n *node) []string {
+	if n.kind != kindList {
+		if s := rec.text(n); s != "" {
+			return []string{s}
+		}
+		return nil
+	}
+	var out []string
+	for _, c := range n.items {
+		if s := rec.text(c); s != "" {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+// members gives the values of a list, none for null.
+func (rec *record) members(n *node) []*node {
+	switch n.kind {
+	case kindList:
+		return n.items
+	case kindNull:
+	default:
+		rec.fail(n, "want a list, found %s", n.kind.word())
+	}
+	return nil
+}
+
+// time reads RFC 3339; null, empty and the given words mean none.
+func (rec *record) time(n *node, none ...string) time.Time {
+	s := rec.text(n)
+	if s == "" || slices.Contains(none, s) {
+		return time.Time{}
+	}
+	t, err := parseTime(s)
+	if err != nil {
+		rec.fail(n, "%w", err)
+	}
+	return t
+}
+
+// parseTime reads RFC 3339. A year that no event can have stands for none:
+// systems write "never" as 9999-12-31 or 0001-01-01.
+func parseTime(s string) (time.Time, error) {
+	t, err := time.Parse(time.RFC3339, s)
+	if err != nil {
+		return time.Time{}, fmt.Errorf("time %q: want RFC 3339 such as 2026-01-10T00:00:00Z", shorten(s))
+	}
+	if t.Year() < 1900 || t.Year() >= 2262 {
+		return time.Time{}, nil
+	}
+	return t.UTC(), nil
+}
+
+func shorten(s string) string {
+	const most = 80
+	if len(s) <= most {
+		return s
+	}
+	return strings.ToValidUTF8(s[:most], "") + "…"
+}
+
+// label notes something for hunts; an empty value notes nothing.
+func (rec *record) label(name, value string) {
+	if value == "" {
+		return
+	}
+	if rec.it.Labels == nil {
+		rec.it.Labels = map[string]string{}
+	}
+	if _, taken := rec.it.Labels[name]; !taken {
+		rec.it.Labels[name] = value
+	}
+}
+
+// credential adds a credential that has a reference.
+func (rec *record) credential(c schemas.KnownCredential) {
+	if c.Ref != "" && !slices.ContainsFunc(rec.it.Credentials, func(k schemas.KnownCredential) bool { return k.Ref == c.Ref }) {
+		rec.it.Credentials = append(rec.it.Credentials, c)
+	}
+}
+
+// alias adds another spelling of the identity.
+func (rec *record) alias(s string) {
+	if s != "" && s != rec.it.ID && !slices.Contains(rec.it.Aliases, s) {
+		rec.it.Aliases = append(rec.it.Aliases, s)
+	}
+}
+
+// end takes the record's identity over, unless the record is broken. An id
+// that was there before is an error.
+func (rec *record) end() { rec.finish(nil) }
+
+// join is end for exports in which several records are one identity: the later
+// one completes the first, by merge.
+func (rec *record) join(merge func(first, later *schemas.Identity)) { rec.finish(merge) }
+
+func (rec *record) finish(merge func(first, later *schemas.Identity)) {
+	if rec.broken {
+		return
+	}
+	r, it := rec.r, &rec.it
+	if err := enrich.CheckIdentity(it); err != nil {
+		rec.failAt(rec.line, rec.path, err)
+		return
+	}
+	at, known := r.byID[it.ID]
+	if !known {
+		at = len(r.out.Identities)
+	}
+	if !rec.free(at, known, merge != nil) {
+		return
+	}
+	for _, n := range append([]string{it.ID}, it.Aliases...) {
+		r.names[enrich.Canonical(n)] = claim{at, rec.line}
+	}
+	for i := range it.Credentials {
+		r.refs[it.Credentials[i].Ref] = claim{at, rec.line}
+	}
+	if known {
+		complete(&r.out.Identities[at], it)
+		merge(&r.out.Identities[at], it)
+		return
+	}
+	r.byID[it.ID] = at
+	r.out.Identities = append(r.out.Identities, *it)
+}
+
+// free reports whether nobody else claims the record's names and credentials;
+// otherwise the record is broken.
+func (rec *record) free(at int, known, mayJoin bool) bool {
+	r, it := rec.r, &rec.it
+	if known && !mayJoin {
+		rec.failAt(rec.line, rec.path, fmt.Errorf("id: %q stands twice, first in line %d", it.ID, r.names[it.ID].line))
+		return false
+	}
+	if !known && len(r.out.Identities) >= enrich.MaxIdentities {
+		rec.failAt(rec.line, rec.path, fmt.Errorf("too many identities, at most %d", enrich.MaxIdentities))
+		return false
+	}
+	for _, n := range append([]string{it.ID}, it.Aliases...) {
+		if c, taken := r.names[enrich.Canonical(n)]; taken && c.at != at {
+			rec.failAt(rec.line, rec.path, fmt.Errorf("alias: %q is another record's, in line %d", shorten(n), c.line))
+			return false
+		}
+	}
+	for i := range it.Credentials {
+		if c, taken := r.refs[it.Credentials[i].Ref]; taken && c.at != at {
+			rec.failAt(rec.line, rec.path, fmt.Errorf("ref: %q is another record's, in line %d", shorten(it.Credentials[i].Ref), c.line))
+			return false
+		}
+	}
+	return true
+}
+
+// complete adds to an identity what a later record of it knows besides.
+func complete(first, later *schemas.Identity) {
+	for _, f := range []struct {
+		to   *string
+		from string
+	}{
+		{&first.Kind, later.Kind}, {&first.Name, later.Name}, {&first.Owner, later.Owner}, {&first.Team, later.Team},
+		{&first.Environment, later.Environment}, {&first.Vendor, later.Vendor},
+	} {
+		if *f.to == "" {
+			*f.to = f.from
+		}
+	}
+	for _, a := range later.Aliases {
+		if !slices.Contains(first.Aliases, a) {
+			first.Aliases = append(first.Aliases, a)
+		}
+	}
+	for _, c := range later.Credentials {
+		if !slices.ContainsFunc(first.Credentials, func(k schemas.KnownCredential) bool { return k.Ref == c.Ref }) {
+			first.Credentials = append(first.Credentials, c)
+		}
+	}
+	for k, v := range later.Labels {
+		if first.Labels == nil {
+			first.Labels = map[string]string{}
+		}
+		if _, taken := first.Labels[k]; !taken {
+			first.Labels[k] = v
+		}
+	}
+	if later.LastUsed.After(first.LastUsed) {
+		first.LastUsed = later.LastUsed
+	}
+}
