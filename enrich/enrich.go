@@ -191,6 +191,13 @@ func (e *Enricher) SetInventory(source Source, inv *schemas.Inventory) {
 	e.metrics.loads.WithLabelValues(source.String(), "ok").Inc()
 }
 
+// Refused counts and logs that what a source states now could not be read; what
+// it stated before stays in use.
+func (e *Enricher) Refused(source Source, err error) {
+	e.metrics.loads.WithLabelValues(source.String(), "error").Inc()
+	e.log.Error().Err(err).Stringer("source", source).Msg("inventory not loaded; the one in use stays")
+}
+
 // ReloadGeo reads the geo databases again; after an error the old ones stay.
 func (e *Enricher) ReloadGeo() error {
 	geo, err := openGeo(e.geoConf)

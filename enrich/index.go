@@ -305,3 +305,17 @@ func firstList(to *[]string, from []string) {
 		*to = from
 	}
 }
+
+// Merge gives the identities that several inventories declare together, the
+// strongest first: one identity each, merged field by field as the enricher
+// does, in the order of their first declaration and under their canonical ids.
+// Inventories may be nil; they must not be changed afterwards.
+func Merge(sources ...*schemas.Inventory) []schemas.Identity {
+	ix := buildIndex(nil, sources...)
+	out := make([]schemas.Identity, len(ix.entries))
+	for i := range ix.entries {
+		out[i] = *ix.entries[i].it
+		out[i].ID = ix.entries[i].id
+	}
+	return out
+}

@@ -73,6 +73,12 @@ func LoadInventory(path string) (*schemas.Inventory, error) {
 // and, by its ending, to tell CSV from YAML. The result keeps no reference to
 // data. An empty list states nothing, like a list that is left out.
 func ParseInventory(name string, data []byte) (*schemas.Inventory, error) {
+	return parseInventory(name, data, nil)
+}
+
+func isCSV(name string) bool { return strings.EqualFold(filepath.Ext(name), ".csv") }
+
+func parseInventory(name string, data []byte, m *CSVMap) (*schemas.Inventory, error) {
 	if len(data) > MaxInventoryBytes {
 		return nil, fmt.Errorf("%s: %d bytes, an inventory has at most %d", name, len(data), MaxInventoryBytes)
 	}
@@ -80,7 +86,8 @@ func ParseInventory(name string, data []byte) (*schemas.Inventory, error) {
 		return nil, fmt.Errorf("%s: %s", name, emptyFile)
 	}
 	d := newDecoder(name)
-	if strings.EqualFold(filepath.Ext(name), ".csv") {
+	d.csvMap = m
+	if isCSV(name) {
 		d.csv(data)
 	} else {
 		d.yaml(data)
@@ -107,6 +114,9 @@ func (p *problems) add(line int, format string, args ...any) {
 	p.errs = append(p.errs, fmt.Errorf("%s:%d: %w", p.file, line, fmt.Errorf(format, args...)))
 }
 
+// count is how many problems there were.
+func (p *problems) count() int { return len(p.errs) + p.more }
+
 func (p *problems) err() error {
 	errs := p.errs
 	if p.more > 0 {
@@ -128,6 +138,13 @@ type decoder struct {
 	aliasLines []int32
 	credLines  []int32
 	netLines   []int32
+
+	// Of a CSV file: how its columns are read, and whether rows that are wrong
+	// are left out, with what the others claim.
+	csvMap       *CSVMap
+	leaveOut     bool
+	rows, broken int
+	claimed      map[string]int // "id NAME" or "ref REF" -> line
 }
 
 func newDecoder(file string) *decoder {

@@ -25,14 +25,14 @@ const (
 )
 
 // WatchInventory reads the inventory file, calls onChange with it, and again
-// whenever its content has changed, until ctx ends; it then returns nil. A file
+// whenever its content or that of its CSV map has changed, until ctx ends; it then returns nil. A file
 // that is missing or wrong goes to onError and changes nothing: what was
 // passed on before stands. Replacement by rename and the symbolic links of a
 // Kubernetes volume are followed. Both functions are called from one goroutine,
 // one at a time. It returns an error only when the directory can't be watched.
-func WatchInventory(ctx context.Context, path string, onChange func(*schemas.Inventory), onError func(error)) error {
-	return watchFiles(ctx, []string{path}, MaxInventoryBytes, watchRules{settle: settleTime, compare: compareTime}, func() error {
-		inv, err := LoadInventory(path)
+func WatchInventory(ctx context.Context, file InventoryFile, onChange func(*schemas.Inventory), onError func(error)) error {
+	return watchFiles(ctx, file.files(), MaxInventoryBytes, watchRules{settle: settleTime, compare: compareTime}, func() error {
+		inv, err := file.Load()
 		if err != nil {
 			return err
 		}
@@ -43,13 +43,12 @@ func WatchInventory(ctx context.Context, path string, onChange func(*schemas.Inv
 
 // Watch keeps the enricher's file inventory current with a file, as
 // WatchInventory does, and counts and logs what happens.
-func (e *Enricher) Watch(ctx context.Context, path string) error {
-	return WatchInventory(ctx, path, func(inv *schemas.Inventory) {
+func (e *Enricher) Watch(ctx context.Context, file InventoryFile) error {
+	return WatchInventory(ctx, file, func(inv *schemas.Inventory) {
 		e.SetInventory(SourceFile, inv)
-		e.log.Info().Str("file", path).Int("identities", len(inv.Identities)).Int("networks", len(inv.Networks)).Msg("inventory loaded")
+		e.log.Info().Str("file", file.Path).Int("identities", len(inv.Identities)).Int("networks", len(inv.Networks)).Msg("inventory loaded")
 	}, func(err error) {
-		e.metrics.loads.WithLabelValues(SourceFile.String(), "error").Inc()
-		e.log.Error().Err(err).Str("file", path).Msg("inventory not loaded; the one in use stays")
+		e.Refused(SourceFile, err)
 	})
 }
 

@@ -25,10 +25,15 @@ type watched struct {
 
 func watch(t *testing.T, path string) *watched {
 	t.Helper()
+	return watchFile(t, InventoryFile{Path: path})
+}
+
+func watchFile(t *testing.T, file InventoryFile) *watched {
+	t.Helper()
 	w := &watched{changes: make(chan *schemas.Inventory, 16), errs: make(chan error, 16), done: make(chan error, 1)}
 	ctx, cancel := context.WithCancel(t.Context())
 	go func() {
-		w.done <- WatchInventory(ctx, path, func(inv *schemas.Inventory) { w.changes <- inv }, func(err error) { w.errs <- err })
+		w.done <- WatchInventory(ctx, file, func(inv *schemas.Inventory) { w.changes <- inv }, func(err error) { w.errs <- err })
 	}()
 	t.Cleanup(func() {
 		cancel()
@@ -128,7 +133,7 @@ func TestWatchFollowsKubernetesVolumes(t *testing.T) {
 }
 
 func TestWatchOfAMissingDirectoryFails(t *testing.T) {
-	err := WatchInventory(t.Context(), filepath.Join(t.TempDir(), "none", "inventory.yaml"), func(*schemas.Inventory) {}, func(error) {})
+	err := WatchInventory(t.Context(), InventoryFile{Path: filepath.Join(t.TempDir(), "none", "inventory.yaml")}, func(*schemas.Inventory) {}, func(error) {})
 	if err == nil || !strings.Contains(err.Error(), "none") {
 		t.Errorf("got %v", err)
 	}
@@ -141,7 +146,7 @@ func TestEnricherKeepsTheOldInventoryAfterABadReload(t *testing.T) {
 	must(t, err)
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
-	go func() { done <- e.Watch(ctx, path) }()
+	go func() { done <- e.Watch(ctx, InventoryFile{Path: path}) }()
 	until(t, func() bool { _, ok := e.Lookup("kong:consumer/a"); return ok })
 	must(t, os.WriteFile(path, []byte("identities: 5\n"), 0o600))
 	until(t, func() bool { return testutil.ToFloat64(e.metrics.loads.WithLabelValues("file", "error")) > 0 })

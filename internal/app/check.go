@@ -11,7 +11,6 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/lapwing-sec/lapwing/detect"
-	"github.com/lapwing-sec/lapwing/enrich"
 	"github.com/lapwing-sec/lapwing/internal/kafka"
 	"github.com/lapwing-sec/lapwing/internal/stream"
 )
@@ -43,7 +42,7 @@ func Check(ctx context.Context, cfg Config, path string, o CheckOptions, std IO)
 	}
 	said := func(what, state string) { fmt.Fprintf(std.Err, "%-14s %s\n", what, state) }
 	if cfg.Inventory.File != "" {
-		inv, err := enrich.LoadInventory(cfg.Inventory.File)
+		inv, err := cfg.Inventory.file().Load()
 		if err != nil {
 			return Usage(err)
 		}

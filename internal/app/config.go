@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/viper"
 	"go.yaml.in/yaml/v3"
 
+	"github.com/lapwing-sec/lapwing/enrich"
 	"github.com/lapwing-sec/lapwing/schemas"
 )
 
@@ -83,7 +84,14 @@ type SecretsConfig struct {
 
 // InventoryConfig names what is declared of identities.
 type InventoryConfig struct {
-	File string `yaml:"file" doc:"The inventory file; it is read again when it changes."`
+	File      string `yaml:"file" doc:"The inventory file; it is read again when it changes."`
+	CSVMap    string `yaml:"csv_map" doc:"How the columns of a file that ends in .csv are read (docs/inventory.md); it is followed too."`
+	Token     Secret `yaml:"token" doc:"Token of /identities on the monitor listener; without one it is off. Whoever has it can declare identities."`
+	TokenFile string `yaml:"token_file" doc:"File that holds the token."`
+}
+
+func (c InventoryConfig) file() enrich.InventoryFile {
+	return enrich.InventoryFile{Path: c.File, CSVMap: c.CSVMap}
 }
 
 // GeoConfig names geography databases; without them countries come from the

@@ -16,6 +16,9 @@ import (
 // minHMACKey is the shortest key accepted for the hashes of secrets.
 const minHMACKey = 32
 
+// minToken is the shortest token accepted for changing the inventory.
+const minToken = 16
+
 // Limits on numbers in the configuration; beyond them is a slip of the pen.
 const (
 	maxCells      = 256
@@ -70,13 +73,19 @@ func (l *loader) validate(c *Config) error {
 		bad("secrets.hmac_key", "has %d characters: want %d or more, such as the output of: openssl rand -hex 32", len(k), minHMACKey)
 	}
 	for _, f := range []struct{ key, path string }{
-		{"inventory.file", c.Inventory.File},
+		{"inventory.file", c.Inventory.File}, {"inventory.csv_map", c.Inventory.CSVMap},
 		{"kafka.tls.ca_file", c.Kafka.TLS.CAFile}, {"kafka.tls.cert_file", c.Kafka.TLS.CertFile}, {"kafka.tls.key_file", c.Kafka.TLS.KeyFile},
 		{"clickhouse.tls.ca_file", c.ClickHouse.TLS.CAFile}, {"clickhouse.tls.cert_file", c.ClickHouse.TLS.CertFile}, {"clickhouse.tls.key_file", c.ClickHouse.TLS.KeyFile},
 		{"monitor.tls.cert_file", c.Monitor.TLS.CertFile}, {"monitor.tls.key_file", c.Monitor.TLS.KeyFile}, {"monitor.tls.client_ca_file", c.Monitor.TLS.ClientCAFile},
 		{"ingest.tls.cert_file", c.Ingest.TLS.CertFile}, {"ingest.tls.key_file", c.Ingest.TLS.KeyFile}, {"ingest.tls.client_ca_file", c.Ingest.TLS.ClientCAFile},
 	} {
 		isFile(bad, f.key, f.path)
+	}
+	if c.Inventory.CSVMap != "" && !strings.EqualFold(filepath.Ext(c.Inventory.File), ".csv") {
+		bad("inventory.csv_map", "is for an inventory.file whose name ends in .csv")
+	}
+	if t := c.Inventory.Token; t != "" && len(t) < minToken {
+		bad("inventory.token", "has %d characters: want %d or more, such as the output of: openssl rand -hex 32", len(t), minToken)
 	}
 	for _, path := range c.Geo.Databases {
 		isFile(bad, "geo.databases", path)
@@ -279,6 +288,7 @@ func (l *loader) readSecretFiles(c *Config) error {
 	}
 	read("secrets.hmac_key", &c.Secrets.HMACKey, c.Secrets.HMACKeyFile)
 	read("monitor.token", &c.Monitor.Token, c.Monitor.TokenFile)
+	read("inventory.token", &c.Inventory.Token, c.Inventory.TokenFile)
 	read("ingest.token", &c.Ingest.Token, c.Ingest.TokenFile)
 	errs = append(errs, l.readSecretLists(&c.Ingest)...)
 	read("kafka.sasl.password", &c.Kafka.SASL.Password, c.Kafka.SASL.PasswordFile)

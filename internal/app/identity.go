@@ -3,17 +3,14 @@ package app
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/jedib0t/go-pretty/v6/table"
 
 	"github.com/lapwing-sec/lapwing/enrich"
 	"github.com/lapwing-sec/lapwing/internal/kafka"
-	"github.com/lapwing-sec/lapwing/internal/stream"
 	"github.com/lapwing-sec/lapwing/schemas"
 )
 
@@ -32,53 +29,39 @@ type knownIdentity struct {
 	Managed bool `json:"managed"`
 }
 
+// scanIdentities reads lapwing.identities to its end.
+func scanIdentities(ctx context.Context, kc *kafka.Client) (*topicState, error) {
+	state := newTopicState()
+	return state, kc.Scan(ctx, kc.Topic("identities"), kafka.ScanOptions{Partition: -1}, state.record)
+}
+
 // identities gathers what is known: declared in the inventory file and in
-// lapwing.identities, and discovered in traffic.
+// lapwing.identities, merged as the enricher does, and discovered in traffic.
 func (s *services) identities(ctx context.Context) (map[string]knownIdentity, error) {
 	kc, err := s.openKafka(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer kc.Close()
-	declared, discovered := map[string]schemas.Identity{}, map[string]schemas.Identity{}
-	err = kc.Scan(ctx, kc.Topic("identities"), kafka.ScanOptions{Partition: -1}, func(rec *stream.Record) error {
-		key := string(rec.Key)
-		into := declared
-		if id, ok := strings.CutPrefix(key, discoveredPrefix); ok {
-			key, into = id, discovered
-		}
-		var ident schemas.Identity
-		if len(rec.Value) == 0 {
-			delete(into, key)
-			return nil
-		}
-		if err := json.Unmarshal(rec.Value, &ident); err != nil {
-			return fmt.Errorf("record %d of %s: %w", rec.Offset, kc.Topic("identities"), err)
-		}
-		into[key] = ident
-		return nil
-	})
+	state, err := scanIdentities(ctx, kc)
 	if err != nil {
 		return nil, err
 	}
-	if path := s.cfg.Inventory.File; path != "" {
-		inv, err := enrich.LoadInventory(path)
-		if err != nil {
+	var file *schemas.Inventory
+	if f := s.cfg.Inventory.file(); f.Path != "" {
+		if file, err = f.Load(); err != nil {
 			return nil, Usage(err)
-		}
-		for _, ident := range inv.Identities {
-			declared[enrich.Canonical(ident.ID)] = ident
 		}
 	}
 	all := map[string]knownIdentity{}
-	for id, ident := range discovered {
+	for id, ident := range state.discovered {
 		all[id] = knownIdentity{ident, false}
 	}
-	for id, ident := range declared {
-		if seen, ok := discovered[id]; ok {
+	for _, ident := range enrich.Merge(file, inventoryOf(state.api), inventoryOf(state.declared)) {
+		if seen, ok := state.discovered[ident.ID]; ok {
 			ident.FirstSeen, ident.LastSeen, ident.Source = seen.FirstSeen, seen.LastSeen, seen.Source
 		}
-		all[id] = knownIdentity{ident, true}
+		all[ident.ID] = knownIdentity{ident, true}
 	}
 	return all, nil
 }
@@ -130,43 +113,4 @@ func day(t time.Time) string {
 		return ""
 	}
 	return t.UTC().Format(time.DateOnly)
-}
-
-// IdentityImport declares the identities of inventory files in
-// lapwing.identities. The configured inventory file wins over them.
-func IdentityImport(ctx context.Context, cfg Config, files []string, std IO) error {
-	var recs []stream.Record
-	var errs []error
-	for _, f := range files {
-		inv, err := enrich.LoadInventory(f)
-		if err != nil {
-			errs = append(errs, err)
-			continue
-		}
-		if len(inv.Networks) > 0 || len(inv.Targets) > 0 {
-			fmt.Fprintf(std.Err, "%s: networks and targets are taken from inventory.file only; its identities are imported\n", f)
-		}
-		r, err := identityRecords(inv)
-		if err != nil {
-			errs = append(errs, err)
-			continue
-		}
-		recs = append(recs, r...)
-	}
-	if err := errors.Join(errs...); err != nil {
-		return Usage(err)
-	}
-	kc, err := newServices(&cfg).openKafka(ctx)
-	if err != nil {
-		return err
-	}
-	defer kc.Close()
-	const batch = 500
-	for part := range slices.Chunk(recs, batch) {
-		if err := kc.Produce(ctx, kc.Topic("identities"), part); err != nil {
-			return err
-		}
-	}
-	fmt.Fprintf(std.Err, "%s declared\n", count(len(recs), "identity"))
-	return nil
 }

@@ -81,7 +81,7 @@ func newFileReading(cfg *Config) (*fileReading, error) {
 		return nil, err
 	}
 	if cfg.Inventory.File != "" {
-		inv, err := enrich.LoadInventory(cfg.Inventory.File)
+		inv, err := cfg.Inventory.file().Load()
 		if err != nil {
 			return nil, Usage(err)
 		}

@@ -107,7 +107,14 @@ func (p *process) openClickHouse(ctx context.Context, cc clickhouse.Config) erro
 // of them fails, which ends all.
 func (p *process) start(roles []string) error {
 	if p.cfg.Monitor.Listen != "" {
-		addr, err := serve(p.roles, p.cfg.Monitor, tls.RequireAndVerifyClientCert, newMonitor(p.reg, p.ready), &p.life, "monitor", p.fail)
+		h, err := p.monitorHandler()
+		if err != nil {
+			return err
+		}
+		// Each part asks for its own token.
+		listener := p.cfg.Monitor
+		listener.Token = ""
+		addr, err := serve(p.roles, listener, tls.RequireAndVerifyClientCert, h, &p.life, "monitor", p.fail)
 		if err != nil {
 			return err
 		}

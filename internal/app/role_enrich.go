@@ -104,26 +104,20 @@ func (p *process) followFiles(enricher *enrich.Enricher) {
 // loadInventory reads the declared identities before the first event, and
 // keeps following them: the file and the topic lapwing.identities.
 func (p *process) loadInventory(enricher *enrich.Enricher) error {
-	if path := p.cfg.Inventory.File; path != "" {
-		inv, err := enrich.LoadInventory(path)
+	if file := p.cfg.Inventory.file(); file.Path != "" {
+		inv, err := file.Load()
 		if err != nil {
 			return Usage(err)
 		}
 		enricher.SetInventory(enrich.SourceFile, inv)
 		p.group.Go(func() error {
-			err := enrich.WatchInventory(p.roles, path, func(inv *schemas.Inventory) {
-				enricher.SetInventory(enrich.SourceFile, inv)
-				p.log.Info().Str("file", path).Int("identities", len(inv.Identities)).Msg("inventory read again")
-			}, func(err error) {
-				p.log.Error().Err(err).Msg("inventory cannot be read: the one before stays in force")
-			})
-			if err != nil && p.roles.Err() == nil {
-				return fmt.Errorf("watching %s: %w", path, err)
+			if err := enricher.Watch(p.roles, file); err != nil && p.roles.Err() == nil {
+				return fmt.Errorf("watching %s: %w", file.Path, err)
 			}
 			return nil
 		})
 	}
-	follow := newInventoryTopic(func(inv *schemas.Inventory) { enricher.SetInventory(enrich.SourceTopic, inv) })
+	follow := newInventoryTopic(enricher.SetInventory, func(err error) { enricher.Refused(enrich.SourceTopic, err) })
 	reached := make(chan struct{})
 	p.group.Go(func() error {
 		err := p.kafka.Follow(p.roles, p.kafka.Topic("identities"), follow.record, func() {

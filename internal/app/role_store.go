@@ -41,11 +41,11 @@ func (p *process) startStore() error {
 // storeInventory puts the declared identities of the inventory file into
 // ClickHouse, so that hunts can join them, and again when the file changes.
 func (p *process) storeInventory(ctx context.Context) error {
-	path := p.cfg.Inventory.File
-	if path == "" {
+	file := p.cfg.Inventory.file()
+	if file.Path == "" {
 		return nil
 	}
-	inv, err := enrich.LoadInventory(path)
+	inv, err := file.Load()
 	if err != nil {
 		return Usage(err)
 	}
@@ -53,15 +53,15 @@ func (p *process) storeInventory(ctx context.Context) error {
 		return err
 	}
 	p.group.Go(func() error {
-		err := enrich.WatchInventory(p.roles, path, func(inv *schemas.Inventory) {
+		err := enrich.WatchInventory(p.roles, file, func(inv *schemas.Inventory) {
 			if err := p.writeInventory(p.roles, inv); err != nil {
-				p.log.Error().Err(err).Str("file", path).Msg("inventory not stored: hunts show the one before")
+				p.log.Error().Err(err).Str("file", file.Path).Msg("inventory not stored: hunts show the one before")
 			}
 		}, func(error) {
 			// The enrich role, or `lapwing check`, says what is wrong with it.
 		})
 		if err != nil && p.roles.Err() == nil {
-			return fmt.Errorf("watching %s: %w", path, err)
+			return fmt.Errorf("watching %s: %w", file.Path, err)
 		}
 		return nil
 	})
