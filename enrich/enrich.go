@@ -60,6 +60,12 @@ type Config struct {
 	Hash func(ref string) []string
 	// APIs are the documents that describe the APIs behind gateways.
 	APIs []APIDocument
+	// Former gives, for the hash under which a parser has just shown a credential,
+	// its hashes under the keys before, the oldest last. While old keys are kept,
+	// a credential goes by its oldest hash, so that no key that nobody declared
+	// becomes a new identity, and none a new credential of its identity, by a
+	// change of the hash key. It may be nil.
+	Former func(hash string) []string
 }
 
 // Sizes of the caches, as powers of two.
@@ -76,6 +82,7 @@ type Enricher struct {
 	apiConf []APIDocument
 	lists   []ListConfig
 	hash    func(ref string) []string
+	former  func(hash string) []string
 	log     zerolog.Logger
 	clients *cache[clientInfo]
 	shared  sharing
@@ -126,7 +133,7 @@ func New(cfg Config, reg prometheus.Registerer, log zerolog.Logger) (*Enricher, 
 	if err != nil {
 		return nil, err
 	}
-	e := &Enricher{tenant: cfg.Tenant, geoConf: cfg.Geo, apiConf: cfg.APIs, lists: cfg.Lists, hash: cfg.Hash, log: log, clients: newCache[clientInfo](clientBits)}
+	e := &Enricher{tenant: cfg.Tenant, geoConf: cfg.Geo, apiConf: cfg.APIs, lists: cfg.Lists, hash: cfg.Hash, former: cfg.Former, log: log, clients: newCache[clientInfo](clientBits)}
 	if e.tenant == "" {
 		e.tenant = "default"
 	}
@@ -311,11 +318,39 @@ func (e *Enricher) Enrich(ev *schemas.Event) {
 	ev.NetworkClass, ev.NetworkName = pl.class, pl.name
 	client := e.client(ev.UserAgent)
 	ev.Client = client.family
+	// By whichever hash it was declared: the current one or an older one.
+	cred, declared := st.index.byRef[ev.CredentialId]
+	if e.former != nil {
+		for _, older := range e.rename(ev) {
+			if declared {
+				break
+			}
+			cred, declared = st.index.byRef[older]
+		}
+	}
 	Resolve(ev)
 	// It stays here; the event gets a copy that is shared when it can be.
 	d := &schemas.Declared{}
 	st.apis.judge(ev, d)
-	e.declare(st.index, ev, d, pl, client.group)
+	if !declared {
+		e.declare(st.index, ev, d, pl, client.group, nil)
+		return
+	}
+	e.declare(st.index, ev, d, pl, client.group, &cred)
+}
+
+// rename calls a hashed credential, and a principal that is one, by its hash
+// under the oldest key that is kept. It returns the credential's older hashes.
+func (e *Enricher) rename(ev *schemas.Event) []string {
+	oldest := func(of *string) []string {
+		older := e.former(*of)
+		if len(older) > 0 {
+			*of = older[len(older)-1]
+		}
+		return older
+	}
+	oldest(&ev.Principal)
+	return oldest(&ev.CredentialId)
 }
 
 // place describes an address, from the cache when it can.
@@ -336,13 +371,16 @@ func (e *Enricher) client(userAgent string) *clientInfo {
 }
 
 // declare attaches what the inventory says.
-func (e *Enricher) declare(ix *index, ev *schemas.Event, d *schemas.Declared, pl *place, group clientGroup) {
+func (e *Enricher) declare(ix *index, ev *schemas.Event, d *schemas.Declared, pl *place, group clientGroup, cred *credential) {
 	d.TargetEnvironment = ix.targetEnvironment(ev)
-	if c, ok := ix.byRef[ev.CredentialId]; ok && ev.CredentialId != "" {
-		d.Credential = e.shared.credential(c.known)
-		judgeCredential(c.known, ev, d)
+	if cred != nil {
+		d.Credential = e.shared.credential(cred.known)
+		judgeCredential(cred.known, ev, d)
 	}
 	ent := ix.find(ev)
+	if ent == nil && cred != nil {
+		ent = &ix.entries[cred.owner]
+	}
 	if ent == nil {
 		e.unmanaged(ev, group)
 	} else {

@@ -166,8 +166,8 @@ func (b *indexBuilder) ref(ref string, c credential) {
 }
 
 // find looks an event's identity up by its canonical id, then by its principal
-// as logged, then by the credential it used. A principal without a scheme
-// ("ci") is too short to name one thing across all sources.
+// as logged. A principal without a scheme ("ci") is too short to name one thing
+// across all sources.
 func (ix *index) find(ev *schemas.Event) *entry {
 	if at, ok := ix.byName[ev.IdentityId]; ok {
 		return &ix.entries[at]
@@ -175,11 +175,6 @@ func (ix *index) find(ev *schemas.Event) *entry {
 	if strings.IndexByte(ev.Principal, ':') > 0 {
 		if at, ok := ix.byName[ev.Principal]; ok {
 			return &ix.entries[at]
-		}
-	}
-	if ev.CredentialId != "" {
-		if c, ok := ix.byRef[ev.CredentialId]; ok {
-			return &ix.entries[c.owner]
 		}
 	}
 	return nil

@@ -42,6 +42,9 @@ func newEnricher(cfg *Config, h *ingest.Hasher, reg prometheus.Registerer, log z
 	for _, a := range cfg.APIs {
 		c.APIs = append(c.APIs, enrich.APIDocument(a))
 	}
+	if len(cfg.Secrets.OldHMACKeys) > 0 {
+		c.Former = h.Former
+	}
 	e, err := enrich.New(c, reg, log)
 	if err != nil {
 		return nil, Usage(err)
