@@ -10,43 +10,218 @@ import (
 // declared, from this one event, and says why in a few fixed words. No reason
 // means no guess. The inventory always wins over it.
 func inferKind(ev *schemas.Event, group clientGroup) (kind, reason string) {
-	switch {
-	case ev.Anonymous:
+	if ev.Anonymous {
 		return "", ""
-	case ev.PrincipalType == "AWSService":
-		return "workload", "a service of the cloud provider"
-	case strings.Contains(ev.IdentityId, ":role/AWSReservedSSO_"), ev.PrincipalType == "IdentityCenterUser", ev.PrincipalType == "SAMLUser":
-		return "human", "signed in through single sign-on"
-	case ev.Mfa && (group == groupBrowser || group == groupConsole):
-		return "human", "browser with MFA"
-	case strings.Contains(ev.IdentityId, ":role/aws-service-role/"), strings.Contains(ev.IdentityId, ":role/AWSServiceRoleFor"):
-		return "workload", "service-linked role"
-	case appKind(ev) != "":
-		return appKind(ev), "an application, as its source calls it"
-	case strings.HasPrefix(ev.IdentityId, "apikey:"), ev.PrincipalType == "key", ev.PrincipalType == "credential":
-		return "api_key", "known by its key alone"
-	case strings.HasPrefix(ev.SessionId, "i-"):
-		return "workload", "role of a machine"
-	case strings.HasPrefix(ev.SessionId, "GitHubActions"):
-		return "ci_pipeline", "session of a pipeline"
-	case strings.HasPrefix(ev.IdentityId, "gcp:service/"), strings.HasPrefix(ev.IdentityId, "azure:service/"):
-		return "workload", "a service of the cloud provider"
-	case strings.HasPrefix(ev.IdentityId, "gcp:principal/"):
-		return "workload", "federated from another identity provider"
-	case ev.PrincipalType == "ManagedIdentity":
-		return "workload", "a managed identity"
-	case group == groupAgent:
-		return "ai_agent", "client of an AI agent"
-	case ev.PrincipalType == "consumer":
-		return "integration", "consumer of a gateway"
-	case ev.PrincipalType == "serviceAccount":
-		return "service_account", "a service account of the cloud"
-	case ev.PrincipalType == "ServicePrincipal":
-		return "oauth_app", "an application of the directory"
-	case strings.HasPrefix(ev.IdentityId, "gcp:user/"):
-		return "human", "an account of a person"
-	case group == groupSDK, group == groupLibrary, group == groupTool, group == groupService:
-		return "service_account", "client is a library or a tool"
 	}
-	return "", ""
+	for i := range kindRules {
+		if r := &kindRules[i]; r.holds(ev, group) {
+			return r.kind, r.reason
+		}
+	}
+	if k := appKind(ev); k != "" && group != groupAgent {
+		return k, "an application, as its source calls it"
+	}
+	if k, ok := principalKinds[principalWord(ev.PrincipalType)]; ok {
+		return k.kind, k.reason
+	}
+	switch group {
+	case groupSDK, groupLibrary, groupTool, groupService:
+		return "service_account", "client is a library or a tool"
+	default:
+		return "", ""
+	}
+}
+
+// kindRule guesses from more than the source's own word for the principal.
+type kindRule struct {
+	kind, reason string
+	holds        func(ev *schemas.Event, group clientGroup) bool
+}
+
+// kindRules are asked from the top, before the word; a person's own sign-in
+// stands above what it was used with.
+var kindRules = []kindRule{
+	{"workload", "a service of the cloud provider", func(ev *schemas.Event, _ clientGroup) bool {
+		return ev.PrincipalType == "AWSService" || hasPrefix(ev.IdentityId, "gcp:service/", "azure:service/")
+	}},
+	{"human", "signed in through single sign-on", func(ev *schemas.Event, _ clientGroup) bool {
+		return strings.Contains(ev.IdentityId, ":role/AWSReservedSSO_") || ev.PrincipalType == "IdentityCenterUser" || ev.PrincipalType == "SAMLUser"
+	}},
+	{"human", "browser with MFA", func(ev *schemas.Event, group clientGroup) bool {
+		return ev.Mfa && (group == groupBrowser || group == groupConsole)
+	}},
+	{"human", "signed in to the console", func(ev *schemas.Event, _ clientGroup) bool {
+		return ev.Operation == "signin:ConsoleLogin"
+	}},
+	{"workload", "service-linked role", func(ev *schemas.Event, _ clientGroup) bool {
+		return strings.Contains(ev.IdentityId, ":role/aws-service-role/") || strings.Contains(ev.IdentityId, ":role/AWSServiceRoleFor")
+	}},
+	{"api_key", "known by its key alone", func(ev *schemas.Event, _ clientGroup) bool {
+		return strings.HasPrefix(ev.IdentityId, "apikey:")
+	}},
+	{"workload", "role of a machine", func(ev *schemas.Event, _ clientGroup) bool {
+		return strings.HasPrefix(ev.SessionId, "i-")
+	}},
+	{"ci_pipeline", "session of a pipeline", func(ev *schemas.Event, _ clientGroup) bool {
+		return strings.HasPrefix(ev.SessionId, "GitHubActions")
+	}},
+	{"ci_pipeline", "subject of a CI runner", func(ev *schemas.Event, _ clientGroup) bool {
+		return ciSubject(ev.Principal) || ciSubject(ev.PrincipalIssuer)
+	}},
+	{"ai_agent", "client of an AI agent", func(ev *schemas.Event, group clientGroup) bool {
+		return group == groupAgent
+	}},
+	{"ai_agent", "client of an MCP server", func(ev *schemas.Event, _ clientGroup) bool {
+		return ev.Format == "mcp" && !personWord(ev.PrincipalType)
+	}},
+	{"workload", "service account of a cluster", func(ev *schemas.Event, _ clientGroup) bool {
+		return strings.HasPrefix(ev.Principal, "system:serviceaccount:") ||
+			(principalWord(ev.PrincipalType) == "serviceaccount" && strings.HasPrefix(ev.IdentityId, "k8s:"))
+	}},
+	{"workload", "component of a cluster", func(ev *schemas.Event, _ clientGroup) bool {
+		return strings.HasPrefix(ev.Principal, "system:") && strings.HasPrefix(ev.IdentityId, "k8s:")
+	}},
+	{"workload", "federated from another identity provider", func(ev *schemas.Event, _ clientGroup) bool {
+		return strings.HasPrefix(ev.IdentityId, "gcp:principal/") && !strings.Contains(ev.Principal, "/workforcePools/")
+	}},
+	{"human", "signed in through a workforce pool", func(ev *schemas.Event, _ clientGroup) bool {
+		return strings.Contains(ev.Principal, "/workforcePools/")
+	}},
+	{"service_account", "user of a service, by its name", func(ev *schemas.Event, _ clientGroup) bool {
+		// Keycloak's name for the user behind a client's own grant.
+		return personWord(ev.PrincipalType) && strings.HasPrefix(ev.Principal, "service-account-")
+	}},
+	{"integration", "a bot, by its name", func(ev *schemas.Event, _ clientGroup) bool {
+		return personWord(ev.PrincipalType) && strings.HasSuffix(ev.Principal, "[bot]")
+	}},
+	{"human", "an account of a person", func(ev *schemas.Event, _ clientGroup) bool {
+		return personWord(ev.PrincipalType) && peopleOnly[ev.Format]
+	}},
+	{"human", "a person's browser", func(ev *schemas.Event, group clientGroup) bool {
+		return personWord(ev.PrincipalType) && group == groupBrowser && peopleToo[ev.Format]
+	}},
+}
+
+// peopleOnly lists the sources in which whoever is called a user is a person:
+// directories and workplace services have other words for machines.
+var peopleOnly = map[string]bool{
+	"okta": true, "entra": true, "entra-signin": true, "entra-audit": true, "azure": true, "azure-activity": true, "azure-keyvault": true,
+	"o365": true, "google-workspace": true, "slack": true, "auth0": true, "keycloak": true, "gcp-audit": true, "openai": true, "anthropic": true,
+}
+
+// peopleToo lists the sources in which machines are called users as well, so
+// that it takes a browser to tell them apart. At a gateway a browser may be
+// anybody's.
+var peopleToo = map[string]bool{"github": true, "gitlab": true, "k8s-audit": true, "vault": true}
+
+// personWord reports whether a source calls the principal a user.
+func personWord(principalType string) bool {
+	switch principalWord(principalType) {
+	case "user", "regular", "admin", "dcadmin", "member", "guest", "owner":
+		return true
+	}
+	return false
+}
+
+type kindGuess struct{ kind, reason string }
+
+// principalKinds maps the sources' own words for a principal, without case and
+// separators, to kinds. Words for which a machine and a person are alike (User,
+// IAMUser, AssumedRole, Root, entity, subject) are left out.
+var principalKinds = func() map[string]kindGuess {
+	out := map[string]kindGuess{}
+	for _, g := range []struct {
+		kindGuess
+		words []string
+	}{
+		{kindGuess{"api_key", "known by its key alone"}, []string{"key", "credential", "apikey", "token", "apitoken", "deploykey", "personalaccesstoken", "pat"}},
+		{kindGuess{"integration", "consumer of a gateway"}, []string{"consumer"}},
+		{kindGuess{"integration", "an integration"}, []string{"integration", "webhook", "workflow"}},
+		{kindGuess{"integration", "a bot"}, []string{"bot"}},
+		{kindGuess{"service_account", "a service account"}, []string{"serviceaccount", "serviceaccountuser", "machineuser", "robot"}},
+		{kindGuess{"service_account", "a role for machines"}, []string{"role"}},
+		{kindGuess{"oauth_app", "an application of the directory"}, []string{"serviceprincipal", "application", "app", "oauthapp", "oauthapplication", "oauthclient",
+			"client", "publicclientapp", "publicclientappentity", "clientapp", "appinstance"}},
+		{kindGuess{"workload", "a managed identity"}, []string{"managedidentity"}},
+		{kindGuess{"workload", "a workload"}, []string{"workload", "workloadidentity", "node", "pod", "certificate", "spiffe", "mtls"}},
+		{kindGuess{"workload", "a part of the service itself"}, []string{"service", "system", "systemprincipal", "kubernetes"}},
+		{kindGuess{"ci_pipeline", "a pipeline's own token"}, []string{"githubtoken", "jobtoken", "cijobtoken", "pipeline", "runner"}},
+		{kindGuess{"ai_agent", "an AI agent"}, []string{"agent", "aiagent", "assistant"}},
+	} {
+		for _, w := range g.words {
+			out[w] = g.kindGuess
+		}
+	}
+	return out
+}()
+
+// principalWord gives a source's word in lower case without separators; words
+// longer than any that is known are "".
+func principalWord(s string) string {
+	var buf [32]byte
+	n := 0
+	changed := false
+	for i := range len(s) {
+		c := lower(s[i])
+		if c == '_' || c == '-' || c == ' ' || c == '.' {
+			changed = true
+			continue
+		}
+		if n == len(buf) {
+			return ""
+		}
+		changed = changed || c != s[i]
+		buf[n] = c
+		n++
+	}
+	if !changed {
+		return s
+	}
+	if w, ok := knownWords[string(buf[:n])]; ok { // no allocation for what is known
+		return w
+	}
+	return string(buf[:n])
+}
+
+// knownWords keeps the words that sources spell with capitals or separators.
+var knownWords = func() map[string]string {
+	out := map[string]string{}
+	for w := range principalKinds {
+		out[w] = w
+	}
+	for _, w := range []string{"user", "regular", "admin", "dcadmin", "member", "guest", "owner", "iamuser", "assumedrole", "root", "awsaccount",
+		"federateduser", "webidentityuser", "samluser", "identitycenteruser", "awsservice", "unknown"} {
+		out[w] = w
+	}
+	return out
+}()
+
+// ciIssuers are issuers of OIDC tokens that name a job of a pipeline.
+var ciIssuers = []string{"token.actions.githubusercontent.com", "oidc.circleci.com", "agent.buildkite.com", "vstoken.dev.azure.com", "app.terraform.io", "gitlab.com:project_path:"}
+
+// ciSubject recognises the subject of a CI runner's token: GitHub's
+// repo:OWNER/NAME:…, GitLab's project_path:GROUP/NAME:…, or one that names its
+// issuer.
+func ciSubject(s string) bool {
+	if s == "" {
+		return false
+	}
+	if hasPrefix(s, "repo:", "project_path:") && strings.IndexByte(s, '/') > 0 {
+		return true
+	}
+	for _, issuer := range ciIssuers {
+		if strings.Contains(s, issuer) {
+			return true
+		}
+	}
+	return false
+}
+
+func hasPrefix(s string, prefixes ...string) bool {
+	for _, p := range prefixes {
+		if strings.HasPrefix(s, p) {
+			return true
+		}
+	}
+	return false
 }

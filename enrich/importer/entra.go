@@ -27,19 +27,18 @@ func (r *reader) entraApp(n *node) {
 	it.Name = rec.text(n.get("displayName"))
 	sort := rec.text(n.get("servicePrincipalType"))
 	object := rec.text(n.get("id"))
-	switch {
-	case sort == "ManagedIdentity":
+	it.Kind = "oauth_app"
+	if sort == "ManagedIdentity" {
 		it.Kind = "workload"
-	case sort == "" && len(n.get("web", "redirectUris").items)+len(n.get("spa", "redirectUris").items)+len(n.get("publicClient", "redirectUris").items) > 0:
-		it.Kind = "oauth_app"
-	default:
-		it.Kind = "service_account"
 	}
 	if sort != "" {
 		// Sign-ins and activity logs show the object id of the principal.
 		rec.label("service_principal_type", sort)
 		if object != "" {
 			rec.alias("entra:sp/" + strings.ToLower(object))
+			if sort == "ManagedIdentity" {
+				rec.alias("entra:managed-identity/" + strings.ToLower(object))
+			}
 		}
 		rec.label("account_enabled", rec.text(n.get("accountEnabled")))
 		rec.label("owner_organization", rec.text(n.get("appOwnerOrganizationId")))

@@ -1,6 +1,7 @@
 package importer
 
 import (
+	"strings"
 	"time"
 
 	"github.com/lapwing-sec/lapwing/schemas"
@@ -27,8 +28,8 @@ func (r *reader) installation(n *node) {
 	it.ID, it.Kind, it.Name = "github:app/"+app, "oauth_app", slug
 	if slug != "" {
 		rec.label("app_slug", slug)
-		// What the audit log shows as the actor.
-		rec.alias("github:" + slug + "[bot]")
+		// The audit log may show the app by its name alone.
+		rec.alias("github:app/" + strings.ToLower(slug))
 	}
 	if account := rec.text(n.get("account", "login")); account != "" {
 		rec.label("installation_"+id, account)
