@@ -63,6 +63,18 @@ func resolveAWS(ev *schemas.Event) string {
 	return awsNamed(account, "principal/", ev.Principal)
 }
 
+// soleAWS gives the ARN that names the identity by itself.
+func soleAWS(ev *schemas.Event) string {
+	arn := ev.PrincipalIssuer
+	if arn == "" {
+		arn = ev.Principal
+	}
+	if ev.PrincipalType == "FederatedUser" || !strings.HasPrefix(arn, "arn:") {
+		return ""
+	}
+	return arn
+}
+
 // callerAccount is the account of the caller where the parser could tell it
 // from the account that was called.
 func callerAccount(ev *schemas.Event) string {

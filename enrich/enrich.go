@@ -71,6 +71,7 @@ type Config struct {
 // Sizes of the caches, as powers of two.
 const (
 	placeBits  = 15
+	nameBits   = 15
 	clientBits = 12
 )
 
@@ -100,6 +101,25 @@ type state struct {
 	atlas  atlas
 	places *cache[place]
 	apis   *apiSet
+	names  []*cache[named] // one a family that has sole, else nil
+}
+
+// named is who one text stands for: the id, and the identity that the index
+// has under it, or nil.
+type named struct {
+	id  string
+	ent *entry
+}
+
+// newNames makes the caches of ids, for one index.
+func newNames() []*cache[named] {
+	names := make([]*cache[named], len(families))
+	for i := range families {
+		if families[i].sole != nil {
+			names[i] = newCache[named](nameBits)
+		}
+	}
+	return names
 }
 
 type clientInfo struct {
@@ -257,7 +277,7 @@ func (e *Enricher) ReloadLists() error {
 // swap puts a changed state into use, without what was remembered of addresses.
 func (e *Enricher) swap(s state) {
 	s.atlas.declared, s.atlas.lists = s.index.networks, s.lists.table
-	s.places = newCache[place](placeBits)
+	s.places, s.names = newCache[place](placeBits), newNames()
 	e.state.Store(&s)
 	for i := range s.lists.lists {
 		l := &s.lists.lists[i].loaded
@@ -328,15 +348,43 @@ func (e *Enricher) Enrich(ev *schemas.Event) {
 			cred, declared = st.index.byRef[older]
 		}
 	}
-	Resolve(ev)
+	ent := st.resolve(ev)
 	// It stays here; the event gets a copy that is shared when it can be.
 	d := &schemas.Declared{}
 	st.apis.judge(ev, d)
 	if !declared {
-		e.declare(st.index, ev, d, pl, client.group, nil)
+		e.declare(st.index, ev, d, pl, client.group, ent, nil)
 		return
 	}
-	e.declare(st.index, ev, d, pl, client.group, &cred)
+	e.declare(st.index, ev, d, pl, client.group, ent, &cred)
+}
+
+// resolve is Resolve, remembering who one text stands for. It gives the
+// identity of the index when it is remembered.
+func (st *state) resolve(ev *schemas.Event) *entry {
+	key, at := soleName(ev)
+	if key == "" {
+		Resolve(ev)
+		return nil
+	}
+	if known := st.names[at].get(key); known != nil {
+		ev.IdentityId = known.id
+		return known.ent
+	}
+	Resolve(ev)
+	// Another part of the event may have decided after all.
+	only := schemas.EventFromVTPool()
+	defer only.ReturnToVTPool()
+	only.Format, only.PrincipalType, only.Principal, only.PrincipalIssuer = ev.Format, ev.PrincipalType, key, ev.PrincipalIssuer
+	if ev.Anonymous || families[at].resolve(only) != ev.IdentityId {
+		return nil
+	}
+	n := named{id: strings.Clone(ev.IdentityId)}
+	if i, ok := st.index.byName[n.id]; ok {
+		n.ent = &st.index.entries[i]
+	}
+	st.names[at].put(strings.Clone(key), n)
+	return n.ent
 }
 
 // rename calls a hashed credential, and a principal that is one, by its hash
@@ -371,13 +419,15 @@ func (e *Enricher) client(userAgent string) *clientInfo {
 }
 
 // declare attaches what the inventory says.
-func (e *Enricher) declare(ix *index, ev *schemas.Event, d *schemas.Declared, pl *place, group clientGroup, cred *credential) {
+func (e *Enricher) declare(ix *index, ev *schemas.Event, d *schemas.Declared, pl *place, group clientGroup, ent *entry, cred *credential) {
 	d.TargetEnvironment = ix.targetEnvironment(ev)
 	if cred != nil {
 		d.Credential = e.shared.credential(cred.known)
 		judgeCredential(cred.known, ev, d)
 	}
-	ent := ix.find(ev)
+	if ent == nil {
+		ent = ix.find(ev)
+	}
 	if ent == nil && cred != nil {
 		ent = &ix.entries[cred.owner]
 	}

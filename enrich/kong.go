@@ -20,3 +20,11 @@ func resolveKong(ev *schemas.Event) string {
 	}
 	return "kong:consumer/" + ev.Principal
 }
+
+// soleKong gives the consumer where no cluster is named.
+func soleKong(ev *schemas.Event) string {
+	if ev.PrincipalType != "consumer" || ev.Attributes["cluster"] != "" {
+		return ""
+	}
+	return ev.Principal
+}

@@ -1,6 +1,7 @@
 package enrich
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/lapwing-sec/lapwing/schemas"
@@ -12,13 +13,16 @@ type family struct {
 	name    string
 	formats []string
 	resolve func(ev *schemas.Event) string
+	// sole gives the text that alone decides the id, or "" where more does: the
+	// enricher remembers ids by it. It may be nil.
+	sole func(ev *schemas.Event) string
 }
 
 // families is the table of naming schemes; a format that is not in it is named
 // by its own format and its principal as logged.
 var families = []family{
 	// Amazon Web Services
-	{name: "aws", formats: []string{"cloudtrail"}, resolve: resolveAWS},
+	{name: "aws", formats: []string{"cloudtrail"}, resolve: resolveAWS, sole: soleAWS},
 	{name: "apigateway", formats: []string{"apigateway"}, resolve: resolveAPIGateway},
 
 	// Google Cloud
@@ -45,7 +49,7 @@ var families = []family{
 	// Cloudflare
 
 	// Gateways and proxies
-	{name: "kong", formats: []string{"kong"}, resolve: resolveKong},
+	{name: "kong", formats: []string{"kong"}, resolve: resolveKong, sole: soleKong},
 	{name: "nginx", formats: []string{"nginx"}, resolve: resolveNGINX},
 
 	// Open standards
@@ -66,6 +70,20 @@ func Resolve(ev *schemas.Event) {
 		id = anonymousID(ev)
 	}
 	ev.IdentityId = id
+}
+
+// soleName gives the text that alone decides who made a call, and the family
+// that it decides in; "" where there is none.
+func soleName(ev *schemas.Event) (key string, at int) {
+	if ev.Anonymous {
+		return "", 0
+	}
+	for i := range families {
+		if families[i].sole != nil && slices.Contains(families[i].formats, ev.Format) {
+			return families[i].sole(ev), i
+		}
+	}
+	return "", 0
 }
 
 // generic serves the formats that no family claims.
