@@ -1,7 +1,9 @@
 package enrich
 
 import (
+	"encoding/binary"
 	"maps"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -48,6 +50,9 @@ type indexBuilder struct {
 	ix    *index
 	zones zones
 	hash  func(ref string) []string
+	// Compiled policies by all that they state, and a key to reuse.
+	policies map[string]*policy
+	key      []byte
 }
 
 // buildIndex merges and compiles inventories given in order of precedence; nil
@@ -65,7 +70,7 @@ func buildIndex(hash func(ref string) []string, sources ...*schemas.Inventory) *
 			refs += len(inv.Identities[i].Credentials)
 		}
 	}
-	b := indexBuilder{zones: make(zones), hash: hash, ix: &index{
+	b := indexBuilder{zones: make(zones), hash: hash, policies: map[string]*policy{}, ix: &index{
 		entries: make([]entry, 0, n), byName: make(map[string]int32, names), byRef: make(map[string]credential, refs),
 		accounts: make(map[string]string), hosts: make(map[string]string),
 	}}
@@ -152,11 +157,42 @@ func (b *indexBuilder) compile(at int32) {
 	if e.it.Allowed == nil {
 		return
 	}
+	// Policies are few where identities are many.
+	b.key = policyKey(b.key[:0], e.it.Allowed)
+	if same, ok := b.policies[string(b.key)]; ok {
+		e.pol = same
+		return
+	}
 	p, err := compilePolicy(e.it.Allowed, b.zones)
+	e.pol = p
 	if err != nil {
 		b.ix.ignored++
+	} else if len(b.policies) < maxSharedPolicies {
+		b.policies[string(b.key)] = p
 	}
-	e.pol = p
+}
+
+// maxSharedPolicies bounds the policies that are looked for among the others.
+const maxSharedPolicies = 1 << 16
+
+// policyKey writes all that a policy states: equal keys, equal policies.
+func policyKey(b []byte, a *schemas.Allowed) []byte {
+	lists := [][]string{a.Operations, a.Countries, a.Regions, a.Networks, a.Environments}
+	if a.Schedule != nil {
+		lists = append(lists, []string{a.Schedule.Timezone}, a.Schedule.Windows)
+	}
+	for _, list := range lists {
+		for _, s := range list {
+			b = binary.AppendUvarint(b, uint64(len(s))+1)
+			b = append(b, s...)
+		}
+		b = append(b, 0)
+	}
+	if a.Rate != nil {
+		b = binary.AppendUvarint(b, math.Float64bits(a.Rate.PerMinute))
+		b = binary.AppendUvarint(b, uint64(a.Rate.Burst))
+	}
+	return b
 }
 
 func (b *indexBuilder) ref(ref string, c credential) {

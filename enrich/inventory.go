@@ -7,8 +7,10 @@ import (
 	"io"
 	"math"
 	"net/url"
+	"os"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -21,7 +23,7 @@ import (
 
 // Bounds of an inventory. Beyond them the file is refused as a whole.
 const (
-	MaxInventoryBytes   = 256 << 20
+	MaxInventoryBytes   = 512 << 20
 	MaxIdentities       = 2_000_000
 	MaxNetworks         = 100_000
 	MaxTargets          = 100_000
@@ -62,6 +64,15 @@ const emptyFile = `the file is empty; an inventory that declares nothing is writ
 // the name ends in .csv. The error joins everything that is wrong with it, each
 // part naming file, line and key.
 func LoadInventory(path string) (*schemas.Inventory, error) {
+	if st, err := os.Stat(path); err == nil && st.Mode().IsRegular() && st.Size() > largestWhole && st.Size() <= MaxInventoryBytes && !isCSV(path) {
+		d := newDecoder(path)
+		if err := d.large(path); err != nil {
+			return nil, fmt.Errorf("inventory: %w", err)
+		}
+		// What the decoding leaves behind would otherwise stand beside the index.
+		defer runtime.GC()
+		return d.finish()
+	}
 	data, err := readBounded(path, MaxInventoryBytes)
 	if err != nil {
 		return nil, fmt.Errorf("inventory: %w", err)
@@ -92,6 +103,11 @@ func parseInventory(name string, data []byte, m *CSVMap) (*schemas.Inventory, er
 	} else {
 		d.yaml(data)
 	}
+	return d.finish()
+}
+
+// finish gives the inventory, unless something is wrong with it.
+func (d *decoder) finish() (*schemas.Inventory, error) {
 	d.duplicates()
 	if err := d.problems.err(); err != nil {
 		return nil, err
@@ -174,7 +190,7 @@ func (d *decoder) yaml(data []byte) {
 		return
 	}
 	if len(data) > largestWhole {
-		d.problems.add(1, "a file of more than %d MiB needs \"identities:\" at the top level with one entry after the other, valid YAML and no anchor that is used across entries", largestWhole>>20)
+		d.problems.add(1, "%s", tooLargeForWhole)
 		return
 	}
 	d.whole(data)

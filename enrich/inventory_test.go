@@ -1,6 +1,7 @@
 package enrich
 
 import (
+	"bytes"
 	"encoding/json"
 	"os"
 	"path/filepath"
@@ -237,7 +238,24 @@ var samplePieces = []string{
 func checkPieces(t *testing.T, data []byte) {
 	t.Helper()
 	pieces, whole := newDecoder("i.yaml"), newDecoder("i.yaml")
-	if !pieces.pieces(data) {
+	ok := pieces.pieces(data)
+	// A file that is read a few bytes at a time is the same again.
+	for _, block := range []int{1, 7, 64} {
+		d := newDecoder("i.yaml")
+		p := pieceReader{d: d, line: 1, stream: true, block: block, src: bytes.NewReader(bytes.TrimPrefix(data, []byte("\xef\xbb\xbf")))}
+		if p.run() != ok {
+			t.Fatalf("by %d bytes: %v, at once %v\n%q", block, !ok, ok, data)
+		}
+		if ok {
+			if diff := cmp.Diff(errorText(pieces.problems.err()), errorText(d.problems.err())); diff != "" {
+				t.Fatalf("errors by %d bytes differ:\n%s\n%q", block, diff, data)
+			}
+			if diff := cmp.Diff(normal(t, &pieces.inv), normal(t, &d.inv)); diff != "" {
+				t.Fatalf("content by %d bytes differs:\n%s\n%q", block, diff, data)
+			}
+		}
+	}
+	if !ok {
 		return
 	}
 	whole.whole(data)
@@ -285,4 +303,51 @@ func normal(t *testing.T, inv *schemas.Inventory) string {
 		t.Fatal(err)
 	}
 	return string(b)
+}
+
+func TestALargeFileIsReadPieceByPiece(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "large.yaml")
+	data := bigInventory(180_000, false)
+	if len(data) <= largestWhole {
+		t.Fatalf("%d bytes are not large", len(data))
+	}
+	must(t, os.WriteFile(path, data, 0o600))
+	inv, err := LoadInventory(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if last := inv.Identities[len(inv.Identities)-1]; len(inv.Identities) != 180_000 || cap(inv.Identities) > 180_001 || last.Name != "Service 179999" {
+		t.Errorf("%d identities in room for %d, the last one %q", len(inv.Identities), cap(inv.Identities), last.Name)
+	}
+	must(t, os.WriteFile(path, append(data, "  - id: x:1\n    knd: y\n  - id: aws:100000000007:role/service-7\n"...), 0o600))
+	_, err = LoadInventory(path)
+	if err == nil || !strings.Contains(err.Error(), `large.yaml:1260003: unknown key "knd"`) {
+		t.Errorf("a problem is named with its line: %v", err)
+	}
+	must(t, os.WriteFile(path, append(data, "  - id: x:1\r    team: y\n"...), 0o600))
+	_, err = LoadInventory(path)
+	if err == nil || !strings.Contains(err.Error(), "needs \"identities:\" at the top level") {
+		t.Errorf("what can't be read by pieces: %v", err)
+	}
+}
+
+func TestEqualPoliciesAreCompiledOnce(t *testing.T) {
+	inv := mustParse(t, `identities:
+  - {id: a:1, allowed: {operations: [x, y], schedule: {windows: ["Mon-Fri 01:00-05:00"]}}}
+  - {id: a:2, allowed: {operations: [x, y], schedule: {windows: ["Mon-Fri 01:00-05:00"]}}}
+  - {id: a:3, allowed: {operations: [x], regions: [y], schedule: {windows: ["Mon-Fri 01:00-05:00"]}}}
+  - {id: a:4, allowed: {operations: [xy], rate: {per_minute: 1}}}
+  - {id: a:5, allowed: {operations: [xy], rate: {per_minute: 2}}}
+`)
+	ix := buildIndex(nil, inv)
+	if ix.entries[0].pol != ix.entries[1].pol {
+		t.Error("the same policy is compiled twice")
+	}
+	for i := 2; i < 5; i++ {
+		for j := range i {
+			if ix.entries[i].pol == ix.entries[j].pol {
+				t.Errorf("a:%d and a:%d state different policies", i+1, j+1)
+			}
+		}
+	}
 }

@@ -2,6 +2,10 @@ package enrich
 
 import (
 	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
 	"slices"
 	"unicode/utf8"
 	"unsafe"
@@ -33,6 +37,60 @@ func (d *decoder) pieces(data []byte) bool {
 	return false
 }
 
+// readBlock is how much of a large file is read at once.
+const readBlock = 1 << 20
+
+// large reads a file of more than largestWhole bytes while it decodes it, so
+// that the file itself takes no memory.
+func (d *decoder) large(path string) (err error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	p := pieceReader{
+		d: d, line: 1, stream: true, block: readBlock, src: io.LimitReader(f, MaxInventoryBytes+1),
+		count: func(mark []byte) (int, error) { return countInFile(path, mark) },
+	}
+	p.more()
+	p.text = bytes.TrimPrefix(p.text, []byte("\xef\xbb\xbf"))
+	ok := p.run()
+	if p.failure != nil {
+		return p.failure
+	}
+	if !ok {
+		*d = *newDecoder(path)
+		d.problems.add(1, "%s", tooLargeForWhole)
+	}
+	return nil
+}
+
+// tooLargeForWhole is said of a large file that can't be read piece by piece.
+var tooLargeForWhole = fmt.Sprintf("a file of more than %d MiB needs \"identities:\" at the top level with one entry after the other, valid YAML and no anchor that is used across entries", largestWhole>>20)
+
+// countInFile counts a mark of a few bytes in a file.
+func countInFile(path string, mark []byte) (n int, err error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return 0, err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	buf, kept := make([]byte, readBlock+len(mark)), 0
+	for {
+		m, err := f.Read(buf[kept:])
+		text := buf[:kept+m]
+		n += bytes.Count(text, mark)
+		if errors.Is(err, io.EOF) {
+			return n, nil
+		}
+		if err != nil {
+			return 0, err
+		}
+		// Too short to hold the mark, but perhaps its beginning.
+		kept = copy(buf, text[max(0, len(text)-len(mark)+1):])
+	}
+}
+
 // sameLines reports whether YAML sees the same lines as we do, and no byte that
 // it refuses: it also ends lines at a lone CR, NEL, LS and PS.
 func sameLines(text []byte) bool {
@@ -54,31 +112,97 @@ func sameLines(text []byte) bool {
 
 type pieceReader struct {
 	d    *decoder
-	text []byte // what is left
+	text []byte // what is left, or of a file what of it was read so far
 	line int    // of the beginning of text
 	seen []string
 	fast plainReader
+
+	// Of a file that is read while it is decoded: where it comes from, nil once
+	// it has ended; how much is read at once; how often a mark stands in all of
+	// it; and what went wrong.
+	src     io.Reader
+	block   int
+	count   func(mark []byte) (int, error)
+	buf     []byte
+	stream  bool
+	odd     bool // lines that YAML sees otherwise
+	failure error
 }
 
-// next gives the first line of what is left, without its end, and the rest.
-func (p *pieceReader) next() (line, rest []byte) {
-	if i := bytes.IndexByte(p.text, '\n'); i >= 0 {
-		return p.text[:i], p.text[i+1:]
+// more reads another block behind what is left. What was cut from text before
+// is overwritten. It returns false at the end.
+func (p *pieceReader) more() bool {
+	if p.src == nil {
+		return false
 	}
-	return p.text, nil
+	left := len(p.text)
+	if cap(p.buf) < left+p.block {
+		p.buf = make([]byte, 0, 2*left+p.block)
+	}
+	buf := p.buf[:left+p.block]
+	copy(buf, p.text)
+	n, err := io.ReadFull(p.src, buf[left:])
+	if err != nil {
+		p.src = nil
+		if !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
+			p.failure = err
+		}
+	}
+	p.text = buf[:left+n]
+	return n > 0
 }
 
-func (p *pieceReader) skip(rest []byte) {
-	p.text = rest
-	p.line++
+// end is where the line that begins at at ends, its newline included.
+func (p *pieceReader) end(at int) int {
+	for from := at; ; {
+		if i := bytes.IndexByte(p.text[from:], '\n'); i >= 0 {
+			return from + i + 1
+		}
+		if from = len(p.text); !p.more() {
+			return from
+		}
+	}
 }
+
+// peek gives the first line of what is left, without its end; it is not valid
+// once more was read.
+func (p *pieceReader) peek() []byte { return bytes.TrimSuffix(p.text[:p.end(0)], []byte("\n")) }
+
+// empty reports whether nothing is left.
+func (p *pieceReader) empty() bool { return len(p.text) == 0 && !p.more() }
+
+// extent gives the size of a piece in bytes and lines: the first line, and all
+// up to one that stop holds for.
+func (p *pieceReader) extent(stop func(line []byte) bool) (size, lines int) {
+	for end := p.end(0); ; {
+		size, lines = end, lines+1
+		if size == len(p.text) && !p.more() {
+			return size, lines
+		}
+		end = p.end(size)
+		if stop(bytes.TrimSuffix(p.text[size:end], []byte("\n"))) {
+			return size, lines
+		}
+	}
+}
+
+// take cuts a piece off.
+func (p *pieceReader) take(size, lines int) (piece []byte, first int) {
+	piece, first = p.text[:size], p.line
+	p.text, p.line = p.text[size:], p.line+lines
+	if p.stream && !sameLines(piece) {
+		p.odd = true
+	}
+	return piece, first
+}
+
+func (p *pieceReader) skip() { p.take(p.end(0), 1) }
 
 func (p *pieceReader) run() bool {
-	for len(p.text) > 0 {
-		line, rest := p.next()
-		body := bytes.TrimRight(line, " \r")
+	for !p.empty() {
+		body := bytes.TrimRight(p.peek(), " \r")
 		if len(bytes.TrimLeft(body, " ")) == 0 || bytes.TrimLeft(body, " ")[0] == '#' {
-			p.skip(rest)
+			p.skip()
 			continue
 		}
 		key, value, ok := bytes.Cut(body, []byte(":"))
@@ -88,7 +212,7 @@ func (p *pieceReader) run() bool {
 		p.seen = append(p.seen, string(key))
 		plain := len(value) == 0 || (value[0] == ' ' && bytes.HasPrefix(bytes.TrimLeft(value, " "), []byte("#")))
 		if string(key) == "identities" && plain {
-			p.skip(rest)
+			p.skip()
 			if !p.identities() {
 				return false
 			}
@@ -98,7 +222,7 @@ func (p *pieceReader) run() bool {
 			return false
 		}
 	}
-	return len(p.seen) > 0
+	return len(p.seen) > 0 && !p.odd && p.failure == nil
 }
 
 // top reports whether a line begins something at the top level.
@@ -108,16 +232,9 @@ func top(line []byte) bool {
 
 // section reads another top-level key with all that belongs to it.
 func (p *pieceReader) section(key string) bool {
-	start, first := p.text, p.line
-	for {
-		_, rest := p.next()
-		p.skip(rest)
-		line, _ := p.next()
-		if len(p.text) == 0 || (top(line) && line[0] != '-' && line[0] != ']' && line[0] != '}') {
-			break
-		}
-	}
-	root, ok := parsePiece(start[:len(start)-len(p.text)], first)
+	root, ok := parsePiece(p.take(p.extent(func(line []byte) bool {
+		return top(line) && line[0] != '-' && line[0] != ']' && line[0] != '}'
+	})))
 	if !ok || root.Kind != yaml.MappingNode || len(root.Content) != 2 || root.Content[0].Value != key {
 		return false
 	}
@@ -135,12 +252,12 @@ func (p *pieceReader) section(key string) bool {
 // identities reads the entries of the list, up to the next top-level key.
 func (p *pieceReader) identities() bool {
 	indent := -1
-	for len(p.text) > 0 {
-		line, rest := p.next()
+	for !p.empty() {
+		line := p.peek()
 		at := len(line) - len(bytes.TrimLeft(line, " "))
 		body := bytes.TrimRight(line[at:], " \r")
 		if len(body) == 0 || body[0] == '#' {
-			p.skip(rest)
+			p.skip()
 			continue
 		}
 		if body[0] != '-' || (len(body) > 1 && body[1] != ' ') {
@@ -148,7 +265,9 @@ func (p *pieceReader) identities() bool {
 		}
 		if indent < 0 {
 			indent = at
-			p.reserve(indent)
+			if !p.reserve(indent) {
+				return false
+			}
 		}
 		if at != indent || !p.identity(indent) {
 			return false
@@ -159,33 +278,31 @@ func (p *pieceReader) identities() bool {
 
 // reserve makes room for all identities at once: growing step by step would
 // need twice their memory.
-func (p *pieceReader) reserve(indent int) {
-	mark := append(bytes.Repeat([]byte(" "), indent), '-', ' ')
-	n := bytes.Count(p.text, append([]byte("\n"), mark...)) + 1
-	n = min(n, MaxIdentities)
+func (p *pieceReader) reserve(indent int) bool {
+	mark := append(bytes.Repeat([]byte(" "), indent+1), '-', ' ')
+	mark[0] = '\n'
+	n := 0
+	if p.count == nil {
+		n = bytes.Count(p.text, mark)
+	} else if n, p.failure = p.count(mark); p.failure != nil {
+		return false
+	}
+	n = min(n+1, MaxIdentities)
 	p.d.inv.Identities = make([]schemas.Identity, 0, n)
 	p.d.idLines = make([]int32, 0, n)
+	return true
 }
 
 func (p *pieceReader) identity(indent int) bool {
-	start, first := p.text, p.line
-	for {
-		_, rest := p.next()
-		p.skip(rest)
-		if len(p.text) == 0 {
-			break
-		}
-		line, _ := p.next()
+	piece, first := p.take(p.extent(func(line []byte) bool {
 		at := len(line) - len(bytes.TrimLeft(line, " "))
-		if body := line[at:]; at <= indent && len(body) > 0 && body[0] != '#' && body[0] != '\r' {
-			break
-		}
-	}
+		body := line[at:]
+		return at <= indent && len(body) > 0 && body[0] != '#' && body[0] != '\r'
+	}))
 	if len(p.d.inv.Identities) == MaxIdentities {
 		p.d.problems.add(first, "identities: too many entries, at most %d", MaxIdentities)
 		return true
 	}
-	piece := start[:len(start)-len(p.text)]
 	node, ok := p.fast.read(piece, first)
 	if !ok {
 		root, parsed := parsePiece(piece, first)
