@@ -59,8 +59,8 @@ func TestRotatingTheHashKeyKeepsIdentities(t *testing.T) {
 		after := readUnder(t, cfg, "identities: []", line)
 		require.Equal(t, before.IdentityId, after.IdentityId, "a key that nobody declared stays who it is, rotated %s", name)
 		require.Equal(t, before.CredentialId, after.CredentialId, "and stays the credential that its identity is known by")
-		require.NotContains(t, string(after.Raw), apiKey)
-		require.NotContains(t, string(after.Raw), before.CredentialId, "the raw text has the new hash only")
+		require.NotContains(t, after.Raw, apiKey)
+		require.NotContains(t, after.Raw, before.CredentialId, "the raw text has the new hash only")
 	}
 	for name, ref := range map[string]string{
 		"by the id itself": apiKey, "by the hash under the first key": hash(first),
