@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 )
 
 // GitHub's webhooks. What a delivery is stands in its headers alone, so they
@@ -58,7 +59,9 @@ func serveGitHub(c *call) *refusal {
 	head, _ := json.Marshal(struct {
 		Event    string `json:"x_github_event"`
 		Delivery string `json:"x_github_delivery"`
-	}{clip(event, maxKey), clip(c.req.Header.Get("X-GitHub-Delivery"), maxKey)}) // two texts
+		// Most payloads do not say when it happened.
+		Received string `json:"received_at"`
+	}{clip(event, maxKey), clip(c.req.Header.Get("X-GitHub-Delivery"), maxKey), c.s.now().UTC().Format(time.RFC3339Nano)}) // three texts
 	const payloadKey = `,"payload":`
 	record := make([]byte, 0, len(head)+len(payloadKey)+len(payload)+1)
 	record = append(record, head[:len(head)-1]...)

@@ -123,7 +123,7 @@ func TestGitHub(t *testing.T) {
 		t.Fatalf("the test signs wrong: %s", got)
 	}
 	const payload = `{"action":"created","sender":{"login":"ci-bot"}}`
-	const record = `{"x_github_event":"repository","x_github_delivery":"72d3162e-cc78-11e3-81ab-4c9367dc0958","payload":` + payload + `}`
+	const record = `{"x_github_event":"repository","x_github_delivery":"72d3162e-cc78-11e3-81ab-4c9367dc0958","received_at":"…","payload":` + payload + `}`
 	cfg := Config{Secrets: map[string][]string{"github": {"new secret", "It's a Secret to Everybody"}}, MaxRecordBytes: 500}
 	header := func(event, secret, body string, more ...string) []string {
 		return append([]string{"Content-Type", "application/json", "User-Agent", "GitHub-Hookshot/044aadd", "X-GitHub-Event", event, "X-GitHub-Delivery", "72d3162e-cc78-11e3-81ab-4c9367dc0958", "X-Hub-Signature-256", sign(secret, body)}, more...)
@@ -136,7 +136,7 @@ func TestGitHub(t *testing.T) {
 		{name: "a form", path: "/github/webhook", cfg: cfg, body: form, header: append(header("repository", old, form), "Content-Type", "application/x-www-form-urlencoded"), code: 202, answer: `{"accepted":1}`, want: map[string]string{"raw.github": record}},
 		{name: "a ping is answered and no record", path: "/github/webhook", cfg: cfg, body: `{"zen":"Keep it logically awesome."}`, header: header("ping", old, `{"zen":"Keep it logically awesome."}`), code: 200, answer: `{"pong":true}`},
 		{name: "a name that is JSON stays a text", path: "/github/webhook", cfg: cfg, body: "{}", header: header(`x","payload":{`, old, "{}"), code: 202, answer: `{"accepted":1}`,
-			want: map[string]string{"raw.github": `{"x_github_event":"x\",\"payload\":{","x_github_delivery":"72d3162e-cc78-11e3-81ab-4c9367dc0958","payload":{}}`}},
+			want: map[string]string{"raw.github": `{"x_github_event":"x\",\"payload\":{","x_github_delivery":"72d3162e-cc78-11e3-81ab-4c9367dc0958","received_at":"…","payload":{}}`}},
 
 		{name: "no signature", path: "/github/webhook", cfg: cfg, body: payload, header: []string{"X-GitHub-Event", "repository"}, code: 401, answer: `{"error":"X-Hub-Signature-256 is missing…`},
 		{name: "the signature of another body", path: "/github/webhook", cfg: cfg, body: payload, header: header("repository", old, "{}"), code: 401, answer: `{"error":"X-Hub-Signature-256…`},

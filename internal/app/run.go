@@ -139,21 +139,16 @@ func (p *process) welcome(took time.Duration) string {
 	}
 	if url := p.ingestURL(); url != "" {
 		fmt.Fprintf(&b, "  send logs   curl%s --data-binary @access.log %s/ingest/nginx\n", auth, url)
-		fmt.Fprintf(&b, "              formats: %s\n", strings.Join(formatNames(), ", "))
+		fmt.Fprintf(&b, "              or any of %s: lapwing parse --help lists them\n", count(len(formatNames()), "format"))
+		fmt.Fprintf(&b, "  from files  lapwing ingest --follow /var/log/nginx\n")
 	}
-	fmt.Fprintf(&b, "  or Kafka    %s (topics %s)\n", strings.Join(p.cfg.Kafka.Brokers, ","), strings.Join(p.rawTopicNames(), ", "))
+	if raw := p.cfg.RawTopics; len(raw) > 0 {
+		fmt.Fprintf(&b, "  or Kafka    %s, %s such as %s\n", strings.Join(p.cfg.Kafka.Brokers, ","), count(len(raw), "raw topic"), raw[0].Topic)
+	}
 	fmt.Fprintf(&b, "  ask         lapwing hunt list\n")
 	if p.monitorAddr != "" {
 		fmt.Fprintf(&b, "  watch       http://%s/metrics, /readyz\n", p.monitorAddr)
 	}
 	b.WriteByte('\n')
 	return b.String()
-}
-
-func (p *process) rawTopicNames() []string {
-	var names []string
-	for _, t := range p.cfg.RawTopics {
-		names = append(names, t.Topic)
-	}
-	return names
 }
