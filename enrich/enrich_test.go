@@ -339,6 +339,7 @@ func TestKindOfTheUndeclared(t *testing.T) {
 		{"a pipeline's session is a pipeline", "ci_pipeline", &schemas.Event{Format: "cloudtrail", PrincipalType: "AssumedRole", Principal: "arn:aws:sts::123456789012:assumed-role/d/GitHubActions", SessionId: "GitHubActions"}},
 		{"an SDK is a service account", "service_account", &schemas.Event{Format: "cloudtrail", PrincipalType: "IAMUser", Principal: "a", UserAgent: "Boto3/1.26.0"}},
 		{"a key alone is a key", "api_key", &schemas.Event{Format: "nginx", PrincipalType: "key", CredentialId: "hmac:1"}},
+		{"a SPIFFE id is a workload's", "workload", &schemas.Event{Format: "istio", PrincipalType: "certificate", Principal: "spiffe://prod/ns/x", UserAgent: browser}},
 		{"a gateway's consumer is an integration", "integration", &schemas.Event{Format: "kong", PrincipalType: "consumer", Principal: "p"}},
 		{"a person who signs in to the console", "human", &schemas.Event{Format: "cloudtrail", PrincipalType: "IAMUser", Principal: "a", Operation: "signin:ConsoleLogin", UserAgent: browser}},
 		{"GitHub's OIDC subject is a pipeline", "ci_pipeline", &schemas.Event{Format: "cloudtrail", PrincipalType: "WebIdentityUser", Principal: "repo:acme/app:ref:refs/heads/main"}},

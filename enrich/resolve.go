@@ -50,7 +50,7 @@ var families = []family{
 
 	// Gateways and proxies
 	{name: "kong", formats: []string{"kong"}, resolve: resolveKong, sole: soleKong},
-	{name: "nginx", formats: []string{"nginx"}, resolve: resolveNGINX},
+	{name: "access", formats: []string{"nginx", "apache", "traefik", "caddy", "haproxy", "envoy", "istio"}, resolve: resolveAccess},
 
 	// Open standards
 }

@@ -56,6 +56,13 @@ func TestResolve(t *testing.T) {
 		{"no source at all", &schemas.Event{Format: "nginx"}, "anonymous:nginx/unknown", true},
 		{"the parser's word that a call is anonymous stands", &schemas.Event{Format: "kong", Anonymous: true, Principal: "guest", SrcIp: "203.0.113.7"}, "anonymous:kong/203.0.113.0/24", true},
 		{"another format is named by itself", gateway("vendor", "app", "0oa1", ""), "vendor:app/0oa1", false},
+		{"a certificate's subject", gateway("nginx", "certificate", "CN=ledger,O=Example", "aa11"), "nginx:cert/CN=ledger,O=Example", false},
+		{"a certificate known by its fingerprint", gateway("envoy", "certificate", "9f86d081", "9f86d081"), "envoy:cert/9f86d081", false},
+		{"a SPIFFE id in the mesh", gateway("istio", "certificate", "spiffe://prod/ns/x", ""), "spiffe://prod/ns/x", false},
+		{"a user of Apache", gateway("apache", "user", "alice", ""), "apache:user/alice", false},
+		{"a user of Traefik", gateway("traefik", "user", "alice", ""), "traefik:user/alice", false},
+		{"a user of Caddy", gateway("caddy", "user", "alice", ""), "caddy:user/alice", false},
+		{"a captured key of HAProxy", gateway("haproxy", "key", "hmac:bb", "hmac:bb"), "apikey:bb", false},
 		{"a SPIFFE id is an id", gateway("envoy", "mtls", "spiffe://prod/ns/x", ""), "spiffe://prod/ns/x", false},
 	} {
 		t.Run(c.name, func(t *testing.T) {

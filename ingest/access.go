@@ -16,6 +16,7 @@ type access struct {
 	r *redactor
 
 	user             string // the authenticated user
+	subject          string // of the client's certificate, or its SPIFFE id
 	key, keyKind     string // a key that the request carried, hashed or a logged id
 	target, protocol string
 	timed            bool // the request's time was read
@@ -49,45 +50,37 @@ func (a *access) finish() {
 	if ev.Service == "" {
 		ev.Service = ev.Host
 	}
-	if a.user != "" && (ev.StatusCode == 401 || a.unverified) {
-		// nginx logs the name that was sent with a password, right or wrong:
+	if a.user != "" && ev.StatusCode == 401 {
+		// A gateway logs the name that was sent with a password, right or wrong:
 		// whoever chose it must not appear as its owner.
 		attribute(ev, "refused_user", clip(a.user, maxAttributeValue))
 		a.user = ""
 	}
-	if a.unverified && a.keyKind == "certificate" {
-		attribute(ev, "refused_certificate", a.key)
-		a.key, a.keyKind = "", ""
+	if a.unverified {
+		attribute(ev, "refused_subject", a.subject)
+		a.subject = ""
+		if a.keyKind == "certificate" {
+			attribute(ev, "refused_certificate", a.key)
+			a.key, a.keyKind = "", ""
+		}
 	}
+	ev.ClientCertificate = clip(a.subject, maxAttributeValue)
 	if a.key != "" {
 		ev.CredentialId, ev.CredentialType = clip(a.key, maxAttributeValue), a.keyKind
 	}
 	switch {
 	case a.user != "":
 		ev.PrincipalType, ev.Principal = "user", clip(a.user, maxAttributeValue)
-	case a.key != "" && (ev.StatusCode != 401 || a.keyKind == "certificate"):
+	case a.subject != "":
+		ev.PrincipalType, ev.Principal = "certificate", ev.ClientCertificate
+	case a.keyKind == "certificate":
+		ev.PrincipalType, ev.Principal = "certificate", ev.CredentialId
+	case a.key != "" && ev.StatusCode != 401:
 		ev.PrincipalType, ev.Principal = "key", ev.CredentialId
 	default:
 		// A key that was refused makes no one known: it stays in credential_id.
 		ev.PrincipalType, ev.Anonymous = "anonymous", true
 	}
-}
-
-// queryKey finds the hash of a credential in a redacted query.
-func queryKey(query string) (id, kind string) {
-	for pair := range strings.SplitSeq(query, "&") {
-		name, v, ok := strings.Cut(pair, "=")
-		if !ok || !strings.HasPrefix(v, hashPrefix) {
-			continue
-		}
-		switch strings.ToLower(name) {
-		case "api_key", "apikey", "api-key", "x-api-key", "key", "subscription-key", "appkey", "app_key":
-			return presented(v, "api_key")
-		case "access_token", "token", "auth_token", "jwt", "id_token", "auth":
-			return presented(v, "token")
-		}
-	}
-	return "", ""
 }
 
 // request reads "METHOD target PROTOCOL". What is none of that (a TLS
@@ -114,31 +107,15 @@ func (a *access) status(s string) error {
 	return nil
 }
 
-// clean hides the secrets in a field and resolves nginx's escapes (\xHH): in
-// this order first, since an escaped quote does not end a value, and once more
-// for what the escapes may have covered.
-func (a *access) clean(s string) string {
-	s = a.r.text(s)
-	if strings.IndexByte(s, '\\') >= 0 {
-		b := make([]byte, 0, len(s))
-		for i := 0; i < len(s); i++ {
-			if s[i] == '\\' && i+1 < len(s) {
-				if s[i+1] == 'x' && i+3 < len(s) {
-					if v, err := strconv.ParseUint(s[i+2:i+4], 16, 8); err == nil {
-						b = append(b, byte(v))
-						i += 3
-						continue
-					}
-				}
-				if s[i+1] == '"' || s[i+1] == '\\' {
-					i++
-				}
-			}
-			b = append(b, s[i])
-		}
-		s = a.r.text(cleanText(b))
+// raw keeps the line, unless nobody asked for it: as it came where nothing in
+// it was hidden.
+func (a *access) raw(r *record, w *words) {
+	if !r.p.opt.KeepRaw {
+		return
 	}
-	return s
+	if a.ev.Raw = w.redacted(a.r); a.ev.Raw == w.s {
+		a.ev.Raw = r.line
+	}
 }
 
 func (a *access) setUser(user string) {
@@ -154,11 +131,6 @@ func isName(s string) bool {
 		}
 	}
 	return s != ""
-}
-
-// fingerprint recognises a key that the gateway hashed itself.
-func fingerprint(s string) bool {
-	return strings.HasPrefix(s, "sha256:") || strings.HasPrefix(s, "SHA256:") || isHash(s)
 }
 
 func isHex(s string) bool {
@@ -182,6 +154,35 @@ func (a *access) setKey(id, kind string) {
 	}
 }
 
+// header reads one request header, whose name is in lower case.
+func (a *access) header(name, v string) {
+	ev := a.ev
+	if v == "" || v == "-" {
+		return
+	}
+	switch name {
+	case "user-agent":
+		ev.UserAgent = clip(v, maxMessage)
+	case "host", ":authority":
+		ev.Host = first(ev.Host, hostName(v))
+	case "x-request-id":
+		ev.RequestId = first(ev.RequestId, clip(v, maxAttributeValue))
+	case "x-forwarded-for", "forwarded":
+		ev.ForwardedFor = forwarded(v, ev.ForwardedFor)
+	case "referer":
+		attribute(ev, "referer", v)
+	case "x-ja4", "x-ja4-hash", "x-ja3", "x-ja3-hash", "x-ja3-fingerprint":
+		ev.TlsFingerprint = first(ev.TlsFingerprint, clip(v, maxAttributeValue))
+	case "accept", "accept-encoding", "accept-language", "connection", "content-length":
+	default:
+		if credentialHeader(name) {
+			id, kind := presented(v, name)
+			a.setKey(id, kind)
+		}
+		attribute(ev, "header."+name, v)
+	}
+}
+
 // field reads one named field, of JSON or of a text line. v is redacted.
 func (a *access) field(key, v string) {
 	ev := a.ev
@@ -189,21 +190,18 @@ func (a *access) field(key, v string) {
 		return
 	}
 	switch strings.ToLower(key) {
-	case "remote_addr", "client_ip", "clientip", "remote_ip", "client":
+	case "remote_addr", "client_ip", "clientip", "remote_ip", "remoteip", "remotehost", "remote_host", "client":
 		if ev.SrcIp = address(v); ev.SrcIp == "" {
 			attribute(ev, key, v)
 		}
-	case "remote_user", "user", "username", "auth_user", "consumer", "consumer_username", "jwt_sub", "jwt_claim_sub", "client_id", "oauth_client_id", "sub":
+	case "remote_user", "remoteuser", "user", "username", "auth_user", "consumer", "consumer_username", "jwt_sub", "jwt_claim_sub", "client_id", "oauth_client_id", "sub":
 		if a.user == "" {
 			a.user = v
 		} else {
 			attribute(ev, key, v)
 		}
 	case "ssl_client_s_dn":
-		if a.user == "" {
-			a.user = v
-		}
-		attribute(ev, key, v)
+		a.subject = v
 	case "ssl_client_verify":
 		a.unverified = v != "SUCCESS"
 		attribute(ev, key, v)
@@ -223,7 +221,7 @@ func (a *access) field(key, v string) {
 		a.setKey(id, kind)
 	case "body_bytes_sent":
 		ev.BytesOut = max(ev.BytesOut, count(v))
-	case "bytes_sent", "response_size", "size":
+	case "bytes_sent", "bytessent", "response_size", "size", "bytes":
 		if ev.BytesOut == 0 {
 			ev.BytesOut = count(v)
 		}
@@ -265,36 +263,6 @@ func (a *access) field(key, v string) {
 	default:
 		attribute(ev, key, v)
 	}
-}
-
-// credentialHeader says which headers carry the caller's own credential.
-func credentialHeader(name string) bool {
-	switch name {
-	case "authorization", "x-api-key", "apikey", "api-key", "x-apikey", "x-auth-token", "x-access-token":
-		return true
-	}
-	return false
-}
-
-// presented returns the hash in a redacted credential, and its type by the
-// scheme or the name that it came with.
-func presented(v, name string) (id, kind string) {
-	at := strings.Index(v, hashPrefix)
-	if at < 0 || len(v) < at+len(hashPrefix)+32 {
-		return "", ""
-	}
-	id = v[at : at+len(hashPrefix)+32]
-	switch word := strings.ToLower(strings.TrimSpace(v[:at])); {
-	case word == "bearer":
-		kind = "token"
-	case word == "basic":
-		kind = "basic"
-	case word == "" && (strings.HasSuffix(name, "token") || name == "authorization"):
-		kind = "token"
-	default:
-		kind = "api_key"
-	}
-	return id, kind
 }
 
 // invalidMethod stands for a request that is no HTTP.

@@ -113,7 +113,7 @@ func azureSamples() []sample {
 
 		{"a request with a client certificate", "azure-appgw", azureGateway, azureEdgeEvent("edge", "POST", func(ev *schemas.Event) {
 			ev.CredentialId, ev.CredentialType = "0a1b2c3d4e5f60718293a4b5c6d7e8f900112233", "certificate"
-			ev.Principal, ev.PrincipalType, ev.Anonymous, ev.RequestId = ev.CredentialId, "key", false, "7f3c0a"
+			ev.Principal, ev.PrincipalType, ev.Anonymous, ev.RequestId = ev.CredentialId, "certificate", false, "7f3c0a"
 		}), map[string]string{"ruleName": "orders", "serverRouted": "10.0.0.4:443", "query": "fields=id"}},
 		{"a certificate that was not accepted names nobody", "azure-appgw", strings.Replace(azureGateway, `"SUCCESS"`, `"FAILED:certificate has expired"`, 1), azureEdgeEvent("edge", "POST", func(ev *schemas.Event) {
 			ev.RequestId = "7f3c0a"

@@ -90,6 +90,12 @@ var formats = [...]Format{
 	// Gateways and proxies
 	{Name: "kong", Title: "Kong Gateway http-log", Disorder: disorderGateway, match: matchKong, json: parseKong, secret: kongSecret, guess: true},
 	{Name: "nginx", Title: "NGINX access log, combined or JSON", Disorder: disorderGateway, match: matchNGINX, json: parseNGINXObject, text: parseNGINXLine, guess: true},
+	{Name: "apache", Title: "Apache HTTP Server access log, common, combined or JSON", Disorder: disorderGateway, match: matchApache, json: parseApacheObject, text: parseApacheLine, guess: true},
+	{Name: "traefik", Title: "Traefik access log, common or JSON", Disorder: disorderGateway, match: matchTraefik, json: parseTraefikObject, text: parseTraefikLine, guess: true},
+	{Name: "caddy", Title: "Caddy access log", Disorder: disorderGateway, match: matchCaddy, json: parseCaddyObject, text: parseCaddyLine, guess: true},
+	{Name: "haproxy", Title: "HAProxy HTTP log", Disorder: disorderGateway, match: matchHAProxy, text: parseHAProxy, guess: true},
+	{Name: "envoy", Title: "Envoy access log, text or JSON", Disorder: disorderGateway, match: matchEnvoy, json: parseEnvoyObject, text: parseEnvoyLine, guess: true},
+	{Name: "istio", Title: "Istio mesh access log, text or JSON", Disorder: disorderGateway, match: matchIstio, json: parseEnvoyObject, text: parseEnvoyLine, guess: true},
 
 	// Open standards
 }

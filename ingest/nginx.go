@@ -21,126 +21,86 @@ func matchNGINX(p *probe) confidence {
 		}
 		return certain
 	}
-	open := strings.IndexByte(p.line, '[')
-	if open < 0 || len(p.line) < open+22 {
-		return no
+	if nginxError(p.line) {
+		return certain
 	}
-	stamp := p.line[open+1:]
-	if stamp[2] != '/' || stamp[6] != '/' || stamp[11] != ':' || strings.IndexByte(stamp, '"') < 0 {
+	c, timed := lookCommon(p.line)
+	switch {
+	case !timed || strings.IndexByte(p.line, '"') < 0:
 		return no
+	case commonTime(p.line) == 0:
+		return likely // the proxy manager's
+	case !c.ok || c.rest == "" || c.noSize || c.apache || c.port || c.tail == tailNumbers || c.tail == tailTraefik:
+		return possible
+	case c.nginx:
+		return certain
 	}
 	return likely
 }
 
+// nginxError recognises a line of the error log: 2026/03/01 10:00:00 [error] …
+func nginxError(line string) bool {
+	return len(line) > 21 && line[4] == '/' && line[7] == '/' && line[10] == ' ' && line[19] == ' ' && line[20] == '['
+}
+
+var errErrorLog = errors.New("a line of the error log, not of the access log")
+
 // parseNGINXLine reads a line of the combined format (ngx_http_log_module),
-// with fields in front and behind.
-//
-//	[host] address - user [time] "request" status bytes "referer" "user agent" more…
-//
-// What is behind the user agent is read by its form: numbers are times of the
-// request, name=value by name, addresses X-Forwarded-For, a UUID or 32 hex
-// digits the request's id, other opaque words the caller's key.
+// with fields in front and behind. What is behind the user agent is read by its
+// form: name=value by name, the first number with a point is $request_time, and
+// the rest is as loose says.
 func parseNGINXLine(r *record) error {
-	ev, line := r.ev, r.line
-	if len(line) > 21 && line[4] == '/' && line[7] == '/' && line[10] == ' ' {
-		return errors.New("a line of the error log, not of the access log")
+	if nginxError(r.line) {
+		return errErrorLog
 	}
-	open := strings.IndexByte(line, '[')
-	for open >= 0 && (len(line) < open+22 || line[open+3] != '/') {
-		next := strings.IndexByte(line[open+1:], '[')
-		if next < 0 {
-			open = none
-			break
-		}
-		open += 1 + next
-	}
-	if open < 0 {
-		return errors.New("time_local: missing")
-	}
-	end := strings.IndexByte(line[open:], ']')
-	if end < 0 {
-		return errors.New("time_local: no closing bracket")
-	}
-	t, err := parseCommonLog(line[open+1 : open+end])
-	if err != nil {
-		return fmt.Errorf("time_local: %w", err)
-	}
-	ev.Time = t
-	a := access{ev: ev, r: &r.p.redactor}
-	w := words{s: line, pos: open + end + 1}
-	if open == 0 {
-		if err := a.proxyManager(&w); err != nil {
-			return err
-		}
+	a := access{ev: r.ev, r: &r.p.redactor}
+	var w words
+	var err error
+	if commonTime(r.line) == 0 {
+		w, err = a.proxyManager(r.line)
 	} else {
-		a.front(line[:open])
-		request, quoted, ok := w.next()
-		if !ok || !quoted {
-			return errors.New("request: missing")
-		}
-		a.request(a.clean(request))
-		status, _, _ := w.next()
-		if err := a.status(status); err != nil {
-			return err
-		}
-		size, _, ok := w.next()
-		if !ok {
-			return errors.New("body_bytes_sent: missing")
-		}
-		if ev.BytesOut, err = strconv.ParseUint(size, 10, 64); err != nil && size != "-" {
-			return fmt.Errorf("body_bytes_sent: %q is no number", clip(size, 40))
-		}
-		if referer, _, ok := w.next(); ok {
-			attribute(ev, "referer", a.clean(referer))
-		}
-		if agent, _, ok := w.next(); ok && agent != "-" {
-			ev.UserAgent = clip(a.clean(agent), maxMessage)
-		}
+		w, err = a.combined(r.line)
+	}
+	if err != nil {
+		return err
 	}
 	for range maxAttributes {
 		word, _, ok := w.next()
 		if !ok {
 			break
 		}
-		a.more(word, &w)
+		if a.named(word, &w) {
+			continue
+		}
+		if !a.timed && strings.IndexByte(word, '.') > 0 && digits(strings.Replace(word, ".", "", 1)) >= 0 {
+			a.timed, a.ev.LatencyUs = true, micros(word, 1e6)
+			continue
+		}
+		a.loose(word, &w)
 	}
 	a.finish()
-	if r.p.opt.KeepRaw {
-		ev.Raw = w.redacted(&r.p.redactor)
-	}
+	a.raw(r, &w)
 	return nil
-}
-
-// front reads what stands before the time: the address, the ident (always -)
-// and the user; before them, in some formats, the virtual host.
-func (a *access) front(s string) {
-	fields := strings.Fields(s)
-	if len(fields) == 0 {
-		return
-	}
-	if len(fields) > 1 && address(fields[0]) == "" && address(fields[1]) != "" {
-		a.ev.Host = hostName(fields[0])
-		fields = fields[1:]
-	}
-	if a.ev.SrcIp = address(fields[0]); a.ev.SrcIp == "" {
-		attribute(a.ev, "remote_addr", a.r.text(fields[0]))
-	}
-	if len(fields) > 2 {
-		// A user's name may hold spaces.
-		a.setUser(a.clean(strings.Join(fields[2:], " ")))
-	}
 }
 
 // proxyManager reads the format of NGINX Proxy Manager's hosts, which begins
 // with the time:
 //
 //	[time] cache upstream-status status - METHOD scheme host "target" [Client address] [Length bytes] [Gzip ratio] [Sent-to server] "user agent" "referer"
-func (a *access) proxyManager(w *words) error {
+func (a *access) proxyManager(line string) (w words, err error) {
+	end := strings.IndexByte(line, ']')
+	if end < 0 {
+		return w, errors.New("time: no closing bracket")
+	}
+	if a.ev.Time, err = parseCommonLog(line[1:end]); err != nil {
+		return w, inField("time", err)
+	}
+	w = words{s: line, pos: end + 1}
 	status, prev := "", ""
 	for {
 		word, quoted, ok := w.next()
 		if !ok || quoted {
-			return errors.New("request: missing")
+			return w, missing("request")
 		}
 		if m := method(word); m != "" && prev == "-" && word == m && m != "-" && status != "" {
 			a.ev.HttpMethod = m
@@ -152,7 +112,7 @@ func (a *access) proxyManager(w *words) error {
 		prev = word
 	}
 	if err := a.status(status); err != nil {
-		return err
+		return w, err
 	}
 	scheme, _, _ := w.next()
 	attribute(a.ev, "scheme", scheme)
@@ -160,14 +120,14 @@ func (a *access) proxyManager(w *words) error {
 	a.ev.Host = hostName(host)
 	target, quoted, _ := w.next()
 	if !quoted {
-		return errors.New("request_uri: missing")
+		return w, missing("request_uri")
 	}
 	a.target = a.clean(target)
 	agent := false
 	for {
 		word, quoted, ok := w.next()
 		if !ok {
-			return nil
+			return w, nil
 		}
 		switch {
 		case quoted && !agent:
@@ -177,7 +137,7 @@ func (a *access) proxyManager(w *words) error {
 			}
 		case quoted:
 			attribute(a.ev, "referer", a.clean(word))
-			return nil
+			return w, nil
 		case word == "[Client":
 			v, _, _ := w.next()
 			a.ev.SrcIp = address(strings.TrimSuffix(v, "]"))
@@ -187,54 +147,6 @@ func (a *access) proxyManager(w *words) error {
 				a.ev.BytesOut = n
 			}
 		}
-	}
-}
-
-// more reads a word behind the user agent.
-func (a *access) more(word string, w *words) {
-	ev := a.ev
-	if name, v, ok := strings.Cut(word, "="); ok && isName(name) {
-		at := w.start + len(name) + 1
-		if len(v) >= 2 && v[0] == '"' && v[len(v)-1] == '"' {
-			v, at = v[1:len(v)-1], at+1
-		}
-		raw := v
-		switch nameSecrecy(name) {
-		case secret:
-			v = a.r.value(v)
-		case maybe:
-			if opaque(v) {
-				v = a.r.value(v)
-			}
-		case public:
-			v = a.clean(v)
-		}
-		if v != raw && strings.Contains(v, hashPrefix) {
-			w.secret(at, at+len(raw), v)
-		}
-		a.field(name, v)
-		return
-	}
-	switch {
-	case word == "-" || word == "":
-	case !a.timed && strings.IndexByte(word, '.') > 0 && digits(strings.Replace(word, ".", "", 1)) >= 0:
-		a.timed, ev.LatencyUs = true, micros(word, 1e6)
-	case address(firstOf(word)) != "":
-		ev.ForwardedFor = forwarded(word, ev.ForwardedFor)
-	case isUUID(word):
-		ev.RequestId = first(ev.RequestId, word)
-	case fingerprint(word):
-		a.setKey(word, "api_key")
-	case opaque(word):
-		v := a.r.hash.Hash(word)
-		w.secret(w.start, w.end, v)
-		if len(word) == 32 && isHex(word) {
-			ev.RequestId = first(ev.RequestId, v) // $request_id, unless it is a key after all
-		} else {
-			a.setKey(v, "api_key")
-		}
-	default:
-		attribute(ev, "extra_"+strconv.Itoa(w.count), a.clean(word))
 	}
 }
 

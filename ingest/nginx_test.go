@@ -31,10 +31,11 @@ func nginxSamples() []sample {
 			known2("user", "reports")(ev)
 			ev.StatusCode, ev.Outcome = 403, denied
 		}), map[string]string{"referer": "https://example.com/a"}},
-		{"a virtual host in front", "nginx", `api.example.com:443 ` + nginxPlain, nginxEvent(func(ev *schemas.Event) { ev.Host, ev.Service = "api.example.com", "api.example.com" }), nil},
+		{"a virtual host in front", "nginx", `api.example.com ` + nginxPlain, nginxEvent(func(ev *schemas.Event) { ev.Host, ev.Service = "api.example.com", "api.example.com" }), nil},
 		{"the ident is left out", "nginx", `203.0.113.9 - [01/Mar/2026:10:00:00 +0000] "GET /v1/orders/8412 HTTP/1.1" 200 1934 "-" "curl/8.5.0"`, nginxEvent(none), nil},
 		{"a request time, forwarded addresses and a request id behind", "nginx", nginxPlain + ` "198.51.100.4" 0.057 3f0c2a5e-7a41-4b8e-9d11-0a1b2c3d4e5f`, nginxEvent(func(ev *schemas.Event) {
-			ev.LatencyUs, ev.RequestId, ev.ForwardedFor = 57000, "3f0c2a5e-7a41-4b8e-9d11-0a1b2c3d4e5f", []string{"198.51.100.4"}
+			ev.LatencyUs, ev.RequestId = 57000, "3f0c2a5e-7a41-4b8e-9d11-0a1b2c3d4e5f"
+			ev.ForwardedFor = []string{"198.51.100.4"}
 		}), nil},
 		{"a request too quick to measure, and its upstream time", "nginx", nginxPlain + ` 0.000 0.051`, nginxEvent(none), nil},
 		{"the key's header behind is hashed", "nginx", nginxPlain + ` "lw_live_4fK9sQ27xZ"`, nginxEvent(func(ev *schemas.Event) {
@@ -60,7 +61,7 @@ func nginxSamples() []sample {
 		{"a name sent with a wrong password makes no one known", "nginx", `203.0.113.9 - reports [01/Mar/2026:10:00:00 +0000] "GET /v1/orders/8412 HTTP/1.1" 401 1934 "-" "curl/8.5.0"`, nginxEvent(func(ev *schemas.Event) {
 			ev.StatusCode, ev.Outcome = 401, denied
 		}), map[string]string{"refused_user": "reports"}},
-		{"a certificate that was not accepted makes no one known", "nginx", nginxPlain + ` ssl_client_verify="FAILED:self-signed" ssl_client_s_dn="CN=reports" ssl_client_fingerprint=aa11`, nginxEvent(none), map[string]string{"refused_user": "CN=reports", "refused_certificate": "aa11"}},
+		{"a certificate that was not accepted makes no one known", "nginx", nginxPlain + ` ssl_client_verify="FAILED:self-signed" ssl_client_s_dn="CN=reports" ssl_client_fingerprint=aa11`, nginxEvent(none), map[string]string{"refused_subject": "CN=reports", "refused_certificate": "aa11"}},
 		{"bytes that are no HTTP", "nginx", `203.0.113.9 - - [01/Mar/2026:10:00:00 +0000] "\x16\x03\x01" 400 157 "-" "-"`, nginxEvent(func(ev *schemas.Event) {
 			ev.HttpMethod, ev.UrlPath, ev.RouteTemplate, ev.Resources, ev.Operation, ev.UserAgent = "", "", "", nil, "INVALID -", ""
 			ev.StatusCode, ev.Outcome, ev.BytesOut = 400, failed, 157
@@ -72,15 +73,16 @@ func nginxSamples() []sample {
 		{"a JSON object", "nginx", nginxJSON, nginxEvent(func(ev *schemas.Event) {
 			known2("user", "reports")(ev)
 			ev.Time = at("2026-03-01T10:00:00.25Z")
-			ev.BytesIn, ev.LatencyUs, ev.Host, ev.Service, ev.RequestId = 412, 57000, "api.example.com", "api.example.com", "5f0c2a5e7a414b8e9d110a1b2c3d4e5f"
 			ev.ForwardedFor = []string{"198.51.100.4", "10.0.0.1"}
+			ev.BytesIn, ev.LatencyUs, ev.Host, ev.Service, ev.RequestId = 412, 57000, "api.example.com", "api.example.com", "5f0c2a5e7a414b8e9d110a1b2c3d4e5f"
 		}), map[string]string{"upstream_response_time": "0.051", "ssl_protocol": "TLSv1.3", "query": "expand=items"}},
 		{"a JSON object with a key and the whole request", "nginx", `{"time_local":"01/Mar/2026:10:00:00 +0000","remote_addr":"203.0.113.9","remote_user":"-","request":"GET /v1/orders/8412 HTTP/1.1","status":"200","bytes_sent":"1934","http_user_agent":"curl/8.5.0","http_x_api_key":"4fK9sQ27xZ"}`, nginxEvent(func(ev *schemas.Event) {
 			known2("key", h("4fK9sQ27xZ"))(ev)
 			ev.CredentialId, ev.CredentialType = h("4fK9sQ27xZ"), "api_key"
 		}), nil},
 		{"a client certificate", "nginx", `{"time_iso8601":"2026-03-01T10:00:00Z","remote_addr":"203.0.113.9","request":"GET /v1/orders/8412 HTTP/1.1","status":200,"body_bytes_sent":1934,"http_user_agent":"curl/8.5.0","ssl_client_s_dn":"CN=ledger,O=Example","ssl_client_fingerprint":"a9993e364706816aba3e25717850c26c9cd0d89d","ssl_client_verify":"SUCCESS"}`, nginxEvent(func(ev *schemas.Event) {
-			known2("user", "CN=ledger,O=Example")(ev)
+			known2("certificate", "CN=ledger,O=Example")(ev)
+			ev.ClientCertificate = "CN=ledger,O=Example"
 			ev.CredentialId, ev.CredentialType = "a9993e364706816aba3e25717850c26c9cd0d89d", "certificate"
 		}), map[string]string{"ssl_client_verify": "SUCCESS"}},
 	}

@@ -76,6 +76,12 @@ func samples() []sample {
 		// Gateways and proxies
 		kongSamples(),
 		nginxSamples(),
+		apacheSamples(),
+		traefikSamples(),
+		caddySamples(),
+		haproxySamples(),
+		envoySamples(),
+		istioSamples(),
 
 		// Open standards
 	} {
@@ -169,10 +175,10 @@ func TestBadRecordsAreRefusedWithAReason(t *testing.T) {
 		{"a Kong record without started_at", "kong", `{"request":{"method":"GET","uri":"/"}}`, "started_at: missing"},
 		{"a Kong record without a request", "kong", `{"started_at":1767225600000}`, "request: missing"},
 		{"a Kong time in words", "kong", `{"started_at":"now","request":{}}`, `started_at: "now" is no Unix time`},
-		{"an NGINX line without a time", "nginx", `203.0.113.9 - - "GET / HTTP/1.1" 200 1`, "time_local: missing"},
-		{"an NGINX line with a wrong month", "nginx", `203.0.113.9 - - [01/Foo/2026:10:00:00 +0000] "GET / HTTP/1.1" 200 1 "-" "-"`, "time_local"},
+		{"an NGINX line without a time", "nginx", `203.0.113.9 - - "GET / HTTP/1.1" 200 1`, "time: missing"},
+		{"an NGINX line with a wrong month", "nginx", `203.0.113.9 - - [01/Foo/2026:10:00:00 +0000] "GET / HTTP/1.1" 200 1 "-" "-"`, "time: "},
 		{"an NGINX line without a status", "nginx", `203.0.113.9 - - [01/Mar/2026:10:00:00 +0000] "GET / HTTP/1.1" abc 1 "-" "-"`, `status: "abc" is no HTTP status`},
-		{"an NGINX line that is cut off", "nginx", `203.0.113.9 - - [01/Mar/2026:10:00:00 +0000] "GET / HTTP/1.1" 200`, "body_bytes_sent: missing"},
+		{"an NGINX line that is cut off", "nginx", `203.0.113.9 - - [01/Mar/2026:10:00:00 +0000] "GET / HTTP/1.1" 200`, "size: missing"},
 		{"a line of NGINX's error log", "nginx", `2026/03/01 10:00:00 [error] 31#31: *46 open() failed`, "error log"},
 		{"an audit log of Google Cloud without a time", "gcp-audit", `{"protoPayload":{"methodName":"x"}}`, "timestamp: missing"},
 		{"an audit log of Google Cloud without a method", "gcp-audit", `{"timestamp":"2026-03-01T10:00:00Z","protoPayload":{}}`, "protoPayload.methodName: missing"},

@@ -233,27 +233,36 @@ func (r *Reader) goOn() error {
 	return nil
 }
 
-// survey looks at the lines at the start of the input for one that only one
-// format can have written: the others are most likely of that format, too.
+// survey looks at the lines at the start of the input for those that only one
+// format can have written: the others are most likely of that format, too. Where
+// there are such lines of several formats, most of them decide.
 func (r *Reader) survey() string {
 	head, _ := r.in.Peek(r.in.Size()) // an error shows at the next read
+	var sure [len(formats)]int
+	best := none
 	for range 200 {
 		line, rest, more := bytes.Cut(head, []byte{'\n'})
 		if !more {
 			break
 		}
-		if len(line) > 0 && line[0] != '{' && line[0] != '[' {
+		if len(line) > 0 && line[0] != '{' && !startsArray(line, splitMixed) {
 			if p := (probe{line: unwrapLine(cleanText(line))}); p.line != "" {
 				for i := range formats {
 					if formats[i].match(&p) == certain {
-						return formats[i].Name
+						if sure[i]++; best == none || sure[i] > sure[best] {
+							best = i
+						}
+						break
 					}
 				}
 			}
 		}
 		head = rest
 	}
-	return ""
+	if best == none {
+		return ""
+	}
+	return formats[best].Name
 }
 
 func readError(err error) error {

@@ -105,6 +105,14 @@ func canaries() []canaryRecord {
 
 		// Microsoft Azure, Entra ID and 365
 		azureCanaries(),
+
+		// Gateways and proxies
+		apacheCanaries(),
+		traefikCanaries(),
+		caddyCanaries(),
+		haproxyCanaries(),
+		envoyCanaries(),
+		istioCanaries(),
 	} {
 		all = append(all, more...)
 	}
@@ -212,8 +220,17 @@ func TestNoSpellingHidesASecretFromUs(t *testing.T) {
 	line := func(target, referer, agent string) string {
 		return `203.0.113.9 - - [01/Mar/2026:10:00:00 +0000] "GET ` + nginx.Replace(target) + ` HTTP/1.1" 200 1 "` + nginx.Replace(referer) + `" "` + nginx.Replace(agent) + `"`
 	}
+	apache := strings.NewReplacer(`"`, `\"`, `\`, `\\`, "\n", `\n`, "\t", `\t`)
+	apacheLine := func(target, agent string) string {
+		return `203.0.113.9 - - [01/Mar/2026:10:00:00 +0000] "GET ` + apache.Replace(target) + ` HTTP/1.1" 200 - "-" "` + apache.Replace(agent) + `"`
+	}
 	for _, s := range spellings() {
 		for place, in := range map[string][2]string{
+			"a query of Apache":    {"apache", apacheLine("/x?"+s, "-")},
+			"a client of Apache":   {"apache", apacheLine("/x", "tool "+s)},
+			"a header of Traefik":  {"traefik", strings.Replace(traefikJSON, `"level":`, `"request_X-Note":`+quoteJSON(s)+`,"level":`, 1)},
+			"a header of Caddy":    {"caddy", strings.Replace(caddyJSON, `"abc-1"`, quoteJSON(s), 1)},
+			"a client of Envoy":    {"envoy", strings.Replace(envoyJSON, `"curl/8.5.0"`, quoteJSON("tool "+s), 1)},
 			"a parameter":          {"cloudtrail", trailWith("ssm", "SendCommand", `,"requestParameters":{"parameters":{"commands":[`+quoteJSON(s)+`]}}`)},
 			"an error message":     {"cloudtrail", trailWith("ssm", "SendCommand", `,"errorCode":"X","errorMessage":`+quoteJSON("refused: "+s+" end"))},
 			"JSON in a parameter":  {"cloudtrail", trailWith("ssm", "SendCommand", `,"requestParameters":{"body":`+quoteJSON(quoteJSON(s))+`}`)},

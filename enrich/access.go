@@ -1,0 +1,24 @@
+package enrich
+
+import (
+	"strings"
+
+	"github.com/lapwing-sec/lapwing/schemas"
+)
+
+// resolveAccess names the caller in an access log: the authenticated user, the
+// owner of the client's certificate, else the key it came with. A SPIFFE id is
+// the identity wherever it is seen, a certificate's subject only at its gateway.
+func resolveAccess(ev *schemas.Event) string {
+	switch {
+	case ev.PrincipalType == "anonymous":
+		return ""
+	case ev.PrincipalType == "key", ev.Principal == "", ev.Principal == "-":
+		return keyID(ev)
+	case strings.HasPrefix(ev.Principal, "spiffe://"):
+		return ev.Principal
+	case ev.PrincipalType == "certificate":
+		return ev.Format + ":cert/" + ev.Principal
+	}
+	return ev.Format + ":user/" + ev.Principal
+}
