@@ -15,6 +15,12 @@ func resolveKong(ev *schemas.Event) string {
 	if ev.Principal == "" {
 		return keyID(ev)
 	}
+	switch ev.PrincipalType {
+	case "certificate":
+		return resolveAccess(ev)
+	case "subject":
+		return "kong:subject/" + ev.Principal
+	}
 	if cluster := ev.Attributes["cluster"]; cluster != "" {
 		return "kong:" + cluster + "/consumer/" + ev.Principal
 	}

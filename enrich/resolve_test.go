@@ -47,6 +47,8 @@ func TestResolve(t *testing.T) {
 
 		{"a consumer", gateway("kong", "consumer", "partner-7", "hmac:aa"), "kong:consumer/partner-7", false},
 		{"a consumer of a named cluster", &schemas.Event{Format: "kong", PrincipalType: "consumer", Principal: "partner-7", Attributes: map[string]string{"cluster": "edge-2"}}, "kong:edge-2/consumer/partner-7", false},
+		{"the subject of a token", gateway("kong", "subject", "svc-reports", ""), "kong:subject/svc-reports", false},
+		{"the owner of a certificate", gateway("kong", "certificate", "CN=ledger", ""), "kong:cert/CN=ledger", false},
 		{"a credential without a consumer is a key", gateway("kong", "credential", "", "hmac:aa"), "apikey:aa", false},
 		{"nobody at a gateway", gateway("kong", "anonymous", "", ""), "anonymous:kong/203.0.113.0/24", true},
 		{"an access log's user", gateway("nginx", "user", "alice", ""), "nginx:user/alice", false},

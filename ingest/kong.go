@@ -16,9 +16,13 @@ func matchKong(p *probe) confidence {
 	return no
 }
 
-// kongSecret finds the ids of credentials. In Kong's database they are UUIDs;
-// some plugins put the key itself there.
+// kongSecret finds the ids of credentials, which in Kong's database are UUIDs,
+// but some plugins put the key itself there, and the profile of a person that
+// the OpenID Connect plugin puts into a header.
 func kongSecret(d *document, n int) bool {
+	if len(d.nodes[n].key) == len("x-userinfo") && strings.EqualFold(d.nodes[n].key, "x-userinfo") {
+		return true
+	}
 	if d.nodes[n].key != "id" {
 		return false
 	}
@@ -41,6 +45,11 @@ type kongLog struct {
 	ev   *schemas.Event
 
 	request, response, latencies, service, route, consumer, entity, tries int
+
+	// What Kong's plugins set as headers for the service behind, and a client
+	// could have sent where no plugin ran.
+	scope, groups, user, credential, unknown, subject string
+	verified                                          bool
 }
 
 func (k *kongLog) read() error {
@@ -71,6 +80,10 @@ func (k *kongLog) read() error {
 			k.entity = n
 		case "tries":
 			k.tries = n
+		case "jwt_claims", "claims":
+			k.claims(n)
+		case "ai":
+			k.ai(n)
 		case "upstream_uri":
 			path, _, _ := strings.Cut(v, "?")
 			attribute(ev, "upstream_uri", path)
@@ -123,6 +136,7 @@ func (k *kongLog) http() {
 			d.attributes(ev, n, "query", nil)
 		case "tls":
 			for c := d.first(n); c != none; c = d.after(n, c) {
+				k.verified = k.verified || d.nodes[c].key == "client_verify" && d.nodes[c].str == "SUCCESS"
 				attribute(ev, "tls."+d.nodes[c].key, d.nodes[c].str)
 			}
 		default:
@@ -185,10 +199,23 @@ func (k *kongLog) header(n int) {
 		if ev.RequestId == "" {
 			ev.RequestId = clip(v, maxAttributeValue)
 		}
-	case "x-ja4", "x-ja4-hash", "x-ja3", "x-ja3-hash", "x-ja3-fingerprint", "x-client-cert-fingerprint", "x-ssl-client-fingerprint":
+	case "x-ja4", "x-ja4-hash", "x-ja3", "x-ja3-hash", "x-ja3-fingerprint":
 		if ev.TlsFingerprint == "" {
 			ev.TlsFingerprint = clip(v, maxAttributeValue)
 		}
+	case "x-authenticated-scope":
+		k.scope = v
+	case "x-authenticated-groups", "x-consumer-groups":
+		k.groups = v
+		attribute(ev, "header."+name, v)
+	case "x-authenticated-userid":
+		k.user = v
+	case "x-credential-identifier", "x-credential-username":
+		k.credential = v
+	case "x-anonymous-consumer":
+		k.unknown = v
+	case "x-client-cert-subject-dn":
+		k.subject = v
 	case "accept", "accept-encoding", "accept-language", "connection", "content-length":
 	default:
 		if credentialHeader(name) && ev.CredentialId == "" {
@@ -210,7 +237,36 @@ func (k *kongLog) who() {
 		}
 		attribute(ev, "authenticated_entity.consumer_id", d.text(d.get(k.entity, "consumer_id")))
 	}
+	// Kong takes these headers away from a request unless a plugin that knows the
+	// caller sets them.
+	known := entity != "" || first(name, custom, id) != ""
+	attribute(ev, "credential_identifier", k.credential)
+	if known && k.unknown == "" {
+		ev.Scopes = scopes(k.scope, ev.Scopes)
+		if k.user != "" {
+			// The consumer is an OAuth client that acts for a user.
+			ev.OauthClient = first(ev.OauthClient, k.credential, name, custom, id)
+			ev.Delegation = append(ev.Delegation, k.user, first(name, custom, id, entity))
+			ev.CredentialType = "oauth2"
+		}
+	} else {
+		attribute(ev, "header.x-authenticated-scope", k.scope)
+		attribute(ev, "header.x-authenticated-userid", k.user)
+	}
+	if k.verified {
+		ev.ClientCertificate = k.subject
+	} else {
+		attribute(ev, "header.x-client-cert-subject-dn", k.subject)
+	}
+	if ev.Principal != "" && ev.StatusCode == 401 {
+		attribute(ev, "refused_subject", ev.Principal)
+		ev.Principal, ev.PrincipalType = "", ""
+	}
 	switch {
+	case k.unknown == "true" && entity == "":
+		// A consumer that stands for everyone who is not known.
+		ev.PrincipalType, ev.Anonymous = "anonymous", true
+		attribute(ev, "consumer.username", first(name, custom, id))
 	case first(name, custom, id) != "":
 		ev.PrincipalType, ev.Principal = "consumer", first(name, custom, id)
 		attribute(ev, "consumer.id", id)
@@ -218,6 +274,9 @@ func (k *kongLog) who() {
 		d.attributes(ev, d.get(k.consumer, "tags"), "consumer.tags", nil)
 	case entity != "":
 		ev.PrincipalType, ev.Principal = "credential", entity
+	case ev.Principal != "": // the subject of a token
+	case ev.ClientCertificate != "":
+		ev.PrincipalType, ev.Principal = "certificate", ev.ClientCertificate
 	case ev.CredentialId != "" && ev.StatusCode != 401 && ev.StatusCode > 0:
 		// Kong let it through, so that the service behind it must know the key.
 		ev.PrincipalType, ev.Principal = "credential", ev.CredentialId
@@ -255,63 +314,60 @@ func (k *kongLog) where() {
 	ev.Operation = first(ev.HttpMethod, invalidMethod) + " " + ev.RouteTemplate
 }
 
-// kongTemplate returns the path template of a route whose only path is an
-// anchored regular expression with groups for its variable parts, such as
-// ~/v1/orders/(?<id>[^/]+)$ for /v1/orders/{id}. The usual path of a route is
-// a prefix ("/v1"), which names no operation; then it returns "".
-func kongTemplate(d *document, paths int) string {
-	only := d.first(paths)
-	if only == none || d.after(paths, only) != none {
-		return ""
-	}
-	p, regex := strings.CutPrefix(d.nodes[only].str, "~")
-	if !regex {
-		return ""
-	}
-	p, anchored := strings.CutSuffix(p, "$")
-	if !anchored || len(p) > maxRouteSize {
-		return ""
-	}
-	var b strings.Builder
-	for i := 0; i < len(p); i++ {
-		switch c := p[i]; c {
-		case '(':
-			name, depth := "id", 0
-			if rest, ok := strings.CutPrefix(p[i:], "(?<"); ok {
-				if j := strings.IndexByte(rest, '>'); j > 0 {
-					name = rest[:j]
-				}
+// claims reads those of a token that custom_fields_by_lua copied.
+func (k *kongLog) claims(at int) {
+	d, ev := k.d, k.ev
+	for n := d.first(at); n != none; n = d.after(at, n) {
+		v := d.nodes[n].str
+		switch d.nodes[n].key {
+		case "sub":
+			ev.PrincipalType, ev.Principal = "subject", clip(v, maxAttributeValue)
+		case "iss":
+			attribute(ev, "claims.iss", v)
+		case "azp", "client_id":
+			ev.OauthClient = clip(v, maxAttributeValue)
+		case "scope", "scp":
+			ev.Scopes = scopes(v, ev.Scopes)
+			for c := d.first(n); c != none; c = d.after(n, c) {
+				ev.Scopes = addOnce(ev.Scopes, d.nodes[c].str, maxScopes)
 			}
-			class := false
-			for ; i < len(p); i++ {
-				switch {
-				case p[i] == '\\':
-					i++
-				case p[i] == '[':
-					class = true
-				case p[i] == ']':
-					class = false
-				case p[i] == '(' && !class:
-					depth++
-				case p[i] == ')' && !class:
-					depth--
-				}
-				if depth == 0 {
-					break
-				}
-			}
-			b.WriteString("{" + name + "}")
-		case '\\':
-			if i+1 >= len(p) || isAlnum(p[i+1]) {
-				return ""
-			}
-			i++
-			b.WriteByte(p[i])
-		case '[', ']', '*', '+', '?', '|', '^', '.', ')', '{', '}':
-			return "" // a variable part without a group
+		case "iat":
+			ev.CredentialIssued = epochOrZero(v)
+		case "exp":
+			ev.CredentialExpires = epochOrZero(v)
 		default:
-			b.WriteByte(c)
+			d.attributes(ev, n, "claims."+d.nodes[n].key, nil)
 		}
 	}
-	return b.String()
+}
+
+func epochOrZero(s string) int64 {
+	t, err := parseEpoch(s)
+	if err != nil {
+		return 0
+	}
+	return t
+}
+
+// scopes appends the words of a scope (RFC 6749, with commas too) to list.
+func scopes(scope string, list []string) []string {
+	for word := range strings.FieldsFuncSeq(scope, func(r rune) bool { return r == ' ' || r == ',' }) {
+		list = addOnce(list, word, maxScopes)
+	}
+	return list
+}
+
+// ai reads what Kong's AI plugins say of a call to a model, one object a
+// plugin: its model and tokens, but not what was said.
+func (k *kongLog) ai(at int) {
+	d, ev := k.d, k.ev
+	for p := d.first(at); p != none; p = d.after(at, p) {
+		usage := d.get(p, "usage")
+		ev.TokensIn += d.uint(d.get(usage, "prompt_tokens"))
+		ev.TokensOut += d.uint(d.get(usage, "completion_tokens"))
+		if cost := number(d.text(d.get(usage, "cost"))); cost > 0 && cost < 1e9 {
+			ev.CostMicros += uint64(cost*1e6 + 0.5)
+		}
+		d.attributes(ev, d.get(p, "meta"), "ai."+d.nodes[p].key+".meta", nil)
+	}
 }

@@ -51,6 +51,32 @@ func kongSamples() []sample {
 			ev.PrincipalType, ev.Anonymous = "anonymous", true
 			ev.RouteTemplate, ev.Operation, ev.UrlPath, ev.Resources = "/v1/{kind}/{id}/refund", "POST /v1/{kind}/{id}/refund", "/v1/payments/12/refund", []string{"/v1/payments/12/refund"}
 		}), nil},
+		{"an OAuth client acts for a user", "kong", kongWith("200", `,"x-authenticated-userid":"alice","x-authenticated-scope":"orders.read orders.write","x-credential-identifier":"client-77"`, `,"consumer":{"username":"crm"},"authenticated_entity":{"id":"4e5f7f1e-6a0c-4f5e-8a55-3f1d2f7f0a04"}`), changed(kongEvent(200, success), func(ev *schemas.Event) {
+			ev.Principal, ev.PrincipalType, ev.CredentialId, ev.CredentialType = "crm", "consumer", "4e5f7f1e-6a0c-4f5e-8a55-3f1d2f7f0a04", "oauth2"
+			ev.Scopes, ev.OauthClient, ev.Delegation = []string{"orders.read", "orders.write"}, "client-77", []string{"alice", "crm"}
+		}), map[string]string{"credential_identifier": "client-77"}},
+		{"a user and a scope that no plugin has vouched for", "kong", kongWith("200", `,"x-authenticated-userid":"alice","x-authenticated-scope":"admin"`, ""), changed(kongEvent(200, success), func(ev *schemas.Event) {
+			ev.PrincipalType, ev.Anonymous = "anonymous", true
+		}), map[string]string{"header.x-authenticated-userid": "alice", "header.x-authenticated-scope": "admin"}},
+		{"the consumer for everyone who is not known", "kong", kongWith("200", `,"x-anonymous-consumer":"true"`, `,"consumer":{"username":"guest"}`), changed(kongEvent(200, success), func(ev *schemas.Event) {
+			ev.PrincipalType, ev.Anonymous = "anonymous", true
+		}), map[string]string{"consumer.username": "guest"}},
+		{"a client certificate that Kong has verified", "kong", strings.Replace(kongWith("200", `,"x-client-cert-subject-dn":"CN=ledger,O=Example"`, ""), `"method"`, `"tls":{"client_verify":"SUCCESS"},"method"`, 1), changed(kongEvent(200, success), func(ev *schemas.Event) {
+			ev.PrincipalType, ev.Principal, ev.ClientCertificate = "certificate", "CN=ledger,O=Example", "CN=ledger,O=Example"
+		}), nil},
+		{"a client certificate that it has not", "kong", strings.Replace(kongWith("200", `,"x-client-cert-subject-dn":"CN=ledger,O=Example"`, ""), `"method"`, `"tls":{"client_verify":"NONE"},"method"`, 1), changed(kongEvent(200, success), func(ev *schemas.Event) {
+			ev.PrincipalType, ev.Anonymous = "anonymous", true
+		}), map[string]string{"header.x-client-cert-subject-dn": "CN=ledger,O=Example"}},
+		{"the claims of a token", "kong", kongWith("200", "", `,"jwt_claims":{"sub":"svc-reports","iss":"https://id.example","azp":"reports","scope":"a b","iat":1767225000,"exp":1767228600,"dept":"ops"}`), changed(kongEvent(200, success), func(ev *schemas.Event) {
+			ev.PrincipalType, ev.Principal, ev.OauthClient, ev.Scopes = "subject", "svc-reports", "reports", []string{"a", "b"}
+			ev.CredentialIssued, ev.CredentialExpires = 1767225000*1e9, 1767228600*1e9
+		}), map[string]string{"claims.iss": "https://id.example", "claims.dept": "ops"}},
+		{"the claims of a token that was refused", "kong", kongWith("401", "", `,"jwt_claims":{"sub":"svc-reports"}`), changed(kongEvent(401, denied), func(ev *schemas.Event) {
+			ev.PrincipalType, ev.Anonymous = "anonymous", true
+		}), map[string]string{"refused_subject": "svc-reports"}},
+		{"a call to a model", "kong", kongWith("200", "", `,"consumer":{"username":"assistant"},"ai":{"proxy":{"usage":{"prompt_tokens":120,"completion_tokens":30,"cost":0.0021},"meta":{"request_model":"m-1","provider_name":"p"},"payload":{"request":"what was said"}}}`), changed(kongEvent(200, success), func(ev *schemas.Event) {
+			ev.PrincipalType, ev.Principal, ev.TokensIn, ev.TokensOut, ev.CostMicros = "consumer", "assistant", 120, 30, 2100
+		}), map[string]string{"ai.proxy.meta.request_model": "m-1"}},
 		{"headers sent twice and a TLS fingerprint", "kong", kongWith("200", `,"user-agent":["a/1","b/2"],"x-ja4":"t13d1516h2_8daaf6152771_b186095e22b6"`, ""), changed(kongEvent(200, success), func(ev *schemas.Event) {
 			ev.PrincipalType, ev.Anonymous, ev.UserAgent, ev.TlsFingerprint = "anonymous", true, "a/1", "t13d1516h2_8daaf6152771_b186095e22b6"
 		}), nil},

@@ -54,6 +54,7 @@ func canaries() []canaryRecord {
 		{"a cookie that is set", "kong", strings.Replace(kongWith("200", "", ""), `"size":20`, `"size":20,"headers":{"set-cookie":"sid=`+canary+`; Path=/"}`, 1)},
 		{"a key in the query string", "kong", strings.Replace(kongWith("200", "", ""), `"uri":"/v1/payments"`, `"uri":"/v1/payments?apikey=`+canary+`","url":"https://a/v1/payments?apikey=`+canary+`","querystring":{"apikey":"`+canary+`"}`, 1)},
 		{"an opaque key of a doubtful name", "kong", strings.Replace(kongWith("200", "", ""), `"uri":"/v1/payments"`, `"uri":"/v1/payments?key=`+canary+`","querystring":{"key":"`+canary+`"}`, 1)},
+		{"a person's profile", "kong", kongWith("200", `,"x-userinfo":"`+canary+`"`, "")},
 		{"a request body", "kong", kongWith("200", "", `,"request_body":"grant_type=password&username=a&password=`+canary+`"`)},
 		{"a token for an entity", "kong", kongWith("200", "", `,"authenticated_entity":{"id":"`+canary+`"}`)},
 		{"a referer", "kong", kongWith("200", `,"referer":"https://x/?access_token=`+canary+`"`, "")},
