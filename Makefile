@@ -69,11 +69,12 @@ faults: chdb ## kill the process at random moments, over SEEDS (1 2 3); results 
 generate: $(TOOLS)/buf $(TOOLS)/protoc-gen-go $(TOOLS)/protoc-gen-go-vtproto ## everything that is generated
 	cd schemas && PATH="$(TOOLS):$$PATH" buf generate
 	$(GO) test -count 1 ./internal/app -run 'IsCurrent' -update
+	$(GO) test -count 1 ./ingest -run 'TestFieldsAreListed' -update
 	$(GO) test -count 1 ./docs -update
 
 .PHONY: generated-current
 generated-current: generate ## fail when something generated was not committed
-	@git diff --exit-code --stat -- schemas docs || { echo "generated files differ: commit what make generate wrote"; exit 1; }
+	@git diff --exit-code --stat -- schemas docs ingest/testdata || { echo "generated files differ: commit what make generate wrote"; exit 1; }
 
 .PHONY: vulncheck
 vulncheck: $(TOOLS)/govulncheck ## known vulnerabilities in what is used

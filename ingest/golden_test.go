@@ -8,11 +8,13 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -96,5 +98,54 @@ func goldenText(t *testing.T, file, format string) string {
 		for _, b := range c.bad {
 			out.WriteString("refused: " + b + "\n")
 		}
+	}
+}
+
+// TestFieldsAreListed keeps in testdata/<format>/fields.golden how a format's
+// records come and which fields of an event its samples fill. docs/formats.md is made of these.
+func TestFieldsAreListed(t *testing.T) {
+	for _, f := range Formats() {
+		t.Run(f.Name, func(t *testing.T) {
+			fields := map[string]bool{}
+			add := func(c collect) {
+				for _, ev := range c.events {
+					ev.ProtoReflect().Range(func(fd protoreflect.FieldDescriptor, _ protoreflect.Value) bool {
+						fields[string(fd.Name())] = true
+						return true
+					})
+				}
+			}
+			for _, s := range samples() {
+				if s.format == f.Name {
+					add(parseAll(t, f.Name, s.in))
+				}
+			}
+			if len(fields) == 0 {
+				t.Fatal("the format has no samples")
+			}
+			var list []string
+			for name := range fields {
+				list = append(list, name)
+			}
+			slices.Sort(list)
+			kinds := map[bool]string{true: "JSON, text", false: "JSON"}[f.text != nil]
+			if f.json == nil {
+				kinds = "text"
+			}
+			got := "records: " + kinds + "\n" + strings.Join(list, "\n") + "\n"
+			file := filepath.Join("testdata", f.Name, "fields.golden")
+			if *update {
+				if err := os.WriteFile(file, []byte(got), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			want, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if string(want) != got {
+				t.Errorf("%s is not current: go test ./ingest -run 'Golden|Fields' -update", file)
+			}
+		})
 	}
 }
