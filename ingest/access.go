@@ -12,8 +12,8 @@ import (
 // formats of gateways share it.
 type access struct {
 	ev *schemas.Event
-
-	r *redactor
+	r  *redactor
+	in *interner
 
 	user             string // the authenticated user
 	subject          string // of the client's certificate, or its SPIFFE id
@@ -21,6 +21,11 @@ type access struct {
 	target, protocol string
 	timed            bool // the request's time was read
 	unverified       bool // the client's certificate was not accepted
+}
+
+// access starts the reading of an access log's record.
+func (r *record) access() access {
+	return access{ev: r.ev, r: &r.p.redactor, in: &r.doc.names}
 }
 
 // finish derives what the fields say together.
@@ -39,12 +44,10 @@ func (a *access) finish() {
 		}
 	}
 	attribute(ev, "protocol", a.protocol)
-	ev.RouteTemplate = collapsePath(ev.UrlPath)
 	if ev.HttpMethod == "" {
-		ev.Operation = invalidMethod + " -"
-		ev.RouteTemplate = ""
+		ev.Operation, ev.RouteTemplate = invalidMethod+" -", ""
 	} else {
-		ev.Operation = ev.HttpMethod + " " + ev.RouteTemplate
+		ev.Operation, ev.RouteTemplate = a.in.operation(ev.HttpMethod, ev.UrlPath)
 	}
 	ev.Outcome = httpOutcome(ev.StatusCode)
 	if ev.Service == "" {
@@ -179,7 +182,7 @@ func (a *access) header(name, v string) {
 			id, kind := presented(v, name)
 			a.setKey(id, kind)
 		}
-		attribute(ev, "header."+name, v)
+		attribute(ev, a.in.join("header.", name), v)
 	}
 }
 

@@ -51,7 +51,7 @@ func parseApacheLine(r *record) error {
 	if apacheError(r.line) {
 		return errErrorLog
 	}
-	a := access{ev: r.ev, r: &r.p.redactor}
+	a := r.access()
 	w, err := a.combined(r.line)
 	if err != nil {
 		return err
@@ -106,7 +106,7 @@ func (a *access) apacheNumbers(list []string) {
 // parseApacheObject reads a JSON object as it is usually written with
 // LogFormat: remoteIP %a, request %U, query %q, process %D, filename %f.
 func parseApacheObject(r *record) error {
-	d, a := &r.doc, access{ev: r.ev, r: &r.p.redactor}
+	d, a := &r.doc, r.access()
 	when, request := "", ""
 	for n := d.first(r.root); n != none; n = d.after(r.root, n) {
 		key, v := d.nodes[n].key, d.nodes[n].str

@@ -26,7 +26,7 @@ func matchAPIGateway(p *probe) confidence {
 // for API Gateway"), however they are joined: identity.sourceIp, sourceIp,
 // {"identity":{"sourceIp":…}}, and ip as in the documented formats.
 func parseAPIGateway(r *record) error {
-	g := apiGateway{access: access{ev: r.ev, r: &r.p.redactor}, d: &r.doc}
+	g := apiGateway{access: r.access(), d: &r.doc}
 	if err := g.object(r.root, ""); err != nil {
 		return err
 	}

@@ -17,7 +17,7 @@ import (
 // once it has encoded them.
 type discard struct{ events, bad int }
 
-func (d *discard) Event(_ int, ev *schemas.Event) { d.events++; ev.ReturnToVTPool() }
+func (d *discard) Event(_ int, ev *schemas.Event) { d.events++; ev.Recycle() }
 func (d *discard) Bad(int, []byte, error)         { d.bad++ }
 
 // BenchmarkParse runs every sample of the conformance tests.
@@ -38,6 +38,43 @@ func BenchmarkParse(b *testing.B) {
 			if d.bad > 0 {
 				b.Fatal("the sample is refused")
 			}
+		})
+	}
+}
+
+// BenchmarkFormats runs all samples of a format by turns: one row a format.
+func BenchmarkFormats(b *testing.B) {
+	for _, f := range Formats() {
+		b.Run(f.Name, func(b *testing.B) {
+			p, err := New(f.Name, Options{Hasher: testHasher, KeepRaw: true})
+			if err != nil {
+				b.Fatal(err)
+			}
+			var raws [][]byte
+			bytes := 0
+			for _, s := range samples() {
+				if s.format == f.Name {
+					raws = append(raws, []byte(s.in))
+					bytes += len(s.in)
+				}
+			}
+			if len(raws) == 0 {
+				b.Skip("no samples")
+			}
+			var d discard
+			b.ReportAllocs()
+			for b.Loop() {
+				for _, raw := range raws {
+					p.Parse(raw, &d)
+				}
+			}
+			if d.bad > 0 {
+				b.Fatal("a sample is refused")
+			}
+			perEvent := float64(b.Elapsed().Nanoseconds()) / float64(d.events)
+			b.ReportMetric(perEvent, "ns/event")
+			b.ReportMetric(float64(bytes)/float64(len(raws)), "B/record")
+			b.ReportMetric(float64(bytes)/float64(len(raws))*1e3/perEvent, "MB/s")
 		})
 	}
 }

@@ -40,7 +40,7 @@ func matchCaddy(p *probe) confidence {
 // parseCaddyLine reads the common log format, which the log encoder's single
 // field common_log writes.
 func parseCaddyLine(r *record) error {
-	a := access{ev: r.ev, r: &r.p.redactor}
+	a := r.access()
 	w, err := a.combined(r.line)
 	if err != nil {
 		return err
@@ -53,7 +53,7 @@ func parseCaddyLine(r *record) error {
 // parseCaddyObject reads a record of a logger below http.log.access, as Caddy's
 // JSON encoder writes it.
 func parseCaddyObject(r *record) error {
-	d, a := &r.doc, access{ev: r.ev, r: &r.p.redactor}
+	d, a := &r.doc, r.access()
 	ev := r.ev
 	logger, when, request := "", "", none
 	for n := d.first(r.root); n != none; n = d.after(r.root, n) {
@@ -160,11 +160,11 @@ func (a *access) caddyRequest(d *document, request int) {
 				case "client_serial":
 					attribute(ev, "tls.client_serial", d.nodes[c].str)
 				default:
-					d.attributes(ev, c, "tls."+key, nil)
+					d.attributes(ev, c, a.in.join("tls.", key), nil)
 				}
 			}
 		default:
-			d.attributes(ev, n, "request."+d.nodes[n].key, nil)
+			d.attributes(ev, n, a.in.join("request.", d.nodes[n].key), nil)
 		}
 	}
 	// client_ip is what Caddy's own trusted_proxies made of the headers.
@@ -179,7 +179,7 @@ func (a *access) caddyRequest(d *document, request int) {
 // caddyHeader reads one header, whose values are a list, empty when Caddy hid
 // them.
 func (a *access) caddyHeader(d *document, n int) {
-	name := strings.ToLower(d.nodes[n].key)
+	name := a.in.lower(d.nodes[n].key)
 	if d.nodes[n].kind != kindArray {
 		a.header(name, d.nodes[n].str)
 		return

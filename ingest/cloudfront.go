@@ -59,7 +59,7 @@ type cloudFront struct {
 
 // parseCloudFrontLine reads a line of the standard or the real-time log.
 func parseCloudFrontLine(r *record) error {
-	c := cloudFront{access: access{ev: r.ev, r: &r.p.redactor}}
+	c := cloudFront{access: r.access()}
 	names := cloudFrontStandard[:]
 	if end := strings.IndexByte(r.line, '\t'); end > 0 && end != 10 {
 		names = cloudFrontRealTime[:]
@@ -108,7 +108,7 @@ func parseCloudFrontLine(r *record) error {
 
 // parseCloudFrontObject reads a record of standard logging v2 in JSON.
 func parseCloudFrontObject(r *record) error {
-	c := cloudFront{access: access{ev: r.ev, r: &r.p.redactor}}
+	c := cloudFront{access: r.access()}
 	d := &r.doc
 	for n := d.first(r.root); n != none; n = d.after(r.root, n) {
 		if kind := d.nodes[n].kind; kind == kindObject || kind == kindArray {

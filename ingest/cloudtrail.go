@@ -124,7 +124,7 @@ func (c *trail) read() error {
 	}
 	ev.Time = t
 	ev.Service = strings.TrimSuffix(strings.TrimSuffix(c.source, ".cn"), ".amazonaws.com")
-	ev.Operation = ev.Service + ":" + c.name
+	ev.Operation = d.names.join(d.names.join(ev.Service, ":"), c.name)
 	ev.CloudProvider = "aws"
 	c.who()
 	c.target()
@@ -168,7 +168,7 @@ func (c *trail) who() {
 			onBehalf = d.text(d.get(n, "userId"))
 			d.attributes(ev, n, "userIdentity.onBehalfOf", nil)
 		default:
-			d.attributes(ev, n, "userIdentity."+d.nodes[n].key, nil)
+			d.attributes(ev, n, d.names.dotted("userIdentity", d.nodes[n].key), nil)
 		}
 	}
 	if ev.Account == "" {

@@ -83,7 +83,13 @@ func (d *document) enclosed(n int) (string, error) {
 }
 
 // bytes returns the text of node n as it stands in the source.
-func (d *document) bytes(n int) []byte { return []byte(d.src[d.nodes[n].start:d.nodes[n].end]) }
+func (d *document) bytes(n int) []byte {
+	start, end := d.nodes[n].start, d.nodes[n].end
+	if d.raw != nil {
+		return d.raw[start:end]
+	}
+	return []byte(d.src[start:end])
+}
 
 // isDirective recognises a line that describes those below it (W3C extended
 // log file format, as CloudFront writes it); it is no record.

@@ -74,7 +74,7 @@ func parseEnvoyLine(r *record) error {
 	if end < 0 || line[0] != '[' {
 		return errors.New("start_time: missing")
 	}
-	a := access{ev: r.ev, r: &r.p.redactor}
+	a := r.access()
 	ev := r.ev
 	var err error
 	if ev.Time, err = parseISO(line[1:end]); err != nil {
@@ -145,7 +145,7 @@ type envoy struct {
 // parseEnvoyObject reads a JSON object whose members are named after command
 // operators (in lower case) and headers, with _ or -.
 func parseEnvoyObject(r *record) error {
-	d, a := &r.doc, access{ev: r.ev, r: &r.p.redactor}
+	d, a := &r.doc, r.access()
 	e := envoy{access: &a}
 	when, whenKey := "", "start_time"
 	for n := d.first(r.root); n != none; n = d.after(r.root, n) {

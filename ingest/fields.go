@@ -3,7 +3,6 @@ package ingest
 import (
 	"fmt"
 	"net/netip"
-	"strconv"
 	"strings"
 
 	"github.com/lapwing-sec/lapwing/schemas"
@@ -30,10 +29,16 @@ func attribute(ev *schemas.Event, name, value string) {
 	if ev.Attributes == nil {
 		ev.Attributes = make(map[string]string, 16)
 	}
-	name = clip(name, maxAttributeName)
-	if _, ok := ev.Attributes[name]; !ok {
-		ev.Attributes[name] = clip(value, maxAttributeValue)
+	if len(name) > maxAttributeName {
+		name = clip(name, maxAttributeName)
 	}
+	if _, ok := ev.Attributes[name]; ok {
+		return
+	}
+	if len(value) > maxAttributeValue {
+		value = clip(value, maxAttributeValue)
+	}
+	ev.Attributes[name] = value
 }
 
 // attributes keeps the scalars below node n under dotted names.
@@ -53,7 +58,7 @@ func (d *document) attributes(ev *schemas.Event, n int, name string, skip func(n
 			if len(name)+len(part) > maxAttributeName {
 				continue
 			}
-			d.attributes(ev, c, name+"."+part, skip)
+			d.attributes(ev, c, d.names.dotted(name, part), skip)
 		}
 	case kindString, kindNumber, kindTrue, kindFalse:
 		if skip == nil || !skip(name) {
@@ -115,6 +120,23 @@ func address(s string) string {
 	}
 	if plainIPv4(s) {
 		return s
+	}
+	// Most addresses are in their usual form already, and stay part of the record.
+	host := s
+	if i := strings.LastIndexByte(s, ':'); i > 0 && digits(s[i+1:]) >= 0 {
+		if plainIPv4(s[:i]) {
+			return s[:i]
+		}
+		if s[0] == '[' && s[i-1] == ']' {
+			host = s[1 : i-1]
+		}
+	}
+	if a, err := netip.ParseAddr(host); err == nil {
+		var buf [64]byte
+		if a = a.Unmap().WithZone(""); string(a.AppendTo(buf[:0])) == host {
+			return host
+		}
+		return a.String()
 	}
 	if ap, err := netip.ParseAddrPort(s); err == nil {
 		return ap.Addr().Unmap().WithZone("").String()
@@ -205,10 +227,16 @@ func micros(s string, unit float64) uint64 {
 	return uint64(v*unit + 0.5)
 }
 
-func count(s string) uint64 {
-	v, err := strconv.ParseUint(s, 10, 64)
-	if err != nil {
+// count reads a number of up to 19 digits; anything else is 0.
+func count(s string) (v uint64) {
+	if len(s) > 19 {
 		return 0
+	}
+	for i := range len(s) {
+		if !isDigit(s[i]) {
+			return 0
+		}
+		v = v*10 + uint64(s[i]-'0')
 	}
 	return v
 }

@@ -90,9 +90,18 @@ type walk struct {
 	outer []byte
 }
 
+var walks = sync.Pool{New: func() any { return new(walk) }}
+
+func (w *walk) free() {
+	*w = walk{}
+	walks.Put(w)
+}
+
 // Parse implements Parser.
 func (p *parser) Parse(raw []byte, h Handler) {
-	w := walk{p: p, h: h}
+	w := walks.Get().(*walk)
+	w.p, w.h = p, h
+	defer w.free()
 	if len(raw) > p.opt.MaxRecordBytes {
 		w.bad(raw, fmt.Errorf("record of %d bytes, at most %d are read", len(raw), p.opt.MaxRecordBytes))
 		return
@@ -125,9 +134,12 @@ func (w *walk) sub(body []byte) {
 		w.cut(body, err)
 		return
 	}
-	if r.doc.batch(0) && !utf8.Valid(body) {
-		w.cut(body, nil) // places in the document are not those in the body
-		return
+	if r.doc.batch(0) {
+		if !utf8.Valid(body) {
+			w.cut(body, nil) // places in the document are not those in the body
+			return
+		}
+		r.doc.raw = body
 	}
 	w.p.redactor.document(&r.doc, w.p.format.secret)
 	w.value(r, 0, body, 0)
@@ -273,7 +285,7 @@ func (w *walk) read(r *record, raw []byte, parse func(r *record) error) {
 		err = errors.New("operation: missing")
 	}
 	if err != nil {
-		r.ev.ReturnToVTPool()
+		r.ev.Recycle()
 		w.bad(raw, err)
 		return
 	}

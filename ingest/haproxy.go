@@ -37,7 +37,7 @@ func parseHAProxy(r *record) error {
 	if rest == "" {
 		return errors.New("time: missing (client:port [02/Jan/2006:15:04:05.000] expected)")
 	}
-	a := access{ev: r.ev, r: &r.p.redactor}
+	a := r.access()
 	ev := r.ev
 	seconds, err := parseCommonLog(rest[:20])
 	if err != nil {

@@ -56,6 +56,8 @@ type document struct {
 	nodes []node
 	edits []edit
 	pos   int
+	raw   []byte // what src is a copy of, where that is known
+	names interner
 }
 
 // edit replaces part of the source by text that hides a secret.
@@ -72,7 +74,7 @@ func (d *document) reset() bool {
 	}
 	clear(d.nodes)
 	clear(d.edits)
-	d.src, d.nodes, d.edits = "", d.nodes[:0], d.edits[:0]
+	d.src, d.nodes, d.edits, d.raw = "", d.nodes[:0], d.edits[:0], nil
 	return true
 }
 
@@ -87,7 +89,7 @@ func (d *document) parse(src string) error {
 	if len(src) > 1<<31-1 {
 		return errors.New("longer than 2 GiB")
 	}
-	d.src, d.pos, d.nodes, d.edits = src, 0, d.nodes[:0], d.edits[:0]
+	d.src, d.raw, d.pos, d.nodes, d.edits = src, nil, 0, d.nodes[:0], d.edits[:0]
 	d.space()
 	if err := d.value(none, 0, "", 0, 0); err != nil {
 		return fmt.Errorf("not JSON at byte %d: %w", d.pos, err)
@@ -422,9 +424,5 @@ func (d *document) text(n int) string {
 // may have a fraction, which is cut off; anything else is 0.
 func (d *document) uint(n int) uint64 {
 	whole, _, _ := strings.Cut(d.text(n), ".")
-	v, err := strconv.ParseUint(whole, 10, 64)
-	if err != nil {
-		return 0
-	}
-	return v
+	return count(whole)
 }

@@ -137,10 +137,10 @@ func (k *kongLog) http() {
 		case "tls":
 			for c := d.first(n); c != none; c = d.after(n, c) {
 				k.verified = k.verified || d.nodes[c].key == "client_verify" && d.nodes[c].str == "SUCCESS"
-				attribute(ev, "tls."+d.nodes[c].key, d.nodes[c].str)
+				attribute(ev, d.names.join("tls.", d.nodes[c].key), d.nodes[c].str)
 			}
 		default:
-			d.attributes(ev, n, "request."+d.nodes[n].key, nil)
+			d.attributes(ev, n, d.names.join("request.", d.nodes[n].key), nil)
 		}
 	}
 	if headers != none {
@@ -165,7 +165,7 @@ func (k *kongLog) http() {
 	}
 	for _, part := range []string{"proxy", "kong"} {
 		if v := d.text(d.get(k.latencies, part)); v != "" {
-			attribute(ev, "latencies."+part, v)
+			attribute(ev, d.names.join("latencies.", part), v)
 		}
 	}
 	if ct := d.text(d.path(k.response, "headers", "content-type")); ct != "" {
@@ -181,7 +181,7 @@ func (k *kongLog) header(n int) {
 	if d.nodes[n].kind == kindArray {
 		v = d.text(d.first(n))
 	}
-	name := strings.ToLower(d.nodes[n].key)
+	name := d.names.lower(d.nodes[n].key)
 	switch name {
 	case "x-forwarded-for", "forwarded":
 		// Lines of one header continue each other.
@@ -207,7 +207,7 @@ func (k *kongLog) header(n int) {
 		k.scope = v
 	case "x-authenticated-groups", "x-consumer-groups":
 		k.groups = v
-		attribute(ev, "header."+name, v)
+		attribute(ev, d.names.join("header.", name), v)
 	case "x-authenticated-userid":
 		k.user = v
 	case "x-credential-identifier", "x-credential-username":
@@ -221,7 +221,7 @@ func (k *kongLog) header(n int) {
 		if credentialHeader(name) && ev.CredentialId == "" {
 			ev.CredentialId, ev.CredentialType = presented(v, name)
 		}
-		attribute(ev, "header."+name, v)
+		attribute(ev, d.names.join("header.", name), v)
 	}
 }
 
@@ -291,7 +291,7 @@ func (k *kongLog) where() {
 	d, ev := k.d, k.ev
 	ev.Service = first(d.text(d.get(k.service, "name")), d.text(d.get(k.service, "host")), d.text(d.get(k.service, "id")))
 	for _, part := range []string{"id", "host"} {
-		attribute(ev, "service."+part, d.text(d.get(k.service, part)))
+		attribute(ev, d.names.join("service.", part), d.text(d.get(k.service, part)))
 	}
 	attribute(ev, "route.name", d.text(d.get(k.route, "name")))
 	attribute(ev, "route.id", d.text(d.get(k.route, "id")))
@@ -308,10 +308,12 @@ func (k *kongLog) where() {
 		}
 	}
 	ev.RouteTemplate = kongTemplate(d, d.get(k.route, "paths"))
+	verb := first(ev.HttpMethod, invalidMethod)
 	if ev.RouteTemplate == "" {
-		ev.RouteTemplate = collapsePath(ev.UrlPath)
+		ev.Operation, ev.RouteTemplate = d.names.operation(verb, ev.UrlPath)
+	} else {
+		ev.Operation = d.names.join(d.names.join(verb, " "), ev.RouteTemplate)
 	}
-	ev.Operation = first(ev.HttpMethod, invalidMethod) + " " + ev.RouteTemplate
 }
 
 // claims reads those of a token that custom_fields_by_lua copied.
@@ -336,7 +338,7 @@ func (k *kongLog) claims(at int) {
 		case "exp":
 			ev.CredentialExpires = epochOrZero(v)
 		default:
-			d.attributes(ev, n, "claims."+d.nodes[n].key, nil)
+			d.attributes(ev, n, d.names.join("claims.", d.nodes[n].key), nil)
 		}
 	}
 }
@@ -368,6 +370,6 @@ func (k *kongLog) ai(at int) {
 		if cost := number(d.text(d.get(usage, "cost"))); cost > 0 && cost < 1e9 {
 			ev.CostMicros += uint64(cost*1e6 + 0.5)
 		}
-		d.attributes(ev, d.get(p, "meta"), "ai."+d.nodes[p].key+".meta", nil)
+		d.attributes(ev, d.get(p, "meta"), d.names.join("ai.", d.nodes[p].key)+".meta", nil)
 	}
 }

@@ -53,7 +53,7 @@ func parseNGINXLine(r *record) error {
 	if nginxError(r.line) {
 		return errErrorLog
 	}
-	a := access{ev: r.ev, r: &r.p.redactor}
+	a := r.access()
 	var w words
 	var err error
 	if commonTime(r.line) == 0 {
@@ -153,7 +153,7 @@ func (a *access) proxyManager(line string) (w words, err error) {
 // parseNGINXObject reads a JSON object. Keys are nginx's variables, or the
 // names that are usual for them.
 func parseNGINXObject(r *record) error {
-	d, a := &r.doc, access{ev: r.ev, r: &r.p.redactor}
+	d, a := &r.doc, r.access()
 	var when, whenKey string
 	rank := 0
 	hasStatus := false

@@ -18,36 +18,59 @@ const idSegment = "{id}"
 // addresses, dates) become {id}. Paths are cut after 12 segments. The path
 // must come without a query.
 func collapsePath(path string) string {
+	if route := collapsed(path); route != "" {
+		return route
+	}
+	return string(appendRoute(make([]byte, 0, min(len(path), maxRouteSize)+8), path))
+}
+
+// collapsed returns the route of a path that is one already, else "".
+func collapsed(path string) string {
 	if path == "" {
 		return "/"
 	}
 	changed := path[0] != '/' || len(path) > maxRouteSize
 	segments := 0
-	for rest := path; rest != ""; {
-		seg, tail, more := strings.Cut(strings.TrimPrefix(rest, "/"), "/")
+	for rest, more := strings.TrimPrefix(path, "/"), true; more; {
+		var seg string
+		seg, rest, more = strings.Cut(rest, "/")
 		if (seg == "" && more) || isID(seg) || strings.IndexByte(seg, ';') >= 0 || strings.IndexByte(seg, '%') >= 0 {
 			changed = true
 		}
 		if segments++; segments > maxSegments {
 			changed = true
 		}
-		if !more {
-			break
-		}
-		rest = "/" + tail
 	}
-	if !changed {
-		return path
+	if changed {
+		return ""
 	}
-	var b strings.Builder
-	b.Grow(min(len(path), maxRouteSize) + 8)
-	segments = 0
-	for seg := range strings.SplitSeq(path, "/") {
+	return path
+}
+
+// operation returns METHOD and the collapsed path as one string, and the path.
+func (in *interner) operation(method, path string) (operation, route string) {
+	var buf [512]byte
+	b := append(append(buf[:0], method...), ' ')
+	if route = collapsed(path); route != "" {
+		b = append(b, route...)
+	} else {
+		b = appendRoute(b, path)
+	}
+	operation = in.bytes(b)
+	return operation, operation[len(method)+1:]
+}
+
+// appendRoute appends the collapsed path.
+func appendRoute(b []byte, path string) []byte {
+	start, segments, ends := len(b), 0, strings.HasSuffix(path, "/")
+	for more := true; more; {
+		var seg string
+		seg, path, more = strings.Cut(path, "/")
 		if seg == "" {
 			continue
 		}
-		if segments++; segments > maxSegments || b.Len() > maxRouteSize {
-			b.WriteString("/…")
+		if segments++; segments > maxSegments || len(b)-start > maxRouteSize {
+			b = append(b, "/…"...)
 			break
 		}
 		seg, _, _ = strings.Cut(seg, ";")
@@ -56,17 +79,17 @@ func collapsePath(path string) string {
 				seg = strings.ToValidUTF8(u, "\uFFFD")
 			}
 		}
-		b.WriteByte('/')
+		b = append(b, '/')
 		if isID(seg) {
-			b.WriteString(idSegment)
+			b = append(b, idSegment...)
 		} else {
-			b.WriteString(clip(seg, 64))
+			b = append(b, clip(seg, 64)...)
 		}
 	}
-	if b.Len() == 0 || path[len(path)-1] == '/' {
-		b.WriteByte('/')
+	if len(b) == start || ends {
+		b = append(b, '/')
 	}
-	return b.String()
+	return b
 }
 
 // isID reports whether a path segment names one object rather than a kind of

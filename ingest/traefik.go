@@ -39,7 +39,7 @@ func traefikTail(rest string) bool {
 // parseTraefikLine reads Traefik's common log format, whose first word is the
 // client's address or the whole X-Forwarded-For.
 func parseTraefikLine(r *record) error {
-	a := access{ev: r.ev, r: &r.p.redactor}
+	a := r.access()
 	w, err := a.combined(r.line)
 	if err != nil {
 		return err
@@ -80,7 +80,7 @@ func (a *access) router(name string) {
 // parseTraefikObject reads an access log record in JSON ("Access Logs" of the
 // Traefik documentation). Headers stand in request_…, origin_… and downstream_….
 func parseTraefikObject(r *record) error {
-	d, a := &r.doc, access{ev: r.ev, r: &r.p.redactor}
+	d, a := &r.doc, r.access()
 	ev := r.ev
 	var when, client, host, router string
 	for n := d.first(r.root); n != none; n = d.after(r.root, n) {
@@ -129,7 +129,7 @@ func parseTraefikObject(r *record) error {
 		case "level", "msg", "ClientPort", "RequestPort":
 		default:
 			if name, ok := strings.CutPrefix(key, "request_"); ok && d.nodes[n].kind == kindString {
-				a.header(strings.ToLower(name), v)
+				a.header(a.in.lower(name), v)
 				continue
 			}
 			d.attributes(ev, n, key, nil)
@@ -149,7 +149,7 @@ func parseTraefikObject(r *record) error {
 	ev.SrcIp = address(client)
 	if ip := address(host); ip == "" || ip != ev.SrcIp && ev.SrcIp != "" {
 		if len(ev.ForwardedFor) == 0 && host != "-" {
-			ev.ForwardedFor = forwarded(host, nil)
+			ev.ForwardedFor = forwarded(host, ev.ForwardedFor)
 		}
 	} else {
 		ev.SrcIp = ip

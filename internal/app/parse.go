@@ -113,7 +113,7 @@ func (w *activityWriter) Event(index int, ev *schemas.Event) {
 	if w.err == nil {
 		w.err = w.enc.Encode(newActivity(ev))
 	}
-	ev.ReturnToVTPool()
+	ev.Recycle()
 }
 
 // Bad implements ingest.Handler.

@@ -158,7 +158,7 @@ const (
 
 // Event implements ingest.Handler.
 func (w *replayWorker) Event(index int, ev *schemas.Event) {
-	defer ev.ReturnToVTPool()
+	defer ev.Recycle()
 	t := time.Unix(0, ev.Time)
 	switch {
 	case t.Before(earliestTime):

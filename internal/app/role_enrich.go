@@ -32,7 +32,7 @@ type enriching struct {
 func (e enriching) Event(index int, ev *schemas.Event) {
 	e.enricher.Enrich(ev)
 	e.SubHandler.Event(index, ev)
-	ev.ReturnToVTPool()
+	ev.Recycle()
 }
 
 func (p *process) startEnrich() error {
