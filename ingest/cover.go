@@ -58,7 +58,7 @@ func (r *redactor) spans(u string, at []int32, found []span) []span {
 	}
 	last := 0
 	for i := 0; i < len(u); i++ {
-		if !triggers[u[i]] {
+		if !triggers[u[i]] || !m.possible(u, i) {
 			continue
 		}
 		start, end := r.find(u, i, &m)

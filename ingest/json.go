@@ -46,6 +46,8 @@ type node struct {
 	kind             kind
 	// used says that a parser has read the node, and what is below it.
 	used bool
+	// dull says that str has no byte at which a secret may be recognised.
+	dull bool
 }
 
 // document is one JSON text as a flat list of nodes in source order. All
@@ -58,6 +60,7 @@ type document struct {
 	pos   int
 	raw   []byte // what src is a copy of, where that is known
 	names interner
+	known keyCache
 }
 
 // edit replaces part of the source by text that hides a secret.
@@ -126,7 +129,7 @@ func (d *document) value(parent, depth int, key string, keyStart, keyEnd int) er
 	switch c := d.src[d.pos]; {
 	case c == '"':
 		d.nodes[at].kind = kindString
-		d.nodes[at].str, err = d.string()
+		d.nodes[at].str, d.nodes[at].dull, err = d.string()
 	case c == '{':
 		d.nodes[at].kind = kindObject
 		err = d.object(at, depth+1)
@@ -194,22 +197,36 @@ func (d *document) number() (string, error) {
 	return s[start:i], nil
 }
 
-// special marks the bytes that end the quick scan of a string.
-var special = func() (t [256]bool) {
-	t['"'], t['\\'] = true, true
+// Classes of bytes in a string.
+const (
+	classEnd     = 1 << iota // ends the quick scan
+	classTrigger             // a secret may be recognised here, or hide behind it
+)
+
+var classes = func() (t [256]uint8) {
+	t['"'], t['\\'], t['%'] = classEnd, classEnd, classTrigger
+	for c, trigger := range triggers {
+		if trigger {
+			t[c] |= classTrigger
+		}
+	}
 	return t
 }()
 
-// string reads the string at pos and returns its unescaped text.
-func (d *document) string() (string, error) {
+// string reads the string at pos and returns its unescaped text, and whether
+// redactor.plain would find nothing in it.
+func (d *document) string() (text string, dull bool, err error) {
 	s, i := d.src, d.pos+1
-	start := i
-	for i < len(s) && !special[s[i]] {
+	start, seen := i, uint8(0)
+	for i < len(s) {
+		if seen |= classes[s[i]]; seen&classEnd != 0 {
+			break
+		}
 		i++
 	}
 	if i < len(s) && s[i] == '"' {
 		d.pos = i + 1
-		return s[start:i], nil
+		return s[start:i], seen&classTrigger == 0, nil
 	}
 	escaped := i
 	for i < len(s) && s[i] != '"' {
@@ -220,14 +237,13 @@ func (d *document) string() (string, error) {
 	}
 	if i >= len(s) {
 		d.pos = len(s)
-		return "", errors.New("string without an end")
+		return "", false, errors.New("string without an end")
 	}
-	text, err := unescape(s[start:i], escaped-start)
-	if err != nil {
-		return "", err
+	if text, err = unescape(s[start:i], escaped-start); err != nil {
+		return "", false, err
 	}
 	d.pos = i + 1
-	return text, nil
+	return text, false, nil
 }
 
 // unescape resolves JSON escapes in s, whose first one is at i. Halves of
@@ -308,7 +324,7 @@ func (d *document) object(at, depth int) error {
 			return fmt.Errorf("expected a key, found %q", d.src[d.pos])
 		}
 		keyStart := d.pos
-		key, err := d.string()
+		key, _, err := d.string()
 		if err != nil {
 			return err
 		}

@@ -31,15 +31,13 @@ func (r *redactor) document(d *document, also func(d *document, n int) bool) {
 		if i < secretUntil || also != nil && also(d, i) {
 			level = secret
 		} else if n.key != "" {
-			level = nameSecrecy(n.key)
+			var key string
+			if level, key = d.known.look(r, n.key); key != n.key {
+				d.edits = append(d.edits, edit{n.keyStart, n.keyEnd, quoteJSON(key)})
+				n.key = key
+			}
 			if level == public && n.kind == kindString && (n.key == "value" || n.key == "Value") {
 				level = r.namedBeside(d, i)
-			}
-			if len(n.key) >= 16 && level == public {
-				if k := r.text(n.key); k != n.key {
-					d.edits = append(d.edits, edit{n.keyStart, n.keyEnd, quoteJSON(k)})
-					n.key = k
-				}
 			}
 		}
 		switch n.kind {
@@ -57,7 +55,7 @@ func (r *redactor) document(d *document, also func(d *document, n int) bool) {
 			switch {
 			case level == secret || level == maybe && r.guess && opaque(n.str):
 				hiddenText = r.value(n.str)
-			case len(n.str) >= 6 && !pushed(d, i):
+			case len(n.str) >= 6 && (!n.dull || len(n.str) == awsSecretSize) && !pushed(d, i):
 				hiddenText = r.text(n.str)
 			}
 			if hiddenText != n.str {
@@ -167,7 +165,7 @@ var triggers = func() (t [256]bool) {
 // text hides what looks like a secret inside running text: values after secret
 // names (a=b, "a":"b", a: b), tokens by shape, passwords in URLs.
 func (r *redactor) text(s string) string {
-	if len(s) == 40 && awsSecretShape(s) {
+	if len(s) == awsSecretSize && awsSecretShape(s) {
 		return r.hash.Hash(s)
 	}
 	if strings.IndexByte(s, '%') >= 0 || strings.IndexByte(s, '\\') >= 0 {
@@ -182,7 +180,7 @@ func (r *redactor) plain(s string) string {
 	var m memo
 	last := 0
 	for i := 0; i < len(s); i++ {
-		if !triggers[s[i]] {
+		if !triggers[s[i]] || !m.possible(s, i) {
 			continue
 		}
 		start, end := r.find(s, i, &m)
@@ -209,6 +207,46 @@ type memo struct {
 	dull int
 	// bare answers isBare once it was asked.
 	bare, asked bool
+	// option: a word that begins with a dash stands before it, at most
+	// maxOption bytes back.
+	option int
+}
+
+// maxOption bounds the name of a command's option.
+const maxOption = 40
+
+// possible rules most triggers out by the bytes beside them, before the more
+// costly search: it says no only where find would find nothing.
+func (m *memo) possible(s string, i int) bool {
+	var before, behind byte
+	if i > 0 {
+		before = s[i-1]
+	}
+	if i+1 < len(s) {
+		behind = s[i+1]
+	}
+	switch s[i] {
+	case '_':
+		return beforeLast['_'][before]
+	case '.':
+		return beforeLast['.'][before] || behind == 's' || behind == 'c' || behind == 'o'
+	case '-':
+		if i == 0 || isSpace(before) || before == '"' || before == '\'' {
+			m.option = i + maxOption
+		}
+		return beforeLast['-'][before] || behind == '-'
+	case 'z':
+		return beforeLast['z'][before] || before == 'd'
+	case 'J':
+		return before == 'y' || before == 'o'
+	case '+':
+		return before|0x20 == 'c' || before|0x20 == 'r'
+	case ' ', '\t':
+		return i <= m.option || before|0x20 == 'c' || before|0x20 == 'r'
+	case ':':
+		return i+1 < len(s)
+	}
+	return true
 }
 
 // isBare reports whether s is nothing but a URL, in which a quote is just
@@ -534,7 +572,7 @@ func schemeToken(s string, i int) (start, end int) {
 // --password VALUE, and the password in -u USER:VALUE.
 func option(s string, i int) (start, end int) {
 	to := i
-	for to > 0 && i-to < 40 && (tokenByte(s[to-1])) {
+	for to > 0 && i-to < maxOption && (tokenByte(s[to-1])) {
 		to--
 	}
 	name := s[to:i]
@@ -710,6 +748,8 @@ func privateKey(s string, i int) (start, end int) {
 	}
 	return i, len(s)
 }
+
+const awsSecretSize = 40
 
 // awsSecretShape recognises a text that is as a whole like an AWS secret
 // access key: 40 characters of base64 with both cases and digits, no SHA-1.

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"pgregory.net/rapid"
+
 	"github.com/lapwing-sec/lapwing/schemas"
 )
 
@@ -279,6 +281,42 @@ type reasons struct{ bad []string }
 
 func (*reasons) Event(int, *schemas.Event)        {}
 func (r *reasons) Bad(_ int, _ []byte, err error) { r.bad = append(r.bad, err.Error()) }
+
+// TestWhatIsRuledOutIsNoSecret holds the quick look at a trigger's neighbours
+// against the search itself.
+func TestWhatIsRuledOutIsNoSecret(t *testing.T) {
+	r := redactor{hash: testHasher, guess: true}
+	parts := append(spellings(), canaryJWT, "--password ", "-u a:b ", "\t", " ", "=", ":", "://", "@", "\"", "'", "-", "--", ".", "_", "z", "J", "+", ">", "<token>", "%3d",
+		"bearer ", "Basic+", "ghp_", "sk-", "AIz", "SG.", ".slack.com/services/", ".com/api/webhooks/", ".office.com/webhook", "FwoGZXIvYXdz", "IQoJb3JpZ2lu", "bot12:", "x", "é", "\x00")
+	rapid.Check(t, func(t *rapid.T) {
+		s := strings.Join(rapid.SliceOfN(rapid.SampledFrom(parts), 1, 8).Draw(t, "parts"), "") + rapid.String().Draw(t, "rest")
+		var m, free memo
+		for i := range len(s) {
+			if !triggers[s[i]] || m.possible(s, i) {
+				continue
+			}
+			if start, end := r.find(s, i, &free); end > start {
+				t.Fatalf("%q at byte %d is ruled out, and finds %q", s, i, s[start:end])
+			}
+		}
+	})
+}
+
+// TestADullStringHoldsNoSecret holds the flag of the JSON reader against the
+// search.
+func TestADullStringHoldsNoSecret(t *testing.T) {
+	r := redactor{hash: testHasher, guess: true}
+	rapid.Check(t, func(t *rapid.T) {
+		s := strings.Join(rapid.SliceOfN(rapid.SampledFrom(append(spellings(), "a", "word", "Ab1", "/", ",")), 0, 5).Draw(t, "parts"), "")
+		var d document
+		if err := d.parse(quoteJSON(s)); err != nil {
+			t.Fatal(err)
+		}
+		if n := d.nodes[0]; n.dull && len(s) != awsSecretSize && r.text(n.str) != n.str {
+			t.Fatalf("%q is dull", s)
+		}
+	})
+}
 
 // TestHostileTextsAreReadOnce feeds what once made every name search the rest
 // of the text: quadratic time on these would take hours.
