@@ -15,6 +15,12 @@ type access struct {
 	r  *redactor
 	in *interner
 
+	// line is the line as it may be stored, once whole has looked at it.
+	line string
+	// pure says that nothing in the line is hidden or escaped, so that its
+	// fields need no search of their own.
+	pure bool
+
 	user             string // the authenticated user
 	subject          string // of the client's certificate, or its SPIFFE id
 	key, keyKind     string // a key that the request carried, hashed or a logged id
@@ -110,14 +116,23 @@ func (a *access) status(s string) error {
 	return nil
 }
 
+// whole looks at a line once, before its fields are.
+func (a *access) whole(line string) {
+	a.line = a.r.text(line)
+	a.pure = a.line == line && strings.IndexByte(line, '\\') < 0
+}
+
 // raw keeps the line, unless nobody asked for it: as it came where nothing in
 // it was hidden.
 func (a *access) raw(r *record, w *words) {
-	if !r.p.opt.KeepRaw {
-		return
-	}
-	if a.ev.Raw = w.redacted(a.r); a.ev.Raw == w.s {
+	switch {
+	case !r.p.opt.KeepRaw:
+	case len(w.secrets) > 0:
+		a.ev.Raw = w.redacted(a.r)
+	case a.line == w.s:
 		a.ev.Raw = r.line
+	default:
+		a.ev.Raw = a.line
 	}
 }
 

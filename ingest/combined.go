@@ -141,6 +141,7 @@ func (a *access) combined(line string) (w words, err error) {
 	if strings.Contains(line[pos:], `\"`) {
 		line = line[:pos] + hexQuotes(line[pos:])
 	}
+	a.whole(line)
 	w = words{s: line, pos: pos}
 	a.front(line[:open])
 	request, quoted, ok := w.next()
@@ -210,10 +211,10 @@ func (a *access) front(s string) {
 		ip = address(word[strings.LastIndexByte(word, ',')+1:])
 	}
 	if a.ev.SrcIp = ip; ip == "" {
-		attribute(a.ev, "remote_addr", a.r.text(word))
+		attribute(a.ev, "remote_addr", a.clean(word))
 	}
 	ident, user := cutWord(rest)
-	attribute(a.ev, "ident", a.r.text(ident))
+	attribute(a.ev, "ident", a.clean(ident))
 	// A user's name may hold spaces.
 	if user = strings.TrimSpace(user); user != "" && user != "-" && user != `""` {
 		a.setUser(a.clean(user))
@@ -285,6 +286,9 @@ func (a *access) loose(word string, w *words) {
 // and Apache (\", \n): in this order first, since an escaped quote does not end
 // a value, and once more for what the escapes may have covered.
 func (a *access) clean(s string) string {
+	if a.pure && len(s) != awsSecretSize {
+		return s
+	}
 	s = a.r.text(s)
 	if strings.IndexByte(s, '\\') < 0 {
 		return s

@@ -80,6 +80,7 @@ func parseEnvoyLine(r *record) error {
 	if ev.Time, err = parseISO(line[1:end]); err != nil {
 		return inField("start_time", err)
 	}
+	a.whole(line)
 	w := words{s: line, pos: end + 1}
 	request, quoted, ok := w.next()
 	if !ok || !quoted {

@@ -45,6 +45,7 @@ func parseHAProxy(r *record) error {
 	}
 	ev.Time = seconds + int64(max(digits(rest[21:24]), 0))*int64(time.Millisecond)
 	ev.SrcIp = address(client)
+	a.whole(r.line)
 	w := words{s: r.line, pos: len(r.line) - len(rest) + 25}
 	frontend, _, _ := w.next()
 	if strings.HasSuffix(frontend, ":") {
@@ -60,11 +61,11 @@ func parseHAProxy(r *record) error {
 	w.next() // the request's cookie
 	w.next() // the response's
 	state, _, _ := w.next()
-	attribute(ev, "frontend", a.r.text(strings.TrimSuffix(frontend, "~")))
+	attribute(ev, "frontend", a.clean(strings.TrimSuffix(frontend, "~")))
 	service, server, _ := strings.Cut(backend, "/")
-	ev.Service = clip(a.r.text(service), maxAttributeValue)
-	attribute(ev, "server", a.r.text(server))
-	attribute(ev, "timers", a.r.text(timers))
+	ev.Service = clip(a.clean(service), maxAttributeValue)
+	attribute(ev, "server", a.clean(server))
+	attribute(ev, "timers", a.clean(timers))
 	ev.LatencyUs = micros(strings.TrimPrefix(timers[strings.LastIndexByte(timers, '/')+1:], "+"), 1000)
 	if status != "-1" {
 		if err := a.status(status); err != nil {

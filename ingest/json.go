@@ -46,9 +46,17 @@ type node struct {
 	kind             kind
 	// used says that a parser has read the node, and what is below it.
 	used bool
-	// dull says that str has no byte at which a secret may be recognised.
-	dull bool
+	look look
 }
+
+// look says how much of redaction a string needs, by its bytes.
+type look uint8
+
+const (
+	lookAll   look = iota // it may be spelled in another way
+	lookPlain             // as it is spelled
+	lookNever             // nothing can be recognised in it
+)
 
 // document is one JSON text as a flat list of nodes in source order. All
 // strings without an escape are parts of src: reading a record costs one
@@ -105,6 +113,9 @@ func (d *document) parse(src string) error {
 }
 
 func (d *document) space() {
+	if d.pos < len(d.src) && d.src[d.pos] > ' ' {
+		return
+	}
 	for d.pos < len(d.src) {
 		switch d.src[d.pos] {
 		case ' ', '\t', '\n', '\r':
@@ -129,7 +140,7 @@ func (d *document) value(parent, depth int, key string, keyStart, keyEnd int) er
 	switch c := d.src[d.pos]; {
 	case c == '"':
 		d.nodes[at].kind = kindString
-		d.nodes[at].str, d.nodes[at].dull, err = d.string()
+		d.nodes[at].str, d.nodes[at].look, err = d.string()
 	case c == '{':
 		d.nodes[at].kind = kindObject
 		err = d.object(at, depth+1)
@@ -200,22 +211,29 @@ func (d *document) number() (string, error) {
 // Classes of bytes in a string.
 const (
 	classEnd     = 1 << iota // ends the quick scan
-	classTrigger             // a secret may be recognised here, or hide behind it
+	classCover               // a secret may be spelled with it
+	classTrigger             // a secret may be recognised here
+	classToken               // the same, and with its prefix it is minToken bytes or longer
 )
 
+// minToken is the least length of what is recognised by its own prefix.
+const minToken = 16
+
 var classes = func() (t [256]uint8) {
-	t['"'], t['\\'], t['%'] = classEnd, classEnd, classTrigger
+	t['"'], t['\\'], t['%'] = classEnd, classEnd, classCover
 	for c, trigger := range triggers {
 		if trigger {
 			t[c] |= classTrigger
 		}
 	}
+	for _, c := range []byte("._-zJ") {
+		t[c] = classToken
+	}
 	return t
 }()
 
-// string reads the string at pos and returns its unescaped text, and whether
-// redactor.plain would find nothing in it.
-func (d *document) string() (text string, dull bool, err error) {
+// string reads the string at pos and returns its unescaped text.
+func (d *document) string() (text string, l look, err error) {
 	s, i := d.src, d.pos+1
 	start, seen := i, uint8(0)
 	for i < len(s) {
@@ -226,7 +244,15 @@ func (d *document) string() (text string, dull bool, err error) {
 	}
 	if i < len(s) && s[i] == '"' {
 		d.pos = i + 1
-		return s[start:i], seen&classTrigger == 0, nil
+		switch {
+		case seen&classCover != 0:
+			l = lookAll
+		case seen&classTrigger != 0 || seen&classToken != 0 && i-start >= minToken:
+			l = lookPlain
+		default:
+			l = lookNever
+		}
+		return s[start:i], l, nil
 	}
 	escaped := i
 	for i < len(s) && s[i] != '"' {
@@ -237,13 +263,13 @@ func (d *document) string() (text string, dull bool, err error) {
 	}
 	if i >= len(s) {
 		d.pos = len(s)
-		return "", false, errors.New("string without an end")
+		return "", lookAll, errors.New("string without an end")
 	}
 	if text, err = unescape(s[start:i], escaped-start); err != nil {
-		return "", false, err
+		return "", lookAll, err
 	}
 	d.pos = i + 1
-	return text, false, nil
+	return text, lookAll, nil
 }
 
 // unescape resolves JSON escapes in s, whose first one is at i. Halves of

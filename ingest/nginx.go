@@ -95,6 +95,7 @@ func (a *access) proxyManager(line string) (w words, err error) {
 	if a.ev.Time, err = parseCommonLog(line[1:end]); err != nil {
 		return w, inField("time", err)
 	}
+	a.whole(line)
 	w = words{s: line, pos: end + 1}
 	status, prev := "", ""
 	for {

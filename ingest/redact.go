@@ -55,8 +55,11 @@ func (r *redactor) document(d *document, also func(d *document, n int) bool) {
 			switch {
 			case level == secret || level == maybe && r.guess && opaque(n.str):
 				hiddenText = r.value(n.str)
-			case len(n.str) >= 6 && (!n.dull || len(n.str) == awsSecretSize) && !pushed(d, i):
+			case pushed(d, i):
+			case len(n.str) == awsSecretSize, n.look == lookAll && len(n.str) >= 6:
 				hiddenText = r.text(n.str)
+			case n.look == lookPlain && len(n.str) >= 6:
+				hiddenText = r.plain(n.str)
 			}
 			if hiddenText != n.str {
 				n.str = hiddenText
