@@ -139,8 +139,11 @@ func (d *document) value(parent, depth int, key string, keyStart, keyEnd int) er
 	var err error
 	switch c := d.src[d.pos]; {
 	case c == '"':
-		d.nodes[at].kind = kindString
-		d.nodes[at].str, d.nodes[at].look, err = d.string()
+		n := &d.nodes[at]
+		n.kind = kindString
+		n.str, n.look, err = d.string()
+		n.end, n.next = int32(d.pos), int32(len(d.nodes)) //nolint:gosec // as above
+		return err
 	case c == '{':
 		d.nodes[at].kind = kindObject
 		err = d.object(at, depth+1)
@@ -355,7 +358,9 @@ func (d *document) object(at, depth int) error {
 			return err
 		}
 		keyEnd := d.pos
-		d.space()
+		if d.pos < len(d.src) && d.src[d.pos] != ':' {
+			d.space()
+		}
 		if d.pos >= len(d.src) {
 			return errTruncated
 		}
@@ -366,6 +371,10 @@ func (d *document) object(at, depth int) error {
 		d.space()
 		if err := d.value(at, depth, key, keyStart, keyEnd); err != nil {
 			return err
+		}
+		if d.pos+1 < len(d.src) && d.src[d.pos] == ',' && d.src[d.pos+1] == '"' {
+			d.pos++
+			continue
 		}
 		done, err := d.separator('}')
 		if done || err != nil {

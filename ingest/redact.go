@@ -230,16 +230,24 @@ func (m *memo) possible(s string, i int) bool {
 	}
 	switch s[i] {
 	case '_':
-		return beforeLast['_'][before]
+		return prefixEnds(s, i)
 	case '.':
-		return beforeLast['.'][before] || behind == 's' || behind == 'c' || behind == 'o'
+		switch behind { // of webhooks' hosts
+		case 's':
+			return i+2 < len(s) && s[i+2] == 'l' || prefixEnds(s, i)
+		case 'c':
+			return i+4 < len(s) && s[i+4] == '/' || prefixEnds(s, i)
+		case 'o':
+			return i+2 < len(s) && s[i+2] == 'f' || prefixEnds(s, i)
+		}
+		return prefixEnds(s, i)
 	case '-':
 		if i == 0 || isSpace(before) || before == '"' || before == '\'' {
 			m.option = i + maxOption
 		}
-		return beforeLast['-'][before] || behind == '-'
+		return behind == '-' || prefixEnds(s, i)
 	case 'z':
-		return beforeLast['z'][before] || before == 'd'
+		return before == 'd' || prefixEnds(s, i)
 	case 'J':
 		return before == 'y' || before == 'o'
 	case '+':
@@ -247,7 +255,39 @@ func (m *memo) possible(s string, i int) bool {
 	case ' ', '\t':
 		return i <= m.option || before|0x20 == 'c' || before|0x20 == 'r'
 	case ':':
-		return i+1 < len(s)
+		switch behind {
+		case '/', ' ', '\t', '\r', '\n', '"', '\'', '\\', '=':
+			return true
+		}
+		return i+1 < len(s) && (before == '"' || before == '\'' || namesValue(s, i))
+	}
+	return true
+}
+
+// prefixEnds reports whether the prefix of a token may end at i, with a token
+// behind it.
+func prefixEnds(s string, i int) bool {
+	return i >= 2 && len(s)-i > minToken && beforeLast[s[i]][s[i-1]] && thirdLast[s[i]][s[i-2]]
+}
+
+// namesValue reports whether tight may know the name that ends before the colon
+// at i: not when there is none, when it is a number, or short and of another
+// ending than secrets have.
+func namesValue(s string, i int) bool {
+	from := i
+	for from > 0 && isDigit(s[from-1]) && i-from < maxOption {
+		from--
+	}
+	switch {
+	case from == 0 || !tokenByte(s[from-1]):
+		return false
+	case from < i || i < 2 || !isLetter(s[i-1]) || !isLetter(s[i-2]) || endings[int(s[i-2]|0x20-'a')*26+int(s[i-1]|0x20-'a')]:
+		return true
+	}
+	for n := 3; n <= 6; n++ {
+		if i-n < 0 || !tokenByte(s[i-n]) {
+			return false
+		}
 	}
 	return true
 }
@@ -714,9 +754,19 @@ var beforeLast = func() (t [256][256]bool) {
 	return t
 }()
 
+// thirdLast holds, by the last byte of a prefix, its third byte from the end.
+var thirdLast = func() (t [256][256]bool) {
+	for last, list := range tokenPrefixes {
+		for _, p := range list {
+			t[last][p[len(p)-3]] = true
+		}
+	}
+	return t
+}()
+
 // prefixed finds a token by the well-known prefix that ends at i.
 func prefixed(s string, i int) (start, end int) {
-	if i == 0 || !beforeLast[s[i]][s[i-1]] {
+	if !prefixEnds(s, i) {
 		return 0, 0
 	}
 	for _, p := range tokenPrefixes[s[i]] {
