@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"strconv"
+	"sync"
 	"unicode/utf8"
 )
 
@@ -20,16 +21,13 @@ type span struct {
 // one layer after the other off and looks again; what it finds is replaced in
 // s itself.
 func (r *redactor) covered(s string) string {
-	var at []int32 // of each byte of u, where it stands in s; nil when u is s
 	found := r.spans(s, nil, nil)
-	u := []byte(s)
-	for range maxCovers {
-		v, vat, changed := uncover(u, at)
-		if !changed {
-			break
-		}
-		u, at = v, vat
-		found = r.spans(string(u), at, found)
+	l := layers.Get().(*layer)
+	defer l.free(len(s))
+	l.u = append(l.u[:0], s...)
+	for i := 0; i < maxCovers && uncover(l, i == 0); i++ {
+		l.u, l.v, l.at, l.vat = l.v, l.u, l.vat, l.at
+		found = r.spans(string(l.u), l.at, found)
 	}
 	if len(found) == 0 {
 		return s
@@ -83,16 +81,38 @@ func (r *redactor) spans(u string, at []int32, found []span) []span {
 	return out
 }
 
+// layer is a text and what it becomes when one layer of encoding is taken off.
+type layer struct {
+	u, v    []byte
+	at, vat []int32 // of each byte, and of the end, where it stands in the source
+}
+
+var layers = sync.Pool{New: func() any { return new(layer) }}
+
+// maxKeptLayer bounds the memory that one long text leaves behind.
+const maxKeptLayer = 64 << 10
+
+// free gives the memory back, in which up to n bytes were written.
+func (l *layer) free(n int) {
+	if cap(l.u) > maxKeptLayer || cap(l.v) > maxKeptLayer {
+		return
+	}
+	clear(l.u[:min(n, cap(l.u))]) // no secret stays behind in the pool
+	clear(l.v[:min(n, cap(l.v))])
+	layers.Put(l)
+}
+
 // uncover takes one layer of encoding off u: %HH, \xHH, \uHHHH and a backslash
-// before another byte. at has one entry more than u, for its end.
-func uncover(u []byte, at []int32) (v []byte, vat []int32, changed bool) {
+// before another byte. first says that u is the source. It reports whether
+// there was anything to take off.
+func uncover(l *layer, first bool) (changed bool) {
+	u, v, vat := l.u, l.v[:0], l.vat[:0]
 	where := func(i int) int32 {
-		if at == nil {
+		if first {
 			return int32(i) //nolint:gosec // a record is bounded far below 2 GiB
 		}
-		return at[i]
+		return l.at[i]
 	}
-	v, vat = make([]byte, 0, len(u)), make([]int32, 0, len(u)+1)
 	for i := 0; i < len(u); {
 		c, n := u[i], 1
 		switch {
@@ -107,7 +127,8 @@ func uncover(u []byte, at []int32) (v []byte, vat []int32, changed bool) {
 		v, vat = append(v, c), append(vat, where(i))
 		i += n
 	}
-	return v, append(vat, where(len(u))), changed
+	l.v, l.vat = v, append(vat, where(len(u)))
+	return changed
 }
 
 // escape reads the escape that b begins with, as one byte.

@@ -121,6 +121,9 @@ func address(s string) string {
 	if plainIPv4(s) {
 		return s
 	}
+	if !addressLike(s) {
+		return ""
+	}
 	// Most addresses are in their usual form already, and stay part of the record.
 	host := s
 	if i := strings.LastIndexByte(s, ':'); i > 0 && digits(s[i+1:]) >= 0 {
@@ -158,6 +161,26 @@ func address(s string) string {
 		return s
 	}
 	return ""
+}
+
+// addressLike rules out most of what is no address without the cost of an
+// error: it has colons or three dots, and but for a zone only digits of hex.
+func addressLike(s string) bool {
+	colons, dots := 0, 0
+	for i := range len(s) {
+		switch c := s[i]; {
+		case c == ':':
+			colons++
+		case c == '.':
+			dots++
+		case isDigit(c) || c|0x20 >= 'a' && c|0x20 <= 'f' || c == '[' || c == ']':
+		case c == '%':
+			return colons > 0
+		default:
+			return false
+		}
+	}
+	return colons > 0 || dots == 3
 }
 
 // plainIPv4 reports whether s is a dotted quad without leading zeros.
