@@ -278,7 +278,7 @@ func (a *access) loose(word string, w *words) {
 			a.setKey(v, "api_key")
 		}
 	default:
-		attribute(ev, "extra_"+strconv.Itoa(w.count), a.clean(word))
+		attribute(ev, a.in.join("extra_", index(w.count)), a.clean(word))
 	}
 }
 

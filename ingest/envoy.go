@@ -27,6 +27,7 @@ func matchEnvoy(p *probe) confidence {
 		return certain
 	case kindIstio:
 		return possible
+	case kindOther:
 	}
 	return no
 }

@@ -1,8 +1,8 @@
 package ingest
 
 import (
-	"fmt"
 	"net/netip"
+	"strconv"
 	"strings"
 
 	"github.com/lapwing-sec/lapwing/schemas"
@@ -73,7 +73,7 @@ func index(i int) string {
 	if i < len(small) {
 		return small[i : i+1]
 	}
-	return fmt.Sprint(i)
+	return strconv.Itoa(i) // allocates from 100 on
 }
 
 // addOnce appends v to list when it is not empty, not in it, and there is room.

@@ -2,7 +2,6 @@ package ingest
 
 import (
 	"errors"
-	"strconv"
 	"strings"
 	"time"
 
@@ -124,7 +123,7 @@ func (a *access) captured(w *words) {
 				v = v[:bar]
 			}
 			w.start, w.end, w.count = at, at+len(v), w.count+1
-			a.capture(v, names[side]+strconv.Itoa(i+1), side == 0, w)
+			a.capture(v, a.in.join(names[side], index(i+1)), side == 0, w)
 			at += len(v) + 1
 		}
 	}

@@ -24,6 +24,7 @@ func matchIstio(p *probe) confidence {
 		return certain
 	case kindEnvoy:
 		return possible
+	case kindOther:
 	}
 	return no
 }

@@ -239,7 +239,7 @@ func (r *Reader) goOn() error {
 func (r *Reader) survey() string {
 	head, _ := r.in.Peek(r.in.Size()) // an error shows at the next read
 	var sure [len(formats)]int
-	best := none
+	most, best := 0, ""
 	for range 200 {
 		line, rest, more := bytes.Cut(head, []byte{'\n'})
 		if !more {
@@ -249,8 +249,8 @@ func (r *Reader) survey() string {
 			if p := (probe{line: unwrapLine(cleanText(line))}); p.line != "" {
 				for i := range formats {
 					if formats[i].match(&p) == certain {
-						if sure[i]++; best == none || sure[i] > sure[best] {
-							best = i
+						if sure[i]++; sure[i] > most {
+							most, best = sure[i], formats[i].Name
 						}
 						break
 					}
@@ -259,10 +259,7 @@ func (r *Reader) survey() string {
 		}
 		head = rest
 	}
-	if best == none {
-		return ""
-	}
-	return formats[best].Name
+	return best
 }
 
 func readError(err error) error {

@@ -1,0 +1,78 @@
+package ingest
+
+// maxOption bounds the name of a command's option.
+const maxOption = 40
+
+// possible rules most triggers out by the bytes beside them, before the more
+// costly search: it says no only where find would find nothing.
+func (m *memo) possible(s string, i int) bool {
+	var before, behind byte
+	if i > 0 {
+		before = s[i-1]
+	}
+	if i+1 < len(s) {
+		behind = s[i+1]
+	}
+	switch s[i] {
+	case '_':
+		return prefixEnds(s, i)
+	case '.':
+		switch behind { // of webhooks' hosts
+		case 's':
+			return i+2 < len(s) && s[i+2] == 'l' || prefixEnds(s, i)
+		case 'c':
+			return i+4 < len(s) && s[i+4] == '/' || prefixEnds(s, i)
+		case 'o':
+			return i+2 < len(s) && s[i+2] == 'f' || prefixEnds(s, i)
+		}
+		return prefixEnds(s, i)
+	case '-':
+		if i == 0 || isSpace(before) || before == '"' || before == '\'' {
+			m.option = i + maxOption
+		}
+		return behind == '-' || prefixEnds(s, i)
+	case 'z':
+		return before == 'd' || prefixEnds(s, i)
+	case 'J':
+		return before == 'y' || before == 'o'
+	case '+':
+		return before|0x20 == 'c' || before|0x20 == 'r'
+	case ' ', '\t':
+		return i <= m.option || before|0x20 == 'c' || before|0x20 == 'r'
+	case ':':
+		switch behind {
+		case '/', ' ', '\t', '\r', '\n', '"', '\'', '\\', '=':
+			return true
+		}
+		return i+1 < len(s) && (before == '"' || before == '\'' || namesValue(s, i))
+	}
+	return true
+}
+
+// prefixEnds reports whether the prefix of a token may end at i, with a token
+// behind it.
+func prefixEnds(s string, i int) bool {
+	return i >= 2 && len(s)-i > minToken && beforeLast[s[i]][s[i-1]] && thirdLast[s[i]][s[i-2]]
+}
+
+// namesValue reports whether tight may know the name that ends before the colon
+// at i: not when there is none, when it is a number, or short and of another
+// ending than secrets have.
+func namesValue(s string, i int) bool {
+	from := i
+	for from > 0 && isDigit(s[from-1]) && i-from < maxOption {
+		from--
+	}
+	switch {
+	case from == 0 || !tokenByte(s[from-1]):
+		return false
+	case from < i || i < 2 || !isLetter(s[i-1]) || !isLetter(s[i-2]) || endings[int(s[i-2]|0x20-'a')*26+int(s[i-1]|0x20-'a')]:
+		return true
+	}
+	for n := 3; n <= 6; n++ {
+		if i-n < 0 || !tokenByte(s[i-n]) {
+			return false
+		}
+	}
+	return true
+}
