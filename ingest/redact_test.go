@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -281,6 +282,46 @@ type reasons struct{ bad []string }
 
 func (*reasons) Event(int, *schemas.Event)        {}
 func (r *reasons) Bad(_ int, _ []byte, err error) { r.bad = append(r.bad, err.Error()) }
+
+// TestAPlainEndingIsPublic holds the quick test of a name against the full one.
+func TestAPlainEndingIsPublic(t *testing.T) {
+	var all []string
+	for _, list := range secretSuffixes {
+		all = append(all, list...)
+	}
+	for name := range secretNames {
+		all = append(all, name)
+	}
+	slices.Sort(all)
+	all = append(all, "cookie", "passw", "0", "7T", "-", "_", "x", "T", "2026-03-01")
+	rapid.Check(t, func(t *rapid.T) {
+		name := strings.Join(rapid.SliceOfN(rapid.SampledFrom(all), 1, 4).Draw(t, "parts"), "")
+		name = name[:rapid.IntRange(1, len(name)).Draw(t, "cut")]
+		end := len(name)
+		for end > 0 && !isLetter(name[end-1]) {
+			end--
+		}
+		if end == 0 || !plainEnding(name, end) {
+			return
+		}
+		norm := strings.Map(func(c rune) rune {
+			if c < 0x80 && isAlnum(byte(c)) {
+				return c
+			}
+			return -1
+		}, strings.ToLower(name[:end]))
+		for _, list := range secretSuffixes {
+			for _, s := range list {
+				if strings.HasSuffix(norm, s) {
+					t.Fatalf("%q ends in %q", name, s)
+				}
+			}
+		}
+		if secretNames[norm] != public || strings.Contains(norm, "passw") || strings.HasPrefix(norm, "cookie") && name[0]|0x20 == 'c' && len(norm) > 6 {
+			t.Fatalf("%q is the name of a secret", name)
+		}
+	})
+}
 
 // TestWhatIsRuledOutIsNoSecret holds the quick look at a trigger's neighbours
 // against the search itself.

@@ -119,7 +119,15 @@ var endings = func() (t [26 * 26]bool) {
 // plainEnding settles most names by their last two letters, at a fifth of the
 // cost of the full test.
 func plainEnding(name string, end int) bool {
-	if end < 2 || !isLetter(name[end-2]) || endings[int(name[end-2]|0x20-'a')*26+int(name[end-1]|0x20-'a')] {
+	if end < 2 {
+		return false
+	}
+	switch c := name[end-2]; {
+	case isLetter(c):
+		if endings[int(c|0x20-'a')*26+int(name[end-1]|0x20-'a')] {
+			return false
+		}
+	case !isDigit(c): // a digit and a letter, as in a time, end no secret's name
 		return false
 	}
 	for i := range end {
