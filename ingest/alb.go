@@ -117,7 +117,7 @@ func parseALB(r *record) error {
 	if n <= albAgent {
 		return errors.New("request: missing")
 	}
-	a := access{ev: ev, r: &r.p.redactor}
+	a := r.access()
 	if f[albStatus] != "-" {
 		if err := a.status(f[albStatus]); err != nil {
 			return err

@@ -21,7 +21,7 @@ func matchAWSWAF(p *probe) confidence {
 // that one alone makes nobody known.
 func parseAWSWAF(r *record) error {
 	d, ev := &r.doc, r.ev
-	a := access{ev: ev, r: &r.p.redactor}
+	a := r.access()
 	stamp, action, rule, ja3 := "", "", "", ""
 	request := none
 	for n := d.first(r.root); n != none; n = d.after(r.root, n) {

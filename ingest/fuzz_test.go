@@ -107,8 +107,8 @@ func recordsIn(in string) (n int, known bool) {
 		}
 		return len(list), true
 	}
-	if strings.ContainsAny(in, "{[") {
-		return 0, false
+	if strings.ContainsAny(in, "{[") || strings.Trim(in, " \t\r\n,") == "" {
+		return 0, false // a line of commas alone is a bad record, or nothing between two
 	}
 	for line := range strings.SplitSeq(in, "\n") {
 		line = strings.Trim(line, " \t\r\n,")
