@@ -31,13 +31,14 @@ func (e *Engine) observe(topic int, p *Profile, ev *schemas.Event) {
 	}
 	number := paneOf(call.Time)
 	late := number < p.below || number < e.clock.topics[topic].boundary && e.clock.topics[topic].started
+	counts := p.saw(topic, call.Time)
 	grave := false
 	if len(f.list) > 0 {
 		grave = e.arrived(p, call, f.list, late)
 	}
 	e.discover(p, call)
-	e.learn(p, call, topic, grave)
-	if late {
+	e.learn(p, call, grave)
+	if late || !counts {
 		e.stats.Late++
 		return
 	}

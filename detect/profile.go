@@ -67,11 +67,15 @@ type Profile struct {
 	stats statistics // written by closes only
 	open  uint32     // newest open pane, index + 1
 	below int64      // number of the first pane not yet closed
+
+	founded int32 // number of the pane in which it was first seen, or seen again after leaving every topic
 }
 
-// topicSeen says when an identity was last seen in a topic.
+// topicSeen says since when an identity has been in a topic, and when it was
+// last seen there.
 type topicSeen struct {
 	topic uint8 // index + 1; 0 is empty
+	since int32 // number of a pane
 	time  int64
 }
 

@@ -14,6 +14,7 @@ type statistics struct {
 	lastCall int64  // deadline of the pending silence timer; 0 when there is none
 	gapMax   float32
 	day      uint16 // of the newest closed pane
+	days     uint16 // days with a closed pane
 	inTail   uint32 // signals that were in their tail on that day, one bit each
 
 	rate, rate3h, rate24h           level // calls, less season and fleet
@@ -103,7 +104,7 @@ func (s *statistics) learnSeason(pane int64, ratio, weight float64) {
 // 60 active panes over three days, or 20 over a week.
 func (p *Profile) mature() bool {
 	n := p.stats.judged
-	days := p.activeDays
+	days := p.stats.days
 	return n >= 60 && days > 3 || n >= 20 && days > 7
 }
 
@@ -165,6 +166,9 @@ func (s *statistics) newDay(day uint16) {
 		s.newDriftDay()
 	}
 	s.day = day
+	if s.days < 1<<16-1 {
+		s.days++
+	}
 	s.inTail = 0
 }
 

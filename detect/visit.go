@@ -99,10 +99,12 @@ func (p *Profile) visit(c *codec) {
 	}
 	for i := range p.topics {
 		c.u8(&p.topics[i].topic)
+		c.i32(&p.topics[i].since)
 		c.i64(&p.topics[i].time)
 	}
 	c.i64(&p.budget)
 	c.i64(&p.below)
+	c.i32(&p.founded)
 	p.stats.visit(c)
 	if int(p.group) >= groups {
 		c.fail(fmt.Errorf("%w: kind %d", errDamaged, p.group))
@@ -117,6 +119,7 @@ func (s *statistics) visit(c *codec) {
 	c.i64(&s.lastCall)
 	c.f32(&s.gapMax)
 	c.u16(&s.day)
+	c.u16(&s.days)
 	c.u32(&s.inTail)
 	for _, l := range [...]*level{&s.rate, &s.rate3h, &s.rate24h, &s.bytes, &s.resources, &s.operations, &s.denied, &s.breadth} {
 		c.f32(&l.mean)
@@ -423,7 +426,10 @@ func (a *adoption) visit(c *codec) {
 		if x.topic != y.topic {
 			return int(x.topic) - int(y.topic)
 		}
-		return compare(int64(x.hash), int64(y.hash))
+		if x.hash != y.hash {
+			return compare(int64(x.hash), int64(y.hash))
+		}
+		return int(x.quarter) - int(y.quarter)
 	})
 	list(c, &keys, func(k *adoptionKey) {
 		dim := uint8(k.dim)
@@ -431,6 +437,7 @@ func (a *adoption) visit(c *codec) {
 		k.dim = Dimension(dim)
 		c.u8(&k.topic)
 		c.u32(&k.hash)
+		c.i32(&k.quarter)
 		v := a.values[*k]
 		if v == nil {
 			v = &adopters{}
