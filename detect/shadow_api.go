@@ -1,9 +1,6 @@
 package detect
 
-import (
-	"github.com/lapwing-sec/lapwing/detect/capability"
-	"github.com/lapwing-sec/lapwing/schemas"
-)
+import "github.com/lapwing-sec/lapwing/schemas"
 
 var shadowAPICard = Meta{
 	Name: "shadow-api", Title: "An endpoint that no document describes", Basis: Declared, Family: FamilyDeclared, Way: WayDeclared,
@@ -35,11 +32,9 @@ func (shadowAPI) Observe(_ *Cell, _ *Profile, call *Call, out *Findings) {
 		f := policyFinding(call, v, or(v.GetObserved(), ev.Operation), "called an endpoint that no document describes",
 			or(v.GetObserved(), ev.Operation)+" is not in "+or(v.GetExpected(), "the API's document"))
 		f.Expected = "an endpoint of " + or(v.GetExpected(), "the API's document")
-		changes := call.Can.Set.Any(capability.Writes|capability.Deletes|capability.Administers) || call.Can.Set.Any(capability.Grave)
-		switch {
-		case !call.Success || !changes:
+		if !call.Success || !changesSomething(call) {
 			f.Way = WayReport
-		default:
+		} else {
 			f.Severity = max(f.Severity, schemas.SeverityMedium)
 		}
 		out.Add(f)

@@ -104,6 +104,7 @@ func (p *Profile) visit(c *codec) {
 	}
 	c.i64(&p.budget)
 	c.i64(&p.below)
+	c.i64(&p.widened)
 	c.i32(&p.founded)
 	p.stats.visit(c)
 	if int(p.group) >= groups {
@@ -121,12 +122,12 @@ func (s *statistics) visit(c *codec) {
 	c.u16(&s.day)
 	c.u16(&s.days)
 	c.u32(&s.inTail)
-	for _, l := range [...]*level{&s.rate, &s.rate3h, &s.rate24h, &s.bytes, &s.resources, &s.operations, &s.denied, &s.breadth} {
+	for _, l := range [...]*level{&s.rate, &s.rate3h, &s.rate24h, &s.bytes, &s.resources, &s.operations, &s.denied, &s.breadth, &s.spend, &s.auth} {
 		c.f32(&l.mean)
 		c.f32(&l.variance)
 		c.u16(&l.n)
 	}
-	for _, x := range [...]*float32{&s.sum3h, &s.sum24h, &s.breadth24h, &s.anchor, &s.dayMean, &s.dayWeight, &s.sum} {
+	for _, x := range [...]*float32{&s.spendBest, &s.spendToday, &s.authBest, &s.authToday, &s.sum3h, &s.sum24h, &s.breadth24h, &s.anchor, &s.dayMean, &s.dayWeight, &s.sum} {
 		c.f32(x)
 	}
 	for i := range s.best {
@@ -215,11 +216,13 @@ func (p *Pane) visit(c *codec) {
 	c.i64(&p.Number)
 	c.i64(&p.First)
 	c.i64(&p.Last)
-	for _, x := range [...]*uint32{&p.Calls, &p.Successes, &p.Denied, &p.Errors, &p.Backfill, &p.Peak, &p.minuteCalls} {
+	for _, x := range [...]*uint32{&p.Calls, &p.Successes, &p.Denied, &p.Errors, &p.Unauthenticated, &p.Backfill, &p.Peak, &p.minuteCalls} {
 		c.u32(x)
 	}
 	c.u64(&p.BytesOut)
 	c.u64(&p.BytesIn)
+	c.u64(&p.Tokens)
+	c.u64(&p.CostMicros)
 	c.u64(&p.largest)
 	c.u64(&p.topics)
 	c.i64(&p.minute)
