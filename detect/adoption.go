@@ -2,8 +2,9 @@ package detect
 
 // adoption remembers which identities took up a value that was new to them: a
 // value adopted by several peers within a day is a change of the fleet. Only
-// panes up to the one being closed count, and each value keeps its 8 smallest
-// adopters by (pane, id), so that the order of arrival changes nothing.
+// panes up to the one being closed count, and each value keeps of each quarter
+// of a day its 8 smallest adopters by (pane, id): neither the order of arrival
+// nor the moment of a sweep changes what is counted.
 type adoption struct {
 	values map[adoptionKey]*adopters
 	swept  int64
@@ -12,9 +13,10 @@ type adoption struct {
 // adoptionKey names a value within a topic: at the close of a pane all events
 // of its topic have arrived, those of others perhaps not.
 type adoptionKey struct {
-	dim   Dimension
-	topic uint8
-	hash  uint32
+	dim     Dimension
+	topic   uint8
+	hash    uint32
+	quarter int32 // of a day
 }
 
 type adopters struct {
@@ -30,8 +32,9 @@ type adopter struct {
 const (
 	// adoptedBy is how many others make a value a change of the fleet.
 	adoptedBy = 3
-	// adoptionPanes is a day of panes.
+	// adoptionPanes is a day of panes, quarterPanes a quarter of it.
 	adoptionPanes = 96
+	quarterPanes  = adoptionPanes / 4
 	// maxAdopted bounds the values watched; further ones are not adopted.
 	maxAdopted = 50_000
 )
@@ -45,12 +48,14 @@ func (x adopter) before(y adopter) bool {
 	return x.id < y.id
 }
 
+func quarterOf(pane int64) int32 { return int32((pane - mod(pane, quarterPanes)) / quarterPanes) } //nolint:gosec // until the year 500,000
+
 // add notes that an identity showed a value new to it.
 func (a *adoption) add(d Dimension, hash uint32, topic uint8, pane int64, id string) {
 	if d.sensitive() {
 		return
 	}
-	key := adoptionKey{d, topic, hash}
+	key := adoptionKey{d, topic, hash, quarterOf(pane)}
 	v := a.values[key]
 	if v == nil {
 		if len(a.values) >= maxAdopted {
@@ -75,36 +80,29 @@ func (a *adoption) add(d Dimension, hash uint32, topic uint8, pane int64, id str
 // others counts the identities other than id that took the value up in the day
 // that ends with a pane.
 func (a *adoption) others(d Dimension, hash uint32, topic uint8, pane int64, id string) int {
-	v := a.values[adoptionKey{d, topic, hash}]
-	if v == nil {
-		return 0
-	}
 	n := 0
-	for i := range v.n {
-		x := &v.list[i]
-		if x.pane <= pane && x.pane > pane-adoptionPanes && x.id != id {
-			n++
+	last := quarterOf(pane)
+	for q := last - 4; q <= last; q++ {
+		v := a.values[adoptionKey{d, topic, hash, q}]
+		for i := 0; v != nil && i < v.n; i++ {
+			x := &v.list[i]
+			if x.pane <= pane && x.pane > pane-adoptionPanes && x.id != id {
+				n++
+			}
 		}
 	}
 	return n
 }
 
-// sweep forgets what is older than a day and two hours, once an hour.
+// sweep forgets the quarters that no pane still open can ask for, once an hour.
 func (a *adoption) sweep(pane int64) {
 	if pane < a.swept+4 {
 		return
 	}
 	a.swept = pane
-	for key, v := range a.values {
-		n := 0
-		for i := range v.n {
-			if v.list[i].pane > pane-adoptionPanes-8 {
-				v.list[n] = v.list[i]
-				n++
-			}
-		}
-		clear(v.list[n:v.n])
-		if v.n = n; n == 0 {
+	oldest := quarterOf(pane) - 4 - 2
+	for key := range a.values {
+		if key.quarter < oldest {
 			delete(a.values, key)
 		}
 	}

@@ -13,8 +13,8 @@ var callRateCard = Meta{
 	Severity: schemas.SeverityHigh, Closes: true,
 	MinSample: "60 active panes over three days, or 20 over a week; before that, the peers' distribution as weak evidence",
 	Floor:     "3 times and 40 calls above what the hour allows, and twice its own maximum of earlier days",
-	Kept:      "204 bytes: three levels, 48 seasonal factors, two sums, the slow anchor and its CUSUM",
-	Model:     "negative binomial about level times season times the fleet, its dispersion drawn to the kind; CUSUM (Page 1954) against the anchor",
+	Kept:      "188 bytes: three levels, 48 seasonal factors, two sums",
+	Model:     "negative binomial about level times season times the fleet, its dispersion drawn to the kind",
 	Attacks:   []schemas.Technique{{UID: "T1499", Name: "Endpoint Denial of Service"}},
 	NHI:       []string{"NHI2:2025"}, API: []string{"API4:2023"}, NIST: []string{"DE.CM-01", "DE.AE-02"}, PCI: []string{"10.4.1"},
 	FirstChecks: []string{
@@ -79,10 +79,6 @@ func (callRate) Close(c *Cell, p *Profile, pane *Pane, out *Findings) {
 			Strong:  s.beyond(w.signal, w.sum) && w.sum >= rateTimes*mean && w.sum >= mean+2*rateMore,
 			Explain: explainRate,
 		})
-	}
-	if s.dayWeight == 0 { // once a day
-		surprise := float64(s.sum) * 4
-		out.Score(Score{Signal: SignalDrift, Surprise: surprise, Faint: s.sum < 0.4, Observed: float64(s.dayMean), Expected: float64(s.anchor), Explain: explainDrift})
 	}
 }
 
@@ -158,14 +154,6 @@ func explainCold(_ *Cell, p *Profile, pane *Pane, s *Score) Finding {
 		Sentence: "It made " + thousands(int(s.Observed)) + " calls in 15 minutes (" + clockTime(pane.Start()) +
 			"), more than nearly all panes of " + kindPlural(p.Kind()) + "; it has little history of its own.",
 		Observed: thousands(int(s.Observed)) + " calls in 15 minutes", Expected: "as its peers", Value: "peers",
-	}
-}
-
-func explainDrift(_ *Cell, _ *Profile, pane *Pane, s *Score) Finding {
-	return Finding{
-		Did:      "calls more from day to day",
-		Sentence: "Its calls have risen for days beyond its slow anchor of " + number(s.Expected) + " a pane (" + clockTime(pane.Start()) + ").",
-		Observed: "a rise over days", Expected: "about " + number(s.Expected) + " a pane", Value: "drift",
 	}
 }
 

@@ -34,8 +34,13 @@ type topicClock struct {
 	// the first event.
 	boundary int64
 	started  bool
-	// counts are how many identities were active in each of the last panes.
+	// counts are how many identities were active in each of the last panes, ratios
+	// what the whole topic did then against what was expected of it.
 	counts [countsKept]uint32
+	ratios [countsKept]float32
+	// out says that every partition is idle or has ended: nothing more comes from
+	// here, so that nobody waits.
+	out bool
 }
 
 // countsKept is how many panes' counts of active identities a topic keeps.
@@ -79,7 +84,9 @@ func (t *topicClock) part(id int32) *partitionClock {
 
 // announce makes the topic wait for a partition until it speaks.
 func (c *clock) announce(topic int, id int32) {
-	c.topics[topic].part(id).idle = false
+	t := &c.topics[topic]
+	t.part(id).idle = false
+	t.out = false
 }
 
 // event moves a partition to the watermark of one of its events. It reports
@@ -118,7 +125,7 @@ func (t *topicClock) move() bool {
 			low = min(low, t.parts[i].watermark)
 		}
 	}
-	if low == math.MaxInt64 { // all idle or ended
+	if t.out = low == math.MaxInt64; t.out { // all idle or ended
 		low = high
 	}
 	if t.newest > never+maxBehind {
@@ -130,48 +137,9 @@ func (t *topicClock) move() bool {
 	t.time = low
 	if !t.started {
 		t.started = true
-		t.boundary = paneOf(low)
-		return false
+		t.boundary = never // advance begins with the first pane that has anything
 	}
 	return paneOf(low) > t.boundary
-}
-
-// final is the number of the first pane that is not final for an identity: the
-// minimum over the topics that it was seen in during the day before at.
-func (e *Engine) final(p *Profile, at int64) int64 {
-	low := int64(math.MaxInt64)
-	for i := range p.topics {
-		s := &p.topics[i]
-		if s.topic == 0 || s.time < at-day {
-			continue
-		}
-		t := &e.clock.topics[s.topic-1]
-		if !t.started {
-			return never
-		}
-		low = min(low, t.boundary)
-	}
-	return low
-}
-
-// saw notes that p was seen in a topic; the topic seen longest ago makes room.
-func (p *Profile) saw(topic int, at int64) {
-	oldest := 0
-	for i := range p.topics {
-		s := &p.topics[i]
-		if int(s.topic) == topic+1 {
-			s.time = max(s.time, at)
-			return
-		}
-		if s.topic == 0 {
-			*s = topicSeen{topic: uint8(topic + 1), time: at} //nolint:gosec // below maxTopics
-			return
-		}
-		if s.time < p.topics[oldest].time {
-			oldest = i
-		}
-	}
-	p.topics[oldest] = topicSeen{topic: uint8(topic + 1), time: at} //nolint:gosec // below maxTopics
 }
 
 // advance makes final, one by one, the panes that the topic's time has passed:
@@ -198,8 +166,8 @@ func (e *Engine) advance(topic int) {
 }
 
 func (t *topicClock) skip(to int64) {
-	for n := t.boundary; n < to && n < t.boundary+countsKept; n++ {
-		t.counts[mod(n, countsKept)] = 0
+	for n := max(t.boundary, to-countsKept); n < to; n++ {
+		t.counts[mod(n, countsKept)], t.ratios[mod(n, countsKept)] = 0, 1
 	}
 	t.boundary = max(t.boundary, to)
 }

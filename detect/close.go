@@ -18,7 +18,7 @@ type closing struct {
 func (e *Engine) finish(topic int, n int64) {
 	due := e.panes.due[n]
 	e.fleetRatio(topic, n)
-	e.runTimers(topic, (n+1)*PaneLength)
+	e.runTimers((n + 1) * PaneLength)
 
 	e.closing = e.closing[:0]
 	waiting := e.panes.waiting[:0]
@@ -27,7 +27,7 @@ func (e *Engine) finish(topic int, n int64) {
 		if e.openPane(p, c.pane) == nil || e.store.ids[c.profile] != c.id {
 			return
 		}
-		if e.final(p, (c.pane+1)*PaneLength) > c.pane {
+		if e.finalUpTo(p, c.pane) {
 			e.closing = append(e.closing, c)
 		} else {
 			waiting = append(waiting, c)
@@ -92,6 +92,7 @@ type ratio struct {
 // above the rest together, these have a ratio of their own.
 func (e *Engine) fleetRatio(topic int, n int64) {
 	active := uint32(0)
+	t := &e.clock.topics[topic]
 	e.ratios = e.ratios[:0]
 	v := e.tables.view(hourOf(n), e)
 	look := func(i uint32) {
@@ -101,7 +102,9 @@ func (e *Engine) fleetRatio(topic int, n int64) {
 			return
 		}
 		active++
-		if p.stats.judged < coldPanes || pane.topics != 1<<uint(topic) { //nolint:gosec // below maxTopics
+		// Of an identity in several topics it depends on their order what is
+		// known by now.
+		if p.sole(n) != topic || p.stats.judged < coldPanes {
 			return
 		}
 		mean := float64(p.stats.rate.mean) * p.stats.season(v, p.group, n)
@@ -115,7 +118,7 @@ func (e *Engine) fleetRatio(topic int, n int64) {
 			look(w.profile)
 		}
 	}
-	e.clock.topics[topic].counts[mod(n, countsKept)] = active
+	t.counts[mod(n, countsKept)], t.ratios[mod(n, countsKept)] = active, 1
 	slices.SortFunc(e.ratios, func(a, b ratio) int { return compareFloat(a.value, b.value) })
 	median, n0 := medianOf(e.ratios)
 	const enough = 10
@@ -123,6 +126,7 @@ func (e *Engine) fleetRatio(topic int, n int64) {
 		return
 	}
 	median = math.Min(math.Max(median, 0.5), 20)
+	t.ratios[mod(n, countsKept)] = float32(median)
 	for i := range e.ratios {
 		e.ratios[i].pane.ratio = float32(median)
 	}
@@ -137,6 +141,23 @@ func (e *Engine) fleetRatio(topic int, n int64) {
 			cohort[i].pane.ratio = float32(math.Max(median, math.Min(cohort[i].value, shared)))
 		}
 	}
+}
+
+// ratioOf is what was divided out of a pane of an identity in several topics:
+// the mean over those that it called in.
+func (e *Engine) ratioOf(pane *Pane) float32 {
+	sum, n := float32(0), float32(0)
+	for i := range e.clock.topics {
+		t := &e.clock.topics[i]
+		if pane.topics&(1<<uint(i)) != 0 && pane.Number < t.boundary && pane.Number >= t.boundary-countsKept { //nolint:gosec // below maxTopics
+			sum += t.ratios[mod(pane.Number, countsKept)]
+			n++
+		}
+	}
+	if n == 0 {
+		return 1
+	}
+	return sum / n
 }
 
 // medianOf is the median over the solid ones of sorted ratios, and their number.
@@ -176,6 +197,9 @@ func (e *Engine) closePane(p *Profile, pane *Pane) {
 	s := &p.stats
 	s.newDay(dayOf(pane.Start()))
 	s.decay(pane.Number)
+	if p.sole(pane.Number) < 0 {
+		pane.ratio = e.ratioOf(pane)
+	}
 	if pane.Backfill == 0 {
 		// What the fleet did together is divided out before it is summed: a window
 		// outlasts an incident.

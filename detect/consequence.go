@@ -203,3 +203,8 @@ func others(c *Cell, p *Profile, call *Call, d Dimension) (have, of int) {
 	have, of = c.Peers(p, call, d)
 	return have, max(0, of-1)
 }
+
+// changesSomething says that a call does more than read.
+func changesSomething(call *Call) bool {
+	return call.Can.Set.Any(capability.Writes | capability.Deletes | capability.Administers | capability.Grave)
+}

@@ -34,6 +34,11 @@ const (
 	Edge                             // detector: any other (verb, target) edge
 	Rule                             // engine: (detector, value) that has raised a declared or consequence alert
 	Verdict                          // engine: (detector, value) that an analyst called expected
+	ActingAs                         // engine: whom the call acted as
+	ScopeSet                         // engine: all scopes of the call together
+	Scope                            // detector: one scope
+	Attested                         // engine: whether the source attested what the call ran on, once it ever did
+	Refusal                          // detector: an operation that was refused before it was ever made
 	dimensions
 )
 
@@ -41,6 +46,7 @@ var dimensionNames = [dimensions]string{
 	"operation", "service", "capability", "resource", "secret", "address", "prefix", "network", "network class", "country",
 	"client", "fingerprint", "credential", "credential type", "account", "region", "credential and network", "refused operation",
 	"delegation", "host", "environment", "grantee", "edge", "rule", "verdict",
+	"impersonated identity", "set of scopes", "scope", "attestation", "first refusal",
 }
 
 // String is the dimension's name in a sentence.
@@ -54,7 +60,7 @@ func (d Dimension) String() string {
 // sensitive dimensions are never evicted to make room for others.
 func (d Dimension) sensitive() bool {
 	switch d {
-	case CapabilityBit, Secret, Grantee, Edge, Rule, Verdict, Country:
+	case CapabilityBit, Secret, Grantee, Edge, Rule, Verdict, Country, ActingAs, Scope:
 		return true
 	default:
 		return false
@@ -65,7 +71,7 @@ func (d Dimension) sensitive() bool {
 // the first to be evicted.
 func (d Dimension) churns() bool {
 	switch d {
-	case Resource, Address, CredentialPlace, Credential:
+	case Resource, Address, CredentialPlace, Credential, ScopeSet, Refusal:
 		return true
 	default:
 		return false
@@ -88,13 +94,15 @@ func OnNew(ds ...Dimension) Trigger {
 
 // Triggers that do not depend on a dimension.
 const (
-	OnEvery      Trigger = 1 << (63 - iota) // every event: think twice
-	OnViolation                             // Event.Declared.Violations is not empty
-	OnCapability                            // the operation has a class of capability.Consequence
-	OnDenied                                // the call was refused
-	OnGap                                   // the first call, or the gap since the last is above a day and above the identity's own p99
-	OnUnmanaged                             // the identity is not in the inventory
-	OnRateBudget                            // the event carries a declared rate
-	OnGrantee                               // the event names grantees
-	OnDeletes                               // the operation has the class Deletes or Destroys
+	OnEvery         Trigger = 1 << (63 - iota) // every event: think twice
+	OnViolation                                // Event.Declared.Violations is not empty
+	OnCapability                               // the operation has a class of capability.Consequence
+	OnDenied                                   // the call was refused
+	OnGap                                      // the first call, or the gap since the last is above a day and above the identity's own p99
+	OnUnmanaged                                // the identity is not in the inventory
+	OnRateBudget                               // the event carries a declared rate
+	OnGrantee                                  // the event names grantees
+	OnDeletes                                  // the operation has the class Deletes or Destroys
+	OnSpawns                                   // the operation starts machines
+	OnOldCredential                            // a credential that was not used for a week, of an identity that called meanwhile
 )

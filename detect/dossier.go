@@ -30,7 +30,7 @@ type note struct {
 }
 
 const (
-	maxNotes    = 24
+	maxNotes    = 24 // of one pane not closed yet, and of all that are
 	maxAlerts   = 12
 	maxFindings = 32
 )
@@ -60,12 +60,18 @@ func (d *dossier) strongest(pane int64, f Family) float64 {
 func (e *Engine) note(p *Profile, call *Call, x *found) {
 	d := e.dossier(p)
 	pane := paneOf(call.Time)
+	same := 0
 	for i := range d.notes {
-		if n := &d.notes[i]; n.pane == pane && n.meta == x.meta && n.Value == x.Value {
+		n := &d.notes[i]
+		if n.pane != pane || n.tail > 0 {
+			continue
+		}
+		if n.meta == x.meta && n.Value == x.Value {
 			return
 		}
+		same++
 	}
-	if len(d.notes) >= maxNotes {
+	if same >= maxNotes {
 		e.stats.NotesDropped++
 		return
 	}
@@ -95,9 +101,7 @@ func (d *dossier) keep(x *found, pane *Pane, tail float64) {
 			return
 		}
 	}
-	if len(d.notes) < maxNotes {
-		d.notes = append(d.notes, kept)
-	}
+	d.notes = append(d.notes, kept)
 }
 
 func relatedOf(ev *schemas.Event) schemas.RelatedEvent {
@@ -375,8 +379,37 @@ func (e *Engine) refresh(p *Profile, pane *Pane) {
 	}
 }
 
+// prune forgets what is older than 72 hours, and of the rest of what panes up
+// to this one brought all but the strongest: what has come for later panes
+// already depends on how topics interleave.
 func (d *dossier) prune(pane int64) {
 	d.notes = slices.DeleteFunc(d.notes, func(n note) bool { return n.pane < pane-288 })
+	closed := 0
+	for i := range d.notes {
+		closed += btoi(d.notes[i].pane <= pane)
+	}
+	for ; closed > maxNotes; closed-- {
+		weakest := -1
+		for i := range d.notes {
+			if n := &d.notes[i]; n.pane <= pane && (weakest < 0 || n.weaker(&d.notes[weakest])) {
+				weakest = i
+			}
+		}
+		d.notes = slices.Delete(d.notes, weakest, weakest+1)
+	}
+}
+
+// weaker orders notes of closed panes: by their tail, then by age and name.
+func (n *note) weaker(o *note) bool {
+	switch {
+	case n.tail != o.tail:
+		return n.tail < o.tail
+	case n.pane != o.pane:
+		return n.pane < o.pane
+	case n.meta != o.meta:
+		return n.meta.Name > o.meta.Name
+	}
+	return n.Value > o.Value
 }
 
 // expire closes the alerts of an identity whose time has come.

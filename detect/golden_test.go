@@ -76,6 +76,15 @@ type call struct {
 	Agent     string            `yaml:"agent"`
 	TLS       string            `yaml:"tls"`
 	Key       string            `yaml:"key"`
+	KeyType   string            `yaml:"key_type"`
+	Workload  string            `yaml:"workload"` // "none" takes the identity's away
+	ActingAs  string            `yaml:"acting_as"`
+	Scopes    []string          `yaml:"scopes"`
+	Through   []string          `yaml:"through"` // delegation, outermost first
+	Host      string            `yaml:"host"`
+	Target    string            `yaml:"target"` // account that owns what is touched
+	Tokens    uint64            `yaml:"tokens"`
+	Cost      uint64            `yaml:"cost"` // millionths
 	Principal string            `yaml:"principal"`
 	Type      string            `yaml:"type"` // principal type
 	Account   string            `yaml:"account"`
@@ -486,7 +495,15 @@ func (c *goldenCase) event(t *testing.T, line *traffic, who *goldenIdentity, ind
 		SrcIp:    ip, Country: or(do.Country, base.Country), Asn: or(do.ASN, base.ASN), NetworkClass: or(do.Network, base.Network),
 		Client: or(do.Client, base.Client), UserAgent: or(do.Agent, or(base.Agent, or(do.Client, base.Client))), TlsFingerprint: or(do.TLS, base.TLS),
 		Account: or(do.Account, base.Account), Region: or(do.Region, base.Region), Late: do.Late, Backfill: do.Backfill,
-		ErrorCode: do.Error,
+		ErrorCode: do.Error, CredentialType: or(do.KeyType, base.KeyType), Workload: or(do.Workload, base.Workload), ActingAs: or(do.ActingAs, base.ActingAs),
+		Scopes: orList(do.Scopes, base.Scopes), Delegation: orList(do.Through, base.Through), Host: or(do.Host, base.Host),
+		TargetAccount: or(do.Target, base.Target), TokensOut: or(do.Tokens, base.Tokens), CostMicros: or(do.Cost, base.Cost),
+	}
+	if ev.Workload == "none" {
+		ev.Workload = ""
+	}
+	if ev.CostMicros > 0 { // half to one and a half of what the line says
+		ev.CostMicros = ev.CostMicros/2 + roll>>20%ev.CostMicros
 	}
 	if ev.BytesOut > 0 { // half to one and a half of what the line says
 		ev.BytesOut = ev.BytesOut/2 + roll>>16%ev.BytesOut

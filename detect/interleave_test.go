@@ -1,6 +1,7 @@
 package detect
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -108,6 +109,140 @@ func TestInterleavingTopicsDifferentlyGivesTheSameAlerts(t *testing.T) {
 	for seed := range uint64(4) {
 		if got := play(shuffleTopics(all, random(seed))); !slices.Equal(want, got) {
 			t.Errorf("shuffle %d:\n in order: %d %v\nshuffled: %d %v", seed, len(want), want, len(got), got)
+		}
+	}
+}
+
+// shared is a fleet of which every third identity calls in both topics, some
+// of them once a day only, with what the whole fleet shares: an incident's
+// retries, a release, and bursts that begin and end anywhere.
+func shared(seed uint64, days int) []*schemas.Event {
+	r := random(seed)
+	var lists [][]*schemas.Event
+	end := fleetStart.AddDate(0, 0, days)
+	var members []member
+	for i := range 36 {
+		m := newMember(i, r)
+		from := random(seed*1000 + uint64(i)) //nolint:gosec // small
+		lists = append(lists, m.events(from, fleetStart, end))
+		if i%3 == 0 {
+			other := m
+			other.topic = []string{"raw.kong", "raw.cloudtrail"}[i%2]
+			other.ops = []string{"GET /v1/a", "GET /v1/b", "POST /v1/c"}
+			if i%2 == 0 { // a daily job: half an hour at its time of day
+				for d := range days {
+					at := fleetStart.AddDate(0, 0, d).Add(time.Duration(i*25+from.IntN(10)) * time.Minute)
+					job := other
+					job.perPane, job.wave = 12, 0
+					lists = append(lists, job.events(from, at, at.Add(30*time.Minute)))
+				}
+			} else {
+				lists = append(lists, other.events(from, fleetStart.Add(time.Duration(i)*time.Hour), end))
+			}
+			members = append(members, other)
+		}
+		members = append(members, m)
+	}
+	late := fleetStart.AddDate(0, 0, days-3)
+	burst := func(m member, at time.Time, times float64, length time.Duration) {
+		m.perPane, m.wave = m.perPane*times, 0
+		lists = append(lists, m.events(r, at, at.Add(length)))
+	}
+	for hour := range 60 {
+		at := late.Add(time.Duration(hour) * time.Hour).Add(time.Duration(r.IntN(60)) * time.Minute)
+		m := members[r.IntN(len(members))]
+		switch r.IntN(6) {
+		case 0: // an incident: everybody in the topic retries
+			for _, x := range members {
+				if x.topic == m.topic {
+					burst(x, at, 4, 30*time.Minute)
+				}
+			}
+		case 1: // a release: the same new call and client, within two hours
+			op := "s3:GetRelease" + formatInt(int64(hour))
+			for i, x := range members {
+				if x.topic == m.topic && i%3 == hour%3 {
+					for n := range 4 {
+						ev := x.event(at.Add(time.Duration(r.IntN(120))*time.Minute).UnixNano()+int64(n), op)
+						ev.Client, ev.SrcIp, ev.SrcPrefix = "release-"+op, "192.0.2.7", "192.0.2.0/24"
+						lists = append(lists, []*schemas.Event{ev})
+					}
+				}
+			}
+		case 2:
+			burst(m, at, 25, 40*time.Minute)
+		case 3:
+			burst(m, at, 8, 3*time.Hour)
+		case 4:
+			for i := range 25 {
+				ev := m.event(at.Add(time.Duration(i)*time.Minute).UnixNano(), "ec2:Describe"+formatInt(int64(i+hour*100)))
+				ev.Client, ev.Outcome = "curl", schemas.Outcome_OUTCOME_DENIED
+				lists = append(lists, []*schemas.Event{ev})
+			}
+		default:
+			for i, op := range []string{"secretsmanager:GetSecretValue", "iam:CreateAccessKey", "s3:DeleteBucket"} {
+				ev := m.event(at.Add(time.Duration(i)*9*time.Minute).UnixNano(), op)
+				ev.Service, ev.ReadOnly = op[:3], 0
+				lists = append(lists, []*schemas.Event{ev})
+			}
+		}
+	}
+	return merge(lists...)
+}
+
+// The same panes close with the same counts, and the same alerts come out,
+// however far two topics drift apart within the hour that they may.
+func TestAnIdentityInTwoTopicsIsJudgedTheSameHoweverTheyInterleave(t *testing.T) {
+	seeds := uint64(3)
+	if testing.Short() {
+		seeds = 1
+	}
+	play := func(events []*schemas.Event) (opened []string, kept map[string]string) {
+		e := newEngine(t)
+		var out Output
+		drive(e, nil, fences(events), &out)
+		drive(e, events, ends(events), &out)
+		for i := range out.Alerts {
+			a := &out.Alerts[i]
+			if a.Version() == 1 {
+				opened = append(opened, a.Actor.User.UID+" "+a.FindingInfo.Analytic.UID+" "+time.UnixMilli(a.FindingInfo.FirstSeenTime).UTC().Format(time.DateTime)+" "+a.ID())
+			}
+		}
+		slices.Sort(opened)
+		kept = map[string]string{}
+		for i, id := range e.store.ids {
+			x := &e.store.at(uint32(i)).stats //nolint:gosec // an index
+			kept[id] = fmt.Sprint(x.judged, x.days, x.lastPane, x.lastSeen, x.best, x.gapMax)
+		}
+		return opened, kept
+	}
+	for seed := range seeds {
+		all := shared(seed, 14)
+		want, wantKept := play(all)
+		if len(want) < 20 {
+			t.Fatalf("only %d alerts: nothing to compare", len(want))
+		}
+		for shuffle := range uint64(2) {
+			got, gotKept := play(shuffleTopics(all, random(seed*100+shuffle)))
+			for _, a := range want {
+				if !slices.Contains(got, a) {
+					t.Errorf("seed %d, shuffle %d: lost %s", seed, shuffle, a)
+				}
+			}
+			for _, a := range got {
+				if !slices.Contains(want, a) {
+					t.Errorf("seed %d, shuffle %d: new %s", seed, shuffle, a)
+				}
+			}
+			differ := 0
+			for id, s := range wantKept {
+				if s != gotKept[id] {
+					differ++
+				}
+			}
+			if differ > 0 {
+				t.Errorf("seed %d, shuffle %d: what closed panes left of %d of %d identities differs", seed, shuffle, differ, len(wantKept))
+			}
 		}
 	}
 }

@@ -38,7 +38,7 @@ func (p *Profile) churning(d Dimension) bool {
 // what the identity's time, gaps and places say. grave says that the event
 // made a consequence finding: what was new in it is held until an analyst's
 // word.
-func (e *Engine) learn(p *Profile, call *Call, topic int, grave bool) {
+func (e *Engine) learn(p *Profile, call *Call, grave bool) {
 	if e.egress.note(p, call, e.store.ids[p.self]) {
 		e.stats.EgressRefused++
 	}
@@ -66,7 +66,7 @@ func (e *Engine) learn(p *Profile, call *Call, topic int, grave bool) {
 	if grave {
 		p.consequence = max(p.consequence, call.Day)
 	}
-	e.learnTime(p, call, topic)
+	e.learnTime(p, call)
 	e.learnPlace(p, call)
 	if call.Day != p.tallyDay && call.Day > p.tallyDay {
 		for t := range p.tallyNow {
@@ -144,8 +144,8 @@ func (e *Engine) learnValue(p *Profile, call *Call, d Dimension, s Sight, hold b
 	slot.day = max(slot.day, call.Day)
 }
 
-// learnTime keeps first, last, active days, gaps and topics.
-func (e *Engine) learnTime(p *Profile, call *Call, topic int) {
+// learnTime keeps first, last, active days and gaps.
+func (e *Engine) learnTime(p *Profile, call *Call) {
 	if p.calls < 1<<32-1 {
 		p.calls++
 	}
@@ -167,7 +167,6 @@ func (e *Engine) learnTime(p *Profile, call *Call, topic int) {
 		}
 	}
 	p.last = max(p.last, call.Time)
-	p.saw(topic, call.Time)
 }
 
 // learnPlace keeps the last two places; a place seen again takes a new time.

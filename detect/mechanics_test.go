@@ -232,10 +232,14 @@ func TestBytesByDetector(t *testing.T) {
 		what  string
 		bytes int
 	}{
-		{"call-rate (three levels, two sums, seasons, drift)", size(3*unsafe.Sizeof(s.rate)+8+unsafe.Sizeof(s.seasonRatio)+unsafe.Sizeof(s.seasonCount)) + 16},
+		{"call-rate (three levels, two sums, seasons)", size(3*unsafe.Sizeof(s.rate) + 8 + unsafe.Sizeof(s.seasonRatio) + unsafe.Sizeof(s.seasonCount))},
 		{"egress-volume (one level)", size(unsafe.Sizeof(s.bytes))},
 		{"enumeration (two levels)", size(2 * unsafe.Sizeof(s.resources))},
 		{"denied-probing (two levels, one sum)", size(2*unsafe.Sizeof(s.denied)) + 4},
+		{"agent-spend (one level, two maxima)", size(unsafe.Sizeof(s.spend)) + 8},
+		{"auth-failures (one level, two maxima)", size(unsafe.Sizeof(s.auth)) + 8},
+		{"slow-drift (anchor, day's mean and weight, sum)", 16},
+		{"policy-change (when it widened its rights)", size(unsafe.Sizeof(p.widened))},
 		{"silence (gap, deadline, last call)", 4 + 8 + 8},
 		{"own maxima of every volume signal", size(unsafe.Sizeof(s.best) + unsafe.Sizeof(s.today))},
 		{"evidence by family, for the fused way", size(unsafe.Sizeof(s.near) + unsafe.Sizeof(s.far))},

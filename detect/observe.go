@@ -31,13 +31,14 @@ func (e *Engine) observe(topic int, p *Profile, ev *schemas.Event) {
 	}
 	number := paneOf(call.Time)
 	late := number < p.below || number < e.clock.topics[topic].boundary && e.clock.topics[topic].started
+	counts := p.saw(topic, call.Time)
 	grave := false
 	if len(f.list) > 0 {
 		grave = e.arrived(p, call, f.list, late)
 	}
 	e.discover(p, call)
-	e.learn(p, call, topic, grave)
-	if late {
+	e.learn(p, call, grave)
+	if late || !counts {
 		e.stats.Late++
 		return
 	}
@@ -110,6 +111,22 @@ func (e *Engine) prepare(p *Profile, call *Call, ev *schemas.Event) {
 	if c, n := s[Credential].hash, s[Prefix].hash; c != 0 && n != 0 {
 		e.lookInto(p, call, CredentialPlace, hashNumber(CredentialPlace, uint64(c)<<32|uint64(n)))
 	}
+	e.sight(p, call, ActingAs, ev.ActingAs)
+	s[ScopeSet] = Sight{}
+	if len(ev.Scopes) > 0 {
+		all := uint64(0)
+		for _, x := range ev.Scopes {
+			all += uint64(hashValue(ScopeSet, x)) * 0x9e3779b97f4a7c15 // in any order
+		}
+		e.lookInto(p, call, ScopeSet, hashNumber(ScopeSet, all))
+	}
+	s[Attested] = Sight{}
+	switch {
+	case ev.Workload != "":
+		e.sight(p, call, Attested, attested)
+	case p.observed[Attested] > 0:
+		e.sight(p, call, Attested, bare)
+	}
 	s[OperationDenied] = Sight{}
 	if call.Denied && ev.Operation != "" {
 		e.lookInto(p, call, OperationDenied, hashNumber(OperationDenied, uint64(s[Operation].hash)))
@@ -122,6 +139,12 @@ func (e *Engine) prepare(p *Profile, call *Call, ev *schemas.Event) {
 	e.capabilities(p, call)
 	e.conditions(p, call, ev)
 }
+
+// The two values of Attested.
+const (
+	attested = "attested"
+	bare     = "bare"
+)
 
 // sight looks a text value up; an empty one is absent.
 func (e *Engine) sight(p *Profile, call *Call, d Dimension, value string) {
@@ -186,6 +209,12 @@ func (e *Engine) conditions(p *Profile, call *Call, ev *schemas.Event) {
 	}
 	if call.Can.Set.Any(capability.Deletes | capability.DestroysData) {
 		call.fired |= OnDeletes
+	}
+	if call.Can.Set.Has(capability.SpawnsCompute) {
+		call.fired |= OnSpawns
+	}
+	if c := call.sights[Credential]; c.State > Unseen && int(call.Day)-int(c.Day) >= oldCredentialDays && p.lastDay+1 >= call.Day {
+		call.fired |= OnOldCredential
 	}
 	if call.Denied {
 		call.fired |= OnDenied

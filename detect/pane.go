@@ -21,11 +21,16 @@ type Pane struct {
 	First, Last int64
 
 	Calls, Successes, Denied, Errors uint32
+	// Unauthenticated counts those of the failed whose credential was refused.
+	Unauthenticated uint32
 	// Backfill counts the calls among Calls that a back-fill brought; a pane
 	// with any is never judged by rate.
 	Backfill uint32
 	// BytesOut and BytesIn are sums of what the log states.
 	BytesOut, BytesIn uint64
+	// Tokens and CostMicros are what the calls used of a model and what they cost,
+	// in millionths, as logged.
+	Tokens, CostMicros uint64
 	// Peak is the largest number of calls in one minute.
 	Peak uint32
 	// Fresh counts values never seen before, once their dimension was learned.
@@ -100,8 +105,13 @@ func (p *Pane) add(ev *schemas.Event, call *Call, topic int) {
 	if call.Backfill {
 		p.Backfill++
 	}
+	if !call.Success && unauthenticated(ev) {
+		p.Unauthenticated++
+	}
 	p.BytesOut += ev.BytesOut
 	p.BytesIn += ev.BytesIn
+	p.Tokens += ev.TokensIn + ev.TokensOut
+	p.CostMicros += ev.CostMicros
 	if m := call.Time / int64(60*1e9); m != p.minute {
 		p.minute, p.minuteCalls = m, 0
 	}

@@ -33,6 +33,8 @@ var priorCorners = [signals]corner{
 	SignalOperation:     {3, 0.70, 0.40, 4.5},
 	SignalTime:          {3, 0.70, 0.40, 4.5},
 	SignalClient:        {3, 0.70, 0.40, 4.5},
+	SignalAuth:          {2, 0.70, 0.25, 5},
+	SignalSpend:         {2, 0.70, 0.30, 5.5},
 	SignalFused2h:       {4, 0.40, 0.45, 6},
 	SignalFused72h:      {4, 0.35, 0.35, 6},
 }

@@ -19,6 +19,8 @@ const (
 	TallyDestroys              // things destroyed
 	TallyRefused               // operations never called before, refused
 	TallyOther
+	TallySpawned // machines started
+	TallyRegions // calls in regions that nobody in the cell uses
 	tallies
 )
 
@@ -67,11 +69,17 @@ type Profile struct {
 	stats statistics // written by closes only
 	open  uint32     // newest open pane, index + 1
 	below int64      // number of the first pane not yet closed
+
+	widened int64 // when it last changed its own rights
+
+	founded int32 // number of the pane in which it was first seen, or seen again after leaving every topic
 }
 
-// topicSeen says when an identity was last seen in a topic.
+// topicSeen says since when an identity has been in a topic, and when it was
+// last seen there.
 type topicSeen struct {
 	topic uint8 // index + 1; 0 is empty
+	since int32 // number of a pane
 	time  int64
 }
 

@@ -165,7 +165,7 @@ func (e *Engine) closed(p *Profile, pane *Pane, x *found) {
 		return
 	}
 	if x.Way == WayFused {
-		if d := e.dossier(p); len(d.notes) < maxNotes && x.Surprise > 0 {
+		if d := e.dossier(p); x.Surprise > 0 {
 			d.notes = append(d.notes, note{found: *x, pane: pane.Number, time: pane.Last})
 		}
 		return

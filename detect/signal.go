@@ -22,6 +22,8 @@ const (
 	SignalClient                      // the most surprising new client of a pane
 	SignalFused2h                     // sum of family maxima over 2 hours
 	SignalFused72h                    // sum of family maxima over 72 hours
+	SignalSpend                       // what the calls of a pane cost
+	SignalAuth                        // refused credentials, given the calls
 	signals
 	// SignalCold marks a verdict by the peers' distribution, already calibrated.
 	SignalCold Signal = 255
@@ -30,6 +32,7 @@ const (
 var signalNames = [signals]string{
 	"call rate", "call rate over 3 h", "call rate over 24 h", "bytes out", "distinct resources", "distinct operations",
 	"refused calls", "distinct refused operations", "new values", "drift", "new place", "new operation", "timing", "new client", "combined evidence over 2 h", "combined evidence over 72 h",
+	"cost", "refused credentials",
 }
 
 // String is the signal's name in a sentence.

@@ -42,7 +42,7 @@ func (silence) Silent(_ *Cell, p *Profile, at int64) Finding {
 	return Finding{
 		Surprise: surprise, Value: "silent", Did: "fell silent",
 		Sentence: "It has not called for " + quiet + " (last call " + clockTime(s.lastSeen) + "); its longest gap so far was " + longest +
-			" in " + plural(int(p.activeDays), "active day") + ", and its log source goes on.",
+			" in " + plural(int(s.days), "active day") + ", and its log source goes on.",
 		Observed: "no call for " + quiet, Expected: "a call at least every " + longest,
 		Rarity: "not seen in " + historyOf(p, at),
 	}

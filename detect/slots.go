@@ -243,11 +243,13 @@ func (s *slotSlabs) remove(t *slotTable, i int) {
 // limit is how many values of d a table keeps at most; 0 is no limit of its own.
 func (d Dimension) limit() int {
 	switch d {
+	case ScopeSet, Refusal:
+		return 6
 	case Resource, Address, CredentialPlace, Fingerprint:
 		return 10
-	case OperationDenied, Prefix, Credential, Secret, Host, Grantee, Edge:
+	case OperationDenied, Prefix, Credential, Secret, Host, Grantee, Edge, ActingAs:
 		return 16
-	case Operation:
+	case Operation, Scope:
 		return 40
 	case Rule, Verdict:
 		return 24

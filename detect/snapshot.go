@@ -94,8 +94,10 @@ func (k *clock) visit(c *codec) {
 		c.i64(&t.newest)
 		c.i64(&t.boundary)
 		c.bool(&t.started)
+		c.bool(&t.out)
 		for i := range t.counts {
 			c.u32(&t.counts[i])
+			c.f32(&t.ratios[i])
 		}
 	})
 }

@@ -14,12 +14,17 @@ type statistics struct {
 	lastCall int64  // deadline of the pending silence timer; 0 when there is none
 	gapMax   float32
 	day      uint16 // of the newest closed pane
+	days     uint16 // days with a closed pane
 	inTail   uint32 // signals that were in their tail on that day, one bit each
 
 	rate, rate3h, rate24h           level // calls, less season and fleet
 	bytes                           level // ln(1+bytes out)
 	resources, operations           level // distinct values
 	denied, breadth                 level // refused calls, distinct refused operations
+	spend                           level // ln(1+cost), of panes that cost anything
+	spendBest, spendToday           float32
+	auth                            level // calls whose credential was refused
+	authBest, authToday             float32
 	sum3h, sum24h, breadth24h       float32
 	best, today                     [bestSignals]float32
 	near, far                       [families]float32 // evidence by family, decayed over 2 h and 72 h
@@ -103,7 +108,7 @@ func (s *statistics) learnSeason(pane int64, ratio, weight float64) {
 // 60 active panes over three days, or 20 over a week.
 func (p *Profile) mature() bool {
 	n := p.stats.judged
-	days := p.activeDays
+	days := p.stats.days
 	return n >= 60 && days > 3 || n >= 20 && days > 7
 }
 
@@ -161,10 +166,15 @@ func (s *statistics) newDay(day uint16) {
 			s.best[i] = max(s.best[i]*f, s.today[i])
 			s.today[i] = 0
 		}
+		s.authBest, s.authToday = max(s.authBest*f, s.authToday), 0
+		s.spendBest, s.spendToday = max(s.spendBest*f, s.spendToday), 0
 		s.gapMax *= float32(math.Pow(0.98, float64(day-s.day)))
 		s.newDriftDay()
 	}
 	s.day = day
+	if s.days < 1<<16-1 {
+		s.days++
+	}
 	s.inTail = 0
 }
 
@@ -196,6 +206,12 @@ func (s *statistics) learnPane(p *Pane, x expectation, c float64) {
 		if p.BytesOut > 0 {
 			s.bytes.learn(math.Log1p(float64(p.BytesOut)), w)
 		}
+		s.auth.learn(float64(p.Unauthenticated), w)
+		s.authToday = max(s.authToday, float32(p.Unauthenticated))
+		if cost := p.Cost(); cost > 0 {
+			s.spend.learn(math.Log1p(cost), w)
+			s.spendToday = max(s.spendToday, float32(cost))
+		}
 		s.resources.learn(p.Resources.Count(), w)
 		s.operations.learn(p.Operations.Count(), w)
 		s.denied.learn(float64(p.Denied), w)
@@ -208,36 +224,4 @@ func (s *statistics) learnPane(p *Pane, x expectation, c float64) {
 	s.lastSeen = max(s.lastSeen, p.Last)
 	s.lastPane = p.Number
 	s.judged++
-}
-
-// Drift: the day's mean against an anchor that grows at most 1% a day, summed
-// by CUSUM (Page 1954) with a slack of 5%.
-const (
-	driftSlack  = 0.05
-	anchorSpeed = 0.01
-)
-
-func (s *statistics) learnDrift(x, weight float64) {
-	s.dayMean += float32(x * weight)
-	s.dayWeight += float32(weight)
-}
-
-func (s *statistics) newDriftDay() {
-	if s.dayWeight < 1 {
-		return
-	}
-	m := s.dayMean / s.dayWeight
-	s.dayMean, s.dayWeight = 0, 0
-	if s.anchor == 0 {
-		s.anchor = m
-		return
-	}
-	lift := math.Log(float64(max(m, 0.01)) / float64(max(s.anchor, 0.01)))
-	s.sum = float32(math.Min(math.Max(0, float64(s.sum)+lift-driftSlack), 20))
-	speed := math.Min(math.Max(lift, -anchorSpeed), anchorSpeed)
-	if s.judged < 500 { // the anchor settles first
-		speed = lift / 4
-		s.sum = 0
-	}
-	s.anchor = float32(float64(s.anchor) * math.Exp(speed))
 }

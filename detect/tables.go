@@ -4,7 +4,7 @@ import "slices"
 
 // tables is what a cell knows of its fleet. Contributions are integers, kept by
 // event hour; version k serves the events and panes of hour k and is the sum of
-// the hours up to k-2. So neither the order in which topics interleave, nor the
+// the hours up to k-tablesLag, which nothing can change any more. So neither the order in which topics interleave, nor the
 // order of identities, changes a verdict.
 type tables struct {
 	base   layer    // every hour up to base.hour
@@ -59,7 +59,11 @@ const (
 	hoursOfWeek = 168
 	// foldAfter is how many hours stay apart, so that older versions can still
 	// be built.
-	foldAfter = 8
+	foldAfter = tablesLag + oldestView + 1
+	// tablesLag is how many hours a version lags behind: a topic's time may lie two
+	// behind its newest event and one behind other topics, and the last of the
+	// hours must have ended.
+	tablesLag = 4
 	// ledgerHours is how long the budget looks back.
 	ledgerHours = 7 * 24
 	// maxValues bounds the table of values that identities showed.
@@ -74,8 +78,8 @@ func (t *tables) init() {
 // at is the layer of an hour. Hours that a version has been built from never
 // change again: what comes for them later counts in the first hour still open.
 func (t *tables) at(hour int64) *layer {
-	if t.newest != 0 && hour <= t.newest-2 {
-		hour = t.newest - 1
+	if t.newest != 0 && hour <= t.newest-tablesLag {
+		hour = t.newest - tablesLag + 1
 	}
 	for i := len(t.recent) - 1; i >= 0; i-- {
 		if t.recent[i].hour == hour {
@@ -105,7 +109,7 @@ func (t *tables) have(k int64, group uint8, d Dimension, h uint32) int {
 	key := valueKey{group, d, h}
 	n := t.base.values[key]
 	for _, l := range t.recent {
-		if l.hour <= k-2 {
+		if l.hour <= k-tablesLag {
 			n += l.values[key]
 		}
 	}
@@ -199,7 +203,7 @@ func (t *tables) view(k int64, e *Engine) *view {
 		}
 	}
 	t.fold(t.newest - foldAfter)
-	v := &view{hour: k, upTo: k - 2, t: t, week: t.base.week}
+	v := &view{hour: k, upTo: k - tablesLag, t: t, week: t.base.week}
 	for _, l := range t.recent {
 		if l.hour <= v.upTo {
 			for g := range groups {

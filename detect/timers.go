@@ -66,7 +66,7 @@ func (t *timers) next() (int64, bool) {
 
 // runTimers runs what fell due before a moment, in order. An identity held back
 // by another topic is asked again at the next pane.
-func (e *Engine) runTimers(topic int, before int64) {
+func (e *Engine) runTimers(before int64) {
 	var again []timer
 	e.quiet = e.quiet[:0]
 	for len(e.timers.list) > 0 && e.timers.list[0].at < before {
@@ -75,7 +75,7 @@ func (e *Engine) runTimers(topic int, before int64) {
 		if !ok || p == nil {
 			continue
 		}
-		if e.final(p, p.last) < paneOf(t.at) {
+		if !e.final(p, paneOf(t.at)) {
 			again = append(again, t)
 			continue
 		}
@@ -86,7 +86,7 @@ func (e *Engine) runTimers(topic int, before int64) {
 			e.silenceDue(p, t)
 		}
 	}
-	e.silences(topic, before)
+	e.silences()
 	for _, t := range again {
 		e.timers.push(t)
 	}
@@ -112,13 +112,21 @@ func (e *Engine) silenceDue(p *Profile, t timer) {
 		e.armSilence(p)
 		return
 	}
-	e.quiet = append(e.quiet, quiet{p.self, t.at})
+	q := quiet{profile: p.self, at: t.at, pane: paneOf(t.at)}
+	for i := range p.topics {
+		if s := &p.topics[i]; s.topic != 0 && s.time >= p.stats.lastSeen-day {
+			q.topics |= 1 << (s.topic - 1)
+		}
+	}
+	e.quiet = append(e.quiet, q)
 }
 
-// quiet is an identity that missed its deadline.
+// quiet is an identity that missed its deadline, with the topics that it is in.
 type quiet struct {
 	profile uint32
 	at      int64
+	pane    int64
+	topics  uint64
 }
 
 // silenceDeadline is when the identity should have called: twice its own
@@ -129,7 +137,7 @@ func (e *Engine) silenceDeadline(p *Profile) int64 {
 	s := &p.stats
 	const leastPanes, leastDays = 100, 14
 	age := (s.lastSeen - p.first) / day
-	if s.judged < leastPanes || age < leastDays || int64(p.activeDays)*2 < age || s.gapMax <= 0 || p.Human() || p.Anonymous() {
+	if s.judged < leastPanes || age < leastDays || int64(s.days)*2 < age || s.gapMax <= 0 || p.Human() || p.Anonymous() {
 		return math.MaxInt64
 	}
 	// One that is nearly always there keeps to its gaps; one that comes and goes
@@ -157,25 +165,18 @@ func (e *Engine) armSilence(p *Profile) {
 // topic with less than a quarter of its usual identities, or many falling silent
 // together, says nothing about any of them. Not a half: the nights of a fleet
 // that works by day pass that, and would hide the heartbeat that stops.
-func (e *Engine) silences(topic int, before int64) {
-	if len(e.quiet) == 0 {
-		return
-	}
-	t := &e.clock.topics[topic]
-	var sum, panes, most uint32
-	for _, n := range t.counts {
-		if n > 0 {
-			sum += n
-			panes++
-			most = max(most, n)
+//
+// Those of the same topics and the same pane come due together, whichever topic
+// is read first: they are weighed together.
+func (e *Engine) silences() {
+	for i := range e.quiet {
+		q := &e.quiet[i]
+		together := 0
+		for j := range e.quiet {
+			together += btoi(e.quiet[j].topics == q.topics && e.quiet[j].pane == q.pane)
 		}
-	}
-	now := t.counts[mod(paneOf(before-1), countsKept)]
-	sourceSilent := panes > 0 && 4*now*panes < sum
-	together := len(e.quiet) >= 4 && len(e.quiet)*10 >= int(most)
-	for _, q := range e.quiet {
 		p := e.store.at(q.profile)
-		if sourceSilent || together {
+		if e.sourceSilent(q.topics, q.pane, together) {
 			e.stats.SilencesShared++
 			continue
 		}
@@ -191,4 +192,36 @@ func (e *Engine) silences(topic int, before int64) {
 			}
 		}
 	}
+}
+
+// sourceSilent reports whether one of the topics fell silent itself in a pane,
+// or so many of its identities do together.
+func (e *Engine) sourceSilent(topics uint64, pane int64, together int) bool {
+	for i := range e.clock.topics {
+		t := &e.clock.topics[i]
+		if topics&(1<<uint(i)) == 0 { //nolint:gosec // below maxTopics
+			continue
+		}
+		now, sum, panes, most := t.activeIn(pane)
+		if panes > 0 && 4*now*panes < sum || together >= 4 && together*10 >= int(most) {
+			return true
+		}
+	}
+	return false
+}
+
+// activeIn tells how many identities were active in a pane, and over the day
+// before it: the sum, in how many panes, and at most. What a topic that is
+// ahead has counted since changes nothing.
+func (t *topicClock) activeIn(pane int64) (now, sum, panes, most uint32) {
+	for n := max(pane-countsKept+4*drift, t.boundary-countsKept) + 1; n <= pane && n < t.boundary; n++ {
+		c := t.counts[mod(n, countsKept)]
+		if c > 0 {
+			sum += c
+			panes++
+			most = max(most, c)
+		}
+		now = c
+	}
+	return now, sum, panes, most
 }

@@ -99,10 +99,13 @@ func (p *Profile) visit(c *codec) {
 	}
 	for i := range p.topics {
 		c.u8(&p.topics[i].topic)
+		c.i32(&p.topics[i].since)
 		c.i64(&p.topics[i].time)
 	}
 	c.i64(&p.budget)
 	c.i64(&p.below)
+	c.i64(&p.widened)
+	c.i32(&p.founded)
 	p.stats.visit(c)
 	if int(p.group) >= groups {
 		c.fail(fmt.Errorf("%w: kind %d", errDamaged, p.group))
@@ -117,13 +120,14 @@ func (s *statistics) visit(c *codec) {
 	c.i64(&s.lastCall)
 	c.f32(&s.gapMax)
 	c.u16(&s.day)
+	c.u16(&s.days)
 	c.u32(&s.inTail)
-	for _, l := range [...]*level{&s.rate, &s.rate3h, &s.rate24h, &s.bytes, &s.resources, &s.operations, &s.denied, &s.breadth} {
+	for _, l := range [...]*level{&s.rate, &s.rate3h, &s.rate24h, &s.bytes, &s.resources, &s.operations, &s.denied, &s.breadth, &s.spend, &s.auth} {
 		c.f32(&l.mean)
 		c.f32(&l.variance)
 		c.u16(&l.n)
 	}
-	for _, x := range [...]*float32{&s.sum3h, &s.sum24h, &s.breadth24h, &s.anchor, &s.dayMean, &s.dayWeight, &s.sum} {
+	for _, x := range [...]*float32{&s.spendBest, &s.spendToday, &s.authBest, &s.authToday, &s.sum3h, &s.sum24h, &s.breadth24h, &s.anchor, &s.dayMean, &s.dayWeight, &s.sum} {
 		c.f32(x)
 	}
 	for i := range s.best {
@@ -212,11 +216,13 @@ func (p *Pane) visit(c *codec) {
 	c.i64(&p.Number)
 	c.i64(&p.First)
 	c.i64(&p.Last)
-	for _, x := range [...]*uint32{&p.Calls, &p.Successes, &p.Denied, &p.Errors, &p.Backfill, &p.Peak, &p.minuteCalls} {
+	for _, x := range [...]*uint32{&p.Calls, &p.Successes, &p.Denied, &p.Errors, &p.Unauthenticated, &p.Backfill, &p.Peak, &p.minuteCalls} {
 		c.u32(x)
 	}
 	c.u64(&p.BytesOut)
 	c.u64(&p.BytesIn)
+	c.u64(&p.Tokens)
+	c.u64(&p.CostMicros)
 	c.u64(&p.largest)
 	c.u64(&p.topics)
 	c.i64(&p.minute)
@@ -423,7 +429,10 @@ func (a *adoption) visit(c *codec) {
 		if x.topic != y.topic {
 			return int(x.topic) - int(y.topic)
 		}
-		return compare(int64(x.hash), int64(y.hash))
+		if x.hash != y.hash {
+			return compare(int64(x.hash), int64(y.hash))
+		}
+		return int(x.quarter) - int(y.quarter)
 	})
 	list(c, &keys, func(k *adoptionKey) {
 		dim := uint8(k.dim)
@@ -431,6 +440,7 @@ func (a *adoption) visit(c *codec) {
 		k.dim = Dimension(dim)
 		c.u8(&k.topic)
 		c.u32(&k.hash)
+		c.i32(&k.quarter)
 		v := a.values[*k]
 		if v == nil {
 			v = &adopters{}

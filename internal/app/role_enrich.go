@@ -15,10 +15,8 @@ import (
 
 // holdWithin is how close in event time a replay's topics are held together:
 // far enough that a batch holds more than a few events, and far below
-// CloudTrail's disorder and a pane, so that when one topic's clock passes the
-// end of a pane the others have delivered what belongs before it. At 10
-// minutes one replay in ten ended with another alert for an identity that is
-// seen in two topics; at 5 none did.
+// CloudTrail's disorder and a pane, so that what an identity shows first in two
+// topics arrives in the order in which it happened.
 const holdWithin = time.Minute
 
 // enriching completes events on their way from a parser to a stage.

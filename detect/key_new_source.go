@@ -1,0 +1,54 @@
+package detect
+
+import "github.com/lapwing-sec/lapwing/schemas"
+
+var keyNewSourceCard = Meta{
+	Name: "key-new-source", Title: "A key is used from another key's network", Basis: Learned, Family: FamilyPlace, Way: WayFused,
+	Severity: schemas.SeverityLow, Wake: OnNew(CredentialPlace),
+	MinSample: "learned (7 active days, or 200 calls below 1% novelty)", Floor: "one call with a long-lived key",
+	Kept:    "one slot of 8 bytes for each (key, network), 10 at most",
+	Model:   "Good-Turing novelty rate of the identity's pairs of key and network",
+	Attacks: []schemas.Technique{{UID: "T1552.001", Name: "Credentials In Files"}},
+	NHI:     []string{"NHI7:2025"}, API: []string{"API2:2023"}, NIST: nistNetwork, PCI: pciAccounts,
+	FirstChecks: []string{
+		"Find out which deployment each key was made for: did one copy the other's?",
+		"Give each place a key of its own, so that one can be revoked alone.",
+	},
+}
+
+// keyNewSource finds a long-lived key in a network where the identity is known,
+// but never with this key: a copy of it went there. A network new to the
+// identity is new-network's.
+type keyNewSource struct{ arrivalOnly }
+
+// Meta implements Detector.
+func (keyNewSource) Meta() *Meta { return &keyNewSourceCard }
+
+// Observe implements Detector.
+func (keyNewSource) Observe(c *Cell, p *Profile, call *Call, out *Findings) {
+	ev := call.Event
+	if !call.New(CredentialPlace) || call.Sight(Credential).State != Known || call.Sight(Prefix).State != Known || !static(ev) ||
+		placeless(c, call) || valuesOf(c, p, CredentialPlace) >= CredentialPlace.limit() {
+		return
+	}
+	s, rarity := c.Novelty(p, call, CredentialPlace)
+	if s == 0 {
+		return
+	}
+	out.Add(Finding{
+		Way: WayFused, Severity: schemas.SeverityLow, Surprise: s, Value: ev.CredentialId + " " + ev.SrcPrefix,
+		Did: "used a key where another belongs",
+		Sentence: who(ev) + " called " + ev.Operation + origin(ev) + ended(call) + " with key " + clip(ev.CredentialId, 40) +
+			"; it calls from there, but this key was " + rarity + " in that network.",
+		Observed: "key " + clip(ev.CredentialId, 40) + " in " + ev.SrcPrefix, Expected: "the networks of this key", Rarity: rarity,
+	})
+}
+
+// static says that a call's credential lives long: what is stolen stays of use.
+func static(ev *schemas.Event) bool {
+	switch ev.CredentialType {
+	case "access_key", "api_key", "pat", "oauth_client", "basic", "password":
+		return true
+	}
+	return false
+}
