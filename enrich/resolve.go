@@ -45,6 +45,8 @@ var families = []family{
 	{name: "anthropic", formats: []string{"anthropic-activity"}, resolve: resolveAnthropic},
 
 	// Kubernetes, secrets and agents
+	{name: "k8s", formats: []string{"k8s-audit"}, resolve: resolveK8s},
+	{name: "vault", formats: []string{"vault"}, resolve: resolveVault},
 
 	// Cloudflare
 

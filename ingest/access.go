@@ -166,6 +166,17 @@ func firstOf(s string) string {
 	return strings.TrimSpace(v)
 }
 
+// forwardedFor returns the addresses of a forwarding header in their order; what
+// is no address is left out.
+func forwardedFor(header string) (list []string) {
+	for part := range strings.SplitSeq(header, ",") {
+		if ip := address(strings.TrimSpace(part)); ip != "" && len(list) < maxChain {
+			list = append(list, ip)
+		}
+	}
+	return list
+}
+
 func (a *access) setKey(id, kind string) {
 	if a.key == "" && id != "" && id != "-" {
 		a.key, a.keyKind = id, kind

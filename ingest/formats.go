@@ -26,6 +26,10 @@ type Format struct {
 	// split, where set, hands the sub-records below an object to each. Without
 	// it an object is one record, or an envelope that every format may come in.
 	split func(d *document, n int, each func(n int))
+	// skip, where set, names objects that are no calls and no faults either,
+	// such as the announcement of a call that is logged again once it has
+	// ended: they give neither an event nor a refusal.
+	skip func(d *document, n int) bool
 	// secret, where set, names nodes that hide a secret behind a public name.
 	secret func(d *document, n int) bool
 	// guess is redactor.guess.
@@ -84,6 +88,8 @@ var formats = [...]Format{
 	{Name: "anthropic-activity", Title: "Anthropic Compliance API activities", Disorder: disorderAudit, match: matchAnthropicActivity, json: parseAnthropicActivity},
 
 	// Kubernetes, secrets and agents
+	{Name: "k8s-audit", Title: "Kubernetes audit log (also of EKS)", Disorder: disorderAudit, match: matchK8s, json: parseK8s, skip: skipK8s, secret: k8sSecret},
+	{Name: "vault", Title: "HashiCorp Vault and OpenBao audit device", Disorder: disorderGateway, match: matchVault, json: parseVault, skip: skipVault, secret: vaultSecret},
 
 	// Cloudflare
 

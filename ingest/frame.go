@@ -186,6 +186,9 @@ func (w *walk) value(r *record, n int, raw []byte, wraps int) {
 				return
 			}
 		}
+		if skip := w.p.format.skip; skip != nil && skip(d, n) {
+			return
+		}
 		if inner := d.envelope(n); inner != none && w.p.format.match(&probe{doc: d, root: n}) == no && w.p.mayHold(d, inner) {
 			w.unwrap(r, inner, raw, wraps+1)
 			return
@@ -400,3 +403,32 @@ func (r *record) time(keys ...string) (err error) {
 	}
 	return nil
 }
+
+// item returns the scalar at node n, or the first one of a list.
+func (r *record) item(n int) string {
+	if n != none && r.doc.nodes[n].kind == kindArray {
+		n = r.doc.first(n)
+	}
+	return r.doc.text(n)
+}
+
+// list returns the scalars of a list, of which maxScopes are read, or the one
+// scalar that stands in its place, and takes the node as read.
+func (r *record) list(n int) (out []string) {
+	if n == none {
+		return nil
+	}
+	r.doc.nodes[n].used = true
+	if r.doc.nodes[n].kind != kindArray {
+		return addOnce(nil, r.doc.nodes[n].str, 1)
+	}
+	for c := r.doc.first(n); c != none && len(out) < maxScopes; c = r.doc.after(n, c) {
+		if v := r.doc.nodes[c].str; v != "" {
+			out = append(out, v)
+		}
+	}
+	return out
+}
+
+// joined returns the scalars of the list at the end of keys in one text.
+func (r *record) joined(keys ...string) string { return strings.Join(r.list(r.get(keys...)), ",") }

@@ -10,7 +10,9 @@ import "github.com/lapwing-sec/lapwing/schemas"
 type Parser interface {
 	// Parse hands every sub-record of one raw record to h, in order. Each
 	// sub-record is all or nothing: h gets either an event or the reason why
-	// there is none, never both and never neither.
+	// there is none, never both and never neither. What a format knows to be no
+	// record of its own (the announcement of a call that is logged again once it
+	// has ended, a span inside a service) is no sub-record.
 	Parse(raw []byte, h Handler)
 }
 

@@ -70,6 +70,8 @@ func samples() []sample {
 		anthropicSamples(),
 
 		// Kubernetes, secrets and agents
+		k8sSamples(),
+		vaultSamples(),
 
 		// Cloudflare
 

@@ -110,6 +110,9 @@ func canaries() []canaryRecord {
 		// Microsoft Azure, Entra ID and 365
 		azureCanaries(),
 
+		// Kubernetes, secrets and agents; Cloudflare; open standards
+		k8sCanaries(), vaultCanaries(),
+
 		// Gateways and proxies
 		apacheCanaries(),
 		traefikCanaries(),

@@ -1,0 +1,35 @@
+package enrich
+
+import (
+	"testing"
+
+	"github.com/lapwing-sec/lapwing/schemas"
+)
+
+func TestResolvePlatforms(t *testing.T) {
+	cluster := map[string]string{"cluster": "prod-eu"}
+	for _, c := range []struct {
+		name string
+		ev   *schemas.Event
+		want string
+	}{
+		{"a service account", &schemas.Event{Format: "k8s-audit", PrincipalType: "serviceaccount", Principal: "system:serviceaccount:payments:ledger"}, "k8s:payments/ledger"},
+		{"a service account of a named cluster", &schemas.Event{Format: "k8s-audit", Principal: "system:serviceaccount:payments:ledger", Attributes: cluster}, "k8s:prod-eu/payments/ledger"},
+		{"a namespace called node makes no node", &schemas.Event{Format: "k8s-audit", Principal: "system:serviceaccount:node:x"}, "k8s:system:serviceaccount:node:x"},
+		{"a node", &schemas.Event{Format: "k8s-audit", PrincipalType: "node", Principal: "system:node:ip-10-0-1-7"}, "k8s:node/ip-10-0-1-7"},
+		{"a user of an identity provider", &schemas.Event{Format: "k8s-audit", PrincipalType: "user", Principal: "alice@example.com"}, "k8s:user/alice@example.com"},
+		{"a component of the control plane", &schemas.Event{Format: "k8s-audit", PrincipalType: "user", Principal: "system:kube-scheduler", Attributes: cluster}, "k8s:prod-eu/user/system:kube-scheduler"},
+		{"a role of IAM on EKS is that role", &schemas.Event{Format: "k8s-audit", Principal: "ci", PrincipalIssuer: "arn:aws:sts::123456789012:assumed-role/ci-deploy/run-42"}, "aws:123456789012:role/ci-deploy"},
+		{"nobody in Kubernetes", &schemas.Event{Format: "k8s-audit", PrincipalType: "anonymous", Anonymous: true, SrcIp: "203.0.113.9"}, "anonymous:k8s-audit/203.0.113.0/24"},
+		{"a role of Vault", &schemas.Event{Format: "vault", PrincipalType: "role", Principal: "ledger", PrincipalIssuer: "ns1/approle", CredentialId: "bb"}, "vault:role/ns1/approle/ledger"},
+		{"an entity of Vault", &schemas.Event{Format: "vault", PrincipalType: "entity", Principal: "c0ffee", CredentialId: "bb"}, "vault:entity/c0ffee"},
+		{"a token of Vault", &schemas.Event{Format: "vault", PrincipalType: "token", Principal: "root", CredentialId: "dd44"}, "vault:token/dd44"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			Resolve(c.ev)
+			if c.ev.IdentityId != c.want {
+				t.Errorf("got %q, want %q", c.ev.IdentityId, c.want)
+			}
+		})
+	}
+}
