@@ -73,6 +73,7 @@ type RawTopicConfig struct {
 	Format     string           `yaml:"format" doc:"Format of its records (lapwing parse --help lists them)."`
 	Partitions int              `yaml:"partitions" doc:"Partitions when Lapwing creates it; 0 is 4."`
 	Disorder   schemas.Duration `yaml:"disorder" doc:"How much out of order its records usually are; 0 is the format's own."`
+	Cluster    string           `yaml:"cluster" doc:"The cluster that its records come from; it becomes part of the ids of Kubernetes and Kong, where one name stands in several clusters."`
 }
 
 // SecretsConfig keys the hashes that replace secrets.

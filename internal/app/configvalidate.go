@@ -244,6 +244,9 @@ func (l *loader) rawTopics(bad report, c *Config) {
 		if !slices.Contains(known, t.Format) {
 			bad(key+".format", "%q: want %s", t.Format, oneOf(known))
 		}
+		if strings.ContainsAny(t.Cluster, "/: ") || len(t.Cluster) > 128 {
+			bad(key+".cluster", "%q: want a name without / : and blanks, of 128 bytes at most", t.Cluster)
+		}
 		if t.Partitions < 0 || t.Partitions > maxPartitions {
 			bad(key+".partitions", "%d: want 0 to %d", t.Partitions, maxPartitions)
 		}

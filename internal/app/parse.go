@@ -33,7 +33,7 @@ func Parse(ctx context.Context, cfg Config, o ParseOptions, std IO) error {
 	}
 	in.bar = newProgress(std.Err, "parsing", in.size(), true)
 	out := bufio.NewWriterSize(std.Out, 1<<16)
-	w := &activityWriter{enc: json.NewEncoder(out), enricher: rd.enricher}
+	w := &activityWriter{enc: json.NewEncoder(out), cfg: &cfg, enricher: rd.enricher}
 	w.enc.SetEscapeHTML(false)
 	w.bad = func(number int, err error) {
 		w.file.bad.Add(1)
@@ -93,6 +93,7 @@ func newFileReading(cfg *Config) (*fileReading, error) {
 // activityWriter takes what a parser finds and writes it as OCSF.
 type activityWriter struct {
 	enc      *json.Encoder
+	cfg      *Config
 	enricher *enrich.Enricher
 	bad      func(number int, err error)
 	err      error
@@ -108,6 +109,7 @@ func (w *activityWriter) Event(index int, ev *schemas.Event) {
 	if ev.Id == "" {
 		ev.Id = recordID(w.raw, index)
 	}
+	inCluster(ev, w.cfg.clusterOf(ev.Format))
 	w.enricher.Enrich(ev)
 	w.file.good.Add(1)
 	if w.err == nil {

@@ -173,6 +173,7 @@ func (w *replayWorker) Event(index int, ev *schemas.Event) {
 		ev.Id = recordID(w.raw, index)
 		key = ev.Id + idOfRecord
 	}
+	inCluster(ev, w.r.cfg.clusterOf(ev.Format))
 	w.r.reading.enricher.Enrich(ev)
 	ev.RawTopic, ev.ReceivedTime = ev.Format, w.r.start.UnixNano()
 	ev.Raw = "" // what was logged decides nothing beyond what was parsed

@@ -23,11 +23,13 @@ const holdWithin = time.Minute
 type enriching struct {
 	stream.SubHandler
 	enricher *enrich.Enricher
+	cluster  string
 }
 
 // Event implements stream.SubHandler. The stage has encoded the event when it
 // returns, so its memory serves the next one.
 func (e enriching) Event(index int, ev *schemas.Event) {
+	inCluster(ev, e.cluster)
 	e.enricher.Enrich(ev)
 	e.SubHandler.Event(index, ev)
 	ev.Recycle()
@@ -48,9 +50,9 @@ func (p *process) startEnrich() error {
 	}
 	p.followFiles(enricher)
 	var topics []kafka.RawTopic
-	byTopic := map[string]ingest.Parser{}
+	byTopic, clusters := map[string]ingest.Parser{}, map[string]string{}
 	for _, t := range p.cfg.RawTopics {
-		byTopic[t.Topic] = parsers[t.Format]
+		byTopic[t.Topic], clusters[t.Topic] = parsers[t.Format], t.Cluster
 		topics = append(topics, kafka.RawTopic{Name: t.Topic, Format: t.Format, Disorder: t.disorder()})
 	}
 	p.goRole(RoleEnrich, func(ctx context.Context) error {
@@ -59,7 +61,7 @@ func (p *process) startEnrich() error {
 			RawTopics: topics,
 			Cells:     p.cfg.Detect.Cells,
 			Transform: func(rec *stream.Record, h stream.SubHandler) {
-				byTopic[rec.Topic].Parse(rec.Value, enriching{h, enricher})
+				byTopic[rec.Topic].Parse(rec.Value, enriching{h, enricher, clusters[rec.Topic]})
 			},
 			IdleAfter:    time.Duration(p.cfg.Enrich.IdleAfter),
 			MaxAhead:     time.Duration(p.cfg.Enrich.MaxAhead),
@@ -97,6 +99,35 @@ func (p *process) followFiles(enricher *enrich.Enricher) {
 			return nil
 		})
 	}
+}
+
+// inCluster states the cluster of an event whose record names none.
+func inCluster(ev *schemas.Event, cluster string) {
+	if cluster == "" || ev.Attributes[clusterAttribute] != "" {
+		return
+	}
+	if ev.Attributes == nil {
+		ev.Attributes = make(map[string]string, 1)
+	}
+	ev.Attributes[clusterAttribute] = cluster
+}
+
+const clusterAttribute = "cluster"
+
+// clusterOf is the cluster of a format's records in files: what the raw topics
+// of that format say, if they agree.
+func (c *Config) clusterOf(format string) (cluster string) {
+	seen := false
+	for _, t := range c.RawTopics {
+		if t.Format != format {
+			continue
+		}
+		if seen && t.Cluster != cluster {
+			return ""
+		}
+		cluster, seen = t.Cluster, true
+	}
+	return cluster
 }
 
 // loadInventory reads the declared identities before the first event, and
