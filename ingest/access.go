@@ -166,13 +166,14 @@ func firstOf(s string) string {
 	return strings.TrimSpace(v)
 }
 
-// forwardedFor returns the addresses of a forwarding header in their order; what
-// is no address is left out.
-func forwardedFor(header string) (list []string) {
-	for part := range strings.SplitSeq(header, ",") {
-		if ip := address(strings.TrimSpace(part)); ip != "" && len(list) < maxChain {
-			list = append(list, ip)
+// forwardedFor appends the entries of a forwarding header to list, in their
+// order, addresses in their usual form.
+func forwardedFor(header string, list []string) []string {
+	for entry := range strings.SplitSeq(header, ",") {
+		if entry = strings.TrimSpace(entry); entry == "" || entry == "-" || len(list) >= maxChain {
+			continue
 		}
+		list = append(list, clip(first(address(entry), entry), maxAttributeValue))
 	}
 	return list
 }

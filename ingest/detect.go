@@ -65,13 +65,19 @@ func (p *probe) object(key string) bool {
 
 // Detect names the format of a sample by its content: the start of a file, or
 // one record.
-func Detect(sample []byte) (format string, ok bool) {
-	var d detector
+func Detect(sample []byte) (format string, ok bool) { return standard.Detect(sample) }
+
+// Detect names the format of a sample, as the function Detect does.
+func (s *Set) Detect(sample []byte) (format string, ok bool) {
+	d := detector{set: s}
 	return d.detect(sample, "")
 }
 
 // detector holds the memory that looking at records takes.
-type detector struct{ doc, inner document }
+type detector struct {
+	set        *Set
+	doc, inner document
+}
 
 // detect returns the format that is surest of a sample. Of equally sure ones
 // it is preferred, if among them, else the first in the table.
@@ -109,7 +115,7 @@ func (d *detector) line(text, preferred string, wraps int) (string, bool) {
 		}
 		return d.value(doc, 0, preferred, wraps+1)
 	}
-	return surest(&probe{line: text}, preferred)
+	return d.set.surest(&probe{line: text}, preferred)
 }
 
 func (d *detector) value(doc *document, n int, preferred string, wraps int) (string, bool) {
@@ -128,7 +134,7 @@ func (d *detector) value(doc *document, n int, preferred string, wraps int) (str
 	default:
 		return "", false
 	}
-	if name, ok := surest(&probe{doc: doc, root: n}, preferred); ok {
+	if name, ok := d.set.surest(&probe{doc: doc, root: n}, preferred); ok {
 		return name, true
 	}
 	inner := doc.envelope(n)
@@ -145,12 +151,12 @@ func (d *detector) value(doc *document, n int, preferred string, wraps int) (str
 	return d.value(doc, inner, preferred, wraps+1)
 }
 
-func surest(p *probe, preferred string) (format string, ok bool) {
+func (s *Set) surest(p *probe, preferred string) (format string, ok bool) {
 	best := no
-	for i := range formats {
-		c := formats[i].match(p)
-		if c > best || c == best && c > no && formats[i].Name == preferred {
-			best, format = c, formats[i].Name
+	for i := range s.formats {
+		c := s.formats[i].match(p)
+		if c > best || c == best && c > no && s.formats[i].Name == preferred {
+			best, format = c, s.formats[i].Name
 		}
 	}
 	return format, best > no

@@ -26,10 +26,6 @@ type Format struct {
 	// split, where set, hands the sub-records below an object to each. Without
 	// it an object is one record, or an envelope that every format may come in.
 	split func(d *document, n int, each func(n int))
-	// skip, where set, names objects that are no calls and no faults either,
-	// such as the announcement of a call that is logged again once it has
-	// ended: they give neither an event nor a refusal.
-	skip func(d *document, n int) bool
 	// secret, where set, names nodes that hide a secret behind a public name.
 	secret func(d *document, n int) bool
 	// guess is redactor.guess.
@@ -88,8 +84,8 @@ var formats = [...]Format{
 	{Name: "anthropic-activity", Title: "Anthropic Compliance API activities", Disorder: disorderAudit, match: matchAnthropicActivity, json: parseAnthropicActivity},
 
 	// Kubernetes, secrets and agents
-	{Name: "k8s-audit", Title: "Kubernetes audit log (also of EKS)", Disorder: disorderAudit, match: matchK8s, json: parseK8s, skip: skipK8s, secret: k8sSecret},
-	{Name: "vault", Title: "HashiCorp Vault and OpenBao audit device", Disorder: disorderGateway, match: matchVault, json: parseVault, skip: skipVault, secret: vaultSecret},
+	{Name: "k8s-audit", Title: "Kubernetes audit log (also of EKS)", Disorder: disorderAudit, match: matchK8s, json: parseK8s, secret: k8sSecret},
+	{Name: "vault", Title: "HashiCorp Vault and OpenBao audit device", Disorder: disorderGateway, match: matchVault, json: parseVault, secret: vaultSecret},
 
 	// Cloudflare
 
@@ -107,26 +103,52 @@ var formats = [...]Format{
 }
 
 // Formats lists every format, in the order in which Detect prefers them.
-func Formats() []Format { return slices.Clone(formats[:]) }
+func Formats() []Format { return standard.Formats() }
+
+// Set is the formats that one installation reads: the table, and what its own
+// mappings add. It is safe for concurrent use.
+type Set struct{ formats []Format }
+
+// standard is the set without additions.
+var standard = &Set{formats[:]}
+
+// NewSet returns the table of formats with custom ones before it, so that of
+// two that are equally sure of a record the installation's own has it. Two of
+// one name are an error.
+func NewSet(custom ...Format) (*Set, error) {
+	s := &Set{slices.Concat(custom, formats[:])}
+	seen := map[string]bool{AutoFormat: true}
+	for i := range s.formats {
+		name := s.formats[i].Name
+		if seen[name] {
+			return nil, fmt.Errorf("format %q: the name is taken", name)
+		}
+		seen[name] = true
+	}
+	return s, nil
+}
+
+// Formats lists the set, in the order in which Detect prefers them.
+func (s *Set) Formats() []Format { return slices.Clone(s.formats) }
 
 // ErrUnknownFormat is what New and NewReader wrap for a name that is not in
 // the table of formats.
 var ErrUnknownFormat = errors.New("unknown format")
 
-func find(name string) (*Format, error) {
-	for i := range formats {
-		if formats[i].Name == name {
-			return &formats[i], nil
+func (s *Set) find(name string) (*Format, error) {
+	for i := range s.formats {
+		if s.formats[i].Name == name {
+			return &s.formats[i], nil
 		}
 	}
-	return nil, fmt.Errorf("%w %q: known are %s", ErrUnknownFormat, name, known())
+	return nil, fmt.Errorf("%w %q: known are %s", ErrUnknownFormat, name, s.known())
 }
 
 // known lists the names of all formats.
-func known() string {
+func (s *Set) known() string {
 	var out []string
-	for i := range formats {
-		out = append(out, formats[i].Name)
+	for i := range s.formats {
+		out = append(out, s.formats[i].Name)
 	}
 	return strings.Join(out, ", ")
 }

@@ -27,8 +27,11 @@ type Options struct {
 
 // New returns the parser of a format. An unknown name is an error that lists
 // the known ones.
-func New(format string, opt Options) (Parser, error) {
-	f, err := find(format)
+func New(format string, opt Options) (Parser, error) { return standard.New(format, opt) }
+
+// New returns the parser of a format of the set, as the function New does.
+func (s *Set) New(format string, opt Options) (Parser, error) {
+	f, err := s.find(format)
 	if err != nil {
 		return nil, err
 	}
@@ -38,7 +41,7 @@ func New(format string, opt Options) (Parser, error) {
 	if opt.MaxRecordBytes <= 0 {
 		opt.MaxRecordBytes = DefaultMaxRecordBytes
 	}
-	return &parser{format: f, opt: opt, redactor: redactor{hash: opt.Hasher, guess: f.guess}}, nil
+	return &parser{set: s, format: f, opt: opt, redactor: redactor{hash: opt.Hasher, guess: f.guess}}, nil
 }
 
 var bom = []byte("\xEF\xBB\xBF")
@@ -47,6 +50,7 @@ var bom = []byte("\xEF\xBB\xBF")
 // into sub-records, unwrapping, redaction, and the promise that each
 // sub-record becomes an event or a refusal.
 type parser struct {
+	set      *Set
 	format   *Format
 	opt      Options
 	redactor redactor
@@ -186,9 +190,6 @@ func (w *walk) value(r *record, n int, raw []byte, wraps int) {
 				return
 			}
 		}
-		if skip := w.p.format.skip; skip != nil && skip(d, n) {
-			return
-		}
 		if inner := d.envelope(n); inner != none && w.p.format.match(&probe{doc: d, root: n}) == no && w.p.mayHold(d, inner) {
 			w.unwrap(r, inner, raw, wraps+1)
 			return
@@ -200,8 +201,12 @@ func (w *walk) value(r *record, n int, raw []byte, wraps int) {
 }
 
 var (
-	errNoObject   = errors.New("not an object")
-	errNoText     = errors.New("a line of text where JSON is expected")
+	errNoObject = errors.New("not an object")
+	errNoText   = errors.New("a line of text where JSON is expected")
+	// errNoCall is what a format says of a record that is no call, and no fault
+	// either, such as the announcement of a call that is logged again at its end:
+	// it gives neither an event nor a refusal.
+	errNoCall     = errors.New("no call")
 	errTooWrapped = fmt.Errorf("wrapped more than %d times", maxWraps)
 )
 
@@ -284,6 +289,11 @@ func (w *walk) read(r *record, raw []byte, parse func(r *record) error) {
 	r.ev = schemas.EventFromVTPool()
 	r.ev.Format = w.p.format.Name
 	err := parse(r)
+	if errors.Is(err, errNoCall) {
+		r.ev.ReturnToVTPool()
+		r.ev = nil
+		return
+	}
 	if err == nil && r.ev.Operation == "" {
 		err = errors.New("operation: missing")
 	}

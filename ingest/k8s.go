@@ -23,19 +23,6 @@ func matchK8s(p *probe) confidence {
 	return no
 }
 
-// skipK8s leaves out the stages before a call's end: the same call is logged
-// again with its answer. A session in a container lasts for hours, so that its
-// beginning is an event of its own.
-func skipK8s(d *document, n int) bool {
-	switch d.text(d.get(n, "stage")) {
-	case "RequestReceived":
-		return true
-	case "ResponseStarted":
-		return !k8sSession(d.text(d.path(n, "objectRef", "subresource")))
-	}
-	return false
-}
-
 // k8sSession names the subresources that open a channel into a workload.
 func k8sSession(subresource string) bool {
 	return subresource == "exec" || subresource == "attach" || subresource == "portforward"
@@ -62,11 +49,18 @@ func k8sSecret(d *document, n int) bool {
 // parseK8s reads one Event of audit.k8s.io/v1 (the API's reference, and
 // "Auditing" in the Kubernetes documentation).
 //
-// Its time is that of the stage, at which the record was written, so that a
+// The stages before a call's end are no calls: the same call is logged again
+// with its answer. A session in a container lasts for hours, so that its
+// beginning is one, too.
+//
+// An event's time is that of the stage, at which the record was written, so that a
 // watch of an hour does not come an hour late; the start is latency_us before.
 func parseK8s(r *record) error {
 	ev := r.ev
 	stage := r.text("stage")
+	if stage == "RequestReceived" || stage == "ResponseStarted" && !k8sSession(r.text("objectRef", "subresource")) {
+		return errNoCall
+	}
 	if id := r.text("auditID"); id != "" && len(id)+len(stage) < maxEventID {
 		ev.Id, ev.RequestId = id, id
 		if stage != "" {
@@ -255,7 +249,7 @@ func k8sSource(r *record) {
 	}
 	if len(all) > 0 {
 		r.ev.SrcIp = all[len(all)-1]
-		r.ev.ForwardedFor = forwardedFor(strings.Join(all[:len(all)-1], ","))
+		r.ev.ForwardedFor = forwardedFor(strings.Join(all[:len(all)-1], ","), nil)
 	}
 }
 

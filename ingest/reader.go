@@ -45,6 +45,7 @@ const (
 // array, those of {"Records":[…]}. It reads gzip, finds it by its first bytes,
 // holds one record at a time, and is for one goroutine.
 type Reader struct {
+	set     *Set
 	in      *bufio.Reader
 	format  string
 	split   split
@@ -83,18 +84,30 @@ type Position struct {
 // of Formats or AutoFormat; an unknown one is what the first Next returns. A
 // record may be DefaultMaxRecordBytes long.
 func NewReader(r io.Reader, format string) *Reader {
-	return NewReaderAt(r, format, Position{})
+	return standard.NewReaderAt(r, format, Position{})
+}
+
+// NewReader returns a Reader of r for the formats of the set, as the function
+// NewReader does.
+func (s *Set) NewReader(r io.Reader, format string) *Reader {
+	return s.NewReaderAt(r, format, Position{})
 }
 
 // NewReaderAt returns a Reader that goes on at a position which Position gave
 // for the same input. Where r can seek and is not compressed, what stands
 // before is not read again.
 func NewReaderAt(r io.Reader, format string, at Position) *Reader {
+	return standard.NewReaderAt(r, format, at)
+}
+
+// NewReaderAt returns a Reader for the formats of the set, as the function
+// NewReaderAt does.
+func (s *Set) NewReaderAt(r io.Reader, format string, at Position) *Reader {
 	counted := &countingReader{r: r}
-	rd := &Reader{in: bufio.NewReaderSize(counted, 64<<10), format: format, max: DefaultMaxRecordBytes, src: r, counted: counted, begin: at}
+	rd := &Reader{set: s, sniff: detector{set: s}, in: bufio.NewReaderSize(counted, 64<<10), format: format, max: DefaultMaxRecordBytes, src: r, counted: counted, begin: at}
 	if format == AutoFormat {
 		rd.auto, rd.format = true, ""
-	} else if f, err := find(format); err != nil {
+	} else if f, err := s.find(format); err != nil {
 		rd.err = err
 	} else {
 		rd.split = f.cutting()
@@ -167,7 +180,7 @@ func (r *Reader) recognise(record []byte) error {
 	if r.format != "" {
 		return nil // a broken record of a known kind: its parser says why
 	}
-	return fmt.Errorf("of no known format (%s)", known())
+	return fmt.Errorf("of no known format (%s)", r.set.known())
 }
 
 // open unpacks gzip, skips a byte order mark and looks whether this is text.
@@ -238,7 +251,7 @@ func (r *Reader) goOn() error {
 // there are such lines of several formats, most of them decide.
 func (r *Reader) survey() string {
 	head, _ := r.in.Peek(r.in.Size()) // an error shows at the next read
-	var sure [len(formats)]int
+	sure := make([]int, len(r.set.formats))
 	most, best := 0, ""
 	for range 200 {
 		line, rest, more := bytes.Cut(head, []byte{'\n'})
@@ -247,10 +260,10 @@ func (r *Reader) survey() string {
 		}
 		if len(line) > 0 && line[0] != '{' && !startsArray(line, splitMixed) {
 			if p := (probe{line: unwrapLine(cleanText(line))}); p.line != "" {
-				for i := range formats {
-					if formats[i].match(&p) == certain {
+				for i := range r.set.formats {
+					if r.set.formats[i].match(&p) == certain {
 						if sure[i]++; sure[i] > most {
-							most, best = sure[i], formats[i].Name
+							most, best = sure[i], r.set.formats[i].Name
 						}
 						break
 					}

@@ -20,11 +20,6 @@ func matchVault(p *probe) confidence {
 	return no
 }
 
-// skipVault leaves out the entry that is written before a request is worked on:
-// the entry of its response repeats all of it, also of a request that was
-// refused.
-func skipVault(d *document, n int) bool { return d.text(d.get(n, "type")) == "request" }
-
 const vaultHMAC = "hmac-sha256:"
 
 // vaultSecret finds what a device with log_raw, or without hmac_accessor, writes
@@ -50,8 +45,14 @@ func vaultSecret(d *document, n int) bool {
 
 // parseVault reads one entry of an audit device ("Audit log entry schema" in
 // Vault's documentation; OpenBao writes the same).
+//
+// The entry that is written before a request is worked on is no call: that of
+// its response repeats all of it, also of a request that was refused.
 func parseVault(r *record) error {
 	ev := r.ev
+	if r.text("type") == "request" {
+		return errNoCall
+	}
 	if err := r.time("time"); err != nil {
 		return err
 	}
@@ -63,7 +64,6 @@ func parseVault(r *record) error {
 	if ev.RequestId = id; id != "" && len(id) < maxEventID {
 		ev.Id = id
 	}
-	r.use("type")
 	ns := strings.Trim(r.text("request", "namespace", "path"), "/")
 	ev.Account = ns
 	ev.Service = "vault"
@@ -92,7 +92,7 @@ func parseVault(r *record) error {
 			ev.UserAgent = clip(v, maxMessage)
 			r.doc.nodes[h].used = true
 		case "x-forwarded-for":
-			ev.ForwardedFor = forwardedFor(strings.Join(r.list(h), ","))
+			ev.ForwardedFor = forwardedFor(strings.Join(r.list(h), ","), nil)
 		}
 	}
 	vaultOutcome(r, path)
