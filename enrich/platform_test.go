@@ -24,6 +24,12 @@ func TestResolvePlatforms(t *testing.T) {
 		{"a role of Vault", &schemas.Event{Format: "vault", PrincipalType: "role", Principal: "ledger", PrincipalIssuer: "ns1/approle", CredentialId: "bb"}, "vault:role/ns1/approle/ledger"},
 		{"an entity of Vault", &schemas.Event{Format: "vault", PrincipalType: "entity", Principal: "c0ffee", CredentialId: "bb"}, "vault:entity/c0ffee"},
 		{"a token of Vault", &schemas.Event{Format: "vault", PrincipalType: "token", Principal: "root", CredentialId: "dd44"}, "vault:token/dd44"},
+		{"an agent", &schemas.Event{Format: "mcp", PrincipalType: "agent", Principal: "support-bot", Delegation: []string{"alice", "support-bot"}}, "agent:support-bot"},
+		{"a user without an agent", &schemas.Event{Format: "mcp", PrincipalType: "user", Principal: "alice"}, "mcp:user/alice"},
+		{"an agent of a span", &schemas.Event{Format: "otlp", PrincipalType: "agent", Principal: "coder"}, "agent:coder"},
+		{"a caller of a service", &schemas.Event{Format: "otlp", PrincipalType: "user", Principal: "svc"}, "otlp:user/svc"},
+		{"a key of a service", &schemas.Event{Format: "otlp", PrincipalType: "key", Principal: "hmac:ab", CredentialId: "hmac:ab"}, "apikey:ab"},
+		{"a workload of a service", &schemas.Event{Format: "otlp", PrincipalType: "user", Principal: "spiffe://prod/ns/x"}, "spiffe://prod/ns/x"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			Resolve(c.ev)

@@ -47,6 +47,7 @@ var families = []family{
 	// Kubernetes, secrets and agents
 	{name: "k8s", formats: []string{"k8s-audit"}, resolve: resolveK8s},
 	{name: "vault", formats: []string{"vault"}, resolve: resolveVault},
+	{name: "agent", formats: []string{"mcp"}, resolve: resolveMCP},
 
 	// Cloudflare
 
@@ -55,6 +56,7 @@ var families = []family{
 	{name: "access", formats: []string{"nginx", "apache", "traefik", "caddy", "haproxy", "envoy", "istio"}, resolve: resolveAccess},
 
 	// Open standards
+	{name: "otlp", formats: []string{"otlp"}, resolve: resolveMCP},
 }
 
 // Resolve sets ev.IdentityId to the canonical id of whoever made the call, and

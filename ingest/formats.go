@@ -86,6 +86,7 @@ var formats = [...]Format{
 	// Kubernetes, secrets and agents
 	{Name: "k8s-audit", Title: "Kubernetes audit log (also of EKS)", Disorder: disorderAudit, match: matchK8s, json: parseK8s, secret: k8sSecret},
 	{Name: "vault", Title: "HashiCorp Vault and OpenBao audit device", Disorder: disorderGateway, match: matchVault, json: parseVault, secret: vaultSecret},
+	{Name: "mcp", Title: "tool calls of AI agents: MCP gateways and servers, OpenTelemetry GenAI", Disorder: disorderGateway, match: matchMCP, json: parseMCP, secret: mcpSecret, guess: true},
 
 	// Cloudflare
 
@@ -100,6 +101,7 @@ var formats = [...]Format{
 	{Name: "istio", Title: "Istio mesh access log, text or JSON", Disorder: disorderGateway, match: matchIstio, json: parseEnvoyObject, text: parseEnvoyLine, guess: true},
 
 	// Open standards
+	{Name: "otlp", Title: "OpenTelemetry spans and logs, OTLP JSON", Disorder: time.Minute, match: matchOTLP, json: parseOTLP, split: splitOTLP, secret: otlpSecret, guess: true},
 }
 
 // Formats lists every format, in the order in which Detect prefers them.

@@ -72,6 +72,7 @@ func samples() []sample {
 		// Kubernetes, secrets and agents
 		k8sSamples(),
 		vaultSamples(),
+		mcpSamples(),
 
 		// Cloudflare
 
@@ -86,6 +87,7 @@ func samples() []sample {
 		istioSamples(),
 
 		// Open standards
+		otlpSamples(),
 	} {
 		all = append(all, s...)
 	}

@@ -111,7 +111,7 @@ func canaries() []canaryRecord {
 		azureCanaries(),
 
 		// Kubernetes, secrets and agents; Cloudflare; open standards
-		k8sCanaries(), vaultCanaries(),
+		k8sCanaries(), vaultCanaries(), mcpCanaries(), otlpCanaries(),
 
 		// Gateways and proxies
 		apacheCanaries(),

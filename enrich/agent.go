@@ -1,0 +1,22 @@
+package enrich
+
+import (
+	"strings"
+
+	"github.com/lapwing-sec/lapwing/schemas"
+)
+
+// resolveMCP names the agent that called a tool, else the user.
+func resolveMCP(ev *schemas.Event) string {
+	switch {
+	case ev.Principal == "":
+		return keyID(ev)
+	case strings.HasPrefix(ev.Principal, "spiffe://"):
+		return ev.Principal
+	case ev.PrincipalType == "agent":
+		return "agent:" + ev.Principal
+	case ev.PrincipalType == "key":
+		return keyID(ev)
+	}
+	return ev.Format + ":" + ev.PrincipalType + "/" + ev.Principal
+}
