@@ -30,6 +30,10 @@ func TestResolvePlatforms(t *testing.T) {
 		{"a caller of a service", &schemas.Event{Format: "otlp", PrincipalType: "user", Principal: "svc"}, "otlp:user/svc"},
 		{"a key of a service", &schemas.Event{Format: "otlp", PrincipalType: "key", Principal: "hmac:ab", CredentialId: "hmac:ab"}, "apikey:ab"},
 		{"a workload of a service", &schemas.Event{Format: "otlp", PrincipalType: "user", Principal: "spiffe://prod/ns/x"}, "spiffe://prod/ns/x"},
+		{"a role in Security Lake", &schemas.Event{Format: "ocsf", CloudProvider: "aws", PrincipalType: "AssumedRole", Principal: "AROA:run", PrincipalIssuer: "arn:aws:iam::123456789012:role/ci-deploy"}, "aws:123456789012:role/ci-deploy"},
+		{"an actor of another product", &schemas.Event{Format: "ocsf", PrincipalType: "User", Principal: "00u1", Attributes: map[string]string{"product": "Acme ID", "user.uid": "00u1"}}, "ocsf:acme-id/00u1"},
+		{"our own output", &schemas.Event{Format: "ocsf", Principal: "x", Attributes: map[string]string{"product": schemas.ProductName, "user.uid": "github:app/42"}}, "github:app/42"},
+		{"nobody in our own output", &schemas.Event{Format: "ocsf", Anonymous: true, SrcIp: "203.0.113.9", Attributes: map[string]string{"product": schemas.ProductName, "log_name": "nginx"}}, "anonymous:nginx/203.0.113.0/24"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			Resolve(c.ev)

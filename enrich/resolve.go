@@ -56,6 +56,7 @@ var families = []family{
 	{name: "access", formats: []string{"nginx", "apache", "traefik", "caddy", "haproxy", "envoy", "istio"}, resolve: resolveAccess},
 
 	// Open standards
+	{name: "ocsf", formats: []string{"ocsf"}, resolve: resolveOCSF},
 	{name: "otlp", formats: []string{"otlp"}, resolve: resolveMCP},
 }
 
@@ -138,7 +139,11 @@ func anonymousID(ev *schemas.Event) string {
 	if prefix == "" {
 		prefix = "unknown"
 	}
-	return "anonymous:" + ev.Format + "/" + prefix
+	format := ev.Format
+	if name := ev.Attributes["log_name"]; format == "ocsf" && name != "" && ev.Attributes["product"] == schemas.ProductName {
+		format = name // our own output is read back
+	}
+	return "anonymous:" + format + "/" + prefix
 }
 
 // Canonical gives the canonical id of an identity spelled as a log or a

@@ -101,6 +101,7 @@ var formats = [...]Format{
 	{Name: "istio", Title: "Istio mesh access log, text or JSON", Disorder: disorderGateway, match: matchIstio, json: parseEnvoyObject, text: parseEnvoyLine, guess: true},
 
 	// Open standards
+	{Name: "ocsf", Title: "OCSF API Activity, Authentication, HTTP Activity (Security Lake)", Disorder: disorderAudit, match: matchOCSF, json: parseOCSF},
 	{Name: "otlp", Title: "OpenTelemetry spans and logs, OTLP JSON", Disorder: time.Minute, match: matchOTLP, json: parseOTLP, split: splitOTLP, secret: otlpSecret, guess: true},
 }
 

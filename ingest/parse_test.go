@@ -87,6 +87,7 @@ func samples() []sample {
 		istioSamples(),
 
 		// Open standards
+		ocsfSamples(),
 		otlpSamples(),
 	} {
 		all = append(all, s...)

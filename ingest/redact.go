@@ -151,7 +151,7 @@ func (r *redactor) value(s string) string {
 		return s
 	}
 	n := scheme(s)
-	if hidden(s[n:]) {
+	if hidden(s[n:]) || isHash(s[n:]) {
 		return s
 	}
 	return s[:n] + r.hash.Hash(s[n:])
@@ -561,6 +561,9 @@ func (r *redactor) tight(s string, i int, m *memo) (start, end int) {
 		begin--
 	}
 	name := s[begin:i]
+	if end := begin + len(hashPrefix) + 32; end <= len(s) && isHash(s[begin:end]) {
+		return 0, 0 // hidden already
+	}
 	bot := len(name) > 6 && name[:3] == "bot" && digits(name[3:]) >= 0
 	if !bot && (nameSecrecy(name) != secret || begin > 0 && s[begin-1] == ':') {
 		return 0, 0

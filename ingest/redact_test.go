@@ -111,7 +111,7 @@ func canaries() []canaryRecord {
 		azureCanaries(),
 
 		// Kubernetes, secrets and agents; Cloudflare; open standards
-		k8sCanaries(), vaultCanaries(), mcpCanaries(), otlpCanaries(),
+		k8sCanaries(), vaultCanaries(), mcpCanaries(), ocsfCanaries(), otlpCanaries(),
 
 		// Gateways and proxies
 		apacheCanaries(),
@@ -183,6 +183,18 @@ func TestRawStaysWhatItWas(t *testing.T) {
 	p.Parse([]byte(trailRole), &c)
 	if c.events[0].Raw != "" {
 		t.Error("raw is kept unasked")
+	}
+}
+
+func TestWhatIsHiddenStaysAsItIs(t *testing.T) {
+	r := redactor{hash: testHasher, guess: true}
+	for _, s := range []string{h("x"), "Bearer " + h("x"), "a " + h("x") + " b", "token=" + h("x"), `{"password":"` + h("x") + `"}`} {
+		if got := r.text(s); got != s {
+			t.Errorf("%q became %q", s, got)
+		}
+		if got := r.value(s); strings.HasPrefix(s, "Bearer") && got != s || s == h("x") && got != s {
+			t.Errorf("%q as a value became %q", s, got)
+		}
 	}
 }
 

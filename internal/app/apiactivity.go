@@ -2,6 +2,7 @@ package app
 
 import (
 	"strings"
+	"time"
 
 	"github.com/lapwing-sec/lapwing/schemas"
 )
@@ -17,14 +18,16 @@ const (
 
 // activity is OCSF API Activity 6003: what `lapwing parse` writes for each event.
 type activity struct {
-	ActivityID   int                `json:"activity_id"`
-	ActivityName string             `json:"activity_name"`
-	CategoryUID  int                `json:"category_uid"`
-	CategoryName string             `json:"category_name"`
-	ClassUID     int                `json:"class_uid"`
-	ClassName    string             `json:"class_name"`
-	TypeUID      int                `json:"type_uid"`
-	Time         int64              `json:"time"`
+	ActivityID   int    `json:"activity_id"`
+	ActivityName string `json:"activity_name"`
+	CategoryUID  int    `json:"category_uid"`
+	CategoryName string `json:"category_name"`
+	ClassUID     int    `json:"class_uid"`
+	ClassName    string `json:"class_name"`
+	TypeUID      int    `json:"type_uid"`
+	Time         int64  `json:"time"`
+	// TimeDT is Time in RFC 3339, where that is more exact than milliseconds.
+	TimeDT       string             `json:"time_dt,omitempty"`
 	SeverityID   int                `json:"severity_id"`
 	Severity     string             `json:"severity"`
 	StatusID     int                `json:"status_id,omitempty"`
@@ -130,6 +133,9 @@ type activityResource struct {
 
 // activityUnmapped holds what OCSF has no place for.
 type activityUnmapped struct {
+	ReadOnly string `json:"read_only,omitempty"`
+	// Outcome tells what OCSF's Failure does not: denied or error.
+	Outcome        string   `json:"outcome,omitempty"`
 	PrincipalType  string   `json:"principal_type,omitempty"`
 	CredentialType string   `json:"credential_type,omitempty"`
 	Delegation     []string `json:"delegation,omitempty"`
@@ -225,10 +231,23 @@ func newActivity(ev *schemas.Event) activity {
 	switch ev.Outcome {
 	case schemas.Outcome_OUTCOME_SUCCESS:
 		a.StatusID, a.Status = statusSuccess, "Success"
-	case schemas.Outcome_OUTCOME_DENIED, schemas.Outcome_OUTCOME_ERROR:
-		a.StatusID, a.Status = statusFailure, "Failure"
+	case schemas.Outcome_OUTCOME_DENIED:
+		a.StatusID, a.Status, a.Unmapped.Outcome = statusFailure, "Failure", "denied"
+	case schemas.Outcome_OUTCOME_ERROR:
+		a.StatusID, a.Status, a.Unmapped.Outcome = statusFailure, "Failure", "error"
 	default:
 		// The source does not say.
+	}
+	switch ev.ReadOnly {
+	case schemas.ReadOnly_READ_ONLY_TRUE:
+		a.Unmapped.ReadOnly = "true"
+	case schemas.ReadOnly_READ_ONLY_FALSE:
+		a.Unmapped.ReadOnly = "false"
+	default:
+		// The source does not say.
+	}
+	if ev.Time%1e6 != 0 {
+		a.TimeDT = time.Unix(0, ev.Time).UTC().Format(time.RFC3339Nano)
 	}
 	if ev.Service != "" {
 		a.API.Service = &named{ev.Service}
