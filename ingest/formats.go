@@ -30,6 +30,9 @@ type Format struct {
 	secret func(d *document, n int) bool
 	// guess is redactor.guess.
 	guess bool
+	// origin, where set, names the path from which a field of the event of the
+	// record at node n was filled.
+	origin func(d *document, n int, field string) (path string, ok bool)
 }
 
 // cutting says how bodies of the format are cut.
@@ -114,6 +117,9 @@ type Set struct{ formats []Format }
 
 // standard is the set without additions.
 var standard = &Set{formats[:]}
+
+// Table returns the set without additions.
+func Table() *Set { return standard }
 
 // NewSet returns the table of formats with custom ones before it, so that of
 // two that are equally sure of a record the installation's own has it. Two of

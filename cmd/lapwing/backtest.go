@@ -9,7 +9,7 @@ import (
 func newBacktest(g *global) *cobra.Command {
 	var o app.BacktestOptions
 	c := &cobra.Command{
-		Use:   "backtest [--format NAME|auto] [--inventory FILE] [--out FILE] FILE...",
+		Use:   "backtest [--format NAME|auto] [--mapping FILE] [--inventory FILE] [--out FILE] FILE...",
 		Short: "Judge log files in event time, without any service",
 		Long: `Backtest reads log files (NDJSON, CloudTrail {"Records":[…]}, access-log lines;
 gzipped or not; - is standard input), sorts them by time, and judges them with
@@ -34,6 +34,7 @@ files give the same bytes, whatever their order. A summary goes to stderr.
 		},
 	}
 	formatFlag(c, &o.Format)
+	fileFlags(c, &o.Mapping, &o.AnyTime)
 	c.Flags().StringVar(&o.Inventory, "inventory", "", "inventory `file`: what is declared of identities")
 	c.Flags().StringVar(&o.Out, "out", "", "`file` for the alerts (default: stdout)")
 	return c

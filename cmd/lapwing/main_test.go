@@ -70,6 +70,8 @@ func TestCommandLine(t *testing.T) {
 	good := file("kong.ndjson", kongLine+"\n")
 	mixed := file("mixed.ndjson", kongLine+"\n\nnot json\n{\"a\":1}\n")
 	allBad := file("bad.ndjson", "{\"a\":1}\n{\"b\":2}\n")
+	mapping := file("billing.yaml", "name: billing\ntime: t\nevent: {operation: op, principal: who}\n")
+	badMapping := file("bad-mapping.yaml", "time: t\nevnt: {operation: op}\n")
 	badConfig := file("bad.yaml", "kafka:\n  brokerz: [a:1]\n")
 	badInventory := file("bad-inventory.yaml", "identities:\n  - {id: a, knd: workload}\n")
 	csv := file("series.csv", "timestamp,value\n2026-01-01 00:00:00,1\n2026-01-01 00:05:00,x\n1767226200,3\n")
@@ -95,6 +97,12 @@ func TestCommandLine(t *testing.T) {
 		{name: "parse shows bad records with number and reason and goes on", args: []string{"parse", "--format", "kong", mixed}, out: []string{`"class_uid":6003`}, err: []string{mixed + ": record 2: ", mixed + ": record 3: ", "1 events, 2 bad"}},
 		{name: "parse fails when every record was bad", args: []string{"parse", "--format", "kong", allBad}, code: 1, err: []string{"not one good record among 2", "0 events, 2 bad"}},
 		{name: "parse refuses an unknown format", args: []string{"parse", "--format", "syslog", good}, code: 2, err: []string{`unknown format "syslog": want one of auto, cloudtrail, `}},
+		{name: "parse reads any JSON by a mapping", args: []string{"parse", "--mapping", mapping, "-"}, stdin: `{"t":"2026-03-01T10:00:00Z","op":"x","who":"a"}`, out: []string{`"uid":"billing:principal/a"`, `"operation":"x"`}, err: []string{"1 events, 0 bad"}},
+		{name: "parse names the mistake in a mapping", args: []string{"parse", "--mapping", badMapping, "-"}, code: 2, err: []string{badMapping + ":2: evnt: unknown key"}},
+		{name: "parse explains where fields came from", args: []string{"parse", "--explain", good}, out: []string{"record 1, read as kong", "<- consumer.username", "(derived)", "kept as attributes:"}},
+		{name: "parse explains as NDJSON", args: []string{"parse", "--explain", "--json", good}, out: []string{`{"record":1,"format":"kong"`, `"from":"consumer.username"`}},
+		{name: "parse refuses times that no event has", args: []string{"parse", "--format", "kong", "-"}, stdin: strings.Replace(kongLine, "1767225600000", "1767225", 1), code: 1, err: []string{"lies before 2000; --any-time takes it"}},
+		{name: "parse takes them when asked to", args: []string{"parse", "--any-time", "--format", "kong", "-"}, stdin: strings.Replace(kongLine, "1767225600000", "1767225", 1), err: []string{"1 events, 0 bad"}},
 		{name: "parse refuses a directory", args: []string{"parse", dir}, code: 2, err: []string{dir + " is a directory"}},
 		{name: "parse of nothing is usage", args: []string{"parse"}, code: 2, err: []string{"needs a FILE"}},
 

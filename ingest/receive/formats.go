@@ -10,9 +10,9 @@ import (
 
 // What the receivers ask the table of formats.
 
-func formatNames() []string {
+func formatNames(set *ingest.Set) []string {
 	var out []string
-	for _, f := range ingest.Formats() {
+	for _, f := range set.Formats() {
 		out = append(out, f.Name)
 	}
 	return out
@@ -20,16 +20,16 @@ func formatNames() []string {
 
 // reader cuts a body as a format of the table is cut.
 func (s *Server) reader(r io.Reader, format string) *ingest.Reader {
-	return ingest.NewReader(r, format)
+	return s.cfg.Formats.NewReader(r, format)
 }
 
 // detect finds a record's format by its content.
-func (s *Server) detect(record []byte) (format string, ok bool) { return ingest.Detect(record) }
+func (s *Server) detect(record []byte) (format string, ok bool) { return s.cfg.Formats.Detect(record) }
 
 // known lists the formats that have a topic, in the order of the table.
 func (s *Server) known() string {
 	var out []string
-	for _, f := range formatNames() {
+	for _, f := range formatNames(s.cfg.Formats) {
 		if s.topics[f] != "" {
 			out = append(out, f)
 		}

@@ -15,6 +15,7 @@ import (
 	"github.com/rs/zerolog"
 	"golang.org/x/sync/semaphore"
 
+	"github.com/lapwing-sec/lapwing/ingest"
 	"github.com/lapwing-sec/lapwing/internal/stream"
 )
 
@@ -90,6 +91,8 @@ type Config struct {
 	// CertificateIsEnough lets a sender with a verified client certificate do
 	// without a token. Signatures are checked all the same.
 	CertificateIsEnough bool
+	// Formats are those taken; nil means those of the table.
+	Formats *ingest.Set
 	// Topics maps a format to its raw topic, where that is not "raw.<format>".
 	Topics map[string]string
 	// OnlyTopics puts off the senders of formats that Topics does not name: where
@@ -121,6 +124,9 @@ type Config struct {
 }
 
 func (c *Config) defaults() {
+	if c.Formats == nil {
+		c.Formats = ingest.Table()
+	}
 	positive(&c.MaxBodyBytes, 16<<20)
 	positive(&c.MaxUnpackedBytes, 64<<20)
 	positive(&c.MaxRecordBytes, 1_000_000)
@@ -200,7 +206,7 @@ func New(cfg Config, p Producer, reg prometheus.Registerer, log zerolog.Logger) 
 		},
 	}
 	if !cfg.OnlyTopics {
-		for _, f := range formatNames() {
+		for _, f := range formatNames(cfg.Formats) {
 			s.topics[f] = "raw." + f
 		}
 	}

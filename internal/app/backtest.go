@@ -21,6 +21,10 @@ type BacktestOptions struct {
 	Format string
 	// Inventory overrides inventory.file when not empty.
 	Inventory string
+	// Mapping is the file of a mapping that is read with, or none.
+	Mapping string
+	// AnyTime takes events from before 2000 and from the future.
+	AnyTime bool
 	// Out is the file that alerts go to; empty is standard output.
 	Out   string
 	Files []string
@@ -35,12 +39,16 @@ func Backtest(ctx context.Context, cfg Config, o BacktestOptions, std IO) (err e
 	if o.Inventory != "" {
 		cfg.Inventory.File = o.Inventory
 	}
-	in, err := openInputs(std, o.Format, o.Files)
+	format, err := cfg.useMapping(o.Format, o.Mapping)
 	if err != nil {
 		return err
 	}
 	cfg.Enrich.KeepRaw = false
-	reading, err := newFileReading(&cfg)
+	reading, err := newFileReading(&cfg, o.AnyTime)
+	if err != nil {
+		return err
+	}
+	in, err := openInputs(std, reading.formats, format, o.Files)
 	if err != nil {
 		return err
 	}

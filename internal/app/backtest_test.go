@@ -39,7 +39,7 @@ func TestBacktestSummary(t *testing.T) {
 		{
 			name: "times that no event has are bad records, with the reason", format: "cloudtrail",
 			input:  trail("11111111-1111-4111-8111-111111111111", "1999-12-31T23:59:59Z") + "\n" + trail("22222222-2222-4222-8222-222222222222", future) + "\n" + trail("33333333-3333-4333-8333-333333333333", "2026-01-01T00:00:00Z"),
-			want:   []string{"stdin: record 1: implausible time: 1999-12-31T23:59:59Z lies before 2000", "record 2: implausible time: " + future + " is more than 24 h from now", "1 file, 1 event, 2 bad"},
+			want:   []string{"stdin: record 1: implausible event time: 1999-12-31T23:59:59Z lies before 2000; --any-time takes it", "record 2: implausible event time: " + future + " is more than 24 h after", "1 file, 1 event, 2 bad"},
 			failed: false,
 		},
 		{

@@ -135,6 +135,7 @@ func TestLoadConfigRefuses(t *testing.T) {
 		{"a bad value in the environment names the variable", "", map[string]string{"LAPWING_DETECT_CELLS": "many"}, []string{"LAPWING_DETECT_CELLS: detect.cells: want a whole number"}},
 		{"a value outside the accepted ones", "log:\n  level: loud\n", nil, []string{`FILE:2: log.level: "loud": want one of trace, debug, info, warn, error`}},
 		{"an unknown format of a raw topic lists the formats", "raw_topics:\n  - {topic: a, format: syslog}\n", nil, []string{`FILE:2: raw_topics[0].format: "syslog": want one of`, "cloudtrail"}},
+		{"a mapping that is not there", "ingest:\n  custom:\n    - {name: billing, file: /nowhere/m.yaml}\n", nil, []string{"ingest.custom[0]: /nowhere/m.yaml: "}},
 		{"a cluster with a slash", "raw_topics:\n  - {topic: a, format: kong, cluster: a/b}\n", nil, []string{"FILE:2: raw_topics[0].cluster"}},
 		{"a raw topic with a name of Lapwing's own", "raw_topics:\n  - {topic: lapwing.events, format: kong}\n", nil, []string{"Lapwing's own"}},
 		{"a short hash key, without printing it", "secrets:\n  hmac_key: hunter2\n", nil, []string{"secrets.hmac_key: has 7 characters: want 32 or more"}},

@@ -30,6 +30,14 @@ type IngestConfig struct {
 	Okta       SenderConfig `yaml:"okta"`
 	GitHub     SenderConfig `yaml:"github"`
 	Cloudflare SenderConfig `yaml:"cloudflare"`
+
+	Custom []CustomFormat `yaml:"custom" doc:"Formats of your own: mappings of any JSON, usable wherever a format is named. In the environment: the same list as JSON."`
+}
+
+// CustomFormat is a format that a mapping describes.
+type CustomFormat struct {
+	Name string `yaml:"name" doc:"Name of the format; empty: the one that the mapping gives."`
+	File string `yaml:"file" doc:"The mapping (docs/sending-logs.md, \"Any JSON\")."`
 }
 
 // What client_certs may be.
@@ -85,7 +93,7 @@ func (c *IngestConfig) senders() []sender {
 // and signatures under them can be guessed.
 const minSecret = 8
 
-func (l *loader) ingest(bad report, c *IngestConfig) {
+func (l *loader) ingest(bad report, c *IngestConfig, known []string) {
 	if c.ClientCerts == clientCertsOptional {
 		switch {
 		case c.TLS.ClientCAFile == "":
@@ -104,7 +112,6 @@ func (l *loader) ingest(bad report, c *IngestConfig) {
 			}
 		}
 	}
-	known := formatNames()
 	for i, f := range c.Splunk.Formats {
 		key := fmt.Sprintf("ingest.splunk.formats[%d]", i)
 		if f.Sourcetype == "" {

@@ -67,8 +67,14 @@ func (l *loader) validate(c *Config) error {
 	if c.Ingest.MaxRecord > c.Ingest.MaxDecompressed {
 		bad("ingest.max_record", "%s is above ingest.max_decompressed, %s", c.Ingest.MaxRecord, c.Ingest.MaxDecompressed)
 	}
-	l.ingest(bad, &c.Ingest)
-	l.rawTopics(bad, c)
+	known := formatNames()
+	if set, err := c.formatSet(); err != nil {
+		bad("ingest.custom", "%s", err)
+	} else {
+		known = namesOf(set)
+	}
+	l.ingest(bad, &c.Ingest, known)
+	l.rawTopics(bad, c, known)
 	if k := c.Secrets.HMACKey; k != "" && len(k) < minHMACKey {
 		bad("secrets.hmac_key", "has %d characters: want %d or more, such as the output of: openssl rand -hex 32", len(k), minHMACKey)
 	}
@@ -227,9 +233,8 @@ func clientTLS(bad report, key string, c *ClientTLS) {
 	}
 }
 
-func (l *loader) rawTopics(bad report, c *Config) {
+func (l *loader) rawTopics(bad report, c *Config, known []string) {
 	seen := map[string]bool{}
-	known := formatNames()
 	for i, t := range c.RawTopics {
 		key := fmt.Sprintf("raw_topics[%d]", i)
 		switch {

@@ -84,7 +84,7 @@ func evalSeed(ctx context.Context, cfg Config, o *EvalOptions, std IO) (_ *evalR
 		return nil, err
 	}
 	cfg.Enrich.KeepRaw = false
-	reading, err := newFileReading(&cfg)
+	reading, err := newFileReading(&cfg, false)
 	if err != nil {
 		return nil, err
 	}

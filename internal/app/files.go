@@ -43,6 +43,7 @@ func (f *inputFile) label() string {
 // inputs reads files as records.
 type inputs struct {
 	std    IO
+	set    *ingest.Set
 	format string
 	files  []*inputFile
 	bar    *progress
@@ -50,10 +51,10 @@ type inputs struct {
 
 // openInputs checks what can be known before the first byte: the format is one
 // that exists, and no file is a directory.
-func openInputs(std IO, format string, names []string) (*inputs, error) {
-	in := &inputs{std: std, format: format}
-	if format != ingest.AutoFormat && !slices.Contains(formatNames(), format) {
-		return nil, Usagef("unknown format %q: want %s", format, oneOf(append([]string{ingest.AutoFormat}, formatNames()...)))
+func openInputs(std IO, set *ingest.Set, format string, names []string) (*inputs, error) {
+	in := &inputs{std: std, set: set, format: format}
+	if format != ingest.AutoFormat && !slices.Contains(namesOf(set), format) {
+		return nil, Usagef("unknown format %q: want %s", format, oneOf(append([]string{ingest.AutoFormat}, namesOf(set)...)))
 	}
 	var errs []error
 	for _, n := range names {
@@ -104,7 +105,7 @@ func (in *inputs) one(ctx context.Context, f *inputFile, record func(f *inputFil
 	if in.bar != nil {
 		src = io.TeeReader(src, in.bar)
 	}
-	r := ingest.NewReader(src, in.format)
+	r := in.set.NewReader(src, in.format)
 	for {
 		if ctx.Err() != nil {
 			return ctx.Err()

@@ -15,6 +15,7 @@ import (
 
 	"github.com/lapwing-sec/lapwing/detect"
 	"github.com/lapwing-sec/lapwing/enrich"
+	"github.com/lapwing-sec/lapwing/ingest"
 	"github.com/lapwing-sec/lapwing/internal/simulate"
 	"github.com/lapwing-sec/lapwing/internal/stream"
 	"github.com/lapwing-sec/lapwing/schemas"
@@ -22,6 +23,7 @@ import (
 
 // lane is one raw partition of a replay: its events in order.
 type lane struct {
+	set    *ingest.Set
 	topic  string
 	part   int32
 	times  []int64
@@ -48,7 +50,7 @@ func (l *lane) disorder(given int64) int64 {
 	if given >= 0 {
 		return given
 	}
-	return int64(RawTopicConfig{Format: l.topic}.disorder())
+	return int64(RawTopicConfig{Format: l.topic}.disorder(l.set))
 }
 
 type laneHandler struct {
@@ -81,7 +83,9 @@ func lanesOf(t *testing.T, fleet *simulate.Fleet, parts int) []*lane {
 	cfg.Enrich.KeepRaw = false
 	cfg.Secrets.HMACKey = fileKey
 	hasher := cfg.Secrets.newHasher()
-	parsers, err := newParsers(&cfg, hasher)
+	set, err := cfg.formatSet()
+	require.NoError(t, err)
+	parsers, err := newParsers(&cfg, set, hasher)
 	require.NoError(t, err)
 	e, err := newEnricher(&cfg, hasher, prometheus.NewRegistry(), nopLogger())
 	require.NoError(t, err)
@@ -98,7 +102,7 @@ func lanesOf(t *testing.T, fleet *simulate.Fleet, parts int) []*lane {
 		name := r.Format + "/" + strconv.Itoa(p)
 		l := byName[name]
 		if l == nil {
-			l = &lane{topic: r.Format, part: int32(p)}
+			l = &lane{set: set, topic: r.Format, part: int32(p)}
 			byName[name] = l
 			lanes = append(lanes, l)
 		}

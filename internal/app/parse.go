@@ -6,11 +6,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/lapwing-sec/lapwing/enrich"
 	"github.com/lapwing-sec/lapwing/ingest"
+	"github.com/lapwing-sec/lapwing/internal/stream"
 	"github.com/lapwing-sec/lapwing/schemas"
 )
 
@@ -18,16 +20,29 @@ import (
 type ParseOptions struct {
 	// Format is a name of ingest.Formats, or "auto".
 	Format string
-	Files  []string
+	// Mapping is the file of a mapping that is read with, or none.
+	Mapping string
+	// AnyTime takes events from before 2000 and from the future.
+	AnyTime bool
+	// Explain shows where each field of an event came from in place of the event.
+	Explain bool
+	// JSON makes explanations NDJSON instead of tables.
+	JSON  bool
+	Files []string
 }
 
 // Parse turns raw logs into canonical events, one OCSF API Activity a line.
 func Parse(ctx context.Context, cfg Config, o ParseOptions, std IO) error {
-	in, err := openInputs(std, o.Format, o.Files)
+	format, err := cfg.useMapping(o.Format, o.Mapping)
 	if err != nil {
 		return err
 	}
-	rd, err := newFileReading(&cfg)
+	cfg.Enrich.KeepRaw = o.Explain
+	rd, err := newFileReading(&cfg, o.AnyTime)
+	if err != nil {
+		return err
+	}
+	in, err := openInputs(std, rd.formats, format, o.Files)
 	if err != nil {
 		return err
 	}
@@ -35,6 +50,10 @@ func Parse(ctx context.Context, cfg Config, o ParseOptions, std IO) error {
 	out := bufio.NewWriterSize(std.Out, 1<<16)
 	w := &activityWriter{enc: json.NewEncoder(out), cfg: &cfg, enricher: rd.enricher}
 	w.enc.SetEscapeHTML(false)
+	w.reading, w.start = rd, time.Now()
+	if o.Explain {
+		w.explain = explanations(out, w.enc, o.JSON)
+	}
 	w.bad = func(number int, err error) {
 		w.file.bad.Add(1)
 		in.bar.clear()
@@ -63,16 +82,35 @@ func Parse(ctx context.Context, cfg Config, o ParseOptions, std IO) error {
 // fileReading is what reads log files: a parser for each format, and the
 // enricher, on the inventory that the configuration names.
 type fileReading struct {
+	formats  *ingest.Set
 	parsers  map[string]ingest.Parser
 	enricher *enrich.Enricher
+	// anyTime takes events of any time.
+	anyTime bool
 }
 
-func newFileReading(cfg *Config) (*fileReading, error) {
+// checkTime refuses what the pipeline refuses of an event's time, where a file
+// is read from start on.
+func (r *fileReading) checkTime(t int64, start time.Time) error {
+	if r.anyTime {
+		return nil
+	}
+	if err := stream.CheckTime(t, start.UnixNano()); err != nil {
+		return fmt.Errorf("%w; --any-time takes it", err)
+	}
+	return nil
+}
+
+func newFileReading(cfg *Config, anyTime bool) (*fileReading, error) {
+	set, err := cfg.formatSet()
+	if err != nil {
+		return nil, Usage(err)
+	}
 	if cfg.Secrets.HMACKey == "" {
 		cfg.Secrets.HMACKey = fileKey
 	}
 	hasher := cfg.Secrets.newHasher()
-	parsers, err := newParsers(cfg, hasher)
+	parsers, err := newParsers(cfg, set, hasher)
 	if err != nil {
 		return nil, err
 	}
@@ -87,7 +125,7 @@ func newFileReading(cfg *Config) (*fileReading, error) {
 		}
 		e.SetInventory(enrich.SourceFile, inv)
 	}
-	return &fileReading{parsers, e}, nil
+	return &fileReading{set, parsers, e, anyTime}, nil
 }
 
 // activityWriter takes what a parser finds and writes it as OCSF.
@@ -97,6 +135,10 @@ type activityWriter struct {
 	enricher *enrich.Enricher
 	bad      func(number int, err error)
 	err      error
+	reading  *fileReading
+	start    time.Time
+	// explain, where set, takes events in place of enc.
+	explain func(number int, x ingest.Explanation) error
 
 	// The record in hand.
 	file   *inputFile
@@ -106,13 +148,22 @@ type activityWriter struct {
 
 // Event implements ingest.Handler.
 func (w *activityWriter) Event(index int, ev *schemas.Event) {
+	if err := w.reading.checkTime(ev.Time, w.start); err != nil {
+		ev.ReturnToVTPool()
+		w.bad(w.number, err)
+		return
+	}
 	if ev.Id == "" {
 		ev.Id = recordID(w.raw, index)
 	}
 	inCluster(ev, w.cfg.clusterOf(ev.Format))
 	w.enricher.Enrich(ev)
 	w.file.good.Add(1)
-	if w.err == nil {
+	switch {
+	case w.err != nil:
+	case w.explain != nil:
+		w.err = w.explain(w.number, w.reading.formats.Explain(ev))
+	default:
 		w.err = w.enc.Encode(newActivity(ev))
 	}
 	ev.Recycle()

@@ -18,10 +18,10 @@ func (c *SecretsConfig) newHasher() *ingest.Hasher {
 }
 
 // newParsers makes the parser of every format, by name.
-func newParsers(cfg *Config, h *ingest.Hasher) (map[string]ingest.Parser, error) {
+func newParsers(cfg *Config, set *ingest.Set, h *ingest.Hasher) (map[string]ingest.Parser, error) {
 	parsers := map[string]ingest.Parser{}
-	for _, name := range formatNames() {
-		p, err := ingest.New(name, ingest.Options{Hasher: h, KeepRaw: cfg.Enrich.KeepRaw})
+	for _, name := range namesOf(set) {
+		p, err := set.New(name, ingest.Options{Hasher: h, KeepRaw: cfg.Enrich.KeepRaw})
 		if err != nil {
 			return nil, err
 		}

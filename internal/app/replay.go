@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/lapwing-sec/lapwing/detect"
-	"github.com/lapwing-sec/lapwing/ingest"
 	"github.com/lapwing-sec/lapwing/schemas"
 )
 
@@ -38,13 +37,6 @@ type replay struct {
 	newest map[string]int64
 	failed error
 }
-
-// Times that no event has: before 2000, and more than a day after the start of
-// the run.
-var (
-	earliestTime = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
-	maxAhead     = 24 * time.Hour
-)
 
 // endLead is how far time moves on once the input has ended, so that every
 // pane closes.
@@ -159,13 +151,8 @@ const (
 // Event implements ingest.Handler.
 func (w *replayWorker) Event(index int, ev *schemas.Event) {
 	defer ev.Recycle()
-	t := time.Unix(0, ev.Time)
-	switch {
-	case t.Before(earliestTime):
-		w.Bad(index, nil, fmt.Errorf("implausible time: %s lies before 2000", t.UTC().Format(time.RFC3339)))
-		return
-	case t.After(w.r.start.Add(maxAhead)):
-		w.Bad(index, nil, fmt.Errorf("implausible time: %s is more than 24 h from now", t.UTC().Format(time.RFC3339)))
+	if err := w.r.reading.checkTime(ev.Time, w.r.start); err != nil {
+		w.Bad(index, nil, err)
 		return
 	}
 	key := ev.Id + idOfSource
@@ -335,12 +322,7 @@ func (r *replay) disorder(format string) int64 {
 			return int64(t.Disorder)
 		}
 	}
-	for _, f := range ingest.Formats() {
-		if f.Name == format {
-			return int64(f.Disorder)
-		}
-	}
-	return 0
+	return int64(disorderOf(r.reading.formats, format))
 }
 
 // sortAlerts orders alerts by (first_seen_time, uid).

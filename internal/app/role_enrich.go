@@ -37,7 +37,11 @@ func (e enriching) Event(index int, ev *schemas.Event) {
 
 func (p *process) startEnrich() error {
 	hasher := p.cfg.Secrets.newHasher()
-	parsers, err := newParsers(&p.cfg, hasher)
+	set, err := p.cfg.formatSet()
+	if err != nil {
+		return Usage(err)
+	}
+	parsers, err := newParsers(&p.cfg, set, hasher)
 	if err != nil {
 		return err
 	}
@@ -53,7 +57,7 @@ func (p *process) startEnrich() error {
 	byTopic, clusters := map[string]ingest.Parser{}, map[string]string{}
 	for _, t := range p.cfg.RawTopics {
 		byTopic[t.Topic], clusters[t.Topic] = parsers[t.Format], t.Cluster
-		topics = append(topics, kafka.RawTopic{Name: t.Topic, Format: t.Format, Disorder: t.disorder()})
+		topics = append(topics, kafka.RawTopic{Name: t.Topic, Format: t.Format, Disorder: t.disorder(set)})
 	}
 	p.goRole(RoleEnrich, func(ctx context.Context) error {
 		return p.kafka.RunEnrich(ctx, kafka.EnrichOptions{
@@ -74,16 +78,11 @@ func (p *process) startEnrich() error {
 }
 
 // disorder is how much out of order the topic's records usually are.
-func (t RawTopicConfig) disorder() time.Duration {
+func (t RawTopicConfig) disorder(set *ingest.Set) time.Duration {
 	if t.Disorder > 0 {
 		return time.Duration(t.Disorder)
 	}
-	for _, f := range ingest.Formats() {
-		if f.Name == t.Format {
-			return f.Disorder
-		}
-	}
-	return 0
+	return disorderOf(set, t.Format)
 }
 
 // followFiles reads geo databases, network lists and API documents again when

@@ -25,13 +25,19 @@ func (p *process) startIngest() error {
 // serveReceivers starts the listener of all receivers and returns its address.
 func serveReceivers(ctx context.Context, cfg *Config, out receive.Producer, reg prometheus.Registerer, log zerolog.Logger, life *lifecycle, fail func(error)) (string, error) {
 	// The receivers ask for the token themselves, each in its protocol's way.
+	receivers := cfg.receivers()
+	set, err := cfg.formatSet()
+	if err != nil {
+		return "", Usage(err)
+	}
+	receivers.Formats = set
 	listener := cfg.Ingest.Listener
 	listener.Token = ""
 	clientAuth := tls.RequireAndVerifyClientCert
 	if cfg.Ingest.ClientCerts == clientCertsOptional {
 		clientAuth = tls.VerifyClientCertIfGiven
 	}
-	return serve(ctx, listener, clientAuth, receive.New(cfg.receivers(), out, reg, log), life, "ingest", fail)
+	return serve(ctx, listener, clientAuth, receive.New(receivers, out, reg, log), life, "ingest", fail)
 }
 
 // receivers gives the settings of the receivers.

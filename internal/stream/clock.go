@@ -40,12 +40,17 @@ func (c *clock) watermark() int64 {
 }
 
 // check refuses times that no event has.
-func (c *clock) check(event, written int64) error {
+func (c *clock) check(event, written int64) error { return CheckTime(event, written) }
+
+// CheckTime refuses the time of an event that lies before 2000, or more than
+// 24 h after its record was written (of records in files, after the start of
+// the run). Both are Unix nanoseconds.
+func CheckTime(event, written int64) error {
 	switch {
 	case event < earliest:
 		return fmt.Errorf("%w: %s lies before 2000", errImplausibleTime, time.Unix(0, event).UTC().Format(time.RFC3339))
 	case event > written+maxFuture:
-		return fmt.Errorf("%w: %s is more than 24 h after the record was written (%s)", errImplausibleTime,
+		return fmt.Errorf("%w: %s is more than 24 h after the record was written or read (%s)", errImplausibleTime,
 			time.Unix(0, event).UTC().Format(time.RFC3339), time.Unix(0, written).UTC().Format(time.RFC3339))
 	}
 	return nil
