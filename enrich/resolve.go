@@ -50,6 +50,7 @@ var families = []family{
 	{name: "agent", formats: []string{"mcp"}, resolve: resolveMCP},
 
 	// Cloudflare
+	{name: "cloudflare", formats: []string{"cloudflare-http", "cloudflare-audit", "cloudflare-access", "cloudflare-firewall"}, resolve: resolveCloudflare},
 
 	// Gateways and proxies
 	{name: "kong", formats: []string{"kong"}, resolve: resolveKong, sole: soleKong},

@@ -48,6 +48,7 @@ func (f *Format) cutting() split {
 const (
 	disorderGateway      = 10 * time.Second
 	disorderCloudGateway = 5 * time.Minute
+	disorderLogpush      = 5 * time.Minute
 	disorderAudit        = 15 * time.Minute
 )
 
@@ -92,6 +93,10 @@ var formats = [...]Format{
 	{Name: "mcp", Title: "tool calls of AI agents: MCP gateways and servers, OpenTelemetry GenAI", Disorder: disorderGateway, match: matchMCP, json: parseMCP, secret: mcpSecret, guess: true},
 
 	// Cloudflare
+	{Name: "cloudflare-http", Title: "Cloudflare Logpush, http_requests", Disorder: disorderLogpush, match: matchCloudflareHTTP, json: parseCloudflareHTTP, guess: true},
+	{Name: "cloudflare-audit", Title: "Cloudflare audit logs, v1 and v2, of Logpush and API", Disorder: disorderAudit, match: matchCloudflareAudit, json: parseCloudflareAudit},
+	{Name: "cloudflare-access", Title: "Cloudflare Logpush, access_requests", Disorder: disorderLogpush, match: matchCloudflareAccess, json: parseCloudflareAccess},
+	{Name: "cloudflare-firewall", Title: "Cloudflare Logpush, firewall_events", Disorder: disorderLogpush, match: matchCloudflareFirewall, json: parseCloudflareFirewall, guess: true},
 
 	// Gateways and proxies
 	{Name: "kong", Title: "Kong Gateway http-log", Disorder: disorderGateway, match: matchKong, json: parseKong, secret: kongSecret, guess: true},

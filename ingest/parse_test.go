@@ -75,6 +75,7 @@ func samples() []sample {
 		mcpSamples(),
 
 		// Cloudflare
+		cloudflareSamples(),
 
 		// Gateways and proxies
 		kongSamples(),

@@ -105,3 +105,36 @@ func TestRecordedLogsAreRead(t *testing.T) {
 		})
 	}
 }
+
+// recordsOfOthers returns the lines of a file; of a rule's test its event.
+func recordsOfOthers(t *testing.T, name string) (list []string) {
+	t.Helper()
+	text, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(text)) {
+		var d document
+		if line = strings.TrimSpace(line); line == "" || d.parse(line) != nil {
+			continue
+		}
+		if n := d.get(0, "event"); n != none && d.get(0, "rule") != none {
+			line = string(d.bytes(n))
+		}
+		list = append(list, line)
+	}
+	return list
+}
+
+// belongs reports whether a rule's test holds a record of the format at all;
+// rules over several sources also test those of others.
+func belongs(in, format string) bool {
+	var d document
+	if d.parse(in) != nil {
+		return false
+	}
+	if format == "k8s-audit" {
+		return d.text(d.get(0, "kind")) == "Event"
+	}
+	return d.get(0, "RayID") != none
+}

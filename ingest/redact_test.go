@@ -111,7 +111,7 @@ func canaries() []canaryRecord {
 		azureCanaries(),
 
 		// Kubernetes, secrets and agents; Cloudflare; open standards
-		k8sCanaries(), vaultCanaries(), mcpCanaries(), ocsfCanaries(), otlpCanaries(),
+		k8sCanaries(), vaultCanaries(), mcpCanaries(), cloudflareCanaries(), ocsfCanaries(), otlpCanaries(),
 
 		// Gateways and proxies
 		apacheCanaries(),
