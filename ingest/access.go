@@ -166,18 +166,6 @@ func firstOf(s string) string {
 	return strings.TrimSpace(v)
 }
 
-// forwardedFor appends the entries of a forwarding header to list, in their
-// order, addresses in their usual form.
-func forwardedFor(header string, list []string) []string {
-	for entry := range strings.SplitSeq(header, ",") {
-		if entry = strings.TrimSpace(entry); entry == "" || entry == "-" || len(list) >= maxChain {
-			continue
-		}
-		list = append(list, clip(first(address(entry), entry), maxAttributeValue))
-	}
-	return list
-}
-
 func (a *access) setKey(id, kind string) {
 	if a.key == "" && id != "" && id != "-" {
 		a.key, a.keyKind = id, kind

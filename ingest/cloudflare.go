@@ -188,7 +188,7 @@ func cloudflareHeaders(r *record, a *access, list int) {
 			// right, does not show here.
 			attribute(ev, "service_token", v)
 		case "x-forwarded-for":
-			ev.ForwardedFor = forwardedFor(v, ev.ForwardedFor)
+			ev.ForwardedFor = forwarded(v, ev.ForwardedFor)
 		case "x-request-id":
 			attribute(ev, "x-request-id", v)
 		default:

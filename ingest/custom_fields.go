@@ -47,7 +47,7 @@ var mappableLists = map[string]func(ev *schemas.Event, list []string){
 	},
 	"forwarded_for": func(ev *schemas.Event, list []string) {
 		for _, v := range list {
-			ev.ForwardedFor = forwardedFor(v, ev.ForwardedFor)
+			ev.ForwardedFor = forwarded(v, ev.ForwardedFor)
 		}
 	},
 }

@@ -146,7 +146,7 @@ func (x *explainer) add(name, v string, same func(s string) bool) {
 	f := ExplainedField{Field: name, Value: v}
 	switch name {
 	case "identity_kind", "identity_name", "owner", "team", "environment", "criticality", "vendor", "route", "runbook", "dependants", "client",
-		"src_prefix", "country", "geo_precision", "latitude", "longitude", "asn", "as_org", "network_class", "network_name", "anonymous":
+		"src_prefix", "country", "geo_precision", "latitude", "longitude", "geo_radius_km", "peer_ip", "asn", "as_org", "network_class", "network_name", "anonymous":
 		f.Derived = true // the enricher's
 		x.out.Fields = append(x.out.Fields, f)
 		return

@@ -131,7 +131,7 @@ func (c *toolCall) finish(r *record, what string) error {
 	} else {
 		attribute(ev, "client_ip", c.peer)
 	}
-	ev.ForwardedFor = forwardedFor(c.forwarded, ev.ForwardedFor)
+	ev.ForwardedFor = forwarded(c.forwarded, ev.ForwardedFor)
 	if len(c.domains) > 0 {
 		attribute(ev, "domains", strings.Join(c.domains, ","))
 		for _, d := range c.domains {

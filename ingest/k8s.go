@@ -249,7 +249,7 @@ func k8sSource(r *record) {
 	}
 	if len(all) > 0 {
 		r.ev.SrcIp = all[len(all)-1]
-		r.ev.ForwardedFor = forwardedFor(strings.Join(all[:len(all)-1], ","), nil)
+		r.ev.ForwardedFor = forwarded(strings.Join(all[:len(all)-1], ","), nil)
 	}
 }
 

@@ -106,7 +106,7 @@ func ocsfHTTP(r *record) {
 	attribute(ev, "query", r.text("http_request", "url", "query_string"))
 	ev.BytesIn = count(r.text("http_request", "length"))
 	for _, ip := range r.list(r.get("http_request", "x_forwarded_for")) {
-		ev.ForwardedFor = forwardedFor(ip, ev.ForwardedFor)
+		ev.ForwardedFor = forwarded(ip, ev.ForwardedFor)
 	}
 	code := first(r.text("http_response", "code"), r.text("api", "response", "code"))
 	if v := count(code); v < 1000 {

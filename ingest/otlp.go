@@ -319,7 +319,7 @@ func (o *otel) finish(name string) error {
 	peer, client := address(o.peer), address(o.client)
 	switch {
 	case o.forwarded != "":
-		ev.ForwardedFor = forwardedFor(o.forwarded, ev.ForwardedFor)
+		ev.ForwardedFor = forwarded(o.forwarded, ev.ForwardedFor)
 	case client != "" && peer != "" && client != peer:
 		ev.ForwardedFor = []string{client}
 	}

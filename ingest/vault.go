@@ -92,7 +92,7 @@ func parseVault(r *record) error {
 			ev.UserAgent = clip(v, maxMessage)
 			r.doc.nodes[h].used = true
 		case "x-forwarded-for":
-			ev.ForwardedFor = forwardedFor(strings.Join(r.list(h), ","), nil)
+			ev.ForwardedFor = forwarded(strings.Join(r.list(h), ","), nil)
 		}
 	}
 	vaultOutcome(r, path)

@@ -102,7 +102,7 @@ func FormatHelp() string {
 	var b strings.Builder
 	b.WriteString("Formats:")
 	for _, f := range ingest.Formats() {
-		fmt.Fprintf(&b, "\n  %-16s %s", f.Name, f.Title)
+		fmt.Fprintf(&b, "\n  %-20s %s", f.Name, f.Title)
 	}
 	return b.String()
 }

@@ -41,8 +41,12 @@ const (
 // run goes on where the first one ended. Records arrive at least once: after a
 // crash, those of the last second may come again.
 func IngestFiles(ctx context.Context, cfg Config, o IngestOptions, std IO) error {
-	if o.Format != ingest.AutoFormat && !slices.Contains(formatNames(), o.Format) {
-		return Usagef("unknown format %q: want %s", o.Format, oneOf(append([]string{ingest.AutoFormat}, formatNames()...)))
+	set, err := cfg.formatSet()
+	if err != nil {
+		return Usage(err)
+	}
+	if o.Format != ingest.AutoFormat && !slices.Contains(namesOf(set), o.Format) {
+		return Usagef("unknown format %q: want %s", o.Format, oneOf(append([]string{ingest.AutoFormat}, namesOf(set)...)))
 	}
 	kc, err := newServices(&cfg).openKafka(ctx)
 	if err != nil {
@@ -57,7 +61,7 @@ func IngestFiles(ctx context.Context, cfg Config, o IngestOptions, std IO) error
 	}
 	send := fileSender{topic: o.Topic, raw: cfg.RawTopics, produce: kc.Produce}
 	tc := tail.Config{
-		Paths: o.Paths, Format: o.Format, Checkpoint: o.Checkpoint,
+		Paths: o.Paths, Formats: set, Format: o.Format, Checkpoint: o.Checkpoint,
 		MaxRecordBytes: int(cfg.Ingest.MaxRecord), Send: send.send, Exclude: []string{cfg.DataDir},
 	}
 	if o.Follow {

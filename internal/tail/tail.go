@@ -41,7 +41,9 @@ type Record struct {
 type Config struct {
 	// Paths are files and directories, which are read with all below them.
 	Paths []string
-	// Format is a name of ingest.Formats, or ingest.AutoFormat.
+	// Formats are those read; nil means those of the table.
+	Formats *ingest.Set
+	// Format is the name of one of them, or ingest.AutoFormat.
 	Format string
 	// Exclude are paths that are left out, with all below them.
 	Exclude []string
@@ -89,6 +91,13 @@ func New(cfg Config) (*Tailer, error) {
 	}
 	if cfg.Now == nil {
 		cfg.Now = time.Now
+	}
+	if cfg.Formats == nil {
+		set, err := ingest.NewSet()
+		if err != nil {
+			return nil, err
+		}
+		cfg.Formats = set
 	}
 	marks, err := readCheckpoint(cfg.Checkpoint)
 	if err != nil {
@@ -284,7 +293,7 @@ func (t *Tailer) file(ctx context.Context, f found) error {
 		return nil
 	}
 	settled := t.cfg.Now().Sub(f.info.ModTime()) >= t.cfg.Settle
-	r := ingest.NewReaderAt(in, t.cfg.Format, m.At)
+	r := t.cfg.Formats.NewReaderAt(in, t.cfg.Format, m.At)
 	r.Limit(t.cfg.MaxRecordBytes)
 	t.touch(m)
 	unknown := 0
