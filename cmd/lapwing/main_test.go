@@ -103,6 +103,8 @@ func TestCommandLine(t *testing.T) {
 		{name: "parse explains as NDJSON", args: []string{"parse", "--explain", "--json", good}, out: []string{`{"record":1,"format":"kong"`, `"from":"consumer.username"`}},
 		{name: "parse refuses times that no event has", args: []string{"parse", "--format", "kong", "-"}, stdin: strings.Replace(kongLine, "1767225600000", "1767225", 1), code: 1, err: []string{"lies before 2000; --any-time takes it"}},
 		{name: "parse takes them when asked to", args: []string{"parse", "--any-time", "--format", "kong", "-"}, stdin: strings.Replace(kongLine, "1767225600000", "1767225", 1), err: []string{"1 events, 0 bad"}},
+		{name: "backtest takes them, too", args: []string{"backtest", "--any-time", "--format", "kong", "-"}, stdin: strings.Replace(kongLine, "1767225600000", "1767225", 1), err: []string{"1 file, 1 event"}},
+		{name: "backtest reads any JSON by a mapping", args: []string{"backtest", "--mapping", mapping, "-"}, stdin: `{"t":"2026-03-01T10:00:00Z","op":"x","who":"a"}`, err: []string{"1 file, 1 event"}},
 		{name: "parse refuses a directory", args: []string{"parse", dir}, code: 2, err: []string{dir + " is a directory"}},
 		{name: "parse of nothing is usage", args: []string{"parse"}, code: 2, err: []string{"needs a FILE"}},
 

@@ -3,6 +3,7 @@ package app
 import (
 	"bytes"
 	"encoding/json"
+	"io"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -68,5 +69,31 @@ func TestOutputOfParseIsReadBack(t *testing.T) {
 	}
 	if compared < 10 {
 		t.Errorf("only %d events compared", compared)
+	}
+}
+
+func TestFilesAreOfTheClusterThatTheirTopicNames(t *testing.T) {
+	const record = `{"kind":"Event","apiVersion":"audit.k8s.io/v1","auditID":"a","stage":"ResponseComplete","verb":"get","user":{"username":"system:serviceaccount:payments:ledger"},"objectRef":{"resource":"pods"},"stageTimestamp":"2026-03-01T10:00:00Z"MORE}`
+	for _, tt := range []struct {
+		name, more, want string
+		topics           []RawTopicConfig
+	}{
+		{"without a topic", "", "k8s:payments/ledger", nil},
+		{"one topic", "", "k8s:prod-eu/payments/ledger", []RawTopicConfig{{Topic: "a", Format: "k8s-audit", Cluster: "prod-eu"}}},
+		{"topics that disagree", "", "k8s:payments/ledger", []RawTopicConfig{{Topic: "a", Format: "k8s-audit", Cluster: "prod-eu"}, {Topic: "b", Format: "k8s-audit", Cluster: "prod-us"}}},
+		{"what the record says", `,"cluster":"dev"`, "k8s:dev/payments/ledger", []RawTopicConfig{{Topic: "a", Format: "k8s-audit", Cluster: "prod-eu"}}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			cfg := Defaults()
+			cfg.RawTopics = tt.topics
+			var out bytes.Buffer
+			std := IO{In: strings.NewReader(strings.Replace(record, "MORE", tt.more, 1)), Out: &out, Err: io.Discard}
+			if err := Parse(t.Context(), cfg, ParseOptions{Format: "auto", Files: []string{stdinName}}, std); err != nil {
+				t.Fatal(err)
+			}
+			if !strings.Contains(out.String(), `"uid":"`+tt.want+`"`) {
+				t.Errorf("%s", out.String())
+			}
+		})
 	}
 }
