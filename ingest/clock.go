@@ -175,6 +175,15 @@ func parseAnyTime(s string) (int64, error) {
 	return parseEpoch(s)
 }
 
+// elapsed is the time between two Unix times in nanoseconds, in microseconds; 0
+// when the second is not the later one.
+func elapsed(from, to int64) uint64 {
+	if to <= from {
+		return 0
+	}
+	return uint64(to-from) / 1000 //nolint:gosec // it is positive
+}
+
 // clip shortens s to n bytes at most, at a rune's edge, and marks the cut.
 func clip(s string, n int) string {
 	if len(s) <= n {

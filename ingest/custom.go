@@ -3,6 +3,7 @@ package ingest
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -371,8 +372,8 @@ func scaled(s string, unit int64) (int64, bool) {
 	if whole == "" || len(whole) > 19 || digits(whole) < 0 {
 		return 0, false
 	}
-	v := int64(count(whole))
-	if v < 0 || v > (1<<63-1)/unit-1 {
+	v, err := strconv.ParseInt(whole, 10, 64)
+	if err != nil || v > (1<<63-1)/unit-1 {
 		return 0, false
 	}
 	t, scale := v*unit, unit/10

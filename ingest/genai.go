@@ -171,7 +171,7 @@ func (c *toolCall) finish(r *record, what string) error {
 // outcome sorts what is said of the result.
 func (c *toolCall) outcome(ev *schemas.Event) {
 	if status := digits(c.status); len(c.status) == 3 && status >= 100 {
-		c.httpStatus, c.status = uint64(status), ""
+		c.httpStatus, c.status = count(c.status), ""
 	}
 	if c.httpStatus < 1000 {
 		ev.StatusCode = uint32(c.httpStatus)

@@ -76,8 +76,8 @@ func parseK8s(r *record) error {
 		return inField("requestReceivedTimestamp", err)
 	}
 	ev.Time = t
-	if from, err := parseISO(received); err == nil && from < t {
-		ev.LatencyUs = uint64(t-from) / 1000
+	if from, err := parseISO(received); err == nil {
+		ev.LatencyUs = elapsed(from, t)
 	}
 	ev.Service = "k8s"
 	attribute(ev, "stage", stage)

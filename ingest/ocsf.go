@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/lapwing-sec/lapwing/schemas"
@@ -228,11 +229,11 @@ func ocsfOwn(r *record) {
 
 // millis reads Unix milliseconds as nanoseconds; anything else is 0.
 func millis(s string) int64 {
-	v := count(s)
-	if v == 0 || v > 1<<43 {
+	v, err := strconv.ParseInt(s, 10, 64)
+	if err != nil || v < 0 || v > 1<<43 {
 		return 0
 	}
-	return int64(v) * 1e6
+	return v * 1e6
 }
 
 // ocsfOperation names the operation: of a cloud "service:Operation", of HTTP

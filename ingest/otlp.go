@@ -123,8 +123,8 @@ func parseOTLP(r *record) error {
 	} else {
 		return missing("startTimeUnixNano (of a log record timeUnixNano)")
 	}
-	if t, err := parseEpoch(end); err == nil && t > ev.Time {
-		ev.LatencyUs = uint64(t-ev.Time) / 1000
+	if t, err := parseEpoch(end); err == nil {
+		ev.LatencyUs = elapsed(ev.Time, t)
 	}
 	ev.RequestId = trace
 	if trace != "" && span != "" && !log && len(trace)+len(span) < maxEventID {
