@@ -39,8 +39,7 @@ func matchMCP(p *probe) confidence {
 	return no
 }
 
-// rpcNode finds the JSON-RPC request in a record, or the response when that is
-// all there is: the record itself, or a member.
+// rpcNode finds the JSON-RPC message in a record: the record itself, or a member.
 func rpcNode(d *document, n int) int {
 	for _, key := range []string{"", "request", "message", "rpc", "payload", "body"} {
 		at := n
@@ -50,9 +49,6 @@ func rpcNode(d *document, n int) int {
 		if d.text(d.get(at, "jsonrpc")) == "2.0" {
 			return at
 		}
-	}
-	if response := d.get(n, "response"); d.text(d.get(response, "jsonrpc")) == "2.0" {
-		return response
 	}
 	return none
 }
@@ -138,7 +134,7 @@ func parseMCP(r *record) error {
 	walk(r.root, 0)
 	if at := rpcNode(d, r.root); at != none {
 		c.rpc(r, at, &args)
-		if c.tool == "" && c.method == "" {
+		if c.tool == "" && c.method == "" && d.get(at, "method") == none && (d.get(at, "result") != none || d.get(at, "error") != none) {
 			return errNoCall // an answer that names no call
 		}
 	}

@@ -245,6 +245,9 @@ func ocsfOperation(r *record, class, product string) error {
 	switch {
 	case product == schemas.ProductName:
 		ev.Operation = operation
+		if strings.Contains(operation, hashPrefix) {
+			ev.Operation = ownOperation(r, operation)
+		}
 	case class == ocsfHTTPActivity:
 		if ev.HttpMethod == "" {
 			return missing("http_request.http_method")
@@ -277,6 +280,26 @@ func ocsfOperation(r *record, class, product string) error {
 		}
 	}
 	return nil
+}
+
+// ownOperation returns an operation of our own output that looks like a secret
+// behind its name ("token:authorize") as it was written, if it is the service
+// and a word.
+func ownOperation(r *record, hidden string) string {
+	written, err := r.doc.original(r.get("api", "operation"))
+	if err != nil {
+		return hidden
+	}
+	word, ok := strings.CutPrefix(written, r.ev.Service+":")
+	if !ok || len(word) > 64 {
+		return hidden
+	}
+	for i := range len(word) {
+		if c := word[i]; !isLetter(c) && c != '_' && c != '.' {
+			return hidden
+		}
+	}
+	return written
 }
 
 // ocsfOutcome sorts status: a failure is a refusal by its code, its error or

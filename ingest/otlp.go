@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 
 	"github.com/lapwing-sec/lapwing/schemas"
@@ -25,13 +26,15 @@ func splitOTLP(d *document, n int, each func(n int)) {
 		switch d.nodes[m].key {
 		case "resourceSpans", "resourceLogs", "resource_spans", "resource_logs", "scopeSpans", "scopeLogs", "scope_spans", "scope_logs", "instrumentationLibrarySpans":
 			for e := d.first(m); e != none; e = d.after(m, e) {
+				if d.nodes[e].kind != kindObject {
+					each(e) // to be refused
+					continue
+				}
 				splitOTLP(d, e, each)
 			}
 		case "spans", "logRecords", "log_records":
 			for e := d.first(m); e != none; e = d.after(m, e) {
-				if d.nodes[e].kind == kindObject {
-					each(e)
-				}
+				each(e)
 			}
 		}
 	}
@@ -67,8 +70,11 @@ type otel struct {
 // is no call, nor is a log record that tells of none.
 func parseOTLP(r *record) error {
 	d, ev := &r.doc, r.ev
-	if d.first(r.root) == none || matchOTLP(&probe{doc: d, root: r.root}) == certain {
-		return errNoCall // a message without a record
+	if d.nodes[r.root].kind != kindObject {
+		return errNoObject
+	}
+	if matchOTLP(&probe{doc: d, root: r.root}) == certain {
+		return otlpEmpty(d, r.root)
 	}
 	o := otel{r: r, args: none, body: none}
 	o.a = access{ev: ev, r: &r.p.redactor}
@@ -142,6 +148,24 @@ func parseOTLP(r *record) error {
 	}
 	attribute(ev, "span", name)
 	return nil
+}
+
+// otlpEmpty says what a message without any record is: empty, or malformed.
+func otlpEmpty(d *document, n int) error {
+	for m := d.first(n); m != none; m = d.after(n, m) {
+		switch key := d.nodes[m].key; key {
+		case "resourceSpans", "resourceLogs", "resource_spans", "resource_logs", "scopeSpans", "scopeLogs", "scope_spans", "scope_logs", "spans", "logRecords", "log_records":
+			if d.nodes[m].kind != kindArray {
+				return fmt.Errorf("%s: want a list", key)
+			}
+			for e := d.first(m); e != none; e = d.after(m, e) {
+				if err := otlpEmpty(d, e); !errors.Is(err, errNoCall) {
+					return err
+				}
+			}
+		}
+	}
+	return errNoCall
 }
 
 // isCall reports whether the attributes tell of a call.

@@ -93,11 +93,7 @@ func New(cfg Config) (*Tailer, error) {
 		cfg.Now = time.Now
 	}
 	if cfg.Formats == nil {
-		set, err := ingest.NewSet()
-		if err != nil {
-			return nil, err
-		}
-		cfg.Formats = set
+		cfg.Formats = ingest.Table()
 	}
 	marks, err := readCheckpoint(cfg.Checkpoint)
 	if err != nil {
