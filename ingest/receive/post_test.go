@@ -18,6 +18,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil"
 	"github.com/rs/zerolog"
 
+	"github.com/lapwing-sec/lapwing/ingest"
 	"github.com/lapwing-sec/lapwing/internal/stream"
 )
 
@@ -59,6 +60,22 @@ func TestReceiverTakesRecords(t *testing.T) {
 				t.Errorf("keys %v, want the sender's address", p.keys)
 			}
 		})
+	}
+}
+
+func TestReceiverTakesFormatsOfAnInstallation(t *testing.T) {
+	f, err := ingest.Custom("", "m.yaml", []byte("name: billing\ntime: t\nevent: {operation: op}\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	set, err := ingest.NewSet(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &recordingProducer{}
+	answer := post(New(Config{Formats: set}, p, nil, zerolog.Nop()), "/ingest/billing", `[{"t":1,"op":"x"},{"t":2,"op":"y"}]`)
+	if answer.Code != http.StatusAccepted || len(p.values) != 2 || p.topics[0] != "raw.billing" {
+		t.Errorf("answer %d %s, records %q to %q", answer.Code, answer.Body, p.values, p.topics)
 	}
 }
 
