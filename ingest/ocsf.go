@@ -196,8 +196,9 @@ func ocsfOwn(r *record) {
 	// Our actor.user.type is always Service; the name is the principal as the
 	// first source logged it, the uid the canonical identity.
 	ev.Principal = r.text("actor", "user", "name")
-	if id := ev.Attributes["user.uid"]; strings.HasPrefix(id, "apikey:"+hashPrefix) && isHash(ev.CredentialId) {
-		// The id of an unregistered key looks like a key itself, and was hidden.
+	if id := ev.Attributes["user.uid"]; strings.HasPrefix(id, "apikey:"+hashPrefix) && ev.CredentialId != "" {
+		// The id of an unregistered key looks like a key itself, and was hidden: it
+		// is made of the credential's.
 		ev.Attributes["user.uid"] = "apikey:" + strings.TrimPrefix(ev.CredentialId, hashPrefix)
 	}
 	ev.PrincipalType, ev.CredentialType = own("principal_type"), own("credential_type")

@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/lapwing-sec/lapwing/enrich"
+	"github.com/lapwing-sec/lapwing/ingest"
 	"github.com/lapwing-sec/lapwing/schemas"
 )
 
@@ -17,7 +18,7 @@ import (
 func readUnder(t *testing.T, cfg Config, inventory, line string) *schemas.Event {
 	t.Helper()
 	h := cfg.Secrets.newHasher()
-	parsers, err := newParsers(&cfg, h)
+	parsers, err := newParsers(&cfg, ingest.Table(), h)
 	require.NoError(t, err)
 	e, err := newEnricher(&cfg, h, prometheus.NewRegistry(), zerolog.Nop())
 	require.NoError(t, err)
