@@ -15,7 +15,7 @@ func resolveMCP(ev *schemas.Event) string {
 		return ev.Principal
 	case ev.PrincipalType == "agent":
 		return "agent:" + ev.Principal
-	case ev.PrincipalType == "key":
+	case ev.PrincipalType == "key", ev.PrincipalType == "certificate":
 		return keyID(ev)
 	}
 	return ev.Format + ":" + ev.PrincipalType + "/" + ev.Principal

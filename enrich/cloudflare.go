@@ -13,10 +13,9 @@ func resolveCloudflare(ev *schemas.Event) string {
 		return "cloudflare:token/" + ev.Principal
 	case "service-token":
 		return "cloudflare:service-token/" + ev.Principal
+	case "certificate":
+		return "cloudflare:certificate/" + ev.Principal
 	case "key":
-		if ev.CredentialType == "certificate" {
-			return "cloudflare:certificate/" + ev.Principal
-		}
 		return keyID(ev)
 	case "system", "admin", "cloudflare_admin":
 		return "cloudflare:" + ev.PrincipalType

@@ -28,7 +28,7 @@ func TestResolvePlatforms(t *testing.T) {
 		{"a user at Cloudflare", &schemas.Event{Format: "cloudflare-audit", PrincipalType: "user", Principal: "alice@example.com"}, "cloudflare:user/alice@example.com"},
 		{"Cloudflare itself", &schemas.Event{Format: "cloudflare-audit", PrincipalType: "system", Principal: "system"}, "cloudflare:system"},
 		{"a service token of Access", &schemas.Event{Format: "cloudflare-access", PrincipalType: "service-token", Principal: "st-1"}, "cloudflare:service-token/st-1"},
-		{"a client certificate", &schemas.Event{Format: "cloudflare-http", PrincipalType: "key", Principal: "9f2c", CredentialId: "9f2c", CredentialType: "certificate"}, "cloudflare:certificate/9f2c"},
+		{"a client certificate", &schemas.Event{Format: "cloudflare-http", PrincipalType: "certificate", Principal: "9f2c", CredentialId: "9f2c", CredentialType: "certificate"}, "cloudflare:certificate/9f2c"},
 		{"a key in a header", &schemas.Event{Format: "cloudflare-http", PrincipalType: "key", Principal: "hmac:ab", CredentialId: "hmac:ab", CredentialType: "api_key"}, "apikey:ab"},
 		{"an agent", &schemas.Event{Format: "mcp", PrincipalType: "agent", Principal: "support-bot", Delegation: []string{"alice", "support-bot"}}, "agent:support-bot"},
 		{"a user without an agent", &schemas.Event{Format: "mcp", PrincipalType: "user", Principal: "alice"}, "mcp:user/alice"},

@@ -161,10 +161,6 @@ func parseCloudflareRequest(r *record, timeField string) error {
 		attribute(ev, "ClientMTLSAuthStatus", mtls)
 		attribute(ev, "certificate_issuer", issuer)
 		a.unverified = !strings.EqualFold(mtls, "ok") && !strings.EqualFold(mtls, "SUCCESS")
-		ev.ClientCertificate = fingerprint
-		if a.unverified {
-			ev.ClientCertificate = ""
-		}
 	}
 	a.finish()
 	if action != "" {

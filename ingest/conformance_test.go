@@ -118,7 +118,7 @@ func rightFormats(rel string) (names []string, known bool) {
 	for _, k := range knownLogs {
 		if ok, err := filepath.Match(k.file, rel); ok && err == nil {
 			names = strings.Fields(k.formats)
-			return slices.DeleteFunc(names, func(name string) bool { _, err := find(name); return err != nil }), true
+			return slices.DeleteFunc(names, func(name string) bool { _, err := standard.find(name); return err != nil }), true
 		}
 	}
 	return nil, false

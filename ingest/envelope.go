@@ -34,6 +34,10 @@ func (d *document) envelope(n int) int {
 			if kind == kindObject && d.get(n, "specversion") != none {
 				return c // CloudEvents
 			}
+		case "properties":
+			if log := d.get(c, "log"); log != none && d.nodes[log].kind == kindString && d.get(n, "category") != none {
+				return log // Azure Monitor, of what AKS logs
+			}
 		case "detail":
 			if kind == kindObject && d.get(n, "detail-type") != none {
 				return c // EventBridge

@@ -290,7 +290,7 @@ func (w *walk) read(r *record, raw []byte, parse func(r *record) error) {
 	r.ev.Format = w.p.format.Name
 	err := parse(r)
 	if errors.Is(err, errNoCall) {
-		r.ev.ReturnToVTPool()
+		r.ev.Recycle()
 		r.ev = nil
 		return
 	}

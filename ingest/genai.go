@@ -316,7 +316,8 @@ func (d *document) original(n int) (string, error) {
 		return "", errNoText
 	}
 	in := document{src: d.src[d.nodes[n].start:d.nodes[n].end]}
-	return in.string()
+	text, _, err := in.string()
+	return text, err
 }
 
 // contents are the names under which calls of tools and models log what was

@@ -102,6 +102,7 @@ func TestStagesOfOneKubernetesCallAreCountedOnce(t *testing.T) {
 		{"a panic is one", strings.Replace(get, "ResponseComplete", "Panic", 1), 1},
 		{"a list of events is taken apart", `{"kind":"EventList","apiVersion":"audit.k8s.io/v1","items":[` + get + "," + strings.Replace(get, "ResponseComplete", "RequestReceived", 1) + "," + exec + "]}", 2},
 		{"a subscription of CloudWatch Logs holds events as text", `{"messageType":"DATA_MESSAGE","logGroup":"/aws/eks/prod/cluster","logEvents":[{"id":"1","timestamp":1767225600000,"message":` + quoteJSON(get) + `}]}`, 1},
+		{"AKS logs through Azure Monitor", `{"records":[{"time":"2026-03-01T10:00:01Z","category":"kube-audit","operationName":"Microsoft.ContainerService/managedClusters/diagnosticLogs/Read","properties":{"log":` + quoteJSON(get) + `,"stream":"stdout","pod":"kube-apiserver-0"}}]}`, 1},
 		{"a result of CloudWatch Logs Insights", `{"@timestamp":"2026-03-01 10:00:00.000","@message":` + get + `}`, 1},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -424,14 +424,14 @@ func (o *otel) inner() (bool, error) {
 	(&parser{set: r.p.set, format: f, opt: r.p.opt, redactor: redactor{hash: r.p.opt.Hasher, guess: f.guess}}).Parse([]byte(text), &found)
 	if found.err != nil {
 		if found.ev != nil {
-			found.ev.ReturnToVTPool()
+			found.ev.Recycle()
 		}
 		return false, inField("body", found.err)
 	}
 	if found.ev == nil {
 		return false, errNoCall
 	}
-	r.ev.ReturnToVTPool()
+	r.ev.Recycle()
 	r.ev = found.ev
 	return true, nil
 }
@@ -448,7 +448,7 @@ func (o *one) Event(_ int, ev *schemas.Event) {
 		o.ev = ev
 		return
 	}
-	ev.ReturnToVTPool()
+	ev.Recycle()
 	o.err = errors.New("more than one record: send them as log records of their own")
 }
 

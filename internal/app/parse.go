@@ -149,7 +149,7 @@ type activityWriter struct {
 // Event implements ingest.Handler.
 func (w *activityWriter) Event(index int, ev *schemas.Event) {
 	if err := w.reading.checkTime(ev.Time, w.start); err != nil {
-		ev.ReturnToVTPool()
+		ev.Recycle()
 		w.bad(w.number, err)
 		return
 	}
