@@ -32,6 +32,8 @@ func (d *decoder) section(key string, v *yaml.Node) {
 		d.each(key, v, MaxNetworks, d.network)
 	case "targets":
 		d.each(key, v, MaxTargets, d.target)
+	case "watch":
+		d.each(key, v, MaxWatched, d.watched)
 	}
 }
 
@@ -235,6 +237,12 @@ func (d *decoder) credential(list []schemas.KnownCredential, n *yaml.Node) []sch
 			}
 		case "fingerprint":
 			d.own(key, v, &c.Fingerprint)
+		case "honey":
+			if s, ok := d.scalar(key, v); ok && s != "" && s != "true" && s != "false" {
+				d.problems.add(v.Line, "%s: %q: want true or false", key, shorten(s))
+			} else {
+				c.Honey = s == "true"
+			}
 		}
 	})
 	if known && c.Ref == "" {
@@ -373,4 +381,26 @@ func (d *decoder) duplicates() {
 		}
 		take(nets, "cidr", p.String(), int32(i), d.netLines[i])
 	}
+}
+
+func (d *decoder) watched(n *yaml.Node) {
+	var w schemas.Watched
+	known := d.mapping(n, "a watched thing", watchKeys, func(key string, v *yaml.Node) {
+		switch key {
+		case "address":
+			d.own(key, v, &w.Address)
+		case "credential":
+			d.own(key, v, &w.Credential)
+		case "identity":
+			d.own(key, v, &w.Identity)
+		case "agent":
+			d.own(key, v, &w.Agent)
+		case "reason":
+			d.text(key, v, &w.Reason)
+		}
+	})
+	if err := checkWatched(&w); known && err != nil {
+		d.problems.add(n.Line, "%w", err)
+	}
+	d.inv.Watch = append(d.inv.Watch, w)
 }

@@ -440,6 +440,8 @@ func (e *Enricher) declare(ix *index, ev *schemas.Event, d *schemas.Declared, pl
 			e.infer(ev, group)
 		}
 	}
+	ix.watch.judge(ev, pl, d)
+	judgeParameters(ev, d)
 	for _, v := range d.Violations {
 		e.metrics.violations[v.Detector].Inc()
 	}

@@ -32,6 +32,7 @@ type index struct {
 	byName   map[string]int32 // canonical ids and aliases, as spelled and canonical
 	byRef    map[string]credential
 	networks *networkTable
+	watch    *watchlist
 	accounts map[string]string
 	hosts    map[string]string
 	wildcard []hostPattern
@@ -75,6 +76,7 @@ func buildIndex(hash func(ref string) []string, sources ...*schemas.Inventory) *
 		accounts: make(map[string]string), hosts: make(map[string]string),
 	}}
 	var networks [][]schemas.Network
+	var watched [][]schemas.Watched
 	for _, inv := range sources {
 		if inv == nil {
 			continue
@@ -82,12 +84,13 @@ func buildIndex(hash func(ref string) []string, sources ...*schemas.Inventory) *
 		for i := range inv.Identities {
 			b.add(&inv.Identities[i])
 		}
-		networks = append(networks, inv.Networks)
+		networks, watched = append(networks, inv.Networks), append(watched, inv.Watch)
 		for i := range inv.Targets {
 			b.target(&inv.Targets[i])
 		}
 	}
 	b.ix.networks = newNetworkTable(networks...)
+	b.ix.watch = newWatchlist(hash, watched...)
 	for i := range b.ix.entries {
 		b.compile(int32(i))
 	}
@@ -312,6 +315,7 @@ func mergeCredentials(strong, weak []schemas.KnownCredential) []schemas.KnownCre
 		if c.Type == "" {
 			c.Type = w.Type
 		}
+		c.Honey = c.Honey || w.Honey
 		if c.Fingerprint == "" {
 			c.Fingerprint = w.Fingerprint
 		}

@@ -27,6 +27,7 @@ const (
 	MaxIdentities       = 2_000_000
 	MaxNetworks         = 100_000
 	MaxTargets          = 100_000
+	MaxWatched          = 100_000
 	MaxListEntries      = 10_000     // in one list of one identity
 	MaxTotalListEntries = 20_000_000 // in all lists together
 	MaxTextBytes        = 4096       // one value
@@ -44,16 +45,17 @@ var (
 
 // The accepted keys of each object of the file.
 var (
-	inventoryKeys = []string{"identities", "networks", "targets"}
+	inventoryKeys = []string{"identities", "networks", "targets", "watch"}
 	identityKeys  = []string{"id", "kind", "name", "owner", "team", "environment", "criticality", "vendor", "aliases", "dependants", "runbook", "route",
 		"allowed", "credentials", "exceptions", "labels", "last_used", "offboarded"}
 	allowedKeys    = []string{"operations", "countries", "regions", "networks", "environments", "schedule", "rate"}
 	scheduleKeys   = []string{"timezone", "windows"}
 	rateKeys       = []string{"per_minute", "burst"}
-	credentialKeys = []string{"ref", "type", "issued", "expires", "revoked", "rotate_every", "fingerprint"}
+	credentialKeys = []string{"ref", "type", "issued", "expires", "revoked", "rotate_every", "fingerprint", "honey"}
 	exceptionKeys  = []string{"detector", "until", "reason", "by"}
 	networkKeys    = []string{"cidr", "name", "class"}
 	targetKeys     = []string{"account", "host", "environment"}
+	watchKeys      = []string{"address", "credential", "identity", "agent", "reason"}
 )
 
 // emptyFile is an error: a file that lost its content must not wipe the

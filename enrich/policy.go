@@ -21,10 +21,18 @@ const (
 	staleCredential  = "stale-credential" //nolint:gosec // a detector, no secret
 )
 
+// Those that report what is watched for, planted, or points inside.
+const (
+	honeyCredential  = "honey-credential" //nolint:gosec // a detector, no secret
+	watchedIndicator = "watched-indicator"
+	ssrfShape        = "ssrf-shape"
+)
+
 const production = "production"
 
 // policyDetectors lists them for the metric of violations.
-var policyDetectors = []string{regionPolicy, networkPolicy, scopePolicy, offSchedule, crossEnvironment, deadCredential, staleCredential, shadowAPI, schemaViolation}
+var policyDetectors = []string{regionPolicy, networkPolicy, scopePolicy, offSchedule, crossEnvironment, deadCredential, staleCredential, shadowAPI, schemaViolation,
+	honeyCredential, watchedIndicator, ssrfShape}
 
 // policy is a compiled schemas.Allowed. A nil part states nothing.
 type policy struct {
@@ -175,6 +183,9 @@ func (e *entry) judgeOffboarding(ev *schemas.Event, d *schemas.Declared) {
 func judgeCredential(c *schemas.KnownCredential, ev *schemas.Event, d *schemas.Declared) {
 	if ev.Time == 0 {
 		return
+	}
+	if c.Honey {
+		violate(d, honeyCredential, "a call with "+credentialName(c), "no call with it, ever")
 	}
 	at := time.Unix(0, ev.Time)
 	switch {

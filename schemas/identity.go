@@ -9,6 +9,7 @@ type Inventory struct {
 	Identities []Identity `yaml:"identities" json:"identities,omitempty"`
 	Networks   []Network  `yaml:"networks" json:"networks,omitempty"`
 	Targets    []Target   `yaml:"targets" json:"targets,omitempty"`
+	Watch      []Watched  `yaml:"watch" json:"watch,omitempty"`
 }
 
 // Identity is a stable thing that owns calls. Only ID is required; an empty
@@ -76,6 +77,8 @@ type KnownCredential struct {
 	Revoked     time.Time `yaml:"revoked" json:"revoked,omitzero"`
 	RotateEvery Duration  `yaml:"rotate_every" json:"rotate_every,omitempty"`
 	Fingerprint string    `yaml:"fingerprint" json:"fingerprint,omitempty"`
+	// Honey marks a planted credential, which nothing has a reason to use.
+	Honey bool `yaml:"honey" json:"honey,omitempty"`
 }
 
 // KnownException suspends one detector for one identity until a time.
@@ -100,4 +103,15 @@ type Target struct {
 	Account     string `yaml:"account" json:"account,omitempty"`
 	Host        string `yaml:"host" json:"host,omitempty"`
 	Environment string `yaml:"environment" json:"environment"`
+}
+
+// Watched is one thing that must not be seen: an address or prefix, a
+// credential's id, an identity, or a user agent with * for any run of
+// characters. Exactly one of the four is set.
+type Watched struct {
+	Address    string `yaml:"address" json:"address,omitempty"`
+	Credential string `yaml:"credential" json:"credential,omitempty"`
+	Identity   string `yaml:"identity" json:"identity,omitempty"`
+	Agent      string `yaml:"agent" json:"agent,omitempty"`
+	Reason     string `yaml:"reason" json:"reason,omitempty"`
 }
