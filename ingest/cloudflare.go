@@ -68,7 +68,7 @@ func parseCloudflareFirewall(r *record) error { return parseCloudflareRequest(r,
 // parseCloudflareRequest reads what both datasets of requests have.
 func parseCloudflareRequest(r *record, timeField string) error {
 	d, ev := &r.doc, r.ev
-	a := access{ev: ev, r: &r.p.redactor}
+	a := r.access()
 	var when, path, query, uri, action, ray string
 	fingerprint, mtls, issuer, ja3 := "", "", "", ""
 	var edge, origin uint64
@@ -78,9 +78,7 @@ func parseCloudflareRequest(r *record, timeField string) error {
 		case timeField:
 			when = v
 		case "ClientIP":
-			if ev.SrcIp = address(v); ev.SrcIp == "" {
-				attribute(ev, key, v)
-			}
+			setSource(ev, key, v)
 		case "ClientRequestMethod":
 			ev.HttpMethod = method(v)
 		case "ClientRequestHost":
@@ -183,16 +181,10 @@ func cloudflareHeaders(r *record, a *access, list int) {
 			// Of a service token. Whether Access looked at it, and found its secret
 			// right, does not show here.
 			attribute(ev, "service_token", v)
-		case "x-forwarded-for":
-			ev.ForwardedFor = forwarded(v, ev.ForwardedFor)
 		case "x-request-id":
-			attribute(ev, "x-request-id", v)
+			attribute(ev, name, v) // request_id is Cloudflare's own
 		default:
-			if credentialHeader(name) {
-				id, kind := presented(v, name)
-				a.setKey(id, kind)
-			}
-			attribute(ev, "header."+name, v)
+			a.header(name, v)
 		}
 	}
 }
@@ -226,9 +218,7 @@ func parseCloudflareAudit(r *record) error {
 		return inField(field, err)
 	}
 	ev.Time = t
-	if id := first(get("ID"), get("AuditLogID"), get("id")); len(id) <= maxEventID {
-		ev.Id = id
-	}
+	setID(ev, first(get("ID"), get("AuditLogID"), get("id")))
 	action := first(get("ActionType"), r.text("action", "type"))
 	resource := first(get("ResourceType"), r.text("resource", "type"), get("ResourceProduct"), r.text("resource", "product"))
 	if action == "" {
@@ -240,17 +230,13 @@ func parseCloudflareAudit(r *record) error {
 		ev.Operation = "cloudflare:" + resource + "." + action
 	}
 	ev.Account = first(get("AccountID"), r.text("account", "id"), get("OwnerID"), r.text("owner", "id"))
-	ev.Resources = addOnce(ev.Resources, clip(strings.TrimPrefix(resource+"/"+first(get("ResourceID"), r.text("resource", "id")), "/"), maxMessage), maxResources)
+	r.touch(strings.TrimPrefix(resource+"/"+first(get("ResourceID"), r.text("resource", "id")), "/"))
 	zone := first(get("ZoneID"), r.text("zone", "id"))
 	if zone != "" {
-		ev.Resources = addOnce(ev.Resources, "zone/"+zone, maxResources)
+		r.touch("zone/" + zone)
 	}
 	attribute(ev, "zone", first(get("ZoneName"), r.text("zone", "name")))
-	if ip := first(get("ActorIP"), get("ActorIPAddress"), r.text("actor", "ip"), r.text("actor", "ip_address")); ip != "" {
-		if ev.SrcIp = address(ip); ev.SrcIp == "" {
-			attribute(ev, "actor_ip", ip)
-		}
-	}
+	setSource(ev, "actor_ip", first(get("ActorIP"), get("ActorIPAddress"), r.text("actor", "ip"), r.text("actor", "ip_address")))
 	ev.RequestId = first(get("RawCFRayID"), r.text("raw", "cf_ray_id"))
 	ev.UserAgent = clip(first(get("RawUserAgent"), r.text("raw", "user_agent")), maxMessage)
 	if m := first(get("RawMethod"), r.text("raw", "method")); m != "" {
@@ -336,13 +322,9 @@ func parseCloudflareAccess(r *record) error {
 		ev.UrlPath = "/" + path
 	}
 	app := r.text("AppUUID")
-	ev.Resources = addOnce(ev.Resources, first(domain, app), maxResources)
+	r.touch(first(domain, app))
 	attribute(ev, "AppUUID", app)
-	if ip := r.text("IPAddress"); ip != "" {
-		if ev.SrcIp = address(ip); ev.SrcIp == "" {
-			attribute(ev, "IPAddress", ip)
-		}
-	}
+	setSource(ev, "IPAddress", r.text("IPAddress"))
 	switch r.text("Allowed") {
 	case "true":
 		ev.Outcome = schemas.Outcome_OUTCOME_SUCCESS

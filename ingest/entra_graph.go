@@ -24,7 +24,7 @@ func parseEntraGraph(r *record) error {
 	}
 	e.common()
 	ev.RequestId = e.str("requestId")
-	r.setID(ev.RequestId)
+	setID(r.ev, ev.RequestId)
 	ev.HttpMethod = method(e.str("requestMethod"))
 	host, path, query := splitTarget(e.str("requestUri"))
 	ev.Host = first(hostName(host), "graph.microsoft.com")

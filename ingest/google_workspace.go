@@ -64,13 +64,11 @@ func parseWorkspace(r *record) error {
 				id += "/" + index(i)
 			}
 		}
-		r.setID(id)
+		setID(r.ev, id)
 		attribute(ev, "uniqueQualifier", qualifier)
 	}
 	ev.Account = act("id", "customerId")
-	if ip := act("ipAddress"); ip != "" {
-		r.setSource("ipAddress", ip)
-	}
+	setSource(r.ev, "ipAddress", act("ipAddress"))
 	attribute(ev, "event.type", r.text("type"))
 	ev.Region = act("networkInfo", "regionCode")
 	w.parameters()

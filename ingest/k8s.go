@@ -131,7 +131,7 @@ func k8sOperation(r *record) error {
 			return missing("objectRef.resource")
 		}
 		ev.Operation = "k8s:" + verb + " " + collapsePath(path)
-		ev.Resources = addOnce(ev.Resources, clip(path, maxMessage), maxResources)
+		r.touch(path)
 	} else {
 		object := resource
 		if name != "" {
@@ -140,7 +140,7 @@ func k8sOperation(r *record) error {
 		if namespace != "" {
 			object = namespace + "/" + object
 		}
-		ev.Resources = addOnce(ev.Resources, clip(object, maxMessage), maxResources)
+		r.touch(object)
 		if sub != "" {
 			resource += "/" + sub
 		}
@@ -312,11 +312,11 @@ func k8sGrants(r *record) {
 			case kind == "Group":
 				name = "group:" + name
 			}
-			ev.Grantees = addOnce(ev.Grantees, name, maxGrantees)
+			r.give(name)
 		}
 	case "serviceaccounts":
 		if r.text("objectRef", "subresource") == "token" {
-			ev.Grantees = addOnce(ev.Grantees, "system:serviceaccount:"+r.text("objectRef", "namespace")+":"+r.text("objectRef", "name"), maxGrantees)
+			r.give("system:serviceaccount:" + r.text("objectRef", "namespace") + ":" + r.text("objectRef", "name"))
 		}
 	}
 }

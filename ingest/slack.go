@@ -29,11 +29,9 @@ func parseSlack(r *record) error {
 		return missing("action")
 	}
 	ev.Service, ev.Operation = "slack", "slack:"+action
-	r.setID(r.text("id"))
+	setID(r.ev, r.text("id"))
 	s.who()
-	if ip := r.text("context", "ip_address"); ip != "" {
-		r.setSource("context.ip_address", ip)
-	}
+	setSource(r.ev, "context.ip_address", r.text("context", "ip_address"))
 	ev.UserAgent = clip(r.text("context", "ua"), maxMessage)
 	ev.SessionId = r.text("context", "session_id")
 	ev.Account = r.text("context", "location", "id")
@@ -80,7 +78,7 @@ func (s *slack) who() {
 		attribute(ev, "actor.user.id", id)
 	}
 	if n := s.get("actor", kind, "scopes"); n != none {
-		ev.Scopes = s.takeAll(n)
+		ev.Scopes = s.list(n)
 	}
 }
 
@@ -94,7 +92,7 @@ func (s *slack) what(action string) {
 	attribute(ev, "entity.type", kind)
 	for _, key := range []string{"new_scopes", "scopes", "granular_bot_scopes"} {
 		if n := s.get("details", key); n != none && len(ev.Scopes) == 0 {
-			ev.Scopes = s.takeAll(n)
+			ev.Scopes = s.list(n)
 		}
 	}
 	switch {
