@@ -24,8 +24,7 @@ type family struct {
 type users uint8
 
 const (
-	// anybody: at a gateway even a browser proves nothing.
-	anybody users = iota
+	_ users = iota // anybody: at a gateway even a browser proves nothing
 	// machinesToo: machines are called users as well, so that it takes a browser
 	// to know a person.
 	machinesToo
@@ -51,7 +50,7 @@ var families = []family{
 	{name: "github", formats: []string{"github"}, resolve: resolveGitHub, users: machinesToo},
 	{name: "gitlab", formats: []string{"gitlab-audit"}, resolve: resolveGitLab, users: machinesToo},
 	{name: "slack", formats: []string{"slack-audit"}, resolve: resolveSlack, users: people},
-	{name: "google-workspace", formats: []string{"google-workspace"}, resolve: resolveWorkspace, users: people},
+	{name: "google-workspace", formats: []string{"google-workspace"}, resolve: resolveGoogleWorkspace, users: people},
 	{name: "keycloak", formats: []string{"keycloak"}, resolve: resolveKeycloak, users: people},
 	{name: "auth0", formats: []string{"auth0"}, resolve: resolveAuth0, users: people},
 	{name: "openai", formats: []string{"openai-audit"}, resolve: resolveOpenAI, users: people},
@@ -60,7 +59,7 @@ var families = []family{
 	// Kubernetes, secrets and agents
 	{name: "k8s", formats: []string{"k8s-audit"}, resolve: resolveK8s, users: machinesToo},
 	{name: "vault", formats: []string{"vault"}, resolve: resolveVault, users: machinesToo},
-	{name: "agent", formats: []string{"mcp"}, resolve: resolveMCP},
+	{name: "agent", formats: []string{"mcp"}, resolve: resolveAgent},
 
 	// Cloudflare
 	{name: "cloudflare", formats: []string{"cloudflare-http", "cloudflare-audit", "cloudflare-access", "cloudflare-firewall"}, resolve: resolveCloudflare},
@@ -72,7 +71,7 @@ var families = []family{
 
 	// Open standards
 	{name: "ocsf", formats: []string{"ocsf"}, resolve: resolveOCSF},
-	{name: "otlp", formats: []string{"otlp"}, resolve: resolveMCP},
+	{name: "otlp", formats: []string{"otlp"}, resolve: resolveAgent},
 }
 
 // Resolve sets ev.IdentityId to the canonical id of whoever made the call, and

@@ -6,9 +6,9 @@ import (
 	"github.com/lapwing-sec/lapwing/schemas"
 )
 
-// matchGitLab looks for an audit event, or for a line of GitLab's logs of
+// matchGitLabAudit looks for an audit event, or for a line of GitLab's logs of
 // requests.
-func matchGitLab(p *probe) confidence {
+func matchGitLabAudit(p *probe) confidence {
 	switch {
 	case p.has("author_id", "entity_type"), p.has("author_id", "target_type", "entity_id"):
 		return certain
@@ -18,10 +18,10 @@ func matchGitLab(p *probe) confidence {
 	return no
 }
 
-// parseGitLab reads one audit event, as the API, a stream or audit_json.log
+// parseGitLabAudit reads one audit event, as the API, a stream or audit_json.log
 // has it ("Audit events", "Audit event schema"), or one request of
 // api_json.log or production_json.log ("Log system").
-func parseGitLab(r *record) error {
+func parseGitLabAudit(r *record) error {
 	if r.get("author_id") == none {
 		return parseGitLabRequest(r)
 	}

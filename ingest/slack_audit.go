@@ -6,8 +6,8 @@ import (
 	"github.com/lapwing-sec/lapwing/schemas"
 )
 
-// matchSlack looks for the fields of an entry of the audit log.
-func matchSlack(p *probe) confidence {
+// matchSlackAudit looks for the fields of an entry of the audit log.
+func matchSlackAudit(p *probe) confidence {
 	if p.has("action", "date_create", "actor") {
 		return certain
 	}
@@ -17,9 +17,9 @@ func matchSlack(p *probe) confidence {
 	return no
 }
 
-// parseSlack reads one entry of Slack's Audit Logs API for Enterprise
+// parseSlackAudit reads one entry of Slack's Audit Logs API for Enterprise
 // organizations ("Audit Logs API").
-func parseSlack(r *record) error {
+func parseSlackAudit(r *record) error {
 	s, ev := &slack{r}, r.ev
 	if err := r.when("date_create", r.get("date_create")); err != nil {
 		return err
