@@ -6,8 +6,8 @@ import (
 	"github.com/lapwing-sec/lapwing/schemas"
 )
 
-// resolveMCP names the agent that called a tool, else the user.
-func resolveMCP(ev *schemas.Event) string {
+// resolveAgent names the agent that called a tool, else the user.
+func resolveAgent(ev *schemas.Event) string {
 	switch {
 	case ev.Principal == "":
 		return keyID(ev)

@@ -8,10 +8,7 @@ import (
 
 // resolveAnthropic names users and keys by their ids.
 func resolveAnthropic(ev *schemas.Event) string {
-	id := ev.PrincipalIssuer
-	if id == "" {
-		id = ev.Principal
-	}
+	id := stableID(ev)
 	switch {
 	case id == "":
 		return keyID(ev)

@@ -17,7 +17,7 @@ func appKind(ev *schemas.Event) string {
 	}
 	switch source {
 	case "entra":
-		if ev.PrincipalType == "managedIdentity" {
+		if strings.EqualFold(ev.PrincipalType, "managedIdentity") {
 			return "workload"
 		}
 		if sort == "app" || sort == "sp" {

@@ -4,10 +4,7 @@ import "github.com/lapwing-sec/lapwing/schemas"
 
 // resolveAuth0 names users and clients by their ids.
 func resolveAuth0(ev *schemas.Event) string {
-	id := ev.PrincipalIssuer
-	if id == "" {
-		id = ev.Principal
-	}
+	id := stableID(ev)
 	if id == "" {
 		return keyID(ev)
 	}

@@ -159,15 +159,7 @@ func lastSegment(path string) string {
 }
 
 func isAccount(s string) bool {
-	if len(s) != 12 {
-		return false
-	}
-	for i := range len(s) {
-		if s[i] < '0' || s[i] > '9' {
-			return false
-		}
-	}
-	return true
+	return len(s) == 12 && isNumber(s)
 }
 
 func isService(s string) bool {

@@ -10,8 +10,8 @@ import (
 // documentation, "Principal identifiers", and AuditLog's authenticationInfo).
 func resolveGCP(ev *schemas.Event) string {
 	p := ev.Principal
-	if rest, ok := strings.CutPrefix(p, "system:"); ok {
-		return gkeID(ev.Attributes["cluster"], rest)
+	if strings.HasPrefix(p, "system:") { // as the API server of a cluster knows it
+		return clusterID(ev.Attributes["cluster"], p)
 	}
 	if id := canonicalGCP(p); id != "" {
 		return id
@@ -62,15 +62,7 @@ func canonicalGCP(p string) string {
 // isAgent recognises the name of a service agent, service-PROJECT_NUMBER.
 func isAgent(name string) bool {
 	number, ok := strings.CutPrefix(name, "service-")
-	if !ok || len(number) < 6 {
-		return false
-	}
-	for i := range len(number) {
-		if number[i] < '0' || number[i] > '9' {
-			return false
-		}
-	}
-	return true
+	return ok && len(number) > 5 && isNumber(number)
 }
 
 // poolID names an identity of a workload or workforce identity pool:
@@ -83,16 +75,4 @@ func poolID(p string) string {
 		}
 	}
 	return ""
-}
-
-// gkeID names an identity of Kubernetes as the API server of a cluster knows
-// it; rest stands behind "system:".
-func gkeID(cluster, rest string) string {
-	if cluster != "" {
-		cluster += "/"
-	}
-	if account, ok := strings.CutPrefix(rest, "serviceaccount:"); ok {
-		return "k8s:" + cluster + strings.Replace(account, ":", "/", 1)
-	}
-	return "k8s:" + cluster + strings.ReplaceAll(rest, ":", "/")
 }

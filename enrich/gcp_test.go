@@ -23,6 +23,7 @@ func TestResolveGCP(t *testing.T) {
 		{"the same pod by its principal", "principal", "principal://iam.googleapis.com/projects/7/locations/global/workloadIdentityPools/prod-1.svc.id.goog/subject/ns/payments/sa/ledger", "gcp:principal/prod-1.svc.id.goog/ns/payments/sa/ledger"},
 		{"a service account of a cluster", "kubernetes", "system:serviceaccount:payments:ledger", "k8s:prod-eu/payments/ledger"},
 		{"a node of a cluster", "kubernetes", "system:node:gke-1", "k8s:prod-eu/node/gke-1"},
+		{"a component of a cluster, as its own audit log names it", "kubernetes", "system:kube-scheduler", "k8s:prod-eu/user/system:kube-scheduler"},
 		{"what has no form that is known", "principal", "odd", "gcp:principal/odd"},
 		{"nobody", "", "", "anonymous:gcp-audit/203.0.113.0/24"},
 	} {

@@ -6,9 +6,9 @@ import (
 	"github.com/lapwing-sec/lapwing/schemas"
 )
 
-// resolveWorkspace names users by their address, as all logs of Google do, and
+// resolveGoogleWorkspace names users by their address, as all logs of Google do, and
 // OAuth clients by their client id.
-func resolveWorkspace(ev *schemas.Event) string {
+func resolveGoogleWorkspace(ev *schemas.Event) string {
 	if ev.Principal == "" {
 		return keyID(ev)
 	}

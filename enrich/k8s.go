@@ -17,19 +17,24 @@ func resolveK8s(ev *schemas.Event) string {
 	if ev.Principal == "" {
 		return ""
 	}
-	cluster := "k8s:"
-	if c := ev.Attributes["cluster"]; c != "" {
-		cluster += c + "/"
+	return clusterID(ev.Attributes["cluster"], ev.Principal)
+}
+
+// clusterID names a user of a cluster, which may be "" where it has no name.
+func clusterID(cluster, user string) string {
+	cluster = "k8s:" + cluster
+	if cluster != "k8s:" {
+		cluster += "/"
 	}
-	if rest, ok := strings.CutPrefix(ev.Principal, "system:serviceaccount:"); ok {
+	if rest, ok := strings.CutPrefix(user, "system:serviceaccount:"); ok {
 		ns, name, ok := strings.Cut(rest, ":")
 		if ok && ns != "node" && ns != "user" {
 			return cluster + ns + "/" + name
 		}
-		return cluster + ev.Principal // else it would be the id of another
+		return cluster + user // else it would be the id of another
 	}
-	if name, ok := strings.CutPrefix(ev.Principal, "system:node:"); ok {
+	if name, ok := strings.CutPrefix(user, "system:node:"); ok {
 		return cluster + "node/" + name
 	}
-	return cluster + "user/" + ev.Principal
+	return cluster + "user/" + user
 }

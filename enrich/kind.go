@@ -95,29 +95,17 @@ var kindRules = []kindRule{
 		return personWord(ev.PrincipalType) && strings.HasSuffix(ev.Principal, "[bot]")
 	}},
 	{"human", "an account of a person", func(ev *schemas.Event, _ clientGroup) bool {
-		return personWord(ev.PrincipalType) && peopleOnly[ev.Format]
+		return personWord(ev.PrincipalType) && familyOf(ev.Format).users == people
 	}},
 	{"human", "a person's browser", func(ev *schemas.Event, group clientGroup) bool {
-		return personWord(ev.PrincipalType) && group == groupBrowser && peopleToo[ev.Format]
+		return personWord(ev.PrincipalType) && group == groupBrowser && familyOf(ev.Format).users == machinesToo
 	}},
 }
-
-// peopleOnly lists the sources in which whoever is called a user is a person:
-// directories and workplace services have other words for machines.
-var peopleOnly = map[string]bool{
-	"okta": true, "entra": true, "entra-signin": true, "entra-audit": true, "azure": true, "azure-activity": true, "azure-keyvault": true,
-	"o365": true, "google-workspace": true, "slack": true, "auth0": true, "keycloak": true, "gcp-audit": true, "openai": true, "anthropic": true,
-}
-
-// peopleToo lists the sources in which machines are called users as well, so
-// that it takes a browser to tell them apart. At a gateway a browser may be
-// anybody's.
-var peopleToo = map[string]bool{"github": true, "gitlab": true, "k8s-audit": true, "vault": true}
 
 // personWord reports whether a source calls the principal a user.
 func personWord(principalType string) bool {
 	switch principalWord(principalType) {
-	case "user", "regular", "admin", "dcadmin", "member", "guest", "owner":
+	case "user", "useractor", "regular", "admin", "dcadmin", "member", "guest", "owner":
 		return true
 	}
 	return false
@@ -189,7 +177,7 @@ var knownWords = func() map[string]string {
 	for w := range principalKinds {
 		out[w] = w
 	}
-	for _, w := range []string{"user", "regular", "admin", "dcadmin", "member", "guest", "owner", "iamuser", "assumedrole", "root", "awsaccount",
+	for _, w := range []string{"user", "useractor", "regular", "admin", "dcadmin", "member", "guest", "owner", "iamuser", "assumedrole", "root", "awsaccount",
 		"federateduser", "webidentityuser", "samluser", "identitycenteruser", "awsservice", "unknown"} {
 		out[w] = w
 	}

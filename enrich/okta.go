@@ -9,10 +9,7 @@ import (
 // resolveOkta names the actor of Okta's System Log by its id, which a change
 // of login does not change.
 func resolveOkta(ev *schemas.Event) string {
-	id := ev.PrincipalIssuer
-	if id == "" {
-		id = ev.Principal
-	}
+	id := stableID(ev)
 	if id == "" {
 		if ev.CredentialId != "" && ev.CredentialType == "api_token" {
 			return "okta:token/" + ev.CredentialId

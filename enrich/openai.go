@@ -4,10 +4,7 @@ import "github.com/lapwing-sec/lapwing/schemas"
 
 // resolveOpenAI names users and service accounts by their ids, else the key.
 func resolveOpenAI(ev *schemas.Event) string {
-	id := ev.PrincipalIssuer
-	if id == "" {
-		id = ev.Principal
-	}
+	id := stableID(ev)
 	switch {
 	case id == "":
 		return keyID(ev)

@@ -16,7 +16,21 @@ type family struct {
 	// sole gives the text that alone decides the id, or "" where more does: the
 	// enricher remembers ids by it. It may be nil.
 	sole func(ev *schemas.Event) string
+	// users says what they are that these sources call users.
+	users users
 }
+
+// users says what whoever is called a user in a source may be.
+type users uint8
+
+const (
+	_ users = iota // anybody: at a gateway even a browser proves nothing
+	// machinesToo: machines are called users as well, so that it takes a browser
+	// to know a person.
+	machinesToo
+	// people: directories and workplace services have other words for machines.
+	people
+)
 
 // families is the table of naming schemes; a format that is not in it is named
 // by its own format and its principal as logged.
@@ -26,28 +40,26 @@ var families = []family{
 	{name: "apigateway", formats: []string{"apigateway"}, resolve: resolveAPIGateway},
 
 	// Google Cloud
-	{name: "gcp", formats: []string{"gcp-audit"}, resolve: resolveGCP},
+	{name: "gcp", formats: []string{"gcp-audit"}, resolve: resolveGCP, users: people},
 
 	// Microsoft Azure, Entra ID and 365
-	{name: "entra", formats: []string{"entra-signin", "entra-audit", "entra-graph-activity", "o365"}, resolve: resolveEntra},
-	{name: "azure", formats: []string{"azure-activity", "azure-keyvault"}, resolve: resolveAzure},
-	{name: "edge", formats: []string{"azure-appgw", "azure-frontdoor", "gcp-lb", "alb", "cloudfront", "aws-waf"}, resolve: resolveEdge},
+	{name: "entra", formats: []string{"entra-signin", "entra-audit", "entra-graph-activity", "o365", "azure-activity", "azure-keyvault"}, resolve: resolveEntra, users: people},
 
 	// Services and identity providers
-	{name: "okta", formats: []string{"okta"}, resolve: resolveOkta},
-	{name: "github", formats: []string{"github"}, resolve: resolveGitHub},
-	{name: "gitlab", formats: []string{"gitlab-audit"}, resolve: resolveGitLab},
-	{name: "slack", formats: []string{"slack-audit"}, resolve: resolveSlack},
-	{name: "google-workspace", formats: []string{"google-workspace"}, resolve: resolveWorkspace},
-	{name: "keycloak", formats: []string{"keycloak"}, resolve: resolveKeycloak},
-	{name: "auth0", formats: []string{"auth0"}, resolve: resolveAuth0},
-	{name: "openai", formats: []string{"openai-audit"}, resolve: resolveOpenAI},
-	{name: "anthropic", formats: []string{"anthropic-activity"}, resolve: resolveAnthropic},
+	{name: "okta", formats: []string{"okta"}, resolve: resolveOkta, users: people},
+	{name: "github", formats: []string{"github"}, resolve: resolveGitHub, users: machinesToo},
+	{name: "gitlab", formats: []string{"gitlab-audit"}, resolve: resolveGitLab, users: machinesToo},
+	{name: "slack", formats: []string{"slack-audit"}, resolve: resolveSlack, users: people},
+	{name: "google-workspace", formats: []string{"google-workspace"}, resolve: resolveGoogleWorkspace, users: people},
+	{name: "keycloak", formats: []string{"keycloak"}, resolve: resolveKeycloak, users: people},
+	{name: "auth0", formats: []string{"auth0"}, resolve: resolveAuth0, users: people},
+	{name: "openai", formats: []string{"openai-audit"}, resolve: resolveOpenAI, users: people},
+	{name: "anthropic", formats: []string{"anthropic-activity"}, resolve: resolveAnthropic, users: people},
 
 	// Kubernetes, secrets and agents
-	{name: "k8s", formats: []string{"k8s-audit"}, resolve: resolveK8s},
-	{name: "vault", formats: []string{"vault"}, resolve: resolveVault},
-	{name: "agent", formats: []string{"mcp"}, resolve: resolveMCP},
+	{name: "k8s", formats: []string{"k8s-audit"}, resolve: resolveK8s, users: machinesToo},
+	{name: "vault", formats: []string{"vault"}, resolve: resolveVault, users: machinesToo},
+	{name: "agent", formats: []string{"mcp"}, resolve: resolveAgent},
 
 	// Cloudflare
 	{name: "cloudflare", formats: []string{"cloudflare-http", "cloudflare-audit", "cloudflare-access", "cloudflare-firewall"}, resolve: resolveCloudflare},
@@ -55,10 +67,11 @@ var families = []family{
 	// Gateways and proxies
 	{name: "kong", formats: []string{"kong"}, resolve: resolveKong, sole: soleKong},
 	{name: "access", formats: []string{"nginx", "apache", "traefik", "caddy", "haproxy", "envoy", "istio"}, resolve: resolveAccess},
+	{name: "edge", formats: []string{"alb", "cloudfront", "aws-waf", "gcp-lb", "azure-appgw", "azure-frontdoor"}, resolve: resolveAccess},
 
 	// Open standards
 	{name: "ocsf", formats: []string{"ocsf"}, resolve: resolveOCSF},
-	{name: "otlp", formats: []string{"otlp"}, resolve: resolveMCP},
+	{name: "otlp", formats: []string{"otlp"}, resolve: resolveAgent},
 }
 
 // Resolve sets ev.IdentityId to the canonical id of whoever made the call, and
@@ -128,6 +141,24 @@ func keyID(ev *schemas.Event) string {
 		return ""
 	}
 	return "apikey:" + strings.TrimPrefix(ev.CredentialId, "hmac:")
+}
+
+// stableID is the id that a change of name does not change, else the name.
+func stableID(ev *schemas.Event) string {
+	if ev.PrincipalIssuer != "" {
+		return ev.PrincipalIssuer
+	}
+	return ev.Principal
+}
+
+// isNumber reports whether s is made of decimal digits.
+func isNumber(s string) bool {
+	for i := range len(s) {
+		if s[i] < '0' || s[i] > '9' {
+			return false
+		}
+	}
+	return s != ""
 }
 
 // anonymousID keys a call that names nobody by its format and where it came

@@ -43,11 +43,11 @@ func TestServicesNameTheirPrincipals(t *testing.T) {
 		{"a deploy key", who("github", "deploy_key", "SHA256:Zm9v", "", ""), "github:deploy-key/SHA256:Zm9v", "api_key"},
 		{"a workflow's token is its repository", who("github", "github_token", "Acme/Shop", "", ""), "github:repo/acme/shop", "ci_pipeline"},
 
-		{"a user of GitLab is its number", who("gitlab-audit", "User", "Ann Lee", "3", ""), "gitlab:user/3", ""},
+		{"a user of GitLab is its number", who("gitlab-audit", "User", "Ann Lee", "3", ""), "gitlab:user/3", "human"},
 		{"a project's token is its bot", who("gitlab-audit", "bot", "project_12_bot_ab3f", "77", ""), "gitlab:bot/project_12_bot_ab3f", "service_account"},
 		{"a deploy token of GitLab", who("gitlab-audit", "DeployToken", "pull", "", ""), "gitlab:deploytoken/pull", ""},
 
-		{"a user of Slack", who("slack-audit", "user", "ann@example.com", "U0ANN", ""), "slack:user/U0ANN", ""},
+		{"a user of Slack", who("slack-audit", "user", "ann@example.com", "U0ANN", ""), "slack:user/U0ANN", "human"},
 		{"an application of Slack", who("slack-audit", "app", "sync", "A0SYNC", ""), "slack:app/A0SYNC", "oauth_app"},
 
 		{"a user of Workspace is its address", who("google-workspace", "USER", "Ann@Example.com", "118", ""), "google:user/ann@example.com", "human"},
@@ -59,9 +59,10 @@ func TestServicesNameTheirPrincipals(t *testing.T) {
 
 		{"a user of Auth0", who("auth0", "user", "ann@example.com", "auth0|9", "x"), "auth0:user/auth0|9", "human"},
 		{"a client of Auth0", who("auth0", "client", "billing", "1HXW", "1HXW"), "auth0:client/1HXW", "oauth_app"},
+		{"a user of OpenAI", who("openai-audit", "user", "ann@example.com", "user-1", ""), "openai:user/user-1", "human"},
 		{"a service account of OpenAI", who("openai-audit", "service_account", "svc_1", "svc_1", ""), "openai:service-account/svc_1", "service_account"},
 		{"a key of OpenAI whose owner is not said", who("openai-audit", "api_key", "key_1", "", ""), "openai:key/key_1", "api_key"},
-		{"a user of Anthropic", who("anthropic-activity", "user_actor", "ann@example.com", "user_1", ""), "anthropic:user/user_1", ""},
+		{"a user of Anthropic", who("anthropic-activity", "user_actor", "ann@example.com", "user_1", ""), "anthropic:user/user_1", "human"},
 		{"a key of Anthropic", &schemas.Event{Format: "anthropic-activity", PrincipalType: "api_actor", Principal: "apikey_1", PrincipalIssuer: "apikey_1", CredentialId: "apikey_1"}, "anthropic:key/apikey_1", "api_key"},
 		{"Anthropic itself", who("anthropic-activity", "anthropic_actor", "anthropic_actor", "", ""), "anthropic:anthropic/anthropic_actor", ""},
 	} {

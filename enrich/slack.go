@@ -8,10 +8,7 @@ import (
 
 // resolveSlack names users, applications and workflows by their ids.
 func resolveSlack(ev *schemas.Event) string {
-	id := ev.PrincipalIssuer
-	if id == "" {
-		id = ev.Principal
-	}
+	id := stableID(ev)
 	if id == "" {
 		return keyID(ev)
 	}

@@ -209,9 +209,7 @@ func (a *access) field(key, v string) {
 	}
 	switch strings.ToLower(key) {
 	case "remote_addr", "client_ip", "clientip", "remote_ip", "remoteip", "remotehost", "remote_host", "client":
-		if ev.SrcIp = address(v); ev.SrcIp == "" {
-			attribute(ev, key, v)
-		}
+		setSource(ev, key, v)
 	case "remote_user", "remoteuser", "user", "username", "auth_user", "consumer", "consumer_username", "jwt_sub", "jwt_claim_sub", "client_id", "oauth_client_id", "sub":
 		if a.user == "" {
 			a.user = v

@@ -173,9 +173,7 @@ func albService(elb string) string {
 }
 
 func albSource(ev *schemas.Event, client string) {
-	if ev.SrcIp = address(client); ev.SrcIp == "" {
-		attribute(ev, "client", client)
-	}
+	setSource(ev, "client", client)
 }
 
 // awsOwner takes region and account out of an ARN, where they are not known.

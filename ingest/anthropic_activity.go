@@ -29,11 +29,9 @@ func parseAnthropicActivity(r *record) error {
 		return missing("type")
 	}
 	ev.Service, ev.Operation = "anthropic", "anthropic:"+kind
-	r.setID(r.text("id"))
+	setID(r.ev, r.text("id"))
 	ev.Account = r.either("organization_id", "organization_uuid")
-	if ip := r.text("actor", "ip_address"); ip != "" {
-		r.setSource("actor.ip_address", ip)
-	}
+	setSource(r.ev, "actor.ip_address", r.text("actor", "ip_address"))
 	ev.UserAgent = clip(r.text("actor", "user_agent"), maxMessage)
 	by := r.text("actor", "type")
 	user, email := r.text("actor", "user_id"), r.text("actor", "email_address")

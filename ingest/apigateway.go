@@ -99,13 +99,9 @@ func (g *apiGateway) field(key, v string) error {
 	switch string(gatewayName(&buf, key)) {
 	case "requestid":
 		ev.RequestId = v
-		if len(v) <= maxEventID {
-			ev.Id = v // one a request
-		}
+		setID(ev, v) // one a request
 	case "ip", "sourceip":
-		if ev.SrcIp = address(v); ev.SrcIp == "" {
-			attribute(ev, key, v)
-		}
+		setSource(ev, key, v)
 	case "requesttime", "time", "timestamp":
 		g.time = v
 	case "requesttimeepoch":

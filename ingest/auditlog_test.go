@@ -3,6 +3,10 @@ package ingest
 import (
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/lapwing-sec/lapwing/schemas"
 )
 
 // TestAFieldOfAnotherTypeLosesNoRecord puts values of every other type in the
@@ -35,5 +39,35 @@ func TestAFieldOfAnotherTypeLosesNoRecord(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+func TestListsAreReadWhole(t *testing.T) {
+	for _, tt := range []struct {
+		name, list string
+		want       []string
+		rest       map[string]string
+	}{
+		{"scalars are taken", `["a","b"]`, []string{"a", "b"}, nil},
+		{"one scalar stands for a list", `"a"`, []string{"a"}, nil},
+		{"what is no scalar is left as an attribute", `["a",{"x":"y"}]`, []string{"a"}, map[string]string{"list.1.x": "y"}},
+		{"so is an object in the list's place", `{"x":"y"}`, nil, map[string]string{"list.x": "y"}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			r := (&parser{}).newRecord()
+			defer r.free()
+			r.ev = &schemas.Event{}
+			if err := r.doc.parse(`{"list":` + tt.list + `}`); err != nil {
+				t.Fatal(err)
+			}
+			got := r.list(r.get("list"))
+			r.rest()
+			if diff := cmp.Diff(tt.want, got); diff != "" {
+				t.Errorf("list (-want +got):\n%s", diff)
+			}
+			if diff := cmp.Diff(tt.rest, r.ev.Attributes); diff != "" {
+				t.Errorf("attributes (-want +got):\n%s", diff)
+			}
+		})
 	}
 }

@@ -36,13 +36,11 @@ func parseAuth0(r *record) error {
 	if kind == "" {
 		return missing("type")
 	}
-	r.setID(first(str("log_id"), r.text("log_id")))
+	setID(r.ev, first(str("log_id"), r.text("log_id")))
 	ev.Service, ev.Operation = "auth0", "auth0:"+kind
 	ev.Account = str("tenant_name")
 	ev.Host = hostName(str("hostname"))
-	if ip := first(str("ip"), str("details", "request", "ip")); ip != "" {
-		r.setSource("ip", ip)
-	}
+	setSource(r.ev, "ip", first(str("ip"), str("details", "request", "ip")))
 	ev.UserAgent = clip(first(str("user_agent"), str("details", "request", "userAgent")), maxMessage)
 
 	// A call of the Management API is known by its route.
@@ -79,10 +77,10 @@ func parseAuth0(r *record) error {
 		ev.CredentialId, ev.CredentialType = jti, first(str("details", "request", "auth", "strategy"), "jwt")
 	}
 	ev.SessionId = str("session_id")
-	ev.Scopes = r.takeAll(d.path(p, "details", "request", "auth", "credentials", "scopes"))
+	ev.Scopes = r.list(d.path(p, "details", "request", "auth", "credentials", "scopes"))
 	if len(ev.Scopes) == 0 {
 		if n := d.get(p, "scope"); n != none && d.nodes[n].kind == kindArray {
-			ev.Scopes = r.takeAll(n)
+			ev.Scopes = r.list(n)
 		} else {
 			ev.Scopes = scopeList(r.take(n))
 		}

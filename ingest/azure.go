@@ -49,10 +49,10 @@ func azureCategory(p *probe) string {
 func (p part) peek(names ...string) string {
 	for _, name := range names {
 		v := p.at(name)
-		if s := valueOf(v); s != "" {
+		if s := v.value(); s != "" {
 			return s
 		}
-		if s := valueOf(v.at("value")); s != "" {
+		if s := v.at("value").value(); s != "" {
 			return s
 		}
 	}
@@ -62,22 +62,10 @@ func (p part) peek(names ...string) string {
 // resourceID returns the id of the resource that wrote the record.
 func (p part) resourceID() string { return p.peek("resourceId", "_ResourceId") }
 
-// azureTimes are the names of a record's time, the best first.
-var azureTimes = []string{"time", "timeStamp", "eventTimestamp", "TimeGenerated"}
-
 // when sets the time.
 func (a *azure) when() error {
-	stamp := ""
-	for _, name := range azureTimes {
-		if s := a.root.text(name); stamp == "" {
-			stamp = s
-		}
-	}
-	var err error
-	if a.ev.Time, err = parseISO(stamp); err != nil {
-		return inField("time", err)
-	}
-	return nil
+	at := a.root.at
+	return a.r.when("time", at("time").n, at("timeStamp").n, at("eventTimestamp").n, at("TimeGenerated").n)
 }
 
 // where reads the resource: its subscription, else its tenant, is the account.
@@ -93,7 +81,7 @@ func (a *azure) where() {
 	if id != "" {
 		a.root.text("resourceId")
 		a.root.text("_ResourceId")
-		ev.Resources = addOnce(ev.Resources, clip(id, maxMessage), maxResources)
+		a.r.touch(id)
 	}
 	ev.RequestId = a.root.text("correlationId")
 	ev.LatencyUs = micros(a.root.text("durationMs"), 1000)
@@ -120,7 +108,7 @@ func (a *azure) claims(claims part) (c azureClaims) {
 	ev := a.ev
 	display := ""
 	claims.each(func(key string, v part) {
-		s := valueOf(v)
+		s := v.value()
 		switch strings.ToLower(key[strings.LastIndexByte(key, '/')+1:]) {
 		case "appid", "azp":
 			c.app = first(c.app, strings.ToLower(v.text()))
@@ -144,7 +132,7 @@ func (a *azure) claims(claims part) (c azureClaims) {
 			ev.CredentialExpires = azureEpoch(v)
 		case "amr", "authnmethodsreferences":
 			ev.Mfa = ev.Mfa || strings.Contains(s, "mfa")
-			v.each(func(_ string, e part) { ev.Mfa = ev.Mfa || valueOf(e) == "mfa" })
+			v.each(func(_ string, e part) { ev.Mfa = ev.Mfa || e.value() == "mfa" })
 		case "appidacr", "azpacr":
 			ev.CredentialType = azureCredential(s)
 		case "xms_mirid":
@@ -157,7 +145,7 @@ func (a *azure) claims(claims part) (c azureClaims) {
 
 // azureEpoch reads a time of a token, and takes it where it is one.
 func azureEpoch(v part) int64 {
-	t, err := parseEpoch(valueOf(v))
+	t, err := parseEpoch(v.value())
 	if err != nil {
 		return 0
 	}
@@ -193,7 +181,7 @@ func (a *azure) who() {
 	if !grant.there() {
 		grant = a.root.at("authorization").unpacked()
 	}
-	by := strings.ToLower(grant.peekIn("evidence", "principalType"))
+	by := strings.ToLower(grant.at("evidence", "principalType").value())
 	caller := first(a.root.text("caller"), a.properties.text("caller"))
 	if c == (azureClaims{}) {
 		switch {
@@ -208,7 +196,7 @@ func (a *azure) who() {
 			ev.PrincipalType, ev.Principal = "Service", caller
 			return
 		case by == "serviceprincipal" || by == "user":
-			c.object = dashed(strings.ToLower(grant.peekIn("evidence", "principalId")))
+			c.object = dashed(strings.ToLower(grant.at("evidence", "principalId").value()))
 			c.kind = strings.Replace(by, "serviceprincipal", "app", 1)
 		}
 	}
@@ -236,9 +224,6 @@ func (a *azure) who() {
 		ev.PrincipalType, ev.Principal = "ServicePrincipal", c.app
 	}
 }
-
-// peekIn returns the scalar below names without taking it.
-func (p part) peekIn(names ...string) string { return valueOf(p.at(names...)) }
 
 // dashed gives 32 digits the form of an object's id.
 func dashed(id string) string {
@@ -348,10 +333,10 @@ func (a *azure) rest() {
 			v.rest(a.r, key)
 		}
 	})
-	a.identity.each(func(key string, v part) { v.rest(a.r, "identity."+key) })
+	a.identity.rests(a.r, "identity.")
 	if a.properties.there() && len(a.properties.d.nodes) > 0 && a.properties.d.nodes[a.properties.n].kind != kindObject {
 		a.properties.rest(a.r, "properties")
 		return
 	}
-	a.properties.each(func(key string, v part) { v.rest(a.r, "properties."+key) })
+	a.properties.rests(a.r, "properties.")
 }

@@ -48,9 +48,7 @@ func parseAzureActivity(r *record) error {
 	if err := a.when(); err != nil {
 		return err
 	}
-	if id := a.root.text("eventDataId"); len(id) <= maxEventID {
-		ev.Id = id
-	}
+	setID(ev, a.root.text("eventDataId"))
 	a.where()
 	if err := a.operation(); err != nil {
 		return err
@@ -101,7 +99,7 @@ func (a *azure) request() {
 	http := a.root.at("httpRequest").unpacked()
 	for _, ip := range [...]part{a.root.at("callerIpAddress"), http.at("clientIpAddress"), p.at("callerIpAddress")} {
 		if ev.SrcIp == "" {
-			if ev.SrcIp = address(valueOf(ip)); ev.SrcIp != "" {
+			if ev.SrcIp = address(ip.value()); ev.SrcIp != "" {
 				ip.text()
 			}
 		}
@@ -112,9 +110,7 @@ func (a *azure) request() {
 	host, path, query := splitTarget(uri)
 	ev.Host, ev.UrlPath = hostName(host), clip(path, maxMessage)
 	attribute(ev, "query", query)
-	for _, name := range [...]string{"objectKey", "id", "entity"} {
-		ev.Resources = addOnce(ev.Resources, clip(p.peek(name), maxMessage), maxResources)
-	}
+	a.r.touch(p.peek("objectKey"), p.peek("id"), p.peek("entity"))
 	ev.BytesIn, ev.BytesOut = count(p.text("requestBodySize")), count(p.text("responseBodySize"))
 	attribute(ev, "httpRequest.clientRequestId", http.text("clientRequestId"))
 }
@@ -148,28 +144,28 @@ func (a *azure) grantees() {
 		switch strings.ToLower(d.nodes[i].key) {
 		case "principalid":
 			if assigns && v != "" {
-				a.give(strings.ToLower(first(at.peek("principalType"), "principal")) + ":" + strings.ToLower(v))
+				a.r.give(strings.ToLower(first(at.peek("principalType"), "principal")) + ":" + strings.ToLower(v))
 			}
 		case "roledefinitionid":
 			if assigns {
 				role := strings.ToLower(v[strings.LastIndexByte(v, '/')+1:])
-				a.give("policy:" + first(azureRoles[role], role))
+				a.r.give("policy:" + first(azureRoles[role], role))
 			}
 		case "objectid":
 			if vault && v != "" {
-				a.give("principal:" + strings.ToLower(v))
+				a.r.give("principal:" + strings.ToLower(v))
 			}
 		case "sourceaddressprefix":
 			if everywhere(v) && strings.EqualFold(at.peek("access"), "Allow") && strings.EqualFold(at.peek("direction"), "Inbound") {
-				a.give("public")
+				a.r.give("public")
 			}
 		case "allowblobpublicaccess":
 			if v == "true" {
-				a.give("public")
+				a.r.give("public")
 			}
 		case "publicaccess":
 			if v == "Blob" || v == "Container" {
-				a.give("public")
+				a.r.give("public")
 			}
 		}
 	}
@@ -182,8 +178,4 @@ func everywhere(prefix string) bool {
 		return true
 	}
 	return false
-}
-
-func (a *azure) give(to string) {
-	a.ev.Grantees = addOnce(a.ev.Grantees, clip(to, maxAttributeValue), maxGrantees)
 }

@@ -22,12 +22,10 @@ func parseAzureAppGW(r *record) error {
 	taken, v2, verify, subject := "", false, "", ""
 	var err error
 	e.properties.each(func(key string, p part) {
-		v := p.d.nodes[p.n].str
+		v := p.value()
 		switch key {
 		case "clientIP", "clientIp":
-			if ev.SrcIp = address(v); ev.SrcIp == "" {
-				attribute(ev, key, v)
-			}
+			setSource(ev, key, v)
 		case "originalRequestUriWithArgs":
 			if v != "" {
 				e.target = v

@@ -18,7 +18,7 @@ type azureEdge struct {
 
 // open reads what stands around the properties of a diagnostic record.
 func (e *azureEdge) open(r *record) error {
-	e.record, e.ev, e.r = r, r.ev, &r.p.redactor
+	e.record, e.access = r, r.access()
 	e.properties = part{&r.doc, none}
 	ev := r.ev
 	d := &r.doc
@@ -86,7 +86,7 @@ func (e *azureEdge) firewall() bool {
 
 // common reads the properties that both services' logs have.
 func (e *azureEdge) common(key string, p part) {
-	ev, v := e.ev, p.d.nodes[p.n].str
+	ev, v := e.ev, p.value()
 	if p.d.nodes[p.n].kind == kindObject || p.d.nodes[p.n].kind == kindArray {
 		p.rest(e.record, key)
 		return

@@ -23,7 +23,7 @@ func parseAzureFrontDoor(r *record) error {
 	client, socket := "", ""
 	var err error
 	e.properties.each(func(key string, p part) {
-		v := p.d.nodes[p.n].str
+		v := p.value()
 		switch key {
 		case "clientIp", "clientIP":
 			client = v

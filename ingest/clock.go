@@ -166,7 +166,7 @@ func parseEpoch(s string) (int64, error) {
 
 // parseAnyTime reads a time in any of the three notations.
 func parseAnyTime(s string) (int64, error) {
-	if len(s) > 4 && s[4] == '-' {
+	if s != "" && !isDigit(s[0]) || len(s) > 4 && s[4] == '-' {
 		return parseISO(s)
 	}
 	if len(s) > 2 && s[2] == '/' {

@@ -153,9 +153,7 @@ func (c *cloudFront) cloudField(name, v string) error {
 	case "cs-bytes":
 		ev.BytesIn = count(v)
 	case "c-ip":
-		if ev.SrcIp = address(v); ev.SrcIp == "" {
-			attribute(ev, name, v)
-		}
+		setSource(ev, name, v)
 	case "cs-method":
 		ev.HttpMethod = method(v)
 	case "cs(Host)", "cs-host":
@@ -180,9 +178,7 @@ func (c *cloudFront) cloudField(name, v string) error {
 		attribute(ev, name, v)
 	case "x-edge-request-id":
 		ev.RequestId = v
-		if len(v) <= maxEventID {
-			ev.Id = v
-		}
+		setID(ev, v)
 	case "time-taken":
 		ev.LatencyUs = micros(v, 1e6)
 	case "x-forwarded-for":

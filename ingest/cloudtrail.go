@@ -73,9 +73,7 @@ func (c *trail) read() error {
 		case "awsRegion", "awsregion":
 			ev.Region = v
 		case "sourceIPAddress", "sourceipaddress":
-			if ev.SrcIp = address(v); ev.SrcIp == "" {
-				attribute(ev, "sourceIPAddress", v) // a service's name
-			}
+			setSource(ev, "sourceIPAddress", v) // a service's name
 		case "userAgent", "useragent":
 			ev.UserAgent = clip(v, maxMessage)
 		case "errorCode", "errorcode":

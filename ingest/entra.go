@@ -80,7 +80,7 @@ func (e *entra) common() {
 	ev.UserAgent = clip(e.str("userAgent"), maxMessage)
 	for _, key := range []string{"ipAddress", "callerIpAddress"} {
 		if v := e.str(key); v != "" && ev.SrcIp == "" {
-			e.setSource(key, v)
+			setSource(e.ev, key, v)
 		}
 	}
 }

@@ -31,7 +31,7 @@ func parseEntraAudit(r *record) error {
 		return missing("activityDisplayName")
 	}
 	ev.Service, ev.Operation = "entra", "entra:"+op
-	r.setID(e.str("id"))
+	setID(r.ev, e.str("id"))
 	ev.RequestId = e.str("correlationId")
 	e.common()
 	e.initiator()
@@ -60,7 +60,7 @@ func (e *entra) initiator() {
 	user, userID := first(str("user", "userPrincipalName"), str("user", "displayName")), present(str("user", "id"))
 	name, object, appID := first(str("app", "displayName"), str("app", "servicePrincipalName")), present(str("app", "servicePrincipalId")), present(str("app", "appId"))
 	if ip := str("user", "ipAddress"); ip != "" && ev.SrcIp == "" {
-		e.setSource("initiatedBy.user.ipAddress", ip)
+		setSource(e.ev, "initiatedBy.user.ipAddress", ip)
 	}
 	switch {
 	case first(name, object, appID) != "":

@@ -36,7 +36,7 @@ func parseEntraSignin(r *record) error {
 	if err := r.when("createdDateTime", e.at("createdDateTime"), e.at("time"), e.at("TimeGenerated")); err != nil {
 		return err
 	}
-	r.setID(e.str("id"))
+	setID(r.ev, e.str("id"))
 	ev.RequestId = e.str("correlationId")
 	e.common()
 	kind := e.signinKind()
@@ -93,7 +93,7 @@ func parseEntraSignin(r *record) error {
 
 // signinKind says what signed in, in Graph's words.
 func (e *entra) signinKind() string {
-	if list := e.takeAll(e.at("signInEventTypes")); len(list) > 0 {
+	if list := e.list(e.at("signInEventTypes")); len(list) > 0 {
 		return clip(list[0], 40)
 	}
 	if kind := signinKinds[strings.ToLower(e.take(e.doc.fold(e.root, "category")))]; kind != "" {

@@ -179,6 +179,6 @@ func TestEntraListsAreTakenApart(t *testing.T) {
 	}
 }
 
-func FuzzEntraSignin(f *testing.F) { fuzzParser(f, "entra-signin") }
-func FuzzEntraAudit(f *testing.F)  { fuzzParser(f, "entra-audit") }
-func FuzzEntraGraph(f *testing.F)  { fuzzParser(f, "entra-graph-activity") }
+func FuzzEntraSignin(f *testing.F)        { fuzzParser(f, "entra-signin") }
+func FuzzEntraAudit(f *testing.F)         { fuzzParser(f, "entra-audit") }
+func FuzzEntraGraphActivity(f *testing.F) { fuzzParser(f, "entra-graph-activity") }

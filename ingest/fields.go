@@ -16,7 +16,7 @@ const (
 	maxResources      = 32
 	maxGrantees       = 32
 	maxMessage        = 1024
-	maxChain          = 16 // links of a delegation, addresses of a forwarding header
+	maxChain          = 16 // links of a delegation
 	maxScopes         = 64
 )
 
@@ -213,6 +213,29 @@ func plainIPv4(s string) bool {
 
 // maxEventID bounds an id taken from the log, in bytes; AWS writes 36.
 const maxEventID = 128
+
+// setID keeps the source's own id of the record, if it can be one.
+func setID(ev *schemas.Event, id string) {
+	if id != "" && len(id) <= maxEventID {
+		ev.Id = id
+	}
+}
+
+// setSource keeps the caller's address, or what the source writes in its place.
+func setSource(ev *schemas.Event, name, v string) {
+	if ev.SrcIp = address(v); ev.SrcIp == "" {
+		attribute(ev, name, v)
+	}
+}
+
+// anywhere takes back a region that is none, so that no rule about regions is
+// broken by it.
+func anywhere(ev *schemas.Event) {
+	if ev.Region == "global" {
+		ev.Region = ""
+		attribute(ev, "location", "global")
+	}
+}
 
 // isUUID recognises the text form of RFC 9562, in either case.
 func isUUID(s string) bool {

@@ -69,7 +69,7 @@ var formats = [...]Format{
 	// Microsoft Azure, Entra ID and 365
 	{Name: "entra-signin", Title: "Microsoft Entra ID sign-in logs", Disorder: disorderAudit, match: matchEntraSignin, json: parseEntraSignin},
 	{Name: "entra-audit", Title: "Microsoft Entra ID audit logs", Disorder: disorderAudit, match: matchEntraAudit, json: parseEntraAudit},
-	{Name: "entra-graph-activity", Title: "Microsoft Graph activity logs", Disorder: disorderAudit, match: matchEntraGraph, json: parseEntraGraph},
+	{Name: "entra-graph-activity", Title: "Microsoft Graph activity logs", Disorder: disorderAudit, match: matchEntraGraphActivity, json: parseEntraGraphActivity},
 	{Name: "o365", Title: "Office 365 Management Activity API", Disorder: disorderAudit, match: matchO365, json: parseO365},
 	{Name: "azure-keyvault", Title: "Azure Key Vault", Disorder: disorderAudit, match: matchAzureKeyVault, json: parseAzureKeyVault},
 	{Name: "azure-appgw", Title: "Azure Application Gateway, with its firewall", Disorder: disorderCloudGateway, match: matchAzureAppGW, json: parseAzureAppGW, guess: true},
@@ -79,16 +79,16 @@ var formats = [...]Format{
 	// Services and identity providers
 	{Name: "okta", Title: "Okta System Log", Disorder: disorderAudit, match: matchOkta, json: parseOkta},
 	{Name: "github", Title: "GitHub audit log and webhooks", Disorder: disorderAudit, match: matchGitHub, json: parseGitHub},
-	{Name: "gitlab-audit", Title: "GitLab audit events and request logs", Disorder: disorderAudit, match: matchGitLab, json: parseGitLab},
-	{Name: "slack-audit", Title: "Slack Audit Logs API", Disorder: disorderAudit, match: matchSlack, json: parseSlack},
-	{Name: "google-workspace", Title: "Google Workspace Reports API", Disorder: disorderAudit, match: matchWorkspace, json: parseWorkspace, split: splitWorkspace},
+	{Name: "gitlab-audit", Title: "GitLab audit events and request logs", Disorder: disorderAudit, match: matchGitLabAudit, json: parseGitLabAudit},
+	{Name: "slack-audit", Title: "Slack Audit Logs API", Disorder: disorderAudit, match: matchSlackAudit, json: parseSlackAudit},
+	{Name: "google-workspace", Title: "Google Workspace Reports API", Disorder: disorderAudit, match: matchGoogleWorkspace, json: parseGoogleWorkspace, split: splitGoogleWorkspace},
 	{Name: "keycloak", Title: "Keycloak events and admin events", Disorder: disorderGateway, match: matchKeycloak, json: parseKeycloak, text: parseKeycloakLine},
 	{Name: "auth0", Title: "Auth0 log events", Disorder: disorderAudit, match: matchAuth0, json: parseAuth0},
 	{Name: "openai-audit", Title: "OpenAI audit logs", Disorder: disorderAudit, match: matchOpenAIAudit, json: parseOpenAIAudit},
 	{Name: "anthropic-activity", Title: "Anthropic Compliance API activities", Disorder: disorderAudit, match: matchAnthropicActivity, json: parseAnthropicActivity},
 
 	// Kubernetes, secrets and agents
-	{Name: "k8s-audit", Title: "Kubernetes audit log (also of EKS)", Disorder: disorderAudit, match: matchK8s, json: parseK8s, secret: k8sSecret},
+	{Name: "k8s-audit", Title: "Kubernetes audit log (also of EKS)", Disorder: disorderAudit, match: matchK8sAudit, json: parseK8sAudit, secret: k8sSecret},
 	{Name: "vault", Title: "HashiCorp Vault and OpenBao audit device", Disorder: disorderGateway, match: matchVault, json: parseVault, secret: vaultSecret},
 	{Name: "mcp", Title: "tool calls of AI agents: MCP gateways and servers, OpenTelemetry GenAI", Disorder: disorderGateway, match: matchMCP, json: parseMCP, secret: mcpSecret, guess: true},
 
@@ -158,11 +158,14 @@ func (s *Set) find(name string) (*Format, error) {
 	return nil, fmt.Errorf("%w %q: known are %s", ErrUnknownFormat, name, s.known())
 }
 
-// known lists the names of all formats.
-func (s *Set) known() string {
-	var out []string
+// Names lists the set by name, in the order in which Detect prefers them.
+func (s *Set) Names() []string {
+	out := make([]string, len(s.formats))
 	for i := range s.formats {
-		out = append(out, s.formats[i].Name)
+		out[i] = s.formats[i].Name
 	}
-	return strings.Join(out, ", ")
+	return out
 }
+
+// known is the list of names for an error.
+func (s *Set) known() string { return strings.Join(s.Names(), ", ") }

@@ -116,12 +116,7 @@ func portOrNone(s string) bool {
 	if s[1] == '_' {
 		return obfuscated(s[1:])
 	}
-	for i := 1; i < len(s); i++ {
-		if s[i] < '0' || s[i] > '9' {
-			return false
-		}
-	}
-	return len(s) <= 6
+	return len(s) <= 6 && digits(s[1:]) >= 0
 }
 
 // obfuscated reports whether s is an identifier as RFC 7239, section 6.3, has it.
@@ -130,9 +125,7 @@ func obfuscated(s string) bool {
 		return false
 	}
 	for i := 1; i < len(s); i++ {
-		switch c := s[i]; {
-		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', c == '.', c == '_', c == '-':
-		default:
+		if c := s[i]; !isAlnum(c) && c != '.' && c != '_' && c != '-' {
 			return false
 		}
 	}

@@ -349,7 +349,7 @@ func finish(ev *schemas.Event) {
 		}
 	}
 	ev.Delegation, ev.Scopes = bounded(ev.Delegation, maxChain), bounded(ev.Scopes, maxScopes)
-	ev.ForwardedFor = bounded(ev.ForwardedFor, maxChain)
+	ev.ForwardedFor = bounded(ev.ForwardedFor, maxForwarded)
 	ev.Resources, ev.Grantees = bounded(ev.Resources, maxResources), bounded(ev.Grantees, maxGrantees)
 }
 
@@ -422,22 +422,23 @@ func (r *record) item(n int) string {
 	return r.doc.text(n)
 }
 
-// list returns the scalars of a list, of which maxScopes are read, or the one
-// scalar that stands in its place, and takes the node as read.
-func (r *record) list(n int) (out []string) {
+// list returns the scalars of a list, or the one that stands in its place, and
+// takes them as read; what else stands in the list is left to rest.
+func (r *record) list(n int) []string {
 	if n == none {
 		return nil
 	}
-	r.doc.nodes[n].used = true
-	if r.doc.nodes[n].kind != kindArray {
-		return addOnce(nil, r.doc.nodes[n].str, 1)
-	}
-	for c := r.doc.first(n); c != none && len(out) < maxScopes; c = r.doc.after(n, c) {
-		if v := r.doc.nodes[c].str; v != "" {
-			out = append(out, v)
+	mark := func(n int) {
+		if kind := r.doc.nodes[n].kind; kind != kindObject && kind != kindArray {
+			r.doc.nodes[n].used = true
 		}
 	}
-	return out
+	if mark(n); r.doc.nodes[n].kind == kindArray {
+		for c := r.doc.first(n); c != none; c = r.doc.after(n, c) {
+			mark(c)
+		}
+	}
+	return r.doc.scalars(n)
 }
 
 // joined returns the scalars of the list at the end of keys in one text.

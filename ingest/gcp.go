@@ -2,20 +2,11 @@ package ingest
 
 import (
 	"strings"
-
-	"github.com/lapwing-sec/lapwing/schemas"
 )
 
 // gcpTime sets the time of a LogEntry: when it happened, else when it came in.
-func gcpTime(r *record, entry part) (err error) {
-	stamp := entry.text("timestamp")
-	if received := entry.text("receiveTimestamp"); stamp == "" {
-		stamp = received
-	}
-	if r.ev.Time, err = parseISO(stamp); err != nil {
-		return inField("timestamp", err)
-	}
-	return nil
+func gcpTime(r *record, entry part) error {
+	return r.when("timestamp", entry.at("timestamp").n, entry.at("receiveTimestamp").n)
 }
 
 // gcpPlace reads the monitored resource of a LogEntry: the project that owns
@@ -24,7 +15,7 @@ func gcpPlace(r *record, entry part) (project string) {
 	labels := entry.at("resource", "labels")
 	project = labels.text("project_id")
 	if name := entry.at("logName"); project == "" && name.there() {
-		if rest, ok := strings.CutPrefix(name.d.text(name.n), "projects/"); ok {
+		if rest, ok := strings.CutPrefix(name.value(), "projects/"); ok {
 			project, _, _ = strings.Cut(rest, "/")
 		}
 	}
@@ -35,15 +26,6 @@ func gcpPlace(r *record, entry part) (project string) {
 	}
 	anywhere(r.ev)
 	return project
-}
-
-// anywhere takes back a region that is none, so that no rule about regions is
-// broken by it.
-func anywhere(ev *schemas.Event) {
-	if ev.Region == "global" {
-		ev.Region = ""
-		attribute(ev, "location", "global")
-	}
 }
 
 // gcpRegion cuts the zone's letter off: us-central1-a lies in us-central1.

@@ -11,7 +11,7 @@ func matchGCPAudit(p *probe) confidence {
 	if p.doc == nil {
 		return no
 	}
-	payload := p.doc.member(p.root, "protoPayload")
+	payload := p.doc.fold(p.root, "protoPayload")
 	if payload == none || p.doc.nodes[payload].kind != kindObject {
 		return no
 	}
@@ -44,12 +44,10 @@ func (a *gcpAudit) read() error {
 	if err := gcpTime(a.r, a.entry); err != nil {
 		return err
 	}
-	if id := a.entry.text("insertId"); len(id) <= maxEventID {
-		ev.Id = id
-	}
+	setID(ev, a.entry.text("insertId"))
 	a.project = gcpPlace(a.r, a.entry)
 	if name := a.entry.at("logName"); name.there() {
-		a.log = gcpLog(name.d.text(name.n))
+		a.log = gcpLog(name.value())
 	}
 	metadata := p.at("metadata")
 	a.method = first(p.text("methodName"), metadata.text("methodName"))
@@ -61,7 +59,7 @@ func (a *gcpAudit) read() error {
 	a.who(p.at("authenticationInfo"))
 	a.from(p.at("requestMetadata"))
 	a.from(metadata.at("requestMetadata"))
-	ev.Resources = addOnce(ev.Resources, clip(first(p.text("resourceName"), metadata.text("resourceName")), maxMessage), maxResources)
+	a.r.touch(first(p.text("resourceName"), metadata.text("resourceName")))
 	a.authorization(p.at("authorizationInfo"))
 	a.where()
 	a.grantees()
@@ -117,7 +115,7 @@ func kubernetesMethod(method string) string {
 func (a *gcpAudit) who(info part) {
 	ev := a.ev
 	email, subject := info.text("principalEmail"), info.at("principalSubject")
-	kind, name, _ := strings.Cut(subject.d.text(subject.n), ":")
+	kind, name, _ := strings.Cut(subject.value(), ":")
 	switch {
 	case email != "":
 		ev.Principal = email
@@ -140,7 +138,7 @@ func (a *gcpAudit) who(info part) {
 		ev.PrincipalType = "user"
 	}
 	if key := info.at("serviceAccountKeyName"); key.there() {
-		full := key.d.text(key.n)
+		full := key.value()
 		if _, id, ok := strings.Cut(full, "/keys/"); ok {
 			ev.CredentialId, ev.CredentialType = id, "service_account_key"
 		}
@@ -168,7 +166,7 @@ func (a *gcpAudit) who(info part) {
 func (a *gcpAudit) from(m part) {
 	ev := a.ev
 	if ip := m.at("callerIp"); ip.there() && ev.SrcIp == "" {
-		if ev.SrcIp = address(ip.d.text(ip.n)); ev.SrcIp != "" {
+		if ev.SrcIp = address(ip.value()); ev.SrcIp != "" {
 			ip.text()
 		}
 	}
@@ -186,14 +184,14 @@ func (a *gcpAudit) authorization(checks part) {
 	ev := a.ev
 	granted, refused := false, false
 	checks.each(func(_ string, c part) {
-		ev.Resources = addOnce(ev.Resources, clip(c.text("resource"), maxMessage), maxResources)
-		switch g := c.at("granted"); g.d.text(g.n) {
+		a.r.touch(c.text("resource"))
+		switch g := c.at("granted"); g.value() {
 		case "true":
 			granted = true
 		case "false":
 			refused = true
 		}
-		switch kind := c.at("permissionType"); kind.d.text(kind.n) {
+		switch kind := c.at("permissionType"); kind.value() {
 		case "ADMIN_READ", "DATA_READ":
 			if ev.ReadOnly == schemas.ReadOnly_READ_ONLY_UNSPECIFIED {
 				ev.ReadOnly = schemas.ReadOnly_READ_ONLY_TRUE
@@ -235,7 +233,7 @@ func (a *gcpAudit) where() {
 	}
 	labels := a.entry.at("resource", "labels")
 	account := labels.at("email_id")
-	email := account.d.text(account.n)
+	email := account.value()
 	switch {
 	case a.service == "iamcredentials":
 		// The short-lived credential of another account is asked for.
@@ -245,7 +243,7 @@ func (a *gcpAudit) where() {
 	}
 	if a.service == "k8s.io" {
 		cluster := labels.at("cluster_name")
-		attribute(ev, "cluster", cluster.d.text(cluster.n))
+		attribute(ev, "cluster", cluster.value())
 	}
 }
 
@@ -258,35 +256,27 @@ func (a *gcpAudit) grantees() {
 	if lower := strings.ToLower(a.method); !a.deltas(d, root) && (strings.HasSuffix(lower, "setiampolicy") || strings.HasSuffix(lower, "setiampermissions")) {
 		request.at("policy", "bindings").each(func(_ string, b part) { a.binding(b) })
 	}
-	if strings.Contains(a.method, "firewalls.") && !strings.EqualFold(valueOf(request.at("direction")), "EGRESS") {
+	if strings.Contains(a.method, "firewalls.") && !strings.EqualFold(request.at("direction").value(), "EGRESS") {
 		request.at("sourceRanges").each(func(_ string, v part) {
-			if strings.HasSuffix(valueOf(v), "/0") {
-				a.give("public")
+			if strings.HasSuffix(v.value(), "/0") {
+				a.r.give("public")
 			}
 		})
 	}
 	if a.service == "k8s.io" && strings.Contains(a.method, "bindings.") {
 		request.at("subjects").each(func(_ string, s part) {
-			switch name := valueOf(s.at("name")); name {
+			switch name := s.at("name").value(); name {
 			case "system:anonymous", "system:unauthenticated":
-				a.give("public")
+				a.r.give("public")
 			case "":
 			default:
-				a.give(strings.ToLower(valueOf(s.at("kind"))) + ":" + name)
+				a.r.give(strings.ToLower(s.at("kind").value()) + ":" + name)
 			}
 		})
-		if role := valueOf(request.at("roleRef", "name")); role != "" {
-			a.give("policy:" + role)
+		if role := request.at("roleRef", "name").value(); role != "" {
+			a.r.give("policy:" + role)
 		}
 	}
-}
-
-// valueOf returns the scalar at p without taking it.
-func valueOf(p part) string {
-	if p.n == none {
-		return ""
-	}
-	return p.d.nodes[p.n].str
 }
 
 // deltas finds lists of changed bindings anywhere in the payload: services put
@@ -301,9 +291,9 @@ func (a *gcpAudit) deltas(d *document, root int) (found bool) {
 		}
 		found = true
 		part{d, i}.each(func(_ string, delta part) {
-			if strings.EqualFold(valueOf(delta.at("action")), "ADD") {
-				a.member(valueOf(delta.at("member")))
-				a.role(valueOf(delta.at("role")))
+			if strings.EqualFold(delta.at("action").value(), "ADD") {
+				a.member(delta.at("member").value())
+				a.role(delta.at("role").value())
 			}
 		})
 	}
@@ -312,13 +302,13 @@ func (a *gcpAudit) deltas(d *document, root int) (found bool) {
 
 // binding reads one binding of a policy: a role and its members.
 func (a *gcpAudit) binding(b part) {
-	b.at("members").each(func(_ string, m part) { a.member(valueOf(m)) })
-	a.role(valueOf(b.at("role")))
+	b.at("members").each(func(_ string, m part) { a.member(m.value()) })
+	a.role(b.at("role").value())
 }
 
 func (a *gcpAudit) role(role string) {
 	if role != "" {
-		a.give("policy:" + role)
+		a.r.give("policy:" + role)
 	}
 }
 
@@ -329,7 +319,7 @@ func (a *gcpAudit) member(m string) {
 	case "", "serviceAccount:":
 		return
 	case "allUsers", "allAuthenticatedUsers":
-		a.give("public")
+		a.r.give("public")
 		return
 	}
 	if email, ok := strings.CutPrefix(m, "serviceAccount:"); ok {
@@ -339,11 +329,7 @@ func (a *gcpAudit) member(m string) {
 			m = "gcp:" + project + ":sa/" + name
 		}
 	}
-	a.give(m)
-}
-
-func (a *gcpAudit) give(to string) {
-	a.ev.Grantees = addOnce(a.ev.Grantees, clip(to, maxAttributeValue), maxGrantees)
+	a.r.give(m)
 }
 
 // rest keeps everything else, what was asked and answered last: there is most

@@ -27,12 +27,11 @@ func parseGCPLB(r *record) error {
 	if err := gcpTime(r, entry); err != nil {
 		return err
 	}
-	if id := entry.text("insertId"); len(id) <= maxEventID {
-		ev.Id = id
-	}
+	setID(ev, entry.text("insertId"))
 	ev.Account = gcpPlace(r, entry)
 	http := entry.at("httpRequest")
-	a := access{ev: ev, r: &r.p.redactor, target: http.text("requestUrl")}
+	a := r.access()
+	a.target = http.text("requestUrl")
 	ev.HttpMethod = method(http.text("requestMethod"))
 	if status := http.text("status"); status != "" && status != "0" { // 0: the client was gone before the answer
 		if err := a.status(status); err != nil {
@@ -64,7 +63,7 @@ func parseGCPLB(r *record) error {
 	}
 	details := payload.text("statusDetails")
 	armor := payload.at("enforcedSecurityPolicy")
-	switch outcome := valueOf(armor.at("outcome")); {
+	switch outcome := armor.at("outcome").value(); {
 	case outcome == "DENY":
 		ev.Outcome, ev.ErrorCode = schemas.Outcome_OUTCOME_DENIED, first(details, outcome)
 	case ev.StatusCode >= 400 && !strings.HasPrefix(details, "response_sent_by_backend"):
@@ -76,10 +75,9 @@ func parseGCPLB(r *record) error {
 		ev.Outcome, ev.ErrorCode = schemas.Outcome_OUTCOME_ERROR, details
 	}
 	payload.text("@type")
-	payload.rests(r)
+	r.restOf(payload.n, "")
 	http.rest(r, "httpRequest")
-	r.use("jsonPayload")
 	r.use("httpRequest")
-	entry.rests(r)
+	r.rest()
 	return nil
 }

@@ -37,13 +37,11 @@ func parseGitHub(r *record) error {
 	}
 	action := r.text("action")
 	ev.Service, ev.Operation = "github", "github:"+action
-	r.setID(r.text("_document_id"))
+	setID(r.ev, r.text("_document_id"))
 	ev.RequestId = r.text("request_id")
 	ev.Account = first(r.text("org"), r.text("business"))
 	attribute(ev, "business", r.doc.text(r.get("business")))
-	if ip := r.text("actor_ip"); ip != "" {
-		r.setSource("actor_ip", ip)
-	}
+	setSource(r.ev, "actor_ip", r.text("actor_ip"))
 	ev.UserAgent = clip(r.text("user_agent"), maxMessage)
 	g.request()
 	g.who()
@@ -162,7 +160,7 @@ func (g *github) target(action string) {
 	ev := g.ev
 	for _, key := range []string{"repo", "repository"} {
 		if n := g.get(key); n != none {
-			g.touch(g.takeAll(n)...)
+			g.touch(g.list(n)...)
 		}
 	}
 	user, team, name := g.text("user"), g.text("team"), g.either("name", "integration")

@@ -69,7 +69,7 @@ func parseGitHubHook(r *record) error {
 	if action := str("action"); action != "" {
 		ev.Operation += "." + action
 	}
-	r.setID(r.text("x_github_delivery"))
+	setID(r.ev, r.text("x_github_delivery"))
 	ev.RequestId = ev.Id
 
 	login := first(str("sender", "login"), str("pusher", "name"))

@@ -149,3 +149,13 @@ func TestFieldsAreListed(t *testing.T) {
 		})
 	}
 }
+
+// A listing of the folder is the catalogue of formats.
+func TestEveryFormatHasAFileOfItsName(t *testing.T) {
+	for _, f := range Formats() {
+		file := strings.ReplaceAll(f.Name, "-", "_") + ".go"
+		if _, err := os.Stat(file); err != nil {
+			t.Errorf("%s: its functions stand in a file of that name: %v", f.Name, err)
+		}
+	}
+}

@@ -6,9 +6,9 @@ import (
 	"github.com/lapwing-sec/lapwing/schemas"
 )
 
-// matchWorkspace looks for an activity of the Reports API, or for one event of
+// matchGoogleWorkspace looks for an activity of the Reports API, or for one event of
 // it where a collector has parted them.
-func matchWorkspace(p *probe) confidence {
+func matchGoogleWorkspace(p *probe) confidence {
 	if strings.HasPrefix(p.text("kind"), "admin#reports#activit") {
 		if p.has("items") {
 			return no // a list of activities
@@ -21,8 +21,8 @@ func matchWorkspace(p *probe) confidence {
 	return no
 }
 
-// splitWorkspace hands on each event of an activity.
-func splitWorkspace(d *document, n int, each func(n int)) {
+// splitGoogleWorkspace hands on each event of an activity.
+func splitGoogleWorkspace(d *document, n int, each func(n int)) {
 	events := d.get(n, "events")
 	if events == none || d.nodes[events].kind != kindArray || d.get(n, "id") == none {
 		return
@@ -32,9 +32,9 @@ func splitWorkspace(d *document, n int, each func(n int)) {
 	}
 }
 
-// parseWorkspace reads one event of an activity of the Admin SDK's Reports API
+// parseGoogleWorkspace reads one event of an activity of the Admin SDK's Reports API
 // ("REST Resource: activities").
-func parseWorkspace(r *record) error {
+func parseGoogleWorkspace(r *record) error {
 	w, d, ev := &workspace{record: r, activity: r.root}, &r.doc, r.ev
 	if parent := int(d.nodes[r.root].parent); parent != none && d.nodes[parent].key == "events" {
 		if w.activity = int(d.nodes[parent].parent); d.after(parent, r.root) == none && d.first(parent) == r.root && r.p.opt.KeepRaw {
@@ -64,13 +64,11 @@ func parseWorkspace(r *record) error {
 				id += "/" + index(i)
 			}
 		}
-		r.setID(id)
+		setID(r.ev, id)
 		attribute(ev, "uniqueQualifier", qualifier)
 	}
 	ev.Account = act("id", "customerId")
-	if ip := act("ipAddress"); ip != "" {
-		r.setSource("ipAddress", ip)
-	}
+	setSource(r.ev, "ipAddress", act("ipAddress"))
 	attribute(ev, "event.type", r.text("type"))
 	ev.Region = act("networkInfo", "regionCode")
 	w.parameters()

@@ -77,4 +77,4 @@ func TestActivitiesAreTakenApart(t *testing.T) {
 	}
 }
 
-func FuzzWorkspace(f *testing.F) { fuzzParser(f, "google-workspace") }
+func FuzzGoogleWorkspace(f *testing.F) { fuzzParser(f, "google-workspace") }

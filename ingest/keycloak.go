@@ -101,7 +101,7 @@ func (k *keycloakEvent) field(name, v string) {
 	case "reason", "error_description":
 		k.ev.ErrorMessage = clip(v, maxMessage)
 	case "id":
-		k.setID(v)
+		setID(k.ev, v)
 	default:
 		attribute(k.ev, name, v)
 	}
@@ -232,7 +232,7 @@ func (k *keycloakEvent) event() error {
 	attribute(ev, "grant_type", k.grant)
 	attribute(ev, "token_id", k.token)
 	if k.ip != "" {
-		k.setSource("ipAddress", k.ip)
+		setSource(k.ev, "ipAddress", k.ip)
 	}
 	k.who()
 	k.touch(k.path)

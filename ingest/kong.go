@@ -61,9 +61,7 @@ func (k *kongLog) read() error {
 		case "started_at":
 			started = v
 		case "client_ip":
-			if ev.SrcIp = address(v); ev.SrcIp == "" {
-				attribute(ev, "client_ip", v)
-			}
+			setSource(ev, "client_ip", v)
 		case "request":
 			k.request = n
 		case "response":

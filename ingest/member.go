@@ -2,19 +2,45 @@ package ingest
 
 import "strings"
 
-// member returns the member of object n by its name in any case, or none.
-// Some sources, and the lakes between them and Lapwing, don't agree with
-// themselves on it.
-func (d *document) member(n int, name string) int {
-	if n < 0 || d.nodes[n].kind != kindObject {
-		return none
+// fold returns what stands below keys, in any case: collectors, warehouses and
+// sometimes the sources themselves don't agree on it. Of two members the one
+// that is spelled as asked counts.
+func (d *document) fold(n int, keys ...string) int {
+	for _, key := range keys {
+		if n < 0 || d.nodes[n].kind != kindObject {
+			return none
+		}
+		found := none
+		for c := d.first(n); c != none; c = d.after(n, c) {
+			k := d.nodes[c].key
+			if k == key {
+				found = c
+				break
+			}
+			if found == none && len(k) == len(key) && strings.EqualFold(k, key) {
+				found = c
+			}
+		}
+		n = found
 	}
-	for c := d.first(n); c != none; c = d.after(n, c) {
-		if len(d.nodes[c].key) == len(name) && strings.EqualFold(d.nodes[c].key, name) {
-			return c
+	return n
+}
+
+// scalars lists the scalars of array n, of which maxScopes are read, or the one
+// that it is.
+func (d *document) scalars(n int) (list []string) {
+	if n == none {
+		return nil
+	}
+	if d.nodes[n].kind != kindArray {
+		return addOnce(nil, d.nodes[n].str, 1)
+	}
+	for c := d.first(n); c != none && len(list) < maxScopes; c = d.after(n, c) {
+		if v := d.nodes[c].str; v != "" {
+			list = append(list, v)
 		}
 	}
-	return none
+	return list
 }
 
 // part is an object of a record, or of JSON inside of one of its strings.
@@ -28,17 +54,19 @@ func (r *record) part(names ...string) part { return part{&r.doc, r.root}.at(nam
 
 // at follows names, in any case.
 func (p part) at(names ...string) part {
-	for _, name := range names {
-		if p.n == none {
-			break
-		}
-		p.n = p.d.member(p.n, name)
-	}
-	return p
+	return part{p.d, p.d.fold(p.n, names...)}
 }
 
 // there reports whether there is something.
 func (p part) there() bool { return p.n != none }
+
+// value returns the scalar at p without taking it.
+func (p part) value() string {
+	if p.n == none {
+		return ""
+	}
+	return p.d.nodes[p.n].str
+}
 
 // text returns the scalar below names and takes it as read.
 func (p part) text(names ...string) string {
@@ -81,7 +109,16 @@ func (p part) rest(r *record, name string) {
 	}
 }
 
-// rests keeps what was not taken of p's members, under their own names.
-func (p part) rests(r *record) {
-	p.each(func(key string, v part) { v.rest(r, key) })
+// rests keeps what was not taken of p's members, under their names after a
+// prefix.
+func (p part) rests(r *record, prefix string) {
+	p.each(func(key string, v part) { v.rest(r, prefix+key) })
+}
+
+// restOf keeps what is left below node n, under its names after a prefix.
+func (r *record) restOf(n int, prefix string) {
+	if n != none {
+		part{&r.doc, n}.rests(r, prefix)
+		r.doc.nodes[n].used = true
+	}
 }

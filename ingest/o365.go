@@ -39,11 +39,11 @@ func parseO365(r *record) error {
 	ev.Service = first(r.text("Workload"), "Office365")
 	ev.Operation = ev.Service + ":" + op
 	ev.CloudProvider = "azure"
-	r.setID(r.text("Id"))
+	setID(r.ev, r.text("Id"))
 	ev.Account = r.text("OrganizationId")
 	for _, key := range []string{"ClientIP", "ClientIPAddress", "ActorIpAddress"} {
 		if v := r.text(key); v != "" && ev.SrcIp == "" {
-			r.setSource(key, v)
+			setSource(r.ev, key, v)
 		}
 	}
 	ev.UserAgent = clip(r.text("UserAgent"), maxMessage)

@@ -45,9 +45,7 @@ func parseOCSF(r *record) error {
 	} else if ev.Time, err = parseAnyTime(ms); err != nil {
 		return inField("time", err)
 	}
-	if id := r.text("metadata", "uid"); len(id) <= maxEventID {
-		ev.Id = id
-	}
+	setID(ev, r.text("metadata", "uid"))
 	product := r.text("metadata", "product", "name")
 	own := product == schemas.ProductName
 	attribute(ev, "product", product)
@@ -66,7 +64,7 @@ func parseOCSF(r *record) error {
 	resources := r.get("resources")
 	for n := r.doc.first(resources); n != none; n = r.doc.after(resources, n) {
 		name := first(r.doc.text(r.doc.get(n, "uid")), r.doc.text(r.doc.get(n, "name")))
-		ev.Resources = addOnce(ev.Resources, clip(name, maxMessage), maxResources)
+		r.touch(name)
 		if account := r.doc.text(r.doc.path(n, "owner", "account", "uid")); account != "" && account != ev.Account && ev.TargetAccount == "" {
 			ev.TargetAccount = account
 		}
@@ -87,11 +85,7 @@ func ocsfPlace(r *record) {
 	ev.CloudProvider = strings.ToLower(r.text("cloud", "provider"))
 	ev.Region = r.text("cloud", "region")
 	ev.Account = r.text("cloud", "account", "uid")
-	if ip := r.text("src_endpoint", "ip"); ip != "" {
-		if ev.SrcIp = address(ip); ev.SrcIp == "" {
-			attribute(ev, "src_endpoint.ip", ip)
-		}
-	}
+	setSource(ev, "src_endpoint.ip", r.text("src_endpoint", "ip"))
 	ev.Host = hostName(first(r.text("http_request", "url", "hostname"), r.text("dst_endpoint", "hostname")))
 }
 
@@ -256,7 +250,7 @@ func ocsfOperation(r *record, class, product string) error {
 		ev.RouteTemplate = collapsePath(ev.UrlPath)
 		ev.Operation = ev.HttpMethod + " " + ev.RouteTemplate
 		ev.Service = first(ev.Service, ev.Host)
-		ev.Resources = addOnce(ev.Resources, clip(ev.UrlPath, maxMessage), maxResources)
+		r.touch(ev.UrlPath)
 	default:
 		if class == ocsfAuthentication {
 			operation = first(operation, r.text("activity_name"), "Logon")

@@ -47,7 +47,7 @@ func parseOkta(r *record) error {
 		return missing("eventType")
 	}
 	ev.Service, ev.Operation = "okta", "okta:"+kind
-	r.setID(str("uuid"))
+	setID(r.ev, str("uuid"))
 
 	// Who.
 	id, login, name := str("actor", "id"), str("actor", "alternateId"), str("actor", "displayName")
@@ -84,9 +84,7 @@ func parseOkta(r *record) error {
 	ev.Scopes = scopeList(first(str("debugContext", "debugData", "grantedScopes"), str("debugContext", "debugData", "requestedScopes"), str("debugContext", "debugData", "scopes")))
 
 	// From where.
-	if ip := str("client", "ipAddress"); ip != "" {
-		r.setSource("client.ipAddress", ip)
-	}
+	setSource(r.ev, "client.ipAddress", str("client", "ipAddress"))
 	ev.UserAgent = clip(str("client", "userAgent", "rawUserAgent"), maxMessage)
 	if n := at("request", "ipChain"); n != none {
 		for c := d.first(n); c != none; c = d.after(n, c) {

@@ -29,7 +29,7 @@ func parseOpenAIAudit(r *record) error {
 		return missing("type")
 	}
 	ev.Service, ev.Operation = "openai", "openai:"+kind
-	r.setID(r.text("id"))
+	setID(r.ev, r.text("id"))
 	ev.Account = r.text("project", "id")
 	by := r.text("actor", "type")
 	session := func(keys ...string) string { return r.text(append([]string{"actor", "session"}, keys...)...) }
@@ -38,7 +38,7 @@ func parseOpenAIAudit(r *record) error {
 	}
 	for _, ip := range []string{session("ip_address"), key("ip_address")} {
 		if ip != "" && ev.SrcIp == "" {
-			r.setSource("actor.ip_address", ip)
+			setSource(r.ev, "actor.ip_address", ip)
 		}
 	}
 	ev.UserAgent = clip(session("user_agent"), maxMessage)

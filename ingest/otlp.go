@@ -77,7 +77,7 @@ func parseOTLP(r *record) error {
 		return otlpEmpty(d, r.root)
 	}
 	o := otel{r: r, args: none, body: none}
-	o.a = access{ev: ev, r: &r.p.redactor}
+	o.a = r.access()
 	var start, end, observed, name, kind, status, trace, span string
 	log := false
 	attributes := none

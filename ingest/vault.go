@@ -73,18 +73,14 @@ func parseVault(r *record) error {
 	attribute(ev, "mount_point", mount)
 	ev.Operation = "vault:" + op + " " + vaultRoute(path, mount, kind)
 	ev.UrlPath = clip(path, maxMessage)
-	ev.Resources = addOnce(ev.Resources, clip(strings.TrimPrefix(ns+"/"+path, "/"), maxMessage), maxResources)
+	r.touch(strings.TrimPrefix(ns+"/"+path, "/"))
 	switch {
 	case op == "list" || op == "help" || op == "read" && (kind == "kv" || kind == "generic" || kind == "cubbyhole" || kind == "system" || kind == "identity" || strings.HasPrefix(path, "sys/")):
 		ev.ReadOnly = schemas.ReadOnly_READ_ONLY_TRUE
 	case op == "create" || op == "update" || op == "patch" || op == "delete" || op == "revoke" || op == "rollback":
 		ev.ReadOnly = schemas.ReadOnly_READ_ONLY_FALSE
 	}
-	if ip := r.text("request", "remote_address"); ip != "" {
-		if ev.SrcIp = address(ip); ev.SrcIp == "" {
-			attribute(ev, "remote_address", ip)
-		}
-	}
+	setSource(ev, "remote_address", r.text("request", "remote_address"))
 	headers := r.get("request", "headers")
 	for h := r.doc.first(headers); h != none; h = r.doc.after(headers, h) {
 		switch v := r.item(h); strings.ToLower(r.doc.nodes[h].key) {

@@ -36,9 +36,6 @@ func (r *reader) entraApp(n *node) {
 		rec.label("service_principal_type", sort)
 		if object != "" {
 			rec.alias("entra:sp/" + strings.ToLower(object))
-			if sort == "ManagedIdentity" {
-				rec.alias("entra:managed-identity/" + strings.ToLower(object))
-			}
 		}
 		rec.label("account_enabled", rec.text(n.get("accountEnabled")))
 		rec.label("owner_organization", rec.text(n.get("appOwnerOrganizationId")))

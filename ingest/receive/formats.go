@@ -10,14 +10,6 @@ import (
 
 // What the receivers ask the table of formats.
 
-func formatNames(set *ingest.Set) []string {
-	var out []string
-	for _, f := range set.Formats() {
-		out = append(out, f.Name)
-	}
-	return out
-}
-
 // reader cuts a body as a format of the table is cut.
 func (s *Server) reader(r io.Reader, format string) *ingest.Reader {
 	return s.cfg.Formats.NewReader(r, format)
@@ -29,7 +21,7 @@ func (s *Server) detect(record []byte) (format string, ok bool) { return s.cfg.F
 // known lists the formats that have a topic, in the order of the table.
 func (s *Server) known() string {
 	var out []string
-	for _, f := range formatNames(s.cfg.Formats) {
+	for _, f := range s.cfg.Formats.Names() {
 		if s.topics[f] != "" {
 			out = append(out, f)
 		}

@@ -206,7 +206,7 @@ func New(cfg Config, p Producer, reg prometheus.Registerer, log zerolog.Logger) 
 		},
 	}
 	if !cfg.OnlyTopics {
-		for _, f := range formatNames(cfg.Formats) {
+		for _, f := range cfg.Formats.Names() {
 			s.topics[f] = "raw." + f
 		}
 	}

@@ -67,11 +67,11 @@ func (l *loader) validate(c *Config) error {
 	if c.Ingest.MaxRecord > c.Ingest.MaxDecompressed {
 		bad("ingest.max_record", "%s is above ingest.max_decompressed, %s", c.Ingest.MaxRecord, c.Ingest.MaxDecompressed)
 	}
-	known := formatNames()
+	known := FormatNames()
 	if set, err := c.formatSet(); err != nil {
 		bad("ingest.custom", "%s", err)
 	} else {
-		known = namesOf(set)
+		known = set.Names()
 	}
 	l.ingest(bad, &c.Ingest, known)
 	l.rawTopics(bad, c, known)

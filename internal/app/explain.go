@@ -9,7 +9,7 @@ import (
 	"github.com/lapwing-sec/lapwing/ingest"
 )
 
-// maxShownValue bounds a value in a table, in bytes.
+// maxShownValue bounds a value in a table, in characters.
 const maxShownValue = 100
 
 // explanations returns what writes explanations: NDJSON, or one table for each
@@ -62,14 +62,4 @@ func section(t io.Writer, title string, list []ingest.ExplainedField) {
 }
 
 // short keeps a value on one line of a terminal.
-func short(s string) string {
-	s = oneLine(s)
-	if len(s) <= maxShownValue {
-		return s
-	}
-	cut := maxShownValue
-	for cut > 0 && s[cut]&0xC0 == 0x80 {
-		cut--
-	}
-	return s[:cut] + "…"
-}
+func short(s string) string { return clipText(oneLine(s), maxShownValue) }

@@ -53,8 +53,8 @@ type inputs struct {
 // that exists, and no file is a directory.
 func openInputs(std IO, set *ingest.Set, format string, names []string) (*inputs, error) {
 	in := &inputs{std: std, set: set, format: format}
-	if format != ingest.AutoFormat && !slices.Contains(namesOf(set), format) {
-		return nil, Usagef("unknown format %q: want %s", format, oneOf(append([]string{ingest.AutoFormat}, namesOf(set)...)))
+	if format != ingest.AutoFormat && !slices.Contains(set.Names(), format) {
+		return nil, Usagef("unknown format %q: want %s", format, oneOf(append([]string{ingest.AutoFormat}, set.Names()...)))
 	}
 	var errs []error
 	for _, n := range names {

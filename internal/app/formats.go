@@ -12,24 +12,6 @@ import (
 	"github.com/lapwing-sec/lapwing/ingest"
 )
 
-// formatNames lists the raw log formats by name.
-func formatNames() []string {
-	var names []string
-	for _, f := range ingest.Formats() {
-		names = append(names, f.Name)
-	}
-	return names
-}
-
-// namesOf lists the formats of a set by name.
-func namesOf(set *ingest.Set) []string {
-	var names []string
-	for _, f := range set.Formats() {
-		names = append(names, f.Name)
-	}
-	return names
-}
-
 // formatSet is the table of formats and those of ingest.custom, whose mappings
 // are read anew.
 func (c *Config) formatSet() (*ingest.Set, error) {
@@ -95,7 +77,7 @@ func disorderOf(set *ingest.Set, format string) time.Duration {
 }
 
 // FormatNames lists the raw log formats, for help and completion.
-func FormatNames() []string { return formatNames() }
+func FormatNames() []string { return ingest.Table().Names() }
 
 // FormatHelp is the list of formats as a help page shows it.
 func FormatHelp() string {

@@ -45,8 +45,8 @@ func IngestFiles(ctx context.Context, cfg Config, o IngestOptions, std IO) error
 	if err != nil {
 		return Usage(err)
 	}
-	if o.Format != ingest.AutoFormat && !slices.Contains(namesOf(set), o.Format) {
-		return Usagef("unknown format %q: want %s", o.Format, oneOf(append([]string{ingest.AutoFormat}, namesOf(set)...)))
+	if o.Format != ingest.AutoFormat && !slices.Contains(set.Names(), o.Format) {
+		return Usagef("unknown format %q: want %s", o.Format, oneOf(append([]string{ingest.AutoFormat}, set.Names()...)))
 	}
 	kc, err := newServices(&cfg).openKafka(ctx)
 	if err != nil {

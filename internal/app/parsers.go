@@ -20,7 +20,7 @@ func (c *SecretsConfig) newHasher() *ingest.Hasher {
 // newParsers makes the parser of every format, by name.
 func newParsers(cfg *Config, set *ingest.Set, h *ingest.Hasher) (map[string]ingest.Parser, error) {
 	parsers := map[string]ingest.Parser{}
-	for _, name := range namesOf(set) {
+	for _, name := range set.Names() {
 		p, err := set.New(name, ingest.Options{Hasher: h, KeepRaw: cfg.Enrich.KeepRaw})
 		if err != nil {
 			return nil, err

@@ -139,7 +139,7 @@ func (p *process) welcome(took time.Duration) string {
 	}
 	if url := p.ingestURL(); url != "" {
 		fmt.Fprintf(&b, "  send logs   curl%s --data-binary @access.log %s/ingest/nginx\n", auth, url)
-		fmt.Fprintf(&b, "              or any of %s: lapwing parse --help lists them\n", count(len(formatNames()), "format"))
+		fmt.Fprintf(&b, "              or any of %s: lapwing parse --help lists them\n", count(len(FormatNames()), "format"))
 		fmt.Fprintf(&b, "  from files  lapwing ingest --follow /var/log/nginx\n")
 	}
 	if raw := p.cfg.RawTopics; len(raw) > 0 {

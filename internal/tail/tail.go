@@ -423,7 +423,7 @@ func (t *Tailer) Follow(ctx context.Context, interval time.Duration, retry func(
 			return nil
 		case <-tick.C:
 		case <-w.Events:
-		case <-w.Errors: // an overflow: the pass sees everything anyway
+		case <-w.Errors: //nolint:errcheck // an overflow: the pass sees everything anyway
 		}
 	}
 }

@@ -6,9 +6,9 @@ import (
 	"github.com/lapwing-sec/lapwing/schemas"
 )
 
-// matchGitLab looks for an audit event, or for a line of GitLab's logs of
+// matchGitLabAudit looks for an audit event, or for a line of GitLab's logs of
 // requests.
-func matchGitLab(p *probe) confidence {
+func matchGitLabAudit(p *probe) confidence {
 	switch {
 	case p.has("author_id", "entity_type"), p.has("author_id", "target_type", "entity_id"):
 		return certain
@@ -18,10 +18,10 @@ func matchGitLab(p *probe) confidence {
 	return no
 }
 
-// parseGitLab reads one audit event, as the API, a stream or audit_json.log
+// parseGitLabAudit reads one audit event, as the API, a stream or audit_json.log
 // has it ("Audit events", "Audit event schema"), or one request of
 // api_json.log or production_json.log ("Log system").
-func parseGitLab(r *record) error {
+func parseGitLabAudit(r *record) error {
 	if r.get("author_id") == none {
 		return parseGitLabRequest(r)
 	}
@@ -30,11 +30,9 @@ func parseGitLab(r *record) error {
 		return err
 	}
 	ev.Service, ev.Operation = "gitlab", "gitlab:"+g.action()
-	r.setID(r.text("id"))
+	setID(r.ev, r.text("id"))
 	ev.RequestId = r.text("correlation_id")
-	if ip := first(r.either("ip_address"), r.text("details", "ip_address"), r.either("meta.remote_ip")); ip != "" {
-		r.setSource("ip_address", ip)
-	}
+	setSource(r.ev, "ip_address", first(r.either("ip_address"), r.text("details", "ip_address"), r.either("meta.remote_ip")))
 	name := first(r.text("author_name"), r.text("details", "author_name"))
 	// A bot's name is its token's; its user name stands elsewhere.
 	email, _, _ := strings.Cut(r.doc.text(r.get("details", "author_email")), "@")
@@ -145,9 +143,9 @@ func (g *gitlab) caller() {
 	ev := g.ev
 	ev.CredentialId, ev.CredentialType = g.either("token_id", "meta.auth_token_id"), g.either("token_type", "meta.auth_token_type", "meta.auth_type")
 	if n := g.get("token_scopes"); n != none {
-		ev.Scopes = g.takeAll(n)
+		ev.Scopes = g.list(n)
 	} else if n := g.get("meta.auth_scopes"); n != none {
-		ev.Scopes = g.takeAll(n)
+		ev.Scopes = g.list(n)
 	}
 	ev.OauthClient = g.either("oauth_application_id", "meta.auth_oauth_application_id")
 	attribute(ev, "caller_id", g.either("caller_id", "meta.caller_id"))
@@ -181,9 +179,7 @@ func parseGitLabRequest(r *record) error {
 	ev.LatencyUs = micros(r.text("duration_s"), 1e6)
 	ev.BytesOut = count(r.either("response_bytes", "size"))
 	ev.UserAgent = clip(r.either("ua", "user_agent"), maxMessage)
-	if ip := r.text("remote_ip"); ip != "" {
-		r.setSource("remote_ip", ip)
-	}
+	setSource(r.ev, "remote_ip", r.text("remote_ip"))
 	g.user(r.either("user_id", "meta.user_id"), r.either("username", "meta.user"), "")
 	g.caller()
 	ev.ErrorMessage = clip(r.either("exception.message", "api_error"), maxMessage)

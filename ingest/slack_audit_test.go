@@ -47,4 +47,4 @@ func slackSamples() []sample {
 	}
 }
 
-func FuzzSlack(f *testing.F) { fuzzParser(f, "slack-audit") }
+func FuzzSlackAudit(f *testing.F) { fuzzParser(f, "slack-audit") }

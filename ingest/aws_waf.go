@@ -77,12 +77,10 @@ func parseAWSWAF(r *record) error {
 		key, v := d.nodes[n].key, d.nodes[n].str
 		switch key {
 		case "clientIp":
-			if ev.SrcIp = address(v); ev.SrcIp == "" {
-				attribute(ev, key, v)
-			}
+			setSource(ev, key, v)
 		case "headers":
 			for c := d.first(n); c != none; c = d.after(n, c) {
-				wafHeader(&a, d.text(d.get(c, "name")), d.text(d.get(c, "value")))
+				a.header(a.in.lower(d.text(d.get(c, "name"))), d.text(d.get(c, "value")))
 			}
 		case "uri":
 			a.target = v
@@ -114,25 +112,6 @@ func parseAWSWAF(r *record) error {
 		ev.Outcome = schemas.Outcome_OUTCOME_SUCCESS
 	}
 	return nil
-}
-
-func wafHeader(a *access, name, v string) {
-	ev := a.ev
-	switch name = strings.ToLower(name); name {
-	case "user-agent":
-		ev.UserAgent = clip(v, maxMessage)
-	case "host":
-		ev.Host = hostName(v)
-	case "x-forwarded-for":
-		ev.ForwardedFor = forwarded(v, ev.ForwardedFor)
-	case "accept", "accept-encoding", "accept-language", "connection", "content-length":
-	default:
-		if credentialHeader(name) {
-			id, kind := presented(v, name)
-			a.setKey(id, kind)
-		}
-		attribute(ev, "header."+name, v)
-	}
 }
 
 // wafLabels joins the names of the labels that rules put on a request.

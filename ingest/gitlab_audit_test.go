@@ -53,4 +53,4 @@ func gitlabSamples() []sample {
 	}
 }
 
-func FuzzGitLab(f *testing.F) { fuzzParser(f, "gitlab-audit") }
+func FuzzGitLabAudit(f *testing.F) { fuzzParser(f, "gitlab-audit") }

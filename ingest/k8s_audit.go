@@ -6,9 +6,9 @@ import (
 	"github.com/lapwing-sec/lapwing/schemas"
 )
 
-// matchK8s looks for what only an audit event of Kubernetes has. A list of them
+// matchK8sAudit looks for what only an audit event of Kubernetes has. A list of them
 // is an envelope, not a record.
-func matchK8s(p *probe) confidence {
+func matchK8sAudit(p *probe) confidence {
 	kind := p.text("kind")
 	switch {
 	case p.doc == nil || p.has("items"):
@@ -46,7 +46,7 @@ func k8sSecret(d *document, n int) bool {
 	return false
 }
 
-// parseK8s reads one Event of audit.k8s.io/v1 (the API's reference, and
+// parseK8sAudit reads one Event of audit.k8s.io/v1 (the API's reference, and
 // "Auditing" in the Kubernetes documentation).
 //
 // The stages before a call's end are no calls: the same call is logged again
@@ -55,7 +55,7 @@ func k8sSecret(d *document, n int) bool {
 //
 // An event's time is that of the stage, at which the record was written, so that a
 // watch of an hour does not come an hour late; the start is latency_us before.
-func parseK8s(r *record) error {
+func parseK8sAudit(r *record) error {
 	ev := r.ev
 	stage := r.text("stage")
 	if stage == "RequestReceived" || stage == "ResponseStarted" && !k8sSession(r.text("objectRef", "subresource")) {
@@ -131,7 +131,7 @@ func k8sOperation(r *record) error {
 			return missing("objectRef.resource")
 		}
 		ev.Operation = "k8s:" + verb + " " + collapsePath(path)
-		ev.Resources = addOnce(ev.Resources, clip(path, maxMessage), maxResources)
+		r.touch(path)
 	} else {
 		object := resource
 		if name != "" {
@@ -140,7 +140,7 @@ func k8sOperation(r *record) error {
 		if namespace != "" {
 			object = namespace + "/" + object
 		}
-		ev.Resources = addOnce(ev.Resources, clip(object, maxMessage), maxResources)
+		r.touch(object)
 		if sub != "" {
 			resource += "/" + sub
 		}
@@ -312,11 +312,11 @@ func k8sGrants(r *record) {
 			case kind == "Group":
 				name = "group:" + name
 			}
-			ev.Grantees = addOnce(ev.Grantees, name, maxGrantees)
+			r.give(name)
 		}
 	case "serviceaccounts":
 		if r.text("objectRef", "subresource") == "token" {
-			ev.Grantees = addOnce(ev.Grantees, "system:serviceaccount:"+r.text("objectRef", "namespace")+":"+r.text("objectRef", "name"), maxGrantees)
+			r.give("system:serviceaccount:" + r.text("objectRef", "namespace") + ":" + r.text("objectRef", "name"))
 		}
 	}
 }

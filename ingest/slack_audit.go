@@ -6,8 +6,8 @@ import (
 	"github.com/lapwing-sec/lapwing/schemas"
 )
 
-// matchSlack looks for the fields of an entry of the audit log.
-func matchSlack(p *probe) confidence {
+// matchSlackAudit looks for the fields of an entry of the audit log.
+func matchSlackAudit(p *probe) confidence {
 	if p.has("action", "date_create", "actor") {
 		return certain
 	}
@@ -17,9 +17,9 @@ func matchSlack(p *probe) confidence {
 	return no
 }
 
-// parseSlack reads one entry of Slack's Audit Logs API for Enterprise
+// parseSlackAudit reads one entry of Slack's Audit Logs API for Enterprise
 // organizations ("Audit Logs API").
-func parseSlack(r *record) error {
+func parseSlackAudit(r *record) error {
 	s, ev := &slack{r}, r.ev
 	if err := r.when("date_create", r.get("date_create")); err != nil {
 		return err
@@ -29,11 +29,9 @@ func parseSlack(r *record) error {
 		return missing("action")
 	}
 	ev.Service, ev.Operation = "slack", "slack:"+action
-	r.setID(r.text("id"))
+	setID(r.ev, r.text("id"))
 	s.who()
-	if ip := r.text("context", "ip_address"); ip != "" {
-		r.setSource("context.ip_address", ip)
-	}
+	setSource(r.ev, "context.ip_address", r.text("context", "ip_address"))
 	ev.UserAgent = clip(r.text("context", "ua"), maxMessage)
 	ev.SessionId = r.text("context", "session_id")
 	ev.Account = r.text("context", "location", "id")
@@ -80,7 +78,7 @@ func (s *slack) who() {
 		attribute(ev, "actor.user.id", id)
 	}
 	if n := s.get("actor", kind, "scopes"); n != none {
-		ev.Scopes = s.takeAll(n)
+		ev.Scopes = s.list(n)
 	}
 }
 
@@ -94,7 +92,7 @@ func (s *slack) what(action string) {
 	attribute(ev, "entity.type", kind)
 	for _, key := range []string{"new_scopes", "scopes", "granular_bot_scopes"} {
 		if n := s.get("details", key); n != none && len(ev.Scopes) == 0 {
-			ev.Scopes = s.takeAll(n)
+			ev.Scopes = s.list(n)
 		}
 	}
 	switch {

@@ -4,8 +4,8 @@ import (
 	"strings"
 )
 
-// matchEntraGraph looks for the log's name, or for what only it has.
-func matchEntraGraph(p *probe) confidence {
+// matchEntraGraphActivity looks for the log's name, or for what only it has.
+func matchEntraGraphActivity(p *probe) confidence {
 	if strings.EqualFold(p.category(), "MicrosoftGraphActivityLogs") || strings.EqualFold(p.text("Type"), "MicrosoftGraphActivityLogs") {
 		return certain
 	}
@@ -15,16 +15,16 @@ func matchEntraGraph(p *probe) confidence {
 	return no
 }
 
-// parseEntraGraph reads one call of Microsoft Graph (Azure Monitor, table
+// parseEntraGraphActivity reads one call of Microsoft Graph (Azure Monitor, table
 // MicrosoftGraphActivityLogs).
-func parseEntraGraph(r *record) error {
+func parseEntraGraphActivity(r *record) error {
 	e, ev := entraRecord(r), r.ev
 	if err := r.when("timeGenerated", e.at("timeGenerated"), e.at("time")); err != nil {
 		return err
 	}
 	e.common()
 	ev.RequestId = e.str("requestId")
-	r.setID(ev.RequestId)
+	setID(r.ev, ev.RequestId)
 	ev.HttpMethod = method(e.str("requestMethod"))
 	host, path, query := splitTarget(e.str("requestUri"))
 	ev.Host = first(hostName(host), "graph.microsoft.com")
