@@ -153,7 +153,8 @@ type Capability struct {
 	Weak Set
 	// Grantee is the furthest grantee.
 	Grantee Grantee
-	// Admin: an administrator or wildcard policy is given.
+	// Admin: an administrator or wildcard policy is given, or a role with which
+	// its holder can give itself the rest.
 	Admin bool
 	// Known says what the classes rest on.
 	Known Knowledge

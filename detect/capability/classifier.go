@@ -114,6 +114,7 @@ func (e *entry) resolve(d *data, ev *schemas.Event) Capability {
 	for i := range e.when {
 		if w := &e.when[i]; w.holds(ev.Attributes) {
 			out.add(w.classes, w.sev)
+			out.Admin = out.Admin || w.classes.Has(GrantsPrivilege) && w.sev == schemas.SeverityCritical
 		}
 	}
 	out.settle()

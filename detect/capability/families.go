@@ -97,6 +97,9 @@ func nameOf(operation string, hint family) (name, family) {
 	if !ok {
 		service, action = "", operation
 	}
+	if method, ok := strings.CutPrefix(action, "io.k8s."); ok { // as Google Cloud names what a cluster does
+		service, action = "k8s", kubernetesMethod(method)
+	}
 	n := name{service: strings.ToLower(service), action: action}
 	f := familyOf(n.service, action, hint)
 	n.keys = []string{strings.ToLower(strings.TrimRight(action, ". "))}
@@ -115,6 +118,20 @@ func nameOf(operation string, hint family) (name, family) {
 		n.keys = []string{toolWord(n.action)}
 	}
 	return n, f
+}
+
+// kubernetesMethod turns "core.v1.pods.exec.create" into "create pods/exec".
+func kubernetesMethod(method string) string {
+	parts := strings.Split(method, ".")
+	for len(parts) > 2 {
+		if group := parts[0]; isVersion(group) {
+			parts = parts[1:]
+			break
+		}
+		parts = parts[1:]
+	}
+	last := len(parts) - 1
+	return parts[last] + " " + strings.Join(parts[:last], "/")
 }
 
 // azure takes the provider out of a resource operation: of

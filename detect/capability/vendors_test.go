@@ -47,6 +47,23 @@ const (
 	critical = schemas.SeverityCritical
 )
 
+func TestAmazon(t *testing.T) {
+	asked := func(a attributes) schemas.Event { return schemas.Event{Account: own, Attributes: a} }
+	judge(t, "cloudtrail", "aws", []sentence{
+		{is: "a machine's start script is changed", operation: "ec2:ModifyInstanceAttribute", with: asked(attributes{"requestParameters.userData": "<sensitiveDataRemoved>"}), want: Administers | RunsCode, severity: high},
+		{is: "a machine's size is changed", operation: "ec2:ModifyInstanceAttribute", with: asked(attributes{"requestParameters.instanceType.value": "m5.large"}), want: Administers},
+		{is: "a machine's start script is read", operation: "ec2:DescribeInstanceAttribute", with: asked(attributes{"requestParameters.attribute": "userData"}), want: Lists | ReadsSecret, severity: medium},
+		{is: "another attribute of a machine is read", operation: "ec2:DescribeInstanceAttribute", with: asked(attributes{"requestParameters.attribute": "instanceType"}), want: Lists},
+		{is: "versions are no longer kept", operation: "s3:PutBucketVersioning", with: asked(attributes{"requestParameters.VersioningConfiguration.Status": "Suspended"}), want: Writes | DestroysData, severity: high},
+		{is: "versions are kept", operation: "s3:PutBucketVersioning", with: asked(attributes{"requestParameters.VersioningConfiguration.Status": "Enabled"}), want: Writes},
+		{is: "a bucket may become public", operation: "s3:PutBucketPublicAccessBlock", with: asked(attributes{"requestParameters.PublicAccessBlockConfiguration.BlockPublicPolicy": "false"}), want: Writes | ExposesResource, severity: high},
+		{is: "a bucket is closed", operation: "s3:PutBucketPublicAccessBlock", with: asked(attributes{"requestParameters.PublicAccessBlockConfiguration.BlockPublicPolicy": "true"}), want: Writes},
+		{is: "the detector is turned off", operation: "guardduty:UpdateDetector", with: asked(attributes{"requestParameters.enable": "false"}), want: Writes | DisablesLogging, severity: critical},
+		{is: "a token of single sign-on is ordinary", operation: "sso-oauth:CreateToken", want: Reads},
+		{is: "a service in another case", operation: "IAM:CreateAccessKey", want: Writes | MintsCredential, severity: high},
+	})
+}
+
 func TestGoogleCloud(t *testing.T) {
 	policy := func(grantees ...string) schemas.Event {
 		return schemas.Event{Account: "prod-1", Principal: "ann@example.com", Grantees: grantees}
@@ -80,6 +97,8 @@ func TestGoogleCloud(t *testing.T) {
 		{is: "a query's job that exports exports", operation: "bigquery:google.cloud.bigquery.v2.JobService.InsertJob", with: schemas.Event{Attributes: attributes{"metadata.jobChange.job.jobConfig.type": "EXPORT"}}, want: Reads | ExportsData, severity: medium},
 		{is: "an unknown method follows its verb", operation: "newthing:google.cloud.newthing.v1.Gadgets.DeleteGadget", want: Deletes},
 		{is: "an unknown resource of an old API, too", operation: "newthing:v1.newthing.gadgets.aggregatedList", want: Lists},
+		{is: "a cluster's method is the cluster's operation", operation: "io:io.k8s.core.v1.pods.exec.create", want: Writes | RunsCode, severity: high},
+		{is: "a group of a cluster's API says nothing", operation: "io:io.k8s.authorization.rbac.v1.clusterrolebindings.list", want: Lists},
 		{is: "a cluster's operation is the cluster's", operation: "k8s:create pods/exec", want: Writes | RunsCode, severity: high},
 	})
 }
