@@ -236,21 +236,25 @@ func TestTheCacheIsBounded(t *testing.T) {
 }
 
 func FuzzClassify(f *testing.F) {
-	for _, s := range []string{"s3:GetObject", "GET /v1/orders/{id}", "POST /a:b", "lambda:X20150331v2", ":", " ", "GET ", "GET /////", "é:É", "DELETE /v1/2024-01-01/backups"} {
-		f.Add(s, int32(0), "public", "x")
+	for _, s := range []string{"s3:GetObject", "GET /v1/orders/{id}", "POST /a:b", "lambda:X20150331v2", ":", " ", "GET ", "GET /////", "é:É", "DELETE /v1/2024-01-01/backups", "k8s:create pods/exec", "microsoft.x/providers/microsoft.y/z/action", "a/b_shell_c", "io:io.k8s.v1.x", "google.a.B"} {
+		f.Add(s, "", int32(0), "public", "x")
+		f.Add(s, "gcp-audit", int32(1), "user:eve@gmail.com", "true")
+		f.Add(s, "mcp", int32(2), "policy:roles/owner", "*")
 	}
 	c, err := New()
 	require.NoError(f, err)
-	f.Fuzz(func(t *testing.T, operation string, readOnly int32, grantee, target string) {
-		ro := schemas.ReadOnly(readOnly)
-		got := c.Event(call(operation, ro, []string{grantee}, target))
+	f.Fuzz(func(t *testing.T, operation, format string, readOnly int32, grantee, target string) {
+		ev := call(operation, schemas.ReadOnly(readOnly), []string{grantee}, target)
+		ev.Format, ev.Principal = format, "ann@example.com"
+		ev.Attributes = map[string]string{"role": target, "requestParameters.userData": target, "mount_type": target}
+		got := c.Event(ev)
 		if n := got.Set.Verb().Len(); n != 1 {
 			t.Fatalf("%q has %d verb classes: %s", operation, n, got.Set)
 		}
 		if got.Set.Any(got.Minor) {
 			t.Fatalf("%q: %s both in and below the set", operation, got.Minor)
 		}
-		if again := c.Event(call(operation, ro, []string{grantee}, target)); again != got {
+		if again := c.Event(ev); again != got {
 			t.Fatalf("%q: %v, then %v", operation, got, again)
 		}
 		for rest := got.Set & Grave; rest != 0; rest &= rest - 1 {

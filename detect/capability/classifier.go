@@ -2,6 +2,7 @@ package capability
 
 import (
 	"strings"
+	"sync"
 
 	"github.com/lapwing-sec/lapwing/schemas"
 )
@@ -44,10 +45,13 @@ type refinement struct {
 	values     []string // globs, lower case
 }
 
+// shared is the parsed data, which never changes: all engines read one copy.
+var shared = sync.OnceValues(load)
+
 // New makes a classifier over the embedded data. The error names file and line
 // of a row that cannot be read, which a test rules out for a release.
 func New() (*Classifier, error) {
-	d, err := load()
+	d, err := shared()
 	if err != nil {
 		return nil, err
 	}

@@ -401,6 +401,10 @@ func (d *data) classify(operation string, readOnly schemas.ReadOnly, hint family
 	return &e
 }
 
+// maxMatched bounds how much of a name is compared with patterns, in bytes: a
+// caller may choose the names of tools and paths.
+const maxMatched = 256
+
 // action looks an operation up: by each of its names, exactly, then by the
 // patterns in the order of the file. An operation of an unknown family is looked
 // up as AWS's.
@@ -421,7 +425,7 @@ func (d *data) action(n name, f family) *entry {
 			continue
 		}
 		for _, key := range n.keys {
-			if matchFold(p.glob, key) {
+			if matchFold(p.glob, key[:min(len(key), maxMatched)]) {
 				return p.entry
 			}
 		}
