@@ -35,7 +35,7 @@ var formats = map[string]family{
 	"entra-audit": familyEntra, "entra-signin": familyEntra, "o365": familyO365,
 	"k8s-audit": familyKubernetes, "vault": familyVault, "github": familyGitHub, "gitlab-audit": familyGitLab,
 	"okta": familyOkta, "google-workspace": familyWorkspace, "slack-audit": familySlack,
-	"cloudflare-audit": familyCloudflare, "mcp": familyTools,
+	"cloudflare-audit": familyCloudflare, "cloudflare-access": familyCloudflare, "mcp": familyTools,
 	"auth0": familySaaS, "keycloak": familySaaS, "openai-audit": familySaaS, "anthropic-activity": familySaaS,
 }
 

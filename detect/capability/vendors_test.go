@@ -290,6 +290,8 @@ func TestServices(t *testing.T) {
 		{is: "a token is made", operation: "cloudflare:token_create", want: Writes | MintsCredential, severity: high},
 		{is: "logs are no longer pushed", operation: "cloudflare:logpush_job_delete", want: Administers | DisablesLogging, severity: critical},
 		{is: "a record is set", operation: "cloudflare:rec_set", want: Writes},
+		{is: "a record is deleted, as every day", operation: "cloudflare:dns.record.delete", want: Writes},
+		{is: "a member is added", operation: "cloudflare:account.member.create", want: Administers | GrantsPrivilege, severity: high},
 	})
 	judge(t, "openai-audit", "", []sentence{
 		{is: "a key is made", operation: "openai:api_key.created", want: Writes | MintsCredential, severity: high},
