@@ -116,6 +116,7 @@ func nameOf(operation string, hint family) (name, family) {
 	case familyTools:
 		n.service, n.action = cutTool(operation)
 		n.keys = []string{toolWord(n.action)}
+	default: // looked up as it stands
 	}
 	return n, f
 }

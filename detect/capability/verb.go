@@ -68,6 +68,7 @@ func (d *data) spoken(n name, f family) Set {
 	case familyKubernetes, familyVault:
 		verb, _, _ := strings.Cut(action, " ")
 		return d.words[strings.ToLower(verb)]
+	default: // the others put it in the last segment
 	}
 	if w := words(action); len(w) > 0 {
 		if last := w[len(w)-1]; d.participles[last] {
