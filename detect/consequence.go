@@ -108,7 +108,11 @@ const fleetHours = 7*24 - 8
 // provider says that the cloud itself acts here, on its customer's behalf: what
 // it does follows from settings whose change was judged when it was made.
 func provider(ev *schemas.Event) bool {
-	return ev.PrincipalType == "AWSService" || strings.HasPrefix(ev.IdentityId, "aws:service/")
+	if ev.PrincipalType == "AWSService" {
+		return true
+	}
+	cloud, _, ok := strings.Cut(ev.IdentityId, ":service/")
+	return ok && (cloud == "aws" || cloud == "gcp" || cloud == "azure") || strings.HasPrefix(ev.IdentityId, "okta:system/")
 }
 
 // finding words a first use. did is the title's end ("read a secret for the

@@ -84,33 +84,64 @@ func (destroysData) Observe(c *Cell, p *Profile, call *Call, out *Findings) {
 
 // undoesItsOwn says that a deletion's counterpart, the call that makes such
 // things, is in the identity's baseline: "ec2:DeleteSnapshot" follows
-// "ec2:CreateSnapshot", "DELETE /v1/carts/{id}" follows "POST /v1/carts".
+// "ec2:CreateSnapshot", "compute:v1.compute.disks.delete" follows "….insert",
+// "k8s:delete jobs" follows "k8s:create jobs", "DELETE /v1/carts/{id}" follows
+// "POST /v1/carts".
 func undoesItsOwn(p *Profile, call *Call) bool {
-	op := call.Event.Operation
+	return anyMaker(call.Event.Operation, func(operation string) bool { return knows(p, call, operation) })
+}
+
+// anyMaker asks whether any counterpart of an operation is known.
+func anyMaker(op string, known func(operation string) bool) bool {
 	if path, ok := strings.CutPrefix(op, "DELETE "); ok {
 		parent := path
 		if i := strings.LastIndexByte(path, '/'); i > 0 {
 			parent = path[:i]
 		}
-		return knows(p, call, "POST "+parent) || knows(p, call, "PUT "+path)
+		return known("POST "+parent) || known("PUT "+path)
 	}
-	service, action, ok := strings.Cut(op, ":")
-	if !ok {
-		return false
-	}
+	start := strings.LastIndexAny(op, ":.") + 1
 	for _, pair := range counterparts {
-		if noun, ok := strings.CutPrefix(action, pair.undo); ok && knows(p, call, service+":"+pair.make+noun) {
+		if noun, ok := strings.CutPrefix(op[start:], pair.undo); ok && start > 0 && known(op[:start]+pair.make+noun) {
+			return true
+		}
+	}
+	for _, pair := range spokenCounterparts {
+		if i := lastWord(op, pair.undo); i >= 0 && known(op[:i]+pair.make+op[i+len(pair.undo):]) {
 			return true
 		}
 	}
 	return false
 }
 
-// counterparts are the verbs of a cloud that undo each other.
+// counterparts are the verbs that undo each other where a name begins with one.
 var counterparts = [...]struct{ undo, make string }{
 	{"Delete", "Create"}, {"Terminate", "Run"}, {"Deregister", "Register"}, {"Deregister", "Create"},
-	{"Remove", "Add"}, {"Delete", "Put"}, {"BatchDelete", "Put"},
+	{"Remove", "Add"}, {"Delete", "Put"}, {"BatchDelete", "Put"}, {"Remove", "New"}, {"Delete", "Add"}, {"DELETE", "CREATE"},
 }
+
+// spokenCounterparts are those where a verb is a word in small letters.
+var spokenCounterparts = [...]struct{ undo, make string }{
+	{"delete", "create"}, {"delete", "insert"}, {"delete", "write"}, {"deleted", "created"}, {"destroy", "create"}, {"destroyed", "created"},
+	{"remove", "add"}, {"removed", "added"}, {"deletecollection", "create"},
+}
+
+// lastWord is where a word in small letters last stands alone in s, or -1.
+func lastWord(s, word string) int {
+	for end := len(s); ; {
+		i := strings.LastIndex(s[:end], word)
+		if i < 0 {
+			return -1
+		}
+		after := i + len(word)
+		if (i == 0 || !isLetter(s[i-1])) && (after == len(s) || !isLetter(s[after])) {
+			return i
+		}
+		end = after - 1
+	}
+}
+
+func isLetter(b byte) bool { return b >= 'a' && b <= 'z' || b >= 'A' && b <= 'Z' }
 
 // knows says that an operation is in the identity's baseline, without having
 // the engine learn it.

@@ -53,8 +53,16 @@ func (exposesResource) Observe(c *Cell, p *Profile, call *Call, out *Findings) {
 		f.Sentence = who(ev) + " " + what + origin(ev) + ended(call) + ": everybody can reach it. In " + historyOf(p, call.Time) + " it never opened anything to everybody."
 	} else {
 		f.Did = tried(call, "shared a resource outside", "share a resource outside")
-		f.Sentence = who(ev) + " " + what + origin(ev) + ended(call) + ". " + given + " is outside account " + ev.Account +
+		f.Sentence = who(ev) + " " + what + origin(ev) + ended(call) + ". " + given + " is outside " + ownAccount(ev) +
 			", and in " + historyOf(p, call.Time) + " it never got anything from this identity."
 	}
 	out.Add(f)
+}
+
+// ownAccount words the caller's own account, which some logs do not name.
+func ownAccount(ev *schemas.Event) string {
+	if ev.Account == "" {
+		return "the caller's own account"
+	}
+	return "account " + ev.Account
 }

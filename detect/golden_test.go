@@ -87,6 +87,8 @@ type call struct {
 	Cost      uint64            `yaml:"cost"` // millionths
 	Principal string            `yaml:"principal"`
 	Type      string            `yaml:"type"` // principal type
+	Format    string            `yaml:"format"`
+	With      map[string]string `yaml:"with"` // attributes
 	Account   string            `yaml:"account"`
 	Region    string            `yaml:"region"`
 	Bytes     uint64            `yaml:"bytes"`
@@ -498,6 +500,7 @@ func (c *goldenCase) event(t *testing.T, line *traffic, who *goldenIdentity, ind
 		ErrorCode: do.Error, CredentialType: or(do.KeyType, base.KeyType), Workload: or(do.Workload, base.Workload), ActingAs: or(do.ActingAs, base.ActingAs),
 		Scopes: orList(do.Scopes, base.Scopes), Delegation: orList(do.Through, base.Through), Host: or(do.Host, base.Host),
 		TargetAccount: or(do.Target, base.Target), TokensOut: or(do.Tokens, base.Tokens), CostMicros: or(do.Cost, base.Cost),
+		Attributes: do.With,
 	}
 	if ev.Workload == "none" {
 		ev.Workload = ""
@@ -515,6 +518,9 @@ func (c *goldenCase) event(t *testing.T, line *traffic, who *goldenIdentity, ind
 		ev.Format, ev.RawTopic, ev.HttpMethod, ev.RouteTemplate, ev.StatusCode = "kong", "raw.kong", m, path, 200
 	} else if s, _, ok := strings.Cut(op, ":"); ok {
 		ev.Service, ev.CloudProvider = s, "aws"
+		if format := or(do.Format, base.Format); format != "" {
+			ev.Format, ev.RawTopic, ev.CloudProvider = format, "raw."+format, ""
+		}
 	}
 	if strings.Count(ip, ".") == 3 {
 		ev.SrcPrefix = ip[:strings.LastIndexByte(ip, '.')] + ".0/24"

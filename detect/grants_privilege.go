@@ -58,7 +58,7 @@ func newEdges(p *Profile, call *Call, class capability.Set) (value string, unsee
 		if i == maxEdges {
 			break
 		}
-		if call.See(p, Grantee, class.String()+"\x00"+granteeClass(g)).State != Known && !unseen {
+		if call.See(p, Grantee, class.String()+"\x00"+granteeClass(g, call.Can.Grantee)).State != Known && !unseen {
 			value, unseen = clip(g, 120), true
 		}
 	}
@@ -67,12 +67,19 @@ func newEdges(p *Profile, call *Call, class capability.Set) (value string, unsee
 
 // granteeClass keeps policies, accounts and outside principals apart and takes
 // the users, roles and groups of the own account together: who makes them grants
-// to a new one each time.
-func granteeClass(g string) string {
-	for _, inside := range [...]string{"user:", "role:", "group:"} {
+// to a new one each time. far is the furthest grantee of the call; an address is
+// of the own account only if none is outside.
+func granteeClass(g string, far capability.Grantee) string {
+	if strings.IndexByte(g, '@') > 0 && far != capability.GranteeInside {
+		return g
+	}
+	for _, inside := range [...]string{"user:", "role:", "group:", "serviceprincipal:", "principal:"} {
 		if strings.HasPrefix(g, inside) {
 			return inside
 		}
+	}
+	if strings.IndexByte(g, '@') > 0 {
+		return "user:"
 	}
 	return g
 }

@@ -2,10 +2,15 @@
 // credentials, grant, expose, run code, disable logging, destroy, export; or
 // only read, list, write, delete, administer.
 //
-// The knowledge is data (aws.tsv, gateway.tsv, verbs.tsv, embedded, each naming
-// its sources); this code only looks it up. It imports schemas and nothing else
-// of ours, does no I/O and reads no clock, so that the same event always gets
-// the same answer.
+// The knowledge is data, embedded, each file naming its sources; this code only
+// looks it up. An operation belongs to a family (aws, gcp, kubernetes, okta, …:
+// families.go), whose file is FAMILY.tsv; routes of APIs are read by
+// gateway.tsv. What no file names has the class of its verb (verbs.tsv,
+// words.tsv). What the event says beside the name then refines it: who gets
+// something (grantees.tsv), what is touched, and single attributes.
+//
+// It imports schemas and nothing else of ours, does no I/O and reads no clock,
+// so that the same event always gets the same answer.
 package capability
 
 import (
@@ -148,9 +153,36 @@ type Capability struct {
 	Weak Set
 	// Grantee is the furthest grantee.
 	Grantee Grantee
-	// Admin: an administrator or wildcard policy is given.
+	// Admin: an administrator or wildcard policy is given, or a role with which
+	// its holder can give itself the rest.
 	Admin bool
+	// Known says what the classes rest on.
+	Known Knowledge
 	sev   uint64
+}
+
+// Knowledge says how well an operation is known.
+type Knowledge uint8
+
+// The kinds of knowledge, least first.
+const (
+	// Guessed: neither the name nor a verb in it says anything.
+	Guessed Knowledge = iota
+	// ByVerb: by its verb, or by its HTTP method.
+	ByVerb
+	// ByName: by a row of the data.
+	ByName
+)
+
+func (k Knowledge) String() string {
+	switch k {
+	case ByName:
+		return "name"
+	case ByVerb:
+		return "verb"
+	default:
+		return "guess"
+	}
 }
 
 // Severity is the OCSF severity_id that a first use of one class deserves:
@@ -184,115 +216,6 @@ func withSeverity(packed uint64, index, sev int) uint64 {
 	return packed&^(15<<shift) | uint64(sev)<<shift //nolint:gosec // OCSF severities, 1 to 5
 }
 
-// MaxCached bounds the operations that a Classifier remembers. When it is full
-// it forgets all of them: the answer is a pure function, so only time is lost.
-const MaxCached = 16384
-
-// maxOperation bounds what is read of an operation's name, in bytes.
-const maxOperation = 2048
-
-// Classifier looks operations up and remembers the answers. It is not safe for
-// concurrent use; each engine has its own.
-type Classifier struct {
-	data  *data
-	cache map[cacheKey]entry
-}
-
-type cacheKey struct {
-	operation string
-	readOnly  schemas.ReadOnly
-}
-
-// entry is what the operation alone says; the conditions are still open.
-type entry struct {
-	set                               Set
-	sev                               uint64
-	outside, public, admin, secretive Set
-}
-
-// New makes a classifier over the embedded data. The error names file and line
-// of a row that cannot be read, which a test rules out for a release.
-func New() (*Classifier, error) {
-	d, err := load()
-	if err != nil {
-		return nil, err
-	}
-	return &Classifier{data: d, cache: make(map[cacheKey]entry)}, nil
-}
-
-// Event classifies an event's call. It keeps none of the event's strings.
-func (c *Classifier) Event(ev *schemas.Event) Capability {
-	target := ""
-	if len(ev.Resources) > 0 {
-		target = ev.Resources[0]
-	}
-	return c.Classify(ev.Operation, ev.ReadOnly, ev.Grantees, target, ev.Account)
-}
-
-// Classify says what a call can do. operation is "service:Action" or "METHOD
-// route"; readOnly is what the source says of it; grantees are who gets
-// something, account is the caller's own, target the name of what is touched.
-// It never fails: every operation gets a verb class. Asked again for the same
-// operation it allocates nothing. It keeps none of the strings.
-func (c *Classifier) Classify(operation string, readOnly schemas.ReadOnly, grantees []string, target, account string) Capability {
-	if len(operation) > maxOperation {
-		operation = operation[:maxOperation]
-	}
-	e, ok := c.cache[cacheKey{operation, readOnly}]
-	if !ok {
-		e = c.data.classify(operation, readOnly)
-		if len(c.cache) >= MaxCached {
-			clear(c.cache)
-		}
-		c.cache[cacheKey{strings.Clone(operation), readOnly}] = e
-	}
-	return e.resolve(grantees, target, account)
-}
-
-// resolve settles the conditions with the parameters of one call.
-func (e entry) resolve(grantees []string, target, account string) Capability {
-	out := Capability{Set: e.set, sev: e.sev}
-	if len(grantees) > 0 {
-		out.Grantee, out.Admin = granteesOf(grantees, account)
-	}
-	if e.outside|e.public|e.admin|e.secretive == 0 {
-		out.settle()
-		return out
-	}
-	switch {
-	case out.Grantee == GranteeUnknown && !hasWho(grantees):
-		out.weaken(e.outside)
-	case out.Grantee < GranteeOutside:
-		out.drop(e.outside)
-	}
-	if out.Grantee < GranteePublic {
-		out.drop(e.public)
-	}
-	if e.admin != 0 && !out.Admin && out.Grantee < GranteeOutside {
-		out.lower(e.admin)
-	}
-	if out.Admin {
-		out.raise(e.admin)
-	}
-	if e.secretive != 0 && !secretive(target) {
-		out.weaken(e.secretive)
-	}
-	if out.Grantee == GranteePublic {
-		out.raise(e.outside)
-	}
-	out.settle()
-	return out
-}
-
-func hasWho(grantees []string) bool {
-	for _, g := range grantees {
-		if !strings.HasPrefix(g, policyPrefix) {
-			return true
-		}
-	}
-	return false
-}
-
 func (c *Capability) weaken(s Set) {
 	c.Weak |= c.Set & s
 	c.lower(s)
@@ -321,125 +244,4 @@ func (c *Capability) drop(s Set) {
 	if c.Set&Verbs == 0 {
 		c.Set |= Administers
 	}
-}
-
-const policyPrefix = "policy:"
-
-// granteesOf finds the furthest grantee, and whether an administrator policy
-// is among what is given.
-func granteesOf(grantees []string, account string) (far Grantee, admin bool) {
-	for _, g := range grantees {
-		if policy, ok := strings.CutPrefix(g, policyPrefix); ok {
-			admin = admin || adminPolicy(policy)
-			continue
-		}
-		far = max(far, granteeOf(g, account))
-	}
-	return far, admin
-}
-
-func adminPolicy(name string) bool {
-	if i := strings.LastIndexByte(name, '/'); i >= 0 {
-		name = name[i+1:]
-	}
-	return name == "*" || name == "*:*" || name == "iam:*" || strings.Contains(name, "Administrator") ||
-		name == "PowerUserAccess" || name == "IAMFullAccess"
-}
-
-// granteeOf judges one grantee: an account number, an ARN, a service, a CIDR,
-// a group URI, an organisation, or a bare name.
-func granteeOf(g, account string) Grantee {
-	switch {
-	case g == "":
-		return GranteeUnknown
-	case g == "*" || g == "public" || g == "all" || g == "everyone" || g == "0.0.0.0/0" || g == "::/0" ||
-		strings.Contains(g, "AllUsers") || strings.Contains(g, "AuthenticatedUsers"):
-		return GranteePublic
-	case strings.HasSuffix(g, ".amazonaws.com") || strings.HasSuffix(g, ".amazonaws.com.cn"):
-		return GranteeService
-	case isAccount(g):
-		return otherAccount(g, account)
-	case strings.HasPrefix(g, "arn:"):
-		if a := arnAccount(g); isAccount(a) {
-			return otherAccount(a, account)
-		}
-		return GranteeInside
-	case strings.HasPrefix(g, "aws:"): // a canonical identity, aws:ACCOUNT:…
-		a, _, _ := strings.Cut(g[len("aws:"):], ":")
-		if isAccount(a) {
-			return otherAccount(a, account)
-		}
-		return GranteeInside
-	case strings.HasPrefix(g, "account:"):
-		return otherAccount(g[len("account:"):], account)
-	case strings.IndexByte(g, '@') > 0:
-		return GranteeOutside
-	}
-	return GranteeInside
-}
-
-func otherAccount(a, own string) Grantee {
-	if own != "" && a == own {
-		return GranteeInside
-	}
-	return GranteeOutside
-}
-
-func isAccount(s string) bool {
-	if len(s) != 12 {
-		return false
-	}
-	for i := range len(s) {
-		if s[i] < '0' || s[i] > '9' {
-			return false
-		}
-	}
-	return true
-}
-
-// arnAccount cuts the fifth field out of an ARN.
-func arnAccount(arn string) string {
-	for range 4 {
-		_, rest, ok := strings.Cut(arn, ":")
-		if !ok {
-			return ""
-		}
-		arn = rest
-	}
-	a, _, _ := strings.Cut(arn, ":")
-	return a
-}
-
-// secretWords make a parameter's or file's name speak of a secret.
-var secretWords = [...]string{"secret", "passw", "token", "credential", "apikey", "api-key", "api_key", "private", "/key", "-key", "_key"}
-
-// secretive says that a name speaks of a secret, without regard to case.
-func secretive(name string) bool {
-	for _, w := range secretWords {
-		if containsFold(name, w) {
-			return true
-		}
-	}
-	return false
-}
-
-// containsFold is strings.Contains without regard to ASCII case; word is lower case.
-func containsFold(s, word string) bool {
-	for i := 0; i+len(word) <= len(s); i++ {
-		j := 0
-		for j < len(word) && lower(s[i+j]) == word[j] {
-			j++
-		}
-		if j == len(word) {
-			return true
-		}
-	}
-	return false
-}
-
-func lower(b byte) byte {
-	if b >= 'A' && b <= 'Z' {
-		return b + 'a' - 'A'
-	}
-	return b
 }

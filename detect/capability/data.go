@@ -2,28 +2,59 @@ package capability
 
 import (
 	"crypto/sha256"
-	_ "embed" // the data files
+	"embed"
 	"encoding/hex"
 	"fmt"
+	"io/fs"
+	"strconv"
 	"strings"
 
 	"github.com/lapwing-sec/lapwing/schemas"
 )
 
-//go:embed aws.tsv
-var awsTSV string
+//go:embed *.tsv
+var files embed.FS
 
-//go:embed gateway.tsv
-var gatewayTSV string
+// familyFiles are the files of the families that have one. Actions of AWS are
+// separated by spaces, those of the others, which may contain some, by ";".
+var familyFiles = [...]struct {
+	family    family
+	name, sep string
+}{
+	{familyAWS, "aws.tsv", " "},
+	{familyGCP, "gcp.tsv", ";"},
+	{familyAzure, "azure.tsv", ";"},
+	{familyEntra, "entra.tsv", ";"},
+	{familyO365, "o365.tsv", ";"},
+	{familyKubernetes, "kubernetes.tsv", ";"},
+	{familyVault, "vault.tsv", ";"},
+	{familyGitHub, "github.tsv", ";"},
+	{familyGitLab, "gitlab.tsv", ";"},
+	{familyOkta, "okta.tsv", ";"},
+	{familyWorkspace, "workspace.tsv", ";"},
+	{familySlack, "slack.tsv", ";"},
+	{familyCloudflare, "cloudflare.tsv", ";"},
+	{familyTools, "tools.tsv", ";"},
+	{familySaaS, "saas.tsv", ";"},
+}
 
-//go:embed verbs.tsv
-var verbsTSV string
+// Files names the data files, in order.
+func Files() []string {
+	list, _ := fs.Glob(files, "*.tsv") // the pattern is well formed
+	return list
+}
+
+// text is a data file's.
+func text(name string) string {
+	b, _ := files.ReadFile(name) // embedded: load's tests read every one
+	return string(b)
+}
 
 // Digest identifies the data files: it changes when a verdict may.
 func Digest() string {
 	h := sha256.New()
-	for _, s := range []string{awsTSV, gatewayTSV, verbsTSV} {
-		_, _ = h.Write([]byte(s)) // a hash never fails
+	for _, name := range Files() {
+		_, _ = h.Write([]byte(text(name))) // a hash never fails
 		_, _ = h.Write([]byte{0})
 	}
 	return hex.EncodeToString(h.Sum(nil)[:8])
@@ -31,78 +62,28 @@ func Digest() string {
 
 // data is the parsed files, read only.
 type data struct {
-	actions map[string]entry // "service:Action"
-	verbs   map[string]Set   // "Get"
-	words   map[string][]int // a path word -> rows of rules
-	rules   []rule
-	longest int // of the verbs, in bytes
+	actions     [families]map[string]*entry // "service:action", lower case; service "*" for any
+	patterns    [families][]pattern
+	verbs       map[string]Set   // "Get", as AWS begins names
+	words       map[string]Set   // "get", "got", as the others use them
+	participles map[string]bool  // "updated"
+	segments    map[string][]int // a path word -> rows of rules
+	rules       []rule
+	longest     int // of verbs, in bytes
+
+	// Of grantees: everybody, administrator policies, mail for anyone.
+	publics, admins, freemail map[string]bool
 }
 
-// rule is one row of gateway.tsv.
-type rule struct {
-	classes  Set
-	ordinary bool
-	sev      int
-	methods  method
-	where    where
-	parents  map[string]bool
-}
-
-type where uint8
-
-const (
-	anySegment where = iota
-	lastSegment
-	endSegment
-)
-
-// method is a set of HTTP methods.
-type method uint8
-
-const (
-	mGet method = 1 << iota
-	mPost
-	mPut
-	mPatch
-	mDelete
-	mReads  // HEAD, OPTIONS, PROPFIND …
-	mWrites // anything else
-	mAny    = mGet | mPost | mPut | mPatch | mDelete | mReads | mWrites
-	mChange = mPost | mPut | mPatch | mDelete | mWrites
-)
-
-func methodOf(s string) method {
-	switch s {
-	case "GET":
-		return mGet
-	case "POST":
-		return mPost
-	case "PUT":
-		return mPut
-	case "PATCH":
-		return mPatch
-	case "DELETE":
-		return mDelete
-	case "HEAD", "OPTIONS", "TRACE", "PROPFIND", "REPORT", "SEARCH", "QUERY":
-		return mReads
-	}
-	return mWrites
-}
-
-func (m method) verb() Set {
-	switch m {
-	case mGet, mReads:
-		return Reads
-	case mDelete:
-		return Deletes
-	default:
-		return Writes
-	}
+// pattern is a row whose action has "*" in it.
+type pattern struct {
+	service, glob string
+	entry         *entry
 }
 
 // rows calls fn for each row of a file with its fields.
-func rows(name, text string, fields int, fn func(f []string) error) error {
-	for n, line := range strings.Split(text, "\n") {
+func rows(name string, fields int, fn func(f []string) error) error {
+	for n, line := range strings.Split(text(name), "\n") {
 		if line == "" || line[0] == '#' {
 			continue
 		}
@@ -118,20 +99,36 @@ func rows(name, text string, fields int, fn func(f []string) error) error {
 }
 
 func load() (*data, error) {
-	d := &data{actions: make(map[string]entry), verbs: make(map[string]Set), words: make(map[string][]int)}
-	if err := rows("aws.tsv", awsTSV, 5, d.addActions); err != nil {
-		return nil, err
+	d := &data{
+		verbs: make(map[string]Set), words: make(map[string]Set), participles: make(map[string]bool), segments: make(map[string][]int),
+		publics: make(map[string]bool), admins: make(map[string]bool), freemail: make(map[string]bool),
 	}
-	if err := rows("verbs.tsv", verbsTSV, 2, d.addVerbs); err != nil {
-		return nil, err
+	for _, file := range familyFiles {
+		d.actions[file.family] = make(map[string]*entry)
+		add := func(f []string) error { return d.addActions(file.family, file.sep, f) }
+		if err := rows(file.name, 5, add); err != nil {
+			return nil, err
+		}
 	}
-	if err := rows("gateway.tsv", gatewayTSV, 5, d.addRule); err != nil {
-		return nil, err
+	for _, file := range []struct {
+		name   string
+		fields int
+		add    func(f []string) error
+	}{
+		{"words.tsv", 2, d.addWords}, // before the verbs of AWS, which some of them overrule
+		{"verbs.tsv", 2, d.addVerbs},
+		{"grantees.tsv", 2, d.addGrantees},
+		{"gateway.tsv", 5, d.addRule},
+		{"apis.tsv", 5, d.addRule},
+	} {
+		if err := rows(file.name, file.fields, file.add); err != nil {
+			return nil, err
+		}
 	}
 	return d, nil
 }
 
-func (d *data) addActions(f []string) error {
+func (d *data) addActions(fam family, sep string, f []string) error {
 	classes, err := parseClasses(f[0])
 	if err != nil {
 		return err
@@ -140,26 +137,113 @@ func (d *data) addActions(f []string) error {
 	if err != nil {
 		return err
 	}
-	for _, action := range strings.Fields(f[4]) {
-		key := f[3] + ":" + action
-		e := d.actions[key]
-		e.add(classes, sev)
-		switch f[2] {
-		case "-":
-		case "outside":
-			e.outside |= classes
-		case "public":
-			e.public |= classes
-		case "admin":
-			e.admin |= classes
-		case "secretive":
-			e.secretive |= classes
-		default:
-			return fmt.Errorf("unknown condition %q", f[2])
+	if f[2] != "-" && f[2] != "admin" && classes.Any(Verbs) {
+		return fmt.Errorf("the verb class of %q hangs on a condition", f[0])
+	}
+	set := func(e *entry) { e.add(classes, sev) }
+	switch cond, rest, _ := strings.Cut(f[2], " "); cond {
+	case "-":
+	case "outside":
+		set = func(e *entry) { e.add(classes, sev); e.outside |= classes }
+	case "public":
+		set = func(e *entry) { e.add(classes, sev); e.public |= classes }
+	case "admin":
+		set = func(e *entry) { e.add(classes, sev); e.admin |= classes }
+	case "secretive":
+		set = func(e *entry) { e.add(classes, sev); e.secretive |= classes }
+	case "when":
+		r, err := parseRefinement(rest)
+		if err != nil {
+			return err
 		}
-		d.actions[key] = e
+		r.classes, r.sev = classes, sev
+		set = func(e *entry) { e.when = append(e.when, r) }
+	default:
+		return fmt.Errorf("unknown condition %q", f[2])
+	}
+	if f[3] != strings.ToLower(f[3]) && fam != familyAWS {
+		return fmt.Errorf("service %q is not in lower case", f[3])
+	}
+	for action := range strings.SplitSeq(f[4], sep) {
+		for _, one := range alternatives(strings.TrimSpace(action)) {
+			if one == "" {
+				return fmt.Errorf("an action of %q is empty", f[4])
+			}
+			e := d.entry(fam, strings.ToLower(f[3]), strings.ToLower(one))
+			e.known, e.family = ByName, fam
+			set(e)
+		}
 	}
 	return nil
+}
+
+// entry is the one of an action, a new one the first time.
+func (d *data) entry(fam family, service, action string) *entry {
+	if strings.Contains(action, "*") {
+		for _, p := range d.patterns[fam] {
+			if p.service == service && p.glob == action {
+				return p.entry
+			}
+		}
+		e := new(entry)
+		d.patterns[fam] = append(d.patterns[fam], pattern{service, action, e})
+		return e
+	}
+	key := service + ":" + action
+	e := d.actions[fam][key]
+	if e == nil {
+		e = new(entry)
+		d.actions[fam][key] = e
+	}
+	return e
+}
+
+// alternatives writes a word "a|b" of an action out: "get|list secrets" is two.
+// Words end at spaces; in an action without any at "/" and ".", too.
+func alternatives(action string) []string {
+	bar := strings.IndexByte(action, '|')
+	if bar < 0 {
+		return []string{action}
+	}
+	ends := " /."
+	if strings.Contains(action, " ") {
+		ends = " "
+	}
+	from := strings.LastIndexAny(action[:bar], ends) + 1
+	to := len(action)
+	if i := strings.IndexAny(action[bar:], ends); i >= 0 {
+		to = bar + i
+	}
+	var out []string
+	for one := range strings.SplitSeq(action[from:to], "|") {
+		out = append(out, alternatives(action[:from]+one+action[to:])...)
+	}
+	return out
+}
+
+// maxIndex bounds the "{n}" in the name of an attribute: the first items of a list.
+const maxIndex = 4
+
+// parseRefinement reads "NAME,NAME=VALUE|VALUE". A value that begins with "="
+// stands for itself, "*" in the others for any text.
+func parseRefinement(s string) (r refinement, err error) {
+	names, values, ok := strings.Cut(s, "=")
+	if !ok || names == "" || values == "" {
+		return r, fmt.Errorf("%q is no NAME=VALUE", s)
+	}
+	for name := range strings.SplitSeq(names, ",") {
+		if !strings.Contains(name, "{n}") {
+			r.attributes = append(r.attributes, name)
+			continue
+		}
+		for i := range maxIndex {
+			r.attributes = append(r.attributes, strings.ReplaceAll(name, "{n}", strconv.Itoa(i)))
+		}
+	}
+	for v := range strings.SplitSeq(values, "|") {
+		r.values = append(r.values, strings.ToLower(v))
+	}
+	return r, nil
 }
 
 func (e *entry) add(classes Set, sev int) {
@@ -181,62 +265,65 @@ func (d *data) addVerbs(f []string) error {
 		}
 		d.verbs[v] = class
 		d.longest = max(d.longest, len(v))
+		d.addWord(strings.ToLower(strings.TrimPrefix(v, "Batch")), class)
 	}
 	return nil
 }
 
-func (d *data) addRule(f []string) error {
-	var r rule
-	classes, ordinary := strings.CutPrefix(f[0], "ordinary:")
-	r.ordinary = ordinary
-	var err error
-	if r.classes, err = parseClasses(classes); err != nil {
-		return err
+func (d *data) addWords(f []string) error {
+	class, ok := Parse(f[0])
+	if !ok || !Verbs.Has(class) {
+		return fmt.Errorf("%q is no verb class", f[0])
 	}
-	if r.sev, err = parseSeverity(f[1]); err != nil {
-		return err
-	}
-	for m := range strings.SplitSeq(f[2], ",") {
-		switch m {
-		case "*":
-			r.methods |= mAny
-		case "W":
-			r.methods |= mChange
-		default:
-			r.methods |= methodOf(m)
+	for _, v := range strings.Fields(f[1]) {
+		v, past, irregular := strings.Cut(v, "/")
+		d.addWord(v, class)
+		if irregular {
+			d.participles[past] = true
+			if d.words[past] == 0 {
+				d.words[past] = class
+			}
 		}
 	}
-	place, parents := strings.CutSuffix(f[3], ">")
-	switch place {
-	case "any":
-		r.where = anySegment
-	case "last":
-		r.where = lastSegment
-	case "end":
-		r.where = endSegment
+	return nil
+}
+
+// addWord adds a verb with its regular participle. The first class given stays.
+func (d *data) addWord(v string, class Set) {
+	if _, twice := d.words[v]; twice || v == "" {
+		return
+	}
+	past := v + "ed"
+	switch last := v[len(v)-1]; {
+	case last == 'e':
+		past = v + "d"
+	case last == 'y' && len(v) > 1 && !strings.ContainsRune("aeou", rune(v[len(v)-2])):
+		past = v[:len(v)-1] + "ied"
+	}
+	d.words[v], d.words[past], d.participles[past] = class, class, true
+}
+
+func (d *data) addGrantees(f []string) error {
+	var kind map[string]bool
+	switch f[0] {
+	case "public":
+		kind = d.publics
+	case "admin":
+		kind = d.admins
+	case "freemail":
+		kind = d.freemail
 	default:
-		return fmt.Errorf("unknown place %q", f[3])
+		return fmt.Errorf("unknown kind of grantee %q", f[0])
 	}
-	words, before, found := strings.Cut(f[4], ">")
-	if found != parents {
-		return fmt.Errorf("place %q and words %q disagree about parents", f[3], f[4])
-	}
-	if parents {
-		r.parents = make(map[string]bool)
-		for _, w := range strings.Fields(before) {
-			r.parents[word(w)] = true
+	for g := range strings.SplitSeq(f[1], ";") {
+		g = strings.TrimSpace(g)
+		if kind[g] || g == "" {
+			return fmt.Errorf("grantee %q is empty, or stands twice", g)
 		}
-	}
-	d.rules = append(d.rules, r)
-	for _, w := range strings.Fields(words) {
-		w = word(w)
-		d.words[w] = append(d.words[w], len(d.rules)-1)
+		kind[g] = true
 	}
 	return nil
 }
-
-// word is the spelling in which path words are compared.
-func word(s string) string { return strings.ReplaceAll(strings.ToLower(s), "_", "-") }
 
 func parseClasses(s string) (Set, error) {
 	var out Set
@@ -279,19 +366,28 @@ func verbSeverity(class Set) int {
 }
 
 // classify is the pure function behind the cache.
-func (d *data) classify(operation string, readOnly schemas.ReadOnly) entry {
+func (d *data) classify(operation string, readOnly schemas.ReadOnly, hint family) *entry {
 	var e entry
+	var n name
 	verbFromData := false
+	f := familyGateway
 	if m, path, ok := cutGateway(operation); ok {
 		e = d.gateway(methodOf(m), path)
 		verbFromData = true
 	} else {
-		var known bool
-		e, known = d.action(operation)
-		verbFromData = known && e.set&Verbs != 0
+		n, f = nameOf(operation, hint)
+		if found := d.action(n, f); found != nil {
+			e = *found
+		}
+		verbFromData = e.set&Verbs != 0
 	}
+	e.family = f
 	if e.set&Verbs == 0 {
-		e.set |= d.verb(operation, readOnly)
+		class, spoken := d.verb(operation, n, f, readOnly)
+		e.set |= class
+		if spoken {
+			e.known = max(e.known, ByVerb)
+		}
 	}
 	// The source's word settles the verb where our data has none, and a call
 	// that changes nothing never counts as a write.
@@ -302,184 +398,37 @@ func (d *data) classify(operation string, readOnly schemas.ReadOnly) entry {
 	if severity(e.sev, v.Index()) == 0 {
 		e.sev = withSeverity(e.sev, v.Index(), verbSeverity(v))
 	}
-	return e
+	return &e
 }
 
-// cutGateway cuts "METHOD /path".
-func cutGateway(operation string) (m, path string, ok bool) {
-	m, path, ok = strings.Cut(operation, " ")
-	if !ok || m == "" || len(m) > 16 {
-		return "", "", false
+// maxMatched bounds how much of a name is compared with patterns, in bytes: a
+// caller may choose the names of tools and paths.
+const maxMatched = 256
+
+// action looks an operation up: by each of its names, exactly, then by the
+// patterns in the order of the file. An operation of an unknown family is looked
+// up as AWS's.
+func (d *data) action(n name, f family) *entry {
+	if f == familyAny {
+		f = familyAWS
 	}
-	for i := range len(m) {
-		if m[i] < 'A' || m[i] > 'Z' {
-			return "", "", false
+	for _, key := range n.keys {
+		if e := d.actions[f][n.service+":"+key]; e != nil {
+			return e
+		}
+		if e := d.actions[f]["*:"+key]; e != nil {
+			return e
 		}
 	}
-	return m, path, true
-}
-
-// action looks a cloud action up, by its exact name, else without the API
-// version that some services append ("UpdateFunctionCode20150331v2").
-func (d *data) action(operation string) (entry, bool) {
-	if e, ok := d.actions[operation]; ok {
-		return e, true
-	}
-	if short := cutVersion(operation); short != operation {
-		e, ok := d.actions[short]
-		return e, ok
-	}
-	return entry{}, false
-}
-
-// cutVersion takes "20150331" or "20150331v2" off the end of a name.
-func cutVersion(s string) string {
-	end := len(s)
-	for end > 0 && isDigit(s[end-1]) {
-		end--
-	}
-	if end > 0 && end < len(s) && s[end-1] == 'v' {
-		s = s[:end-1]
-	}
-	n := len(s)
-	for n > 0 && isDigit(s[n-1]) {
-		n--
-	}
-	if len(s)-n == 8 {
-		return s[:n]
-	}
-	return s
-}
-
-func isDigit(b byte) bool { return b >= '0' && b <= '9' }
-
-// verb is the class of the longest verb that begins the action's name. A name
-// that begins with no known verb is a write if the source says that it changes
-// something, else a read: an unknown word alone never makes a reader a writer.
-func (d *data) verb(operation string, readOnly schemas.ReadOnly) Set {
-	name := operation
-	if i := strings.LastIndexByte(name, ':'); i >= 0 {
-		name = name[i+1:]
-	}
-	for n := min(d.longest, len(name)); n > 0; n-- {
-		if n < len(name) && name[n] >= 'a' && name[n] <= 'z' {
-			continue // in the middle of a word
+	for _, p := range d.patterns[f] {
+		if p.service != "*" && p.service != n.service {
+			continue
 		}
-		head := name[:n]
-		if c := head[0]; c >= 'a' && c <= 'z' {
-			head = string(c-'a'+'A') + head[1:]
-		}
-		if class, ok := d.verbs[head]; ok {
-			return class
-		}
-	}
-	if readOnly == schemas.ReadOnly_READ_ONLY_FALSE {
-		return Writes
-	}
-	return Reads
-}
-
-// maxSegments bounds how much of a path is looked at.
-const maxSegments = 32
-
-// gateway reads a method and a path.
-func (d *data) gateway(m method, path string) entry {
-	e := entry{}
-	segments, ended := cutPath(path)
-	last := len(segments) - 1
-	verb := m.verb()
-	for i, s := range segments {
-		for _, n := range d.words[s] {
-			r := &d.rules[n]
-			if r.methods&m == 0 || r.where != anySegment && i != last || r.where == endSegment && !ended {
-				continue
-			}
-			if r.parents != nil && !hasParent(segments[:i], r.parents) {
-				continue
-			}
-			if r.ordinary {
-				e = entry{}
-				e.add(r.classes, r.sev)
-				return e
-			}
-			if v := r.classes & Verbs; v != 0 {
-				verb = v
-				if v == Administers && (m == mGet || m == mReads) && r.sev < schemas.SeverityMedium {
-					verb = Reads // looking at an admin page administers nothing
-				}
-			}
-			e.add(r.classes&^Verbs, r.sev)
-			if verb == r.classes&Verbs {
-				e.sev = withSeverity(e.sev, verb.Index(), max(r.sev, severity(e.sev, verb.Index())))
+		for _, key := range n.keys {
+			if matchFold(p.glob, key[:min(len(key), maxMatched)]) {
+				return p.entry
 			}
 		}
 	}
-	e.set |= verb
-	return e
-}
-
-func hasParent(before []string, parents map[string]bool) bool {
-	for _, s := range before {
-		if parents[s] {
-			return true
-		}
-	}
-	return false
-}
-
-// cutPath gives the named segments of a path, in the spelling of the data, and
-// whether the path ends in a named one (not in an id).
-func cutPath(path string) (segments []string, ended bool) {
-	if i := strings.IndexAny(path, "?#"); i >= 0 {
-		path = path[:i]
-	}
-	for part := range strings.SplitSeq(path, "/") {
-		for s := range strings.SplitSeq(part, ":") {
-			if s == "" {
-				continue
-			}
-			if len(segments) == maxSegments {
-				return segments, false
-			}
-			if s[0] == '{' || isNumber(s) {
-				ended = false
-				continue
-			}
-			if isVersion(s) {
-				continue
-			}
-			segments = append(segments, word(s))
-			ended = true
-		}
-	}
-	return segments, ended
-}
-
-// isVersion recognises v1, v2beta1, 2024-01, 2024-01-15.
-func isVersion(s string) bool {
-	if s[0] == 'v' && len(s) > 1 && len(s) <= 8 && isDigit(s[1]) {
-		return true
-	}
-	if len(s) != 7 && len(s) != 10 {
-		return false
-	}
-	for i := range len(s) {
-		if i == 4 || i == 7 {
-			if s[i] != '-' {
-				return false
-			}
-		} else if !isDigit(s[i]) {
-			return false
-		}
-	}
-	return true
-}
-
-func isNumber(s string) bool {
-	for i := range len(s) {
-		if !isDigit(s[i]) {
-			return false
-		}
-	}
-	return true
+	return nil
 }

@@ -1,0 +1,247 @@
+package capability
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/lapwing-sec/lapwing/schemas"
+)
+
+// rule is one row of gateway.tsv.
+type rule struct {
+	classes  Set
+	ordinary bool
+	sev      int
+	methods  method
+	where    where
+	parents  map[string]bool
+}
+
+type where uint8
+
+const (
+	anySegment where = iota
+	lastSegment
+	endSegment
+)
+
+// method is a set of HTTP methods.
+type method uint8
+
+const (
+	mGet method = 1 << iota
+	mPost
+	mPut
+	mPatch
+	mDelete
+	mReads  // HEAD, OPTIONS, PROPFIND …
+	mWrites // anything else
+	mAny    = mGet | mPost | mPut | mPatch | mDelete | mReads | mWrites
+	mChange = mPost | mPut | mPatch | mDelete | mWrites
+)
+
+func methodOf(s string) method {
+	switch s {
+	case "GET":
+		return mGet
+	case "POST":
+		return mPost
+	case "PUT":
+		return mPut
+	case "PATCH":
+		return mPatch
+	case "DELETE":
+		return mDelete
+	case "HEAD", "OPTIONS", "TRACE", "PROPFIND", "REPORT", "SEARCH", "QUERY":
+		return mReads
+	}
+	return mWrites
+}
+
+func (m method) verb() Set {
+	switch m {
+	case mGet, mReads:
+		return Reads
+	case mDelete:
+		return Deletes
+	default:
+		return Writes
+	}
+}
+
+func (d *data) addRule(f []string) error {
+	var r rule
+	classes, ordinary := strings.CutPrefix(f[0], "ordinary:")
+	r.ordinary = ordinary
+	var err error
+	if r.classes, err = parseClasses(classes); err != nil {
+		return err
+	}
+	if r.sev, err = parseSeverity(f[1]); err != nil {
+		return err
+	}
+	for m := range strings.SplitSeq(f[2], ",") {
+		switch m {
+		case "*":
+			r.methods |= mAny
+		case "W":
+			r.methods |= mChange
+		default:
+			r.methods |= methodOf(m)
+		}
+	}
+	place, parents := strings.CutSuffix(f[3], ">")
+	switch place {
+	case "any":
+		r.where = anySegment
+	case "last":
+		r.where = lastSegment
+	case "end":
+		r.where = endSegment
+	default:
+		return fmt.Errorf("unknown place %q", f[3])
+	}
+	words, before, found := strings.Cut(f[4], ">")
+	if found != parents {
+		return fmt.Errorf("place %q and words %q disagree about parents", f[3], f[4])
+	}
+	if parents {
+		r.parents = make(map[string]bool)
+		for _, w := range strings.Fields(before) {
+			r.parents[word(w)] = true
+		}
+	}
+	d.rules = append(d.rules, r)
+	for _, w := range strings.Fields(words) {
+		w = word(w)
+		d.segments[w] = append(d.segments[w], len(d.rules)-1)
+	}
+	return nil
+}
+
+// word is the spelling in which path words are compared.
+func word(s string) string { return strings.ReplaceAll(strings.ToLower(s), "_", "-") }
+
+// cutGateway cuts "METHOD /path".
+func cutGateway(operation string) (m, path string, ok bool) {
+	m, path, ok = strings.Cut(operation, " ")
+	if !ok || m == "" || len(m) > 16 {
+		return "", "", false
+	}
+	for i := range len(m) {
+		if m[i] < 'A' || m[i] > 'Z' {
+			return "", "", false
+		}
+	}
+	return m, path, true
+}
+
+// maxSegments bounds how much of a path is looked at.
+const maxSegments = 32
+
+// gateway reads a method and a path.
+func (d *data) gateway(m method, path string) entry {
+	e := entry{known: ByVerb}
+	segments, ended := cutPath(path)
+	last := len(segments) - 1
+	verb := m.verb()
+	for i, s := range segments {
+		for _, n := range d.segments[s] {
+			r := &d.rules[n]
+			if r.methods&m == 0 || r.where != anySegment && i != last || r.where == endSegment && !ended {
+				continue
+			}
+			if r.parents != nil && !hasParent(segments[:i], r.parents) {
+				continue
+			}
+			e.known = ByName
+			if r.ordinary {
+				e = entry{known: ByName}
+				e.add(r.classes, r.sev)
+				return e
+			}
+			if v := r.classes & Verbs; v != 0 {
+				verb = v
+				if v == Administers && (m == mGet || m == mReads) && r.sev < schemas.SeverityMedium {
+					verb = Reads // looking at an admin page administers nothing
+				}
+			}
+			e.add(r.classes&^Verbs, r.sev)
+			if verb == r.classes&Verbs {
+				e.sev = withSeverity(e.sev, verb.Index(), max(r.sev, severity(e.sev, verb.Index())))
+			}
+		}
+	}
+	e.set |= verb
+	return e
+}
+
+func hasParent(before []string, parents map[string]bool) bool {
+	for _, s := range before {
+		if parents[s] {
+			return true
+		}
+	}
+	return false
+}
+
+// cutPath gives the named segments of a path, in the spelling of the data, and
+// whether the path ends in a named one (not in an id).
+func cutPath(path string) (segments []string, ended bool) {
+	if i := strings.IndexAny(path, "?#"); i >= 0 {
+		path = path[:i]
+	}
+	for part := range strings.SplitSeq(path, "/") {
+		if part != "" && (part[0] == ':' || part[0] == '*') { // ":owner", "*path": a router's parameters
+			ended = false
+			continue
+		}
+		for s := range strings.SplitSeq(part, ":") {
+			if s == "" {
+				continue
+			}
+			if len(segments) == maxSegments {
+				return segments, false
+			}
+			if s[0] == '{' || isNumber(s) {
+				ended = false
+				continue
+			}
+			if isVersion(s) {
+				continue
+			}
+			segments = append(segments, word(s))
+			ended = true
+		}
+	}
+	return segments, ended
+}
+
+// isVersion recognises v1, v2beta1, 2024-01, 2024-01-15.
+func isVersion(s string) bool {
+	if s[0] == 'v' && len(s) > 1 && len(s) <= 8 && isDigit(s[1]) {
+		return true
+	}
+	if len(s) != 7 && len(s) != 10 {
+		return false
+	}
+	for i := range len(s) {
+		if i == 4 || i == 7 {
+			if s[i] != '-' {
+				return false
+			}
+		} else if !isDigit(s[i]) {
+			return false
+		}
+	}
+	return true
+}
+
+func isNumber(s string) bool {
+	for i := range len(s) {
+		if !isDigit(s[i]) {
+			return false
+		}
+	}
+	return true
+}
