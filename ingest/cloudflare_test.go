@@ -62,6 +62,7 @@ func cloudflareCanaries() []canaryRecord {
 		{"a header", "cloudflare-http", strings.Replace(cfHTTP, `"RequestHeaders":{`, `"RequestHeaders":{"authorization":"Bearer `+canary+`","cf-access-client-secret":"`+canary+`",`, 1)},
 		{"a cookie", "cloudflare-http", strings.Replace(cfHTTP, `"Cookies":{}`, `"Cookies":{"x":"`+canary+`"}`, 1)},
 		{"a query", "cloudflare-firewall", strings.Replace(cfFirewall, "?a=1", "?token="+canary, 1)},
+		{"a token beside an application", "cloudflare-access", strings.Replace(cfAccess, `"AppDomain":"`, `"Token":"`+canary+`","AppDomain":"`, 1)},
 		{"a value that was changed", "cloudflare-audit", strings.Replace(cfAudit, `"NewValue":{}`, `"NewValue":{"client_secret":"`+canary+`"}`, 1)},
 	}
 }

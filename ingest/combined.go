@@ -83,15 +83,23 @@ func lookCommon(line string) (c common, timed bool) {
 }
 
 // commonTime returns where the time of the common log format opens, or none.
+// A user's name, which the client chooses, stands before the time and may look
+// like one: the time is what the request follows, for which a name has no quote.
 func commonTime(line string) int {
+	found := none
 	for from := 0; ; {
 		i := strings.IndexByte(line[from:], '[')
 		if i < 0 {
-			return none
+			return found
 		}
 		i += from
 		if s := line[i+1:]; len(s) >= 21 && s[2] == '/' && s[6] == '/' && s[11] == ':' && (s[20] == ' ' || s[20] == ']') {
-			return i
+			if end := strings.IndexByte(s[:min(len(s), 32)], ']'); end >= 0 && strings.HasPrefix(s[end+1:], ` "`) {
+				return i
+			}
+			if found == none {
+				found = i
+			}
 		}
 		from = i + 1
 	}

@@ -36,9 +36,11 @@ func (r *redactor) document(d *document, also func(d *document, n int) bool) {
 				d.edits = append(d.edits, edit{n.keyStart, n.keyEnd, quoteJSON(key)})
 				n.key = key
 			}
-			if level == public && n.kind == kindString && (n.key == "value" || n.key == "Value") {
+			if level == public && holdsValue(n.key) {
 				level = r.namedBeside(d, i)
 			}
+		} else if n.kind == kindString && i > 0 && d.nodes[i-1].kind == kindString && d.nodes[i-1].parent == n.parent {
+			level = namedBefore(d, i)
 		}
 		switch n.kind {
 		case kindObject, kindArray:
@@ -94,21 +96,6 @@ func pushed(d *document, i int) bool {
 	}
 	b, err := base64.StdEncoding.DecodeString(d.nodes[i].str)
 	return err == nil && json.Valid(b)
-}
-
-// namedBeside judges a member called "value" by its sibling called "name" or
-// "key", as in lists of headers and variables.
-func (r *redactor) namedBeside(d *document, i int) secrecy {
-	parent := int(d.nodes[i].parent)
-	// Such lists have few members beside the two; the bound keeps an object of
-	// nothing but values from being searched once for each.
-	for c, n := d.first(parent), 0; c != none && n < 16; c, n = d.after(parent, c), n+1 {
-		switch d.nodes[c].key {
-		case "name", "Name", "key", "Key":
-			return nameSecrecy(d.nodes[c].str)
-		}
-	}
-	return public
 }
 
 // source returns the text of node n with every secret replaced.

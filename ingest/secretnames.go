@@ -16,10 +16,10 @@ const (
 var secretSuffixes = func() (t [256][]string) {
 	for _, s := range []string{
 		"password", "passwd", "pwd", "passphrase", "passcode", "passwords",
-		"secret", "secretstring", "secretbinary", "secretvalue", "secrethash", "clientsecrets",
-		"token", "jwt", "assertion", "authorization", "authcode", "bearer",
-		"apikey", "apikeys", "secretkey", "privatekey", "accesskey", "authkey", "subscriptionkey", "functionskey", "sharedkey", "signingkey", "masterkey", "encryptionkey", "hostkey", "appkey", "accountkey",
-		"keymaterial", "privatekeypem", "certificateprivatekey",
+		"secret", "clientsecrets", "secretstring", "secretbinary", "secretvalue", "secrettext", "secretdata", "secrethash",
+		"token", "tokenvalue", "tokenstring", "jwt", "assertion", "codeverifier", "devicecode", "authorization", "authcode", "bearer",
+		"apikey", "apikeys", "secretkey", "privatekey", "accesskey", "authkey", "subscriptionkey", "functionskey", "sharedkey", "signingkey", "masterkey", "encryptionkey", "hostkey", "appkey", "applicationkey", "accountkey", "encryptioncustomerkey", "ssecustomerkey", "apikeyvalue",
+		"keymaterial", "keydata", "dockercfg", "dockerconfigjson", "privatekeypem", "certificateprivatekey",
 		"signature", "cookie", "cookies", "samlresponse", "samlrequest", "connectionstring",
 		"accesskeysecret", "otp", "otpcode", "mfacode", "tokencode", "sessionkey",
 	} {
@@ -36,6 +36,7 @@ var secretNames = map[string]secrecy{
 	"hmac": secret, "plaintext": secret, "xamzsignature": secret, "xgoogsignature": secret, "authcookie": secret, "sessioncookie": secret,
 	"key": maybe, "code": maybe, "auth": maybe, "session": maybe, "credential": maybe, "k": maybe, "t": maybe, "state": maybe, "nonce": maybe,
 	"hash": maybe, "apitoken": secret, "xkey": maybe, "credentials": maybe, "httpxkey": maybe, "accesstokens": secret,
+	"refreshtokens": secret, "apitokens": secret, "authtokens": secret, "sessiontokens": secret, "bearertokens": secret,
 }
 
 // publicNames end like secrets but are none: places in a list, labels,
@@ -59,6 +60,11 @@ func nameSecrecy(name string) secrecy {
 	end := len(name)
 	for end > 0 && !isLetter(name[end-1]) {
 		end--
+	}
+	if end > 2 && end < len(name) && name[end-1]|0x20 == 'v' && !isAlnum(name[end-2]) {
+		for end--; end > 0 && !isLetter(name[end-1]); { // api_key_v2
+			end--
+		}
 	}
 	if end == 0 || plainEnding(name, end) {
 		return public

@@ -62,6 +62,8 @@ var tokenPrefixes = func() (t [256][]string) {
 		"ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_", "glpat-", "gldt-", "glrt-", "xoxb-", "xoxp-", "xoxa-", "xoxr-", "xoxs-", "xapp-",
 		"sk_live_", "sk_test_", "rk_live_", "rk_test_", "whsec_", "sk-", "npm_", "pypi-", "hf_", "dop_v1_", "doo_v1_", "shpat_", "shpss_", "dapi-",
 		"hvs.", "ya29.", "SG.", "lin_api_", "pat_", "AIz", "figd_", "sntrys_", "dckr_pat_", "pscale_tkn_", "PMAK-", "NRAK-", "atlasv1_", "sq0csp-", "EAAA_",
+		"glptt-", "glft-", "glimt-", "glagent-", "glcbt-", "glsoat-", "gloas-", "xoxc-", "xoxd-", "xoxe-", "hvb.", "hvr.", "glsa_", "glc_", "tskey-", "dp.st.", "dp.pt.", "dp.ct.", "dp.sa.",
+		"gsk_", "xai-", "nvapi-", "pplx-", "r8_", "pcsk_", "lsv2_", "AGE-SECRET-KEY-", "xkeysib-", "sbp_", "ntn_", "pul-", "sgp_", "shpca_", "shppa_", "rubygems_",
 	} {
 		c := p[len(p)-1]
 		t[c] = append(t[c], p)

@@ -1,0 +1,72 @@
+package ingest
+
+import "strings"
+
+// What stands beside a value in JSON and names it.
+
+// holdsValue recognises the members that hold what a sibling names: value,
+// Values, parameterValue, newValue.
+func holdsValue(key string) bool {
+	switch c := key[len(key)-1]; {
+	case len(key) < 5 || c != 'e' && c != 's':
+		return false
+	case c == 's':
+		key = key[:len(key)-1]
+	}
+	at := len(key) - len("value")
+	return at >= 0 && key[at]|0x20 == 'v' && key[at+1:] == "alue" && (at == 0 || key[at] == 'V' || key[at-1] == '_')
+}
+
+// namesSibling recognises the members that name it: name, Key, parameterKey,
+// optionName.
+func namesSibling(key string) bool {
+	for _, end := range [...]string{"name", "key"} {
+		at := len(key) - len(end)
+		if at >= 0 && key[at]|0x20 == end[0] && key[at+1:] == end[1:] && (at == 0 || key[at] < 'a' || key[at-1] == '_') {
+			return true
+		}
+	}
+	return false
+}
+
+// namedBeside judges a value by its sibling that names it, as in lists of
+// headers, variables, options and changes.
+func (r *redactor) namedBeside(d *document, i int) (level secrecy) {
+	parent := int(d.nodes[i].parent)
+	// Such lists have few members beside the two; the bound keeps an object of
+	// nothing but values from being searched once for each.
+	for c, n := d.first(parent), 0; c != none && n < 16; c, n = d.after(parent, c), n+1 {
+		if d.nodes[c].kind == kindString && namesSibling(d.nodes[c].key) {
+			level = max(level, nameSecrecy(d.nodes[c].str))
+		}
+	}
+	return level
+}
+
+// namedBefore judges an element of a list by the text before it: the option of
+// a command line, or the name in a list of headers, in pairs or one behind the
+// other.
+func namedBefore(d *document, i int) secrecy {
+	list, name := int(d.nodes[i].parent), d.nodes[i-1].str
+	if list == none || d.nodes[list].kind != kindArray || name == "" || nameSecrecy(name) != secret {
+		return public
+	}
+	if name[0] == '-' {
+		if strings.HasPrefix(d.nodes[i].str, "-") || strings.IndexByte(name, '=') >= 0 {
+			return public
+		}
+		return secret
+	}
+	behind := i - list // 2, 4, … are values, where all elements are scalars
+	outer := int(d.nodes[list].parent)
+	pair := behind == 2 && int(d.nodes[list].next) == i+1 && d.nodes[list].key == "" && outer != none && d.nodes[outer].kind == kindArray
+	if pair || behind%2 == 0 && headersKey(d.nodes[list].key) {
+		return secret
+	}
+	return public
+}
+
+func headersKey(key string) bool {
+	const end = "headers"
+	return len(key) >= len(end) && strings.EqualFold(key[len(key)-len(end):], end)
+}
