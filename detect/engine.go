@@ -59,6 +59,7 @@ type Engine struct {
 	findings Findings
 	closing  []closing
 	out      *Output
+	watch    func(*PaneView) // nil unless somebody looks on
 	ratios   []ratio
 	quiet    []quiet
 	stats    Stats
