@@ -54,6 +54,7 @@ type Engine struct {
 	timers timers
 
 	dossiers map[uint32]*dossier
+	verdicts []*verdict // of analysts, in the order in which they came
 
 	call     Call
 	findings Findings

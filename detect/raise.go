@@ -24,6 +24,7 @@ func (e *Engine) arrived(p *Profile, call *Call, list []found, late bool) (grave
 		if e.suspended(p, x, call.Time) {
 			continue
 		}
+		e.heed(p, x, call.Time)
 		switch {
 		case p.Human() && x.meta.Basis == Learned && x.Way != WayConsequence:
 			continue
