@@ -197,3 +197,37 @@ func (s *slot) view() Value {
 	}
 	return v
 }
+
+// VerdictView is an analyst's verdict that still holds.
+type VerdictView struct {
+	AlertID  string
+	Identity string
+	Verdict  string
+	By       string
+	Reason   string
+	// Time is when it took effect, Until when it lapses.
+	Time, Until time.Time
+	// About are the detectors and values that it is about; an empty value stands
+	// for any.
+	About []DetectorValue
+}
+
+// DetectorValue is what a finding is about.
+type DetectorValue struct{ Detector, Value string }
+
+// Verdicts lists the verdicts that are remembered, in the order in which they
+// came.
+func (e *Engine) Verdicts() []VerdictView {
+	out := make([]VerdictView, 0, len(e.verdicts))
+	for _, v := range e.verdicts {
+		w := VerdictView{
+			AlertID: v.alert, Identity: v.identity, Verdict: v.word, By: v.by, Reason: v.reason, Time: time.Unix(0, v.at).UTC(),
+			Until: time.Unix((int64(dayOf(v.at))+verdictDays+1)*day/1e9, 0).UTC(),
+		}
+		for i := range v.bound {
+			w.About = append(w.About, DetectorValue{v.bound[i].detector, v.bound[i].value})
+		}
+		out = append(out, w)
+	}
+	return out
+}

@@ -19,6 +19,7 @@ const (
 	maxVerdicts     = 1024
 	maxBindings     = 64
 	maxFeedbackText = 1024
+	maxShownText    = 300
 )
 
 // verdict is what an analyst said of one alert, kept for as long as it holds:
@@ -28,8 +29,10 @@ type verdict struct {
 	at              int64 // event time at which it took effect
 	group           uint8
 	silences        bool // expected or false positive
-	bound           []binding
-	consequence     uint16 // the profile's day of it, where the verdict cleared it
+	// word, by and reason are as they came, for lists.
+	word, by, reason string
+	bound            []binding
+	consequence      uint16 // the profile's day of it, where the verdict cleared it
 }
 
 // binding is one (detector, value) that a verdict is about. An empty value
@@ -75,6 +78,7 @@ func (e *Engine) feedback(c *schemas.Control) {
 	v := e.verdict(p, c, at)
 	silence := c.Verdict != verdictAcknowledged
 	v.silences = v.silences || silence
+	v.word, v.by, v.reason = c.Verdict, clone(clip(c.By, maxShownText)), clone(clip(c.Reason, maxShownText))
 	grave := false
 	if c.Detector != "" {
 		m := metaOf(c.Detector)
@@ -361,6 +365,9 @@ func (e *Engine) visitVerdicts(c *codec) {
 		c.i64(&v.at)
 		c.u8(&v.group)
 		c.bool(&v.silences)
+		c.text(&v.word)
+		c.text(&v.by)
+		c.text(&v.reason)
 		c.u16(&v.consequence)
 		list(c, &v.bound, func(b *binding) {
 			c.text(&b.detector)

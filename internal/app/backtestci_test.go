@@ -199,7 +199,7 @@ func TestProfilesAreWrittenAtTheEnd(t *testing.T) {
 func TestFeedbackFilesAreReadOrRefused(t *testing.T) {
 	for _, tc := range []struct{ name, text, problem string }{
 		{"a verdict on a detector", `{"time":"2026-01-01T10:00:00Z","identity":"a","verdict":"expected","detector":"call-rate"}`, ""},
-		{"what list writes", `{"time":"2026-01-01T10:00:00Z","alert_id":"x","identity":"a","verdict":"undone","until":"2026-02-01T00:00:00Z","state":"in force"}`, ""},
+		{"what list writes", `{"time":"2026-01-01T10:00:00Z","alert_id":"x","identity":"a","verdict":"undone","until":"2026-02-01T00:00:00Z"}`, ""},
 		{"no identity", `{"time":"2026-01-01T10:00:00Z","verdict":"expected","detector":"call-rate"}`, "line 1: identity is missing"},
 		{"no time", "\n" + `{"identity":"a","verdict":"expected","detector":"call-rate"}`, "line 2: time is missing"},
 		{"an unknown verdict", `{"time":"2026-01-01T10:00:00Z","identity":"a","verdict":"fine","detector":"call-rate"}`, `verdict "fine": want`},

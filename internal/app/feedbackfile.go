@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"slices"
 	"time"
@@ -36,10 +37,8 @@ type feedbackRecord struct {
 	Value    string `json:"value,omitempty"`
 	By       string `json:"by,omitempty"`
 	Reason   string `json:"reason,omitempty"`
-	// Until is when it lapses, and State whether it is in force; both are
-	// written, not read.
+	// Until is when it lapses; it is written, not read.
 	Until time.Time `json:"until,omitzero"`
-	State string    `json:"state,omitempty"`
 }
 
 // control is the record in the log of events.
@@ -73,8 +72,12 @@ func loadFeedback(flag, name string) ([]*schemas.Control, error) {
 		return nil, Usagef("%s %s: %s", flag, name, rootCause(err))
 	}
 	defer f.Close() //nolint:errcheck // opened for reading
+	return readFeedback(flag+" "+name, f)
+}
+
+func readFeedback(what string, r io.Reader) ([]*schemas.Control, error) {
 	var out []*schemas.Control
-	in := bufio.NewScanner(f)
+	in := bufio.NewScanner(r)
 	in.Buffer(nil, maxFeedbackLine)
 	for n := 1; in.Scan(); n++ {
 		line := bytes.TrimSpace(in.Bytes())
@@ -88,12 +91,12 @@ func loadFeedback(flag, name string) ([]*schemas.Control, error) {
 			c, err = rec.control()
 		}
 		if err != nil {
-			return nil, Usagef("%s %s: line %d: %w", flag, name, n, err)
+			return nil, Usagef("%s: line %d: %w", what, n, err)
 		}
 		out = append(out, c)
 	}
 	if err := in.Err(); err != nil {
-		return nil, Usagef("%s %s: %w", flag, name, err)
+		return nil, Usagef("%s: %w", what, err)
 	}
 	return out, nil
 }
