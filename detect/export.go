@@ -215,11 +215,14 @@ type VerdictView struct {
 // DetectorValue is what a finding is about.
 type DetectorValue struct{ Detector, Value string }
 
-// Verdicts lists the verdicts that are remembered, in the order in which they
+// Verdicts lists the verdicts that are remembered and not taken back, in the order in which they
 // came.
 func (e *Engine) Verdicts() []VerdictView {
 	out := make([]VerdictView, 0, len(e.verdicts))
 	for _, v := range e.verdicts {
+		if v.word == verdictUndone {
+			continue
+		}
 		w := VerdictView{
 			AlertID: v.alert, Identity: v.identity, Verdict: v.word, By: v.by, Reason: v.reason, Time: time.Unix(0, v.at).UTC(),
 			Until: time.Unix((int64(dayOf(v.at))+verdictDays+1)*day/1e9, 0).UTC(),

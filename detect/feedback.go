@@ -29,6 +29,7 @@ type verdict struct {
 	at              int64 // event time at which it took effect
 	group           uint8
 	silences        bool // expected or false positive
+	version         int  // of the alert when the verdict closed it
 	// word, by and reason are as they came, for lists.
 	word, by, reason string
 	bound            []binding
@@ -105,6 +106,7 @@ func (e *Engine) feedback(c *schemas.Control) {
 	}
 	if alert != nil {
 		e.emitClose(p, alert, at, c.Verdict+by(c.By))
+		v.version = alert.version
 		d.alerts = slices.DeleteFunc(d.alerts, func(a *openAlert) bool { return a == alert })
 		if len(d.notes) == 0 && len(d.alerts) == 0 {
 			delete(e.dossiers, p.self)
@@ -142,6 +144,17 @@ func (e *Engine) verdict(p *Profile, c *schemas.Control, at int64) *verdict {
 	v := &verdict{alert: clone(c.AlertId), identity: id, at: at, group: p.group}
 	e.verdicts = append(e.verdicts, v)
 	return v
+}
+
+// closedAt is the version at which a verdict closed an alert, 0 if none did: one
+// that is opened again in the same pane has the same id, and counts on.
+func (e *Engine) closedAt(alert, identity string) int {
+	for _, v := range e.verdicts {
+		if v.alert == alert && v.identity == identity {
+			return v.version
+		}
+	}
+	return 0
 }
 
 // holds reports whether a verdict is still in force at a time.
@@ -225,11 +238,12 @@ func (e *Engine) undo(p *Profile, c *schemas.Control, at int64) (done bool) {
 		}
 		clear(v.bound[len(kept):])
 		v.bound = kept
-		if len(kept) == 0 && v.consequence != 0 {
+		if len(kept) == 0 {
+			// What is left only tells at which version the alert was closed.
 			p.consequence = max(p.consequence, v.consequence)
+			v.word, v.silences, v.consequence = verdictUndone, false, 0
 		}
 	}
-	e.verdicts = slices.DeleteFunc(e.verdicts, func(v *verdict) bool { return len(v.bound) == 0 })
 	// A binding that another verdict makes too stays.
 	for _, v := range e.verdicts {
 		for i := range v.bound {
@@ -365,6 +379,7 @@ func (e *Engine) visitVerdicts(c *codec) {
 		c.i64(&v.at)
 		c.u8(&v.group)
 		c.bool(&v.silences)
+		c.num(&v.version)
 		c.text(&v.word)
 		c.text(&v.by)
 		c.text(&v.reason)

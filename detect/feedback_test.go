@@ -34,17 +34,36 @@ func TestAVerdictTakenBackLeavesWhatWasThereBefore(t *testing.T) {
 		if s := e.slots.find(&p.slots, Country, hashValue(Country, "FR")); s.quarantine() != quarantineHeld {
 			t.Errorf("%s: what was held before is not held again", verdict)
 		}
-		if e.slots.find(&p.slots, Verdict, ruleHash(Verdict, "region-policy", "FR", false)) != nil || len(e.verdicts) != 0 {
+		if e.slots.find(&p.slots, Verdict, ruleHash(Verdict, "region-policy", "FR", false)) != nil || len(e.Verdicts()) != 0 {
 			t.Errorf("%s: something of the verdict is left", verdict)
 		}
 		n := len(out.Alerts)
 		e.Event(violation(m, at.Add(2*time.Hour), "region-policy", "FR"), &out)
 		if len(out.Alerts) == n {
-			t.Errorf("%s: taken back, and still silent", verdict)
+			t.Fatalf("%s: taken back, and still silent", verdict)
 		}
 		if e.stats.Unusable != 0 {
 			t.Errorf("%s: %d records were of no use", verdict, e.stats.Unusable)
 		}
+	}
+}
+
+func TestAnAlertOpenedAgainInItsPaneCountsOn(t *testing.T) {
+	e, m, at := settled(t, 3)
+	var out Output
+	e.Event(violation(m, at, "region-policy", "FR"), &out)
+	id := out.Alerts[0].ID()
+	e.Control(word(m, id, verdictExpected, at.Add(time.Minute)), &out)
+	e.Event(violation(m, at.Add(2*time.Minute), "region-policy", "BR"), &out)
+	e.Control(word(m, id, verdictUndone, at.Add(3*time.Minute)), &out)
+	e.Event(violation(m, at.Add(4*time.Minute), "region-policy", "FR"), &out)
+	for i := range out.Alerts {
+		if a := &out.Alerts[i]; a.ID() != id || a.Version() != i+1 {
+			t.Errorf("version %d of %s is the %dth of %s: a destination would drop it", a.Version(), a.ID(), i+1, id)
+		}
+	}
+	if n := len(out.Alerts); n != 4 || out.Alerts[2].ActivityID != schemas.ActivityUpdate {
+		t.Errorf("%d versions, the third with activity %d", n, out.Alerts[2].ActivityID)
 	}
 }
 
@@ -121,7 +140,7 @@ func TestVerdictsSurviveASnapshot(t *testing.T) {
 		t.Fatalf("a restored state is another: %v", err)
 	}
 	f.Control(word(m, out.Alerts[0].ID(), verdictUndone, at.Add(time.Hour)), &out)
-	if len(f.verdicts) != 0 || f.stats.Unusable != 0 {
+	if len(f.Verdicts()) != 0 || f.stats.Unusable != 0 {
 		t.Error("a verdict from a snapshot cannot be taken back")
 	}
 }
