@@ -223,6 +223,9 @@ func (e *Engine) closePane(p *Profile, pane *Pane) {
 	rate := e.judge(p, pane, v)
 
 	x := p.expect(v, pane)
+	if e.watch != nil {
+		e.show(p, pane, x)
+	}
 	l := e.tables.at(k)
 	l.levels[p.group][levelBin(pane.Calls)]++
 	if s.judged >= coldPanes && pane.Backfill == 0 {

@@ -54,11 +54,13 @@ type Engine struct {
 	timers timers
 
 	dossiers map[uint32]*dossier
+	verdicts []*verdict // of analysts, in the order in which they came
 
 	call     Call
 	findings Findings
 	closing  []closing
 	out      *Output
+	watch    func(*PaneView) // nil unless somebody looks on
 	ratios   []ratio
 	quiet    []quiet
 	stats    Stats

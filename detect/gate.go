@@ -82,11 +82,15 @@ func (e *Engine) judge(p *Profile, pane *Pane, v *view) (rate float64) {
 	}
 	// Findings made directly at the close.
 	for i := range f.list {
+		e.heed(p, &f.list[i], pane.Last)
 		e.closed(p, pane, &f.list[i])
 	}
 	slices.SortStableFunc(strong, func(a, b *Score) int { return compareFloat(b.tail, a.tail) })
 	for _, x := range strong {
 		found := e.explainScore(p, pane, x)
+		if x.tail < v.budget.strong+peersLift && e.lifted(p, &found, pane.Last) {
+			continue
+		}
 		found.Way = WayStrong
 		e.closed(p, pane, &found)
 	}

@@ -39,7 +39,19 @@ type goldenCase struct {
 	Identities map[string]goldenIdentity `yaml:"identities"`
 	Normal     []traffic                 `yaml:"normal"`
 	Odd        []traffic                 `yaml:"odd"`
+	Said       []said                    `yaml:"said"`
 	Budget     float64                   `yaml:"false_alerts_per_day"`
+}
+
+// said is an analyst's verdict on an identity's newest alert.
+type said struct {
+	At      string `yaml:"at"` // counted from start
+	Of      string `yaml:"of"` // an identity
+	Verdict string `yaml:"verdict"`
+	// Detector and Value narrow it; without Alert it is about them alone.
+	Detector string `yaml:"detector"`
+	Value    string `yaml:"value"`
+	Alone    bool   `yaml:"alone"`
 }
 
 // goldenIdentity is one identity, or Count of them that are alike.
@@ -248,8 +260,15 @@ func (c *goldenCase) run(t *testing.T) []goldenAlert {
 	var out detect.Output
 	newest := int64(0)
 	topics := map[string]bool{}
+	verdicts := c.Said
+	hear := func(upTo int64) {
+		for ; len(verdicts) > 0 && c.moment(t, verdicts[0].At) <= upTo; verdicts = verdicts[1:] {
+			e.Control(c.control(t, &verdicts[0], out.Alerts), &out)
+		}
+	}
 	for i := range events {
 		ev := events[i]
+		hear(ev.Time)
 		if !ev.Late && !ev.Backfill {
 			newest = max(newest, ev.Time)
 		}
@@ -259,6 +278,7 @@ func (c *goldenCase) run(t *testing.T) []goldenAlert {
 		}
 		e.Event(ev, &out)
 	}
+	hear(1<<63 - 1)
 	end := newest + int64(time.Hour)
 	if c.End > 0 {
 		end = c.Start.Add(time.Duration(c.End)).UnixNano()
@@ -270,6 +290,28 @@ func (c *goldenCase) run(t *testing.T) []goldenAlert {
 		validates(t, &out.Alerts[i])
 	}
 	return c.summarise(out.Alerts)
+}
+
+func (c *goldenCase) moment(t *testing.T, text string) int64 {
+	d, err := parseSpan(text)
+	require.NoError(t, err)
+	return c.Start.Add(d).UnixNano()
+}
+
+// control is the record of a verdict: on the identity's newest alert that has
+// the detector, unless it is about a detector alone.
+func (c *goldenCase) control(t *testing.T, s *said, alerts []schemas.Alert) *schemas.Control {
+	at := c.moment(t, s.At)
+	ctl := &schemas.Control{
+		Kind: schemas.ControlKind_CONTROL_KIND_FEEDBACK, Time: at, IdentityId: s.Of, Verdict: s.Verdict, Detector: s.Detector, Value: s.Value, By: "ana",
+	}
+	for i := range alerts {
+		if a := &alerts[i]; !s.Alone && a.Actor.User.UID == s.Of {
+			ctl.AlertId = a.ID()
+		}
+	}
+	require.True(t, s.Alone || ctl.AlertId != "", "no alert of %s to speak of at %s", s.Of, s.At)
+	return ctl
 }
 
 // alertSchema is the public contract of an alert, compiled once.

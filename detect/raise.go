@@ -24,6 +24,7 @@ func (e *Engine) arrived(p *Profile, call *Call, list []found, late bool) (grave
 		if e.suspended(p, x, call.Time) {
 			continue
 		}
+		e.heed(p, x, call.Time)
 		switch {
 		case p.Human() && x.meta.Basis == Learned && x.Way != WayConsequence:
 			continue
@@ -137,7 +138,7 @@ func (e *Engine) open(p *Profile, d *dossier, x *found, l lane, at, first int64)
 		return nil
 	}
 	a := &openAlert{id: id, meta: x.meta, lane: l, way: x.Way, opened: at, first: first, last: at, arrival: at,
-		young: p.activeDays <= learnDays, history: historyOf(p, at)}
+		young: p.activeDays <= learnDays, history: historyOf(p, at), version: e.closedAt(id, e.store.ids[p.self])}
 	for _, b := range d.alerts {
 		if l != laneReport && b.lane != laneReport && at <= b.deadline() {
 			a.links = append(a.links, b.id)

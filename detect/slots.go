@@ -258,18 +258,6 @@ func (d Dimension) limit() int {
 	}
 }
 
-// trust takes a value into the baseline, in whatever dimension it is known.
-func (s *slotSlabs) trust(t *slotTable, value string) {
-	if value == "" {
-		return
-	}
-	for d := range dimensions {
-		if e := s.find(t, d, hashValue(d, value)); e != nil {
-			e.set(e.weight(), 0)
-		}
-	}
-}
-
 // valueDays estimates on how many (value, day) pairs a dimension was seen.
 func (s *slotSlabs) valueDays(t *slotTable, d Dimension) int {
 	n := 0

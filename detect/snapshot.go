@@ -75,6 +75,7 @@ func (e *Engine) visit(c *codec) {
 	e.visitTimers(c)
 	e.adopt.visit(c)
 	e.egress.visit(c)
+	e.visitVerdicts(c)
 	end := snapshotEnd
 	c.text(&end)
 	if c.err == nil && end != snapshotEnd {

@@ -42,6 +42,8 @@ func commands(g *global) []*cobra.Command {
 		newEval(g),
 		newHunt(g),
 		newIdentity(g),
+		newAlert(g),
+		newProfile(g),
 		newAPI(g),
 		newReport(g),
 		newMigrate(g),

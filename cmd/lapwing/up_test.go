@@ -266,3 +266,63 @@ func TestDeadLettersAreListedAndReplayed(t *testing.T) {
 	waitFor(t, "the replayed record to be refused again", p, func() bool { return strings.Count(list(), "\n") == 2 })
 	p.stop(t)
 }
+
+// A verdict takes effect where it stands in the log, is listed with its reason,
+// and can be taken back; a profile is read beside the running detector.
+func TestVerdictsTakeEffectAndAreTakenBack(t *testing.T) {
+	needEngine(t)
+	dir := t.TempDir()
+	inventory := filepath.Join(t.TempDir(), "inventory.yaml")
+	require.NoError(t, os.WriteFile(inventory, []byte("identities:\n  - id: kong:consumer/partner-1\n    allowed: {networks: [10.0.0.0/8]}\n"), 0o600))
+	p := startUp(t, dir, "LAPWING_INVENTORY_FILE="+inventory)
+	t.Setenv("LAPWING_DATA_DIR", dir)
+	run := func(args ...string) string {
+		code, stdout, stderr := lapwing(t, "", args...)
+		require.Zero(t, code, stderr)
+		return stdout
+	}
+	p.post(t, 0, 20)
+	type alert struct {
+		Finding struct {
+			UID string `json:"uid"`
+		} `json:"finding_info"`
+		Unmapped struct {
+			Lapwing struct {
+				CloseReason string `json:"close_reason"`
+			} `json:"lapwing"`
+		} `json:"unmapped"`
+	}
+	list := func() (out []alert) {
+		code, stdout, _ := lapwing(t, "", "alert", "list", "--json", "--detector", "network-policy")
+		if code != 0 {
+			return nil // the table is not there yet
+		}
+		d := json.NewDecoder(strings.NewReader(stdout))
+		for d.More() {
+			var a alert
+			require.NoError(t, d.Decode(&a))
+			out = append(out, a)
+		}
+		return out
+	}
+	waitFor(t, "the alert", p, func() bool { return len(list()) == 1 })
+	id := list()[0].Finding.UID
+	require.Contains(t, run("alert", "show", id[:10]), "outside its declared networks")
+
+	run("alert", "expected", id, "--reason", "the new office", "--by", "ana")
+	waitFor(t, "the verdict to close it", p, func() bool { return list()[0].Unmapped.Lapwing.CloseReason == "expected by ana" })
+	said := run("alert", "feedback", "list", "--json")
+	require.Equal(t, 1, strings.Count(said, "\n"), said)
+	for _, part := range []string{id, "the new office", "ana", "203.0.113.0/24", "until"} {
+		require.Contains(t, said, part)
+	}
+	p.post(t, 20, 40)
+	run("alert", "undo", id, "--reason", "it was not")
+	require.Empty(t, run("alert", "feedback", "list", "--json"))
+	p.post(t, 40, 60)
+	waitFor(t, "the rule to speak again", p, func() bool { l := list(); return len(l) > 1 || l[0].Unmapped.Lapwing.CloseReason == "" })
+
+	require.Contains(t, run("profile", "show", "kong:consumer/partner-1"), "GET /v1/orders/{id}")
+	require.Contains(t, run("profile", "export"), `"identity":"kong:consumer/partner-3"`)
+	p.stop(t)
+}

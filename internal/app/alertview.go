@@ -59,7 +59,14 @@ func (v *alertView) show(a *schemas.Alert) {
 		fmt.Fprintln(v.w, v.paint("\x1b[2m", clipText(line, updateWidth)))
 		return
 	}
+	v.inFull(a)
+}
+
+// inFull prints all that a person needs to judge an alert.
+func (v *alertView) inFull(a *schemas.Alert) {
 	v.full[a.ID()] = true
+	l := &a.Unmapped.Lapwing
+	sev := strings.ToUpper(schemas.SeverityName(a.SeverityID))
 	var b strings.Builder
 	fmt.Fprintf(&b, "\n%s  %s  %s  %s\n",
 		v.paint(severityColor[a.SeverityID], sev), stamp(a.FindingInfo.FirstSeenTime), a.FindingInfo.Analytic.UID, v.paint("\x1b[1m", a.Actor.User.UID))

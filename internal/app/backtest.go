@@ -12,6 +12,10 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
+	"github.com/lapwing-sec/lapwing/detect"
+	"github.com/lapwing-sec/lapwing/internal/simulate"
 	"github.com/lapwing-sec/lapwing/schemas"
 )
 
@@ -25,139 +29,320 @@ type BacktestOptions struct {
 	Mapping string
 	// AnyTime takes events from before 2000 and from the future.
 	AnyTime bool
-	// Out is the file that alerts go to; empty is standard output.
+	// Out is the file that alerts go to, or with Compare the differences; empty
+	// is standard output.
 	Out   string
 	Files []string
+
+	// LearnUntil is a time or a day: what happened before only teaches.
+	LearnUntil string
+	// FailOn are conditions; an alert that meets one fails the command.
+	FailOn []string
+	// Labels is a file that says what is known to have happened.
+	Labels string
+	// Compare is a second configuration, CompareInventory a second inventory,
+	// CompareFeedback what analysts would have said: what would they change?
+	Compare          *Config
+	CompareInventory string
+	CompareFeedback  string
+	// Feedback is a file of what analysts said, for both sides of a comparison.
+	Feedback string
+	// Report is an HTML file, ProfilesOut an NDJSON file of the profiles at the end.
+	Report      string
+	ProfilesOut string
+	// JSON makes the summary one JSON object, the last line of standard error.
+	JSON bool
+}
+
+// comparing reports whether there is a second side.
+func (o *BacktestOptions) comparing() bool {
+	return o.Compare != nil || o.CompareInventory != "" || o.CompareFeedback != ""
 }
 
 // shownBad is how many bad records of one file are shown with their reason.
 const shownBad = 10
 
+// backtest is one run of Backtest.
+type backtest struct {
+	o          *BacktestOptions
+	cfg        *Config
+	std        IO
+	in         *inputs
+	learnUntil time.Time
+	conditions []*condition
+	labels     []simulate.Label
+	shown      map[*inputFile]int
+	r          *replay
+
+	versions []schemas.Alert // with labels: every version
+	v        *verdict
+	score    *simulate.Scorecard
+	diff     *comparison
+	failures []string
+}
+
 // Backtest judges log files in event time, with the code that runs in
 // production and no service. Each alert is written once, in its final version.
 func Backtest(ctx context.Context, cfg Config, o BacktestOptions, std IO) (err error) {
+	b := &backtest{o: &o, cfg: &cfg, std: std, shown: map[*inputFile]int{}}
 	if o.Inventory != "" {
 		cfg.Inventory.File = o.Inventory
 	}
-	format, err := cfg.useMapping(o.Format, o.Mapping)
+	if err := b.prepare(); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, b.r.close()) }()
+	if err := b.read(ctx); err != nil {
+		return err
+	}
+	if err := b.judge(ctx); err != nil {
+		return err
+	}
+	if err := b.write(ctx); err != nil {
+		return err
+	}
+	return b.finish()
+}
+
+// prepare reads everything that is small, so that a mistake in it is said before
+// the logs are read.
+func (b *backtest) prepare() (err error) {
+	o, base := b.o, *b.cfg // a lane changes its configuration
+	reading, format, err := b.lane(b.cfg)
 	if err != nil {
 		return err
+	}
+	if b.in, err = openInputs(b.std, reading.formats, format, o.Files); err != nil {
+		return err
+	}
+	if o.LearnUntil != "" {
+		if b.learnUntil, err = parseMoment(o.LearnUntil); err != nil {
+			return Usagef("--learn-until: %w", err)
+		}
+	}
+	for _, text := range o.FailOn {
+		c, err := parseCondition(text)
+		if err != nil {
+			return err
+		}
+		b.conditions = append(b.conditions, c)
+	}
+	if o.Labels != "" {
+		if b.labels, err = loadLabels(o.Labels); err != nil {
+			return Usage(err)
+		}
+	}
+	said, err := loadFeedback("--feedback", o.Feedback)
+	if err != nil {
+		return err
+	}
+	start := time.Now()
+	var second *replay
+	if o.comparing() {
+		other := base
+		if o.Compare != nil {
+			other = *o.Compare
+			if o.Inventory != "" {
+				other.Inventory.File = o.Inventory
+			}
+		}
+		if o.CompareInventory != "" {
+			other.Inventory.File = o.CompareInventory
+		}
+		more, err := loadFeedback("--compare-feedback", o.CompareFeedback)
+		if err != nil {
+			return err
+		}
+		reading, _, err := b.lane(&other)
+		if err != nil {
+			return err
+		}
+		second = newReplayLane(&other, reading, start)
+		second.feedback = sortFeedback(append(append([]*schemas.Control(nil), said...), more...))
+	}
+	b.r = newReplay(b.cfg, reading, start, b.bad)
+	b.r.second, b.r.feedback = second, sortFeedback(said)
+	return nil
+}
+
+// lane is what one side reads with, and the format of its files.
+func (b *backtest) lane(cfg *Config) (*fileReading, string, error) {
+	format, err := cfg.useMapping(b.o.Format, b.o.Mapping)
+	if err != nil {
+		return nil, "", err
 	}
 	cfg.Enrich.KeepRaw = false
-	reading, err := newFileReading(&cfg, o.AnyTime)
-	if err != nil {
-		return err
+	reading, err := newFileReading(cfg, b.o.AnyTime)
+	return reading, format, err
+}
+
+// bad says why a record is none, for the first few of a file.
+func (b *backtest) bad(f *inputFile, number int, err error) {
+	if b.shown[f]++; b.shown[f] > shownBad {
+		return
 	}
-	in, err := openInputs(std, reading.formats, format, o.Files)
-	if err != nil {
-		return err
-	}
-	shown := map[*inputFile]int{}
-	in.bar = newProgress(std.Err, "reading", in.size(), true)
-	bad := func(f *inputFile, number int, err error) {
-		if shown[f]++; shown[f] > shownBad {
-			return
-		}
-		in.bar.clear()
-		fmt.Fprintf(std.Err, "%s: record %d: %s\n", f.label(), number, oneLine(err.Error()))
-	}
-	r := newReplay(&cfg, reading, time.Now(), bad)
-	defer func() { err = errors.Join(err, r.close()) }()
-	feed := &feeder{r: r}
-	readErr := in.each(ctx, feed.add, func(f *inputFile, number int, err error) {
+	b.in.bar.clear()
+	fmt.Fprintf(b.std.Err, "%s: record %d: %s\n", f.label(), number, oneLine(err.Error()))
+}
+
+// read parses all files and sorts what is in them.
+func (b *backtest) read(ctx context.Context) error {
+	b.in.bar = newProgress(b.std.Err, "reading", b.in.size(), true)
+	feed := &feeder{r: b.r}
+	readErr := b.in.each(ctx, feed.add, func(f *inputFile, number int, err error) {
 		f.bad.Add(1)
-		r.mu.Lock()
-		defer r.mu.Unlock()
-		bad(f, number, err)
+		b.r.mu.Lock()
+		defer b.r.mu.Unlock()
+		b.bad(f, number, err)
 	})
 	feed.flush()
-	if err := errors.Join(readErr, r.parsed()); err != nil {
+	if err := errors.Join(readErr, b.r.parsed()); err != nil {
 		return err
 	}
-	in.bar.finish()
-	for _, f := range in.files {
-		if n := shown[f] - shownBad; n > 0 {
-			fmt.Fprintf(std.Err, "%s: and %d more bad records; lapwing parse shows all\n", f.label(), n)
+	b.in.bar.finish()
+	for _, f := range b.in.files {
+		if n := b.shown[f] - shownBad; n > 0 {
+			fmt.Fprintf(b.std.Err, "%s: and %d more bad records; lapwing parse shows all\n", f.label(), n)
 		}
 	}
-	bar := newProgress(std.Err, "judging", int64(r.sorter.Len()), false)
-	v, err := r.judge(ctx, bar.add)
-	bar.finish()
+	return nil
+}
+
+// judge finds the alerts, of both sides when two are compared.
+func (b *backtest) judge(ctx context.Context) error {
+	r := b.r
+	if b.o.Labels != "" {
+		r.onAlert = func(a *schemas.Alert) { b.versions = append(b.versions, *a) }
+	}
+	if b.o.ProfilesOut != "" {
+		r.onEnd = func(e *detect.Engine) error { return writeProfiles(b.o.ProfilesOut, e) }
+	}
+	bar := newProgress(b.std.Err, "judging", int64(r.sorter.Len()), false)
+	defer bar.finish()
+	var other *verdict
+	g, gctx := errgroup.WithContext(ctx)
+	g.Go(func() (err error) {
+		b.v, err = r.judge(gctx, bar.add)
+		return err
+	})
+	if r.second != nil {
+		g.Go(func() (err error) {
+			if other, err = r.second.judge(gctx, nil); err != nil {
+				err = fmt.Errorf("the configuration compared with: %w", err)
+			}
+			return err
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return err
+	}
+	b.v.keepFrom(b.learnUntil)
+	newest := b.v.alerts
+	if other != nil {
+		other.keepFrom(b.learnUntil)
+		b.diff = compareVerdicts(b.v, other, r.second.feedback)
+		newest = b.diff.fresh()
+	}
+	b.failures = failures(b.conditions, newest)
+	if b.o.Labels != "" {
+		s := simulate.Score(b.labels, b.versions, b.v.since(), b.v.to.Add(time.Second))
+		b.score = &s
+	}
+	return nil
+}
+
+// write puts the results where they were asked for.
+func (b *backtest) write(ctx context.Context) error {
+	write := func(w io.Writer) error { return encodeLines(w, b.v.alerts) }
+	if b.diff != nil {
+		write = func(w io.Writer) error { return encodeLines(w, b.diff.Differences) }
+	}
+	if err := writeFile("--out", b.o.Out, b.std.Out, write); err != nil {
+		return err
+	}
+	if b.o.Report == "" {
+		return nil
+	}
+	page, err := b.report(ctx)
 	if err != nil {
 		return err
 	}
-	if err := writeAlerts(o.Out, std.Out, v.alerts); err != nil {
-		return err
+	return writeFile("--report", b.o.Report, nil, page.render)
+}
+
+// finish says what was found, and whether that is a failure.
+func (b *backtest) finish() error {
+	failed := b.in.report()
+	_, bad := b.in.totals()
+	s := newBacktestSummary(b.cfg, b.v, len(b.in.files), int(bad))
+	s.Scorecard, s.Compare, s.Failures = b.score, b.diff.summary(), b.failures
+	if b.o.JSON {
+		if err := json.NewEncoder(b.std.Err).Encode(s); err != nil {
+			return err
+		}
+	} else {
+		if b.score != nil {
+			if err := errors.Join(b.score.WriteTable(b.std.Err), b.score.WriteDetectors(b.std.Err)); err != nil {
+				return err
+			}
+			fmt.Fprint(b.std.Err, outside(b.score, b.labels))
+		}
+		fmt.Fprint(b.std.Err, s.text())
+		if b.diff != nil {
+			fmt.Fprint(b.std.Err, b.diff.text())
+		}
 	}
-	failed := in.report()
-	_, badCount := in.totals()
-	fmt.Fprint(std.Err, summary(&cfg, v, len(in.files), int(badCount)))
-	if failed {
+	for _, line := range b.failures {
+		fmt.Fprintln(b.std.Err, "lapwing: "+line)
+	}
+	if failed || len(b.failures) > 0 {
 		return errReported
 	}
 	return nil
 }
 
-// writeAlerts writes alerts as NDJSON, to a file in one step or to w.
-func writeAlerts(path string, w io.Writer, alerts []schemas.Alert) (err error) {
-	if path != "" {
-		f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-")
-		if err != nil {
-			return fmt.Errorf("--out: %w", err)
+// outside says how many labels were not judged.
+func outside(s *simulate.Scorecard, labels []simulate.Label) string {
+	n := 0
+	for i := range labels {
+		if labels[i].Kind != simulate.KindHousekeeping {
+			n++
 		}
-		werr := encodeAlerts(f, alerts)
-		if err := errors.Join(werr, f.Chmod(0o644), f.Close()); err != nil {
-			return errors.Join(fmt.Errorf("--out: %w", err), os.Remove(f.Name()))
-		}
-		return os.Rename(f.Name(), path)
 	}
-	return encodeAlerts(w, alerts)
+	if n -= len(s.Rows); n > 0 {
+		return fmt.Sprintf("%s outside the judged time (%s to %s)\n", count(n, "label"), s.From.Format(time.DateTime), s.To.Format(time.DateTime))
+	}
+	return ""
 }
 
-func encodeAlerts(w io.Writer, alerts []schemas.Alert) error {
+// writeFile writes a file in one step: it is whole, or as it was before. An
+// empty path is w.
+func writeFile(flag, path string, w io.Writer, write func(w io.Writer) error) (err error) {
+	if path == "" {
+		return write(w)
+	}
+	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-")
+	if err != nil {
+		return fmt.Errorf("%s: %w", flag, err)
+	}
+	werr := write(f)
+	if err := errors.Join(werr, f.Chmod(0o644), f.Close()); err != nil {
+		return errors.Join(fmt.Errorf("%s: %w", flag, err), os.Remove(f.Name()))
+	}
+	return os.Rename(f.Name(), path)
+}
+
+// encodeLines writes NDJSON.
+func encodeLines[T any](w io.Writer, list []T) error {
 	b := bufio.NewWriterSize(w, 1<<16)
 	enc := json.NewEncoder(b)
 	enc.SetEscapeHTML(false)
-	for i := range alerts {
-		if err := enc.Encode(&alerts[i]); err != nil {
+	for i := range list {
+		if err := enc.Encode(&list[i]); err != nil {
 			return err
 		}
 	}
 	return b.Flush()
-}
-
-// summary says in a few lines what was judged and found.
-func summary(cfg *Config, v *verdict, files, bad int) string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "%s, %s", count(files, "file"), count(v.events, "event"))
-	if bad > 0 {
-		fmt.Fprintf(&b, ", %d bad", bad)
-	}
-	if v.duplicates > 0 {
-		fmt.Fprintf(&b, ", %s dropped", count(v.duplicates, "duplicate"))
-	}
-	b.WriteByte('\n')
-	if v.events == 0 {
-		b.WriteString("0 alerts\n")
-		return b.String()
-	}
-	fmt.Fprintf(&b, "%s to %s (%.1f days), %s, of them %d in no inventory\n",
-		v.from.Format("2006-01-02 15:04"), v.to.Format("2006-01-02 15:04"), v.days(), count(v.stats.Identities, "identity"), v.discovered)
-	bySeverity := map[int]int{}
-	for i := range v.alerts {
-		bySeverity[v.alerts[i].SeverityID]++
-	}
-	fmt.Fprintf(&b, "%s", count(len(v.alerts), "alert"))
-	sep := ": "
-	for s := schemas.SeverityCritical; s >= schemas.SeverityInfo; s-- {
-		if n := bySeverity[s]; n > 0 {
-			fmt.Fprintf(&b, "%s%d %s", sep, n, strings.ToLower(schemas.SeverityName(s)))
-			sep = ", "
-		}
-	}
-	fmt.Fprintf(&b, "; %d of them page\n", v.pages)
-	fmt.Fprintf(&b, "pages a day: %.2f, true ones included; the budget allows %g false ones\n", float64(v.pages)/v.days(), cfg.Detect.FalseAlertsPerDay)
-	return b.String()
 }
 
 // count writes a number with its noun.
@@ -165,7 +350,7 @@ func count(n int, noun string) string {
 	if n == 1 {
 		return "1 " + noun
 	}
-	if strings.HasSuffix(noun, "y") {
+	if strings.HasSuffix(noun, "y") && !strings.HasSuffix(noun, "ay") {
 		return fmt.Sprintf("%d %sies", n, strings.TrimSuffix(noun, "y"))
 	}
 	return fmt.Sprintf("%d %ss", n, noun)

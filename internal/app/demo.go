@@ -372,7 +372,7 @@ func (d *demo) report(ctx context.Context, fed int, took time.Duration) error {
 	if d.o.JSON {
 		enc := json.NewEncoder(d.std.Out)
 		enc.SetEscapeHTML(false)
-		if err := encodeAlerts(d.std.Out, final); err != nil {
+		if err := encodeLines(d.std.Out, final); err != nil {
 			return err
 		}
 		if err := enc.Encode(map[string]demoSummary{"summary": s}); err != nil {

@@ -176,7 +176,7 @@ func (s *sorter) writeRun(next func() (sortItem, bool, error)) (err error) {
 }
 
 // Each hands every record to fn in order; id and value are valid during the
-// call only. It is called once, after the last Add.
+// call only. It is called after the last Add, once or several times.
 func (s *sorter) Each(fn func(time int64, id, value []byte) error) error {
 	if len(s.runs) == 0 {
 		s.sort()
@@ -290,6 +290,10 @@ func mergeRuns(runs []*os.File) (next func() (sortItem, bool, error), stop func(
 		}
 	}
 	for _, f := range runs {
+		if _, err := f.Seek(0, io.SeekStart); err != nil {
+			stop()
+			return nil, nil, err
+		}
 		dec, err := zstd.NewReader(f, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true))
 		if err != nil {
 			stop()

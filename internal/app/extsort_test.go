@@ -30,11 +30,14 @@ func TestSorterSortsInBoundedMemory(t *testing.T) {
 		for _, r := range recs {
 			require.NoError(t, s.Add(r.time, r.id, []byte(r.value)))
 		}
-		var got []rec
-		require.NoError(t, s.Each(func(time int64, id, value []byte) error {
-			got = append(got, rec{time, string(id), string(value)})
-			return nil
-		}))
+		var got, again []rec
+		for _, into := range []*[]rec{&got, &again} {
+			require.NoError(t, s.Each(func(time int64, id, value []byte) error {
+				*into = append(*into, rec{time, string(id), string(value)})
+				return nil
+			}))
+		}
+		require.Equal(t, got, again, "a second pass gives the same")
 		require.Equal(t, len(recs), s.Len())
 		slices.SortFunc(recs, func(a, b rec) int {
 			return cmp.Or(cmp.Compare(a.time, b.time), cmp.Compare(a.id, b.id), cmp.Compare(a.value, b.value))

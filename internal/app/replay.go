@@ -4,12 +4,16 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
+	"math"
 	"runtime"
 	"slices"
 	"strconv"
 	"sync"
 	"time"
+
+	"google.golang.org/protobuf/proto"
 
 	"github.com/lapwing-sec/lapwing/detect"
 	"github.com/lapwing-sec/lapwing/schemas"
@@ -26,8 +30,17 @@ type replay struct {
 	sorter  *sorter
 	// badRecord is told of every record that is no event; one call at a time.
 	badRecord func(f *inputFile, number int, err error)
-	// onAlert is told of every version of every alert; may be nil.
+	// onAlert is told of every version of every alert, onPane of every pane that
+	// closes, onEnd of the engine at the end; each may be nil.
 	onAlert func(a *schemas.Alert)
+	onPane  func(p *detect.PaneView)
+	onEnd   func(e *detect.Engine) error
+	// feedback is what analysts said, by time; it takes effect at its time.
+	feedback []*schemas.Control
+	// second, when not nil, takes the same records with its own enricher, to be
+	// judged under another configuration. It has no workers of its own. It is set
+	// before the first record comes.
+	second *replay
 
 	jobs    chan *rawBatch
 	free    chan *rawBatch
@@ -65,11 +78,9 @@ type rawRecord struct {
 // newReplay prepares a replay; start is the time of the run.
 func newReplay(cfg *Config, reading *fileReading, start time.Time, bad func(f *inputFile, number int, err error)) *replay {
 	n := runtime.GOMAXPROCS(0)
-	r := &replay{
-		cfg: cfg, reading: reading, start: start, badRecord: bad,
-		sorter: newSorter(sortBudget), newest: map[string]int64{},
-		jobs: make(chan *rawBatch, n), free: make(chan *rawBatch, 3*n+1),
-	}
+	r := newReplayLane(cfg, reading, start)
+	r.badRecord = bad
+	r.jobs, r.free = make(chan *rawBatch, n), make(chan *rawBatch, 3*n+1)
 	for range cap(r.free) {
 		r.free <- &rawBatch{}
 	}
@@ -77,6 +88,11 @@ func newReplay(cfg *Config, reading *fileReading, start time.Time, bad func(f *i
 		r.workers.Go(r.work)
 	}
 	return r
+}
+
+// newReplayLane is a replay that parses nothing: the second of another one.
+func newReplayLane(cfg *Config, reading *fileReading, start time.Time) *replay {
+	return &replay{cfg: cfg, reading: reading, start: start, sorter: newSorter(sortBudget), newest: map[string]int64{}}
 }
 
 // feeder gathers records into batches for the workers; for one goroutine.
@@ -108,18 +124,27 @@ func (f *feeder) flush() {
 func (r *replay) parsed() error {
 	close(r.jobs)
 	r.workers.Wait()
+	if r.second != nil {
+		return errors.Join(r.failed, r.second.failed)
+	}
 	return r.failed
 }
 
 // work parses, enriches and encodes batches.
 func (r *replay) work() {
-	w := &replayWorker{r: r}
+	w := &replayWorker{r: r, lane: laneBuffer{r: r}}
 	for b := range r.jobs {
+		if w.second == nil && r.second != nil {
+			w.second = &laneBuffer{r: r.second}
+		}
 		for _, rec := range b.recs {
 			w.rec, w.raw = rec, b.buf[rec.off:rec.end]
 			r.reading.parsers[rec.format].Parse(w.raw, w)
 		}
-		w.hand()
+		w.lane.hand()
+		if w.second != nil {
+			w.second.hand()
+		}
 		b.buf, b.recs = b.buf[:0], b.recs[:0]
 		r.free <- b
 	}
@@ -131,6 +156,13 @@ type replayWorker struct {
 	rec rawRecord
 	raw []byte
 
+	lane   laneBuffer
+	second *laneBuffer
+}
+
+// laneBuffer gathers encoded events for the sorter of one replay.
+type laneBuffer struct {
+	r   *replay
 	buf []byte
 	out []encodedEvent
 }
@@ -160,19 +192,37 @@ func (w *replayWorker) Event(index int, ev *schemas.Event) {
 		ev.Id = recordID(w.raw, index)
 		key = ev.Id + idOfRecord
 	}
-	inCluster(ev, w.r.cfg.clusterOf(ev.Format))
-	w.r.reading.enricher.Enrich(ev)
-	ev.RawTopic, ev.ReceivedTime = ev.Format, w.r.start.UnixNano()
-	ev.Raw = "" // what was logged decides nothing beyond what was parsed
-	off, n := len(w.buf), ev.SizeVT()
-	w.buf = slices.Grow(w.buf, n)[:off+n]
-	if _, err := ev.MarshalToSizedBufferVT(w.buf[off:]); err != nil {
-		w.buf = w.buf[:off]
+	var other *schemas.Event
+	if w.second != nil {
+		other = proto.CloneOf(ev)
+	}
+	if err := w.lane.add(key, ev); err != nil {
 		w.Bad(index, nil, err)
 		return
 	}
+	if other != nil {
+		if err := w.second.add(key, other); err != nil {
+			w.Bad(index, nil, err)
+			return
+		}
+	}
 	w.rec.file.good.Add(1)
-	w.out = append(w.out, encodedEvent{ev.Format, ev.Time, key, off, len(w.buf)})
+}
+
+// add enriches and encodes an event.
+func (b *laneBuffer) add(key string, ev *schemas.Event) error {
+	inCluster(ev, b.r.cfg.clusterOf(ev.Format))
+	b.r.reading.enricher.Enrich(ev)
+	ev.RawTopic, ev.ReceivedTime = ev.Format, b.r.start.UnixNano()
+	ev.Raw = "" // what was logged decides nothing beyond what was parsed
+	off, n := len(b.buf), ev.SizeVT()
+	b.buf = slices.Grow(b.buf, n)[:off+n]
+	if _, err := ev.MarshalToSizedBufferVT(b.buf[off:]); err != nil {
+		b.buf = b.buf[:off]
+		return err
+	}
+	b.out = append(b.out, encodedEvent{ev.Format, ev.Time, key, off, len(b.buf)})
+	return nil
 }
 
 // Bad implements ingest.Handler.
@@ -184,17 +234,18 @@ func (w *replayWorker) Bad(_ int, _ []byte, err error) {
 }
 
 // hand adds the batch's events to the sorter.
-func (w *replayWorker) hand() {
-	w.r.mu.Lock()
-	defer w.r.mu.Unlock()
-	for _, e := range w.out {
-		if w.r.failed != nil {
+func (b *laneBuffer) hand() {
+	r := b.r
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, e := range b.out {
+		if r.failed != nil {
 			break
 		}
-		w.r.newest[e.format] = max(w.r.newest[e.format], e.time)
-		w.r.failed = w.r.sorter.Add(e.time, e.id, w.buf[e.off:e.end])
+		r.newest[e.format] = max(r.newest[e.format], e.time)
+		r.failed = r.sorter.Add(e.time, e.id, b.buf[e.off:e.end])
 	}
-	w.buf, w.out = w.buf[:0], w.out[:0]
+	b.buf, b.out = b.buf[:0], b.out[:0]
 }
 
 // verdict is what a replay found.
@@ -209,12 +260,48 @@ type verdict struct {
 	pages int
 	// from and to bound the events' times.
 	from, to time.Time
+	// learnUntil is when judging began; zero means with the first event.
+	learnUntil time.Time
+	// learning counts the alerts that were left out because of it.
+	learning int
 	stats    detect.Stats
+}
+
+// since is when judging began.
+func (v *verdict) since() time.Time {
+	if v.learnUntil.After(v.from) {
+		return v.learnUntil
+	}
+	return v.from
 }
 
 // days is how many days of traffic were judged, at least one hour's worth.
 func (v *verdict) days() float64 {
-	return max(v.to.Sub(v.from), time.Hour).Hours() / 24
+	return max(v.to.Sub(v.since()), time.Hour).Hours() / 24
+}
+
+// keepFrom leaves out the alerts that were opened while the traffic only
+// taught.
+func (v *verdict) keepFrom(t time.Time) {
+	if t.IsZero() {
+		return
+	}
+	v.learnUntil = t
+	kept := v.alerts[:0]
+	v.pages = 0
+	for i := range v.alerts {
+		a := &v.alerts[i]
+		if a.FindingInfo.FirstSeenTime < t.UnixMilli() {
+			v.learning++
+			continue
+		}
+		if a.Unmapped.Lapwing.Paged {
+			v.pages++
+		}
+		kept = append(kept, *a)
+	}
+	clear(v.alerts[len(kept):])
+	v.alerts = kept
 }
 
 // judge runs the sorted events through one engine.
@@ -224,6 +311,9 @@ func (r *replay) judge(ctx context.Context, seen func(n int)) (*verdict, error) 
 	engine, err := detect.New(cfg)
 	if err != nil {
 		return nil, Usage(err)
+	}
+	if r.onPane != nil {
+		engine.Watch(r.onPane)
 	}
 	v := &verdict{}
 	discovered := map[string]bool{}
@@ -256,6 +346,13 @@ func (r *replay) judge(ctx context.Context, seen func(n int)) (*verdict, error) 
 		disorder[name] = r.disorder(name)
 		engine.Control(&schemas.Control{Kind: schemas.ControlKind_CONTROL_KIND_FENCE, RawTopic: name}, &out)
 	}
+	said := r.feedback
+	hear := func(upTo int64) {
+		for ; len(said) > 0 && said[0].Time <= upTo; said = said[1:] {
+			engine.Control(said[0], &out)
+			take()
+		}
+	}
 	var ev schemas.Event
 	var lastTime int64
 	var lastID []byte
@@ -273,6 +370,7 @@ func (r *replay) judge(ctx context.Context, seen func(n int)) (*verdict, error) 
 		} else {
 			lastTime, lastID, repeat = t, append(lastID[:0], id...), 0
 		}
+		hear(t)
 		ev.ResetVT()
 		if err := ev.UnmarshalVTUnsafe(value); err != nil {
 			return fmt.Errorf("sorted event: %w", err)
@@ -297,6 +395,7 @@ func (r *replay) judge(ctx context.Context, seen func(n int)) (*verdict, error) 
 	if err != nil {
 		return nil, err
 	}
+	hear(math.MaxInt64)
 	for _, name := range topics {
 		engine.Control(&schemas.Control{
 			Kind: schemas.ControlKind_CONTROL_KIND_END, RawTopic: name, Watermark: r.newest[name] + int64(endLead),
@@ -309,11 +408,19 @@ func (r *replay) judge(ctx context.Context, seen func(n int)) (*verdict, error) 
 	sortAlerts(v.alerts)
 	v.pages, v.discovered = len(paged), len(discovered)
 	v.stats = engine.Stats()
+	if r.onEnd != nil {
+		return v, r.onEnd(engine)
+	}
 	return v, nil
 }
 
 // close gives back the sorter's files.
-func (r *replay) close() error { return r.sorter.Close() }
+func (r *replay) close() error {
+	if r.second != nil {
+		return errors.Join(r.sorter.Close(), r.second.sorter.Close())
+	}
+	return r.sorter.Close()
+}
 
 // disorder is how far the watermark of a format trails its newest event.
 func (r *replay) disorder(format string) int64 {

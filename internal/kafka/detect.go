@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"strconv"
 	"sync"
 	"time"
@@ -196,6 +197,16 @@ func (c *Client) CheckCells(ctx context.Context) error {
 		errs = append(errs, stream.CheckCell(ctx, cell, events, state))
 	}
 	return errors.Join(errs...)
+}
+
+// Snapshot hands the newest snapshot of a cell to restore; see
+// stream.ReadSnapshot.
+func (c *Client) Snapshot(ctx context.Context, cell int, restore func(r io.Reader) error) (next int64, found bool, err error) {
+	state, err := c.reader(c.Topic("state"), cell)
+	if err != nil {
+		return 0, false, err
+	}
+	return stream.ReadSnapshot(ctx, state, cell, restore)
 }
 
 // unlessDone drops the error of what was interrupted.

@@ -40,6 +40,9 @@ type Label struct {
 	// Times are the exact event times of its calls, in Unix milliseconds at
 	// the log's resolution, ascending.
 	Times []int64 `json:"times,omitempty"`
+	// Events are ids of its events, where they are known: they name a call as
+	// Times do.
+	Events []string `json:"events,omitempty"`
 	// Silence says that what happens is that nothing does.
 	Silence bool `json:"silence,omitempty"`
 }

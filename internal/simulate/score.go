@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"time"
 
@@ -62,6 +63,20 @@ type Scorecard struct {
 	Rows       []Row        `json:"rows"`
 	FalsePages []FalseAlert `json:"false_pages,omitempty"`
 	Strata     []Stratum    `json:"strata,omitempty"`
+	// Detectors are the opening detectors of alerts, by name.
+	Detectors []DetectorRow `json:"detectors,omitempty"`
+}
+
+// DetectorRow is what one detector's alerts were worth.
+type DetectorRow struct {
+	Detector string `json:"detector"`
+	Alerts   int    `json:"alerts"`
+	Paged    int    `json:"paged"`
+	// True alerts belong to an attack or state a fact; False ones paged and
+	// belong to nothing.
+	True        int     `json:"true_alerts"`
+	False       int     `json:"false_alerts"`
+	FalsePerDay float64 `json:"false_alerts_per_day"`
 }
 
 // Row is one label's result.
@@ -99,9 +114,10 @@ type finding struct {
 	id, detector, title string
 	identities          []string
 	paged               bool
-	first, page         int64 // event time of the first version, and of the first that paged
-	begin, end          int64 // what it covers
-	events              map[int64]int64
+	first, page         int64            // event time of the first version, and of the first that paged
+	begin, end          int64            // what it covers
+	events              map[int64]int64  // event time -> version's time
+	named               map[string]int64 // event id -> version's time
 	matched, hard       bool
 }
 
@@ -114,7 +130,8 @@ type finding struct {
 // label's start (a pane is dated by its beginning) to two hours after its end ("by time"; 24 hours where the attack is a silence). An
 // attack is found if an alert that pages belongs to it by event; a silence, by
 // time. Time to detect runs from the label's start to the event time of the
-// first version that pages and belongs.
+// first version that pages and belongs. A label that names no event is found by
+// identity and time.
 //
 // A false alert is a page opened within [from, to) that belongs to no attack,
 // by event or time, and to no housekeeping label of its identity. Pages of
@@ -176,10 +193,17 @@ func Score(labels []Label, alerts []schemas.Alert, from, to time.Time) Scorecard
 			}
 		}
 	}
+	rows := make(map[string]*DetectorRow)
 	for _, f := range found {
 		if f.first < from.UnixMilli() || f.first >= to.UnixMilli() {
 			continue
 		}
+		row := rows[f.detector]
+		if row == nil {
+			row = &DetectorRow{Detector: f.detector}
+			rows[f.detector] = row
+		}
+		row.add(f)
 		s.Alerts++
 		if f.paged {
 			s.Paged++
@@ -194,6 +218,13 @@ func Score(labels []Label, alerts []schemas.Alert, from, to time.Time) Scorecard
 			s.False++
 			s.FalsePages = append(s.FalsePages, f.describe(labels))
 		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(rows)) {
+		row := rows[name]
+		if s.Days > 0 {
+			row.FalsePerDay = float64(row.False) / s.Days
+		}
+		s.Detectors = append(s.Detectors, *row)
 	}
 	if s.Attacks > 0 {
 		s.Recall = float64(s.Found) / float64(s.Attacks)
@@ -214,6 +245,19 @@ func Score(labels []Label, alerts []schemas.Alert, from, to time.Time) Scorecard
 	return s
 }
 
+func (r *DetectorRow) add(f *finding) {
+	r.Alerts++
+	if f.paged {
+		r.Paged++
+	}
+	switch {
+	case f.matched:
+		r.True++
+	case f.paged:
+		r.False++
+	}
+}
+
 // housekeeping says whether an alert states a standing fact about an identity,
 // not something that it did.
 func housekeeping(detector string) bool {
@@ -228,7 +272,7 @@ func collect(alerts []schemas.Alert) []*finding {
 		a := &alerts[i]
 		f := byID[a.ID()]
 		if f == nil {
-			f = &finding{id: a.ID(), detector: a.FindingInfo.Analytic.UID, title: a.FindingInfo.Title, events: make(map[int64]int64), first: a.Time, begin: a.Time, end: a.Time}
+			f = &finding{id: a.ID(), detector: a.FindingInfo.Analytic.UID, title: a.FindingInfo.Title, events: make(map[int64]int64), named: make(map[string]int64), first: a.Time, begin: a.Time, end: a.Time}
 			byID[f.id] = f
 			out = append(out, f)
 		}
@@ -250,6 +294,9 @@ func collect(alerts []schemas.Alert) []*finding {
 			f.paged, f.page = true, a.Time
 		}
 		for _, e := range a.FindingInfo.RelatedEvents {
+			if at, ok := f.named[e.UID]; !ok || a.Time < at {
+				f.named[e.UID] = a.Time
+			}
 			if e.Time == 0 {
 				continue
 			}
@@ -284,6 +331,11 @@ func judge(l Label, byIdentity map[string][]*finding) Row {
 					named = at
 				}
 			}
+			for _, uid := range l.Events {
+				if at, ok := f.named[uid]; ok && (named < 0 || at < named) {
+					named = at
+				}
+			}
 			inTime := f.first >= opens && f.first < end
 			if named < 0 && !inTime {
 				continue
@@ -305,7 +357,7 @@ func judge(l Label, byIdentity map[string][]*finding) Row {
 				continue
 			}
 			r.ByTime = true
-			if named < 0 && !l.Silence {
+			if named < 0 && !l.Silence && len(l.Times)+len(l.Events) > 0 {
 				continue
 			}
 			at := max(f.page, named)
@@ -375,6 +427,9 @@ func (s *Scorecard) WriteTable(w io.Writer) error {
 		}
 		t.AppendRow(table.Row{r.Label.Case, r.Label.Name, clip(r.Label.Identity, 44), r.Label.Network + "/" + r.Label.Client, result, r.Detector, after})
 	}
+	if err := write(w, t); err != nil {
+		return err
+	}
 	h := table.NewWriter()
 	h.SetStyle(table.StyleLight)
 	h.AppendHeader(table.Row{"benign hard case", "identity", "paged by"})
@@ -389,8 +444,10 @@ func (s *Scorecard) WriteTable(w io.Writer) error {
 		h.AppendRow(table.Row{r.Label.Name, who, r.Detector})
 	}
 	h.SetColumnConfigs([]table.ColumnConfig{{Number: 3, Align: text.AlignLeft}})
-	if _, err := fmt.Fprintf(w, "%s\n%s\n", t.Render(), h.Render()); err != nil {
-		return fmt.Errorf("scorecard: %w", err)
+	if s.HardCases > 0 {
+		if err := write(w, h); err != nil {
+			return err
+		}
 	}
 	for _, f := range s.FalsePages {
 		if _, err := fmt.Fprintf(w, "false page  %s  %s  %s  %s\n", f.Time.Format("2006-01-02 15:04"), f.Detector, f.Identity, f.Title); err != nil {
@@ -401,6 +458,24 @@ func (s *Scorecard) WriteTable(w io.Writer) error {
 		"false alerts %d in %.0f days: %.2f a day; hard cases that paged %d of %d; alerts %d, of which %d paged and %d went to the report\n",
 		s.Found, s.Attacks, 100*s.Recall, s.ByTime, s.MedianDelay.Round(time.Second), s.False, s.Days, s.FalsePerDay, s.HardFired, s.HardCases, s.Alerts, s.Paged, s.Reports)
 	if err != nil {
+		return fmt.Errorf("scorecard: %w", err)
+	}
+	return nil
+}
+
+// WriteDetectors writes what each detector's alerts were worth.
+func (s *Scorecard) WriteDetectors(w io.Writer) error {
+	t := table.NewWriter()
+	t.SetStyle(table.StyleLight)
+	t.AppendHeader(table.Row{"detector", "alerts", "paged", "true", "false", "false a day"})
+	for _, r := range s.Detectors {
+		t.AppendRow(table.Row{r.Detector, r.Alerts, r.Paged, r.True, r.False, fmt.Sprintf("%.2f", r.FalsePerDay)})
+	}
+	return write(w, t)
+}
+
+func write(w io.Writer, t table.Writer) error {
+	if _, err := fmt.Fprintln(w, t.Render()); err != nil {
 		return fmt.Errorf("scorecard: %w", err)
 	}
 	return nil

@@ -69,6 +69,7 @@ func TestScore(t *testing.T) {
 		{name: "a page three hours after its end is false unless it names an event", labels: []Label{done(KindAttack)}, alerts: []schemas.Alert{said("a", "svc", 1, true, 201, 201), said("b", "svc", 1, true, 201, 20)}, found: 1, byTime: 1, pages: 1, delay: 191 * time.Minute},
 		{name: "a pane may be dated by its start", labels: []Label{done(KindAttack)}, alerts: []schemas.Alert{opened(said("a", "svc", 1, true, 15, 10), 0)}, found: 1, byTime: 1, delay: 5 * time.Minute},
 		{name: "an alert that pages nobody is a report", labels: []Label{done(KindAttack)}, alerts: []schemas.Alert{said("a", "svc", 1, false, 11, 10)}, reported: 1},
+		{name: "a page that names an event by its id finds it", labels: []Label{done(KindAttack, func(l *Label) { l.Times, l.Events = nil, []string{"x", "e"} })}, alerts: []schemas.Alert{said("a", "svc", 1, true, 300, 290)}, found: 1, byTime: 1, delay: 290 * time.Minute},
 		{name: "versions of one alert count once, and it is found when it first pages", labels: []Label{done(KindAttack)}, alerts: []schemas.Alert{said("a", "svc", 1, false, 11, 10), said("a", "svc", 2, true, 14, 10), said("a", "svc", 3, true, 20, 20)}, found: 1, byTime: 1, delay: 4 * time.Minute},
 		{name: "an older alert that grows is found when it names the event", labels: []Label{done(KindAttack)}, alerts: []schemas.Alert{said("a", "svc", 1, true, -600, -600), said("a", "svc", 2, true, 12, -600, 10)}, found: 1, byTime: 1, delay: 2 * time.Minute},
 		{name: "the last version alone is enough", labels: []Label{done(KindAttack)}, alerts: []schemas.Alert{opened(said("a", "svc", 4, true, 60, 10, 20), 10)}, found: 1, byTime: 1, delay: 50 * time.Minute},
@@ -113,5 +114,9 @@ func TestScorecardIsWritten(t *testing.T) {
 	require.NoError(t, json.Unmarshal(object.Bytes(), &back))
 	require.Equal(t, s.Rows[0].Alert, back.Rows[0].Alert)
 	require.Equal(t, "x", back.FalsePages[0].HardCase)
+	require.Equal(t, []DetectorRow{{Detector: "some-detector", Alerts: 2, Paged: 2, True: 1, False: 1, FalsePerDay: 1}}, back.Detectors)
+	table.Reset()
+	require.NoError(t, s.WriteDetectors(&table))
+	require.Contains(t, table.String(), "│ some-detector │      2 │     2 │    1 │     1 │ 1.00        │")
 	require.Equal(t, []Stratum{{Network: "usual", Client: "own", Attacks: 1, Found: 1}}, back.Strata)
 }

@@ -141,6 +141,37 @@ func restoreSlot(s *slot, c Cell) error {
 	return nil
 }
 
+// ReadSnapshot hands the newest usable snapshot of a cell to restore, and
+// returns the offset in lapwing.events that it stands at. found is false when
+// there is none. It takes nothing over: a running owner is not disturbed.
+func ReadSnapshot(ctx context.Context, state Reader, cell int, restore func(r io.Reader) error) (next int64, found bool, err error) {
+	slots, err := readSlots(ctx, state, cell)
+	if err != nil {
+		return 0, false, fmt.Errorf("read the state of cell %d: %w", cell, err)
+	}
+	first, second := slots["A"], slots["B"]
+	if newer(second, first) {
+		first, second = second, first
+	}
+	for _, s := range []*slot{first, second} {
+		r, err := s.open()
+		if err != nil {
+			continue // being written just now, or never
+		}
+		z, err := zstd.NewReader(r, zstd.WithDecoderConcurrency(1))
+		if err != nil {
+			return 0, false, fmt.Errorf("slot %s: %w", s.name, err)
+		}
+		err = restore(z)
+		z.Close()
+		if err != nil {
+			return 0, false, fmt.Errorf("slot %s: %w", s.name, err)
+		}
+		return s.end.Offset, true, nil
+	}
+	return 0, false, nil
+}
+
 // pieces holds a snapshot in memory without ever moving it.
 type pieces struct {
 	full [][]byte

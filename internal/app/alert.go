@@ -1,0 +1,174 @@
+package app
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/jedib0t/go-pretty/v6/table"
+
+	"github.com/lapwing-sec/lapwing/internal/clickhouse"
+	"github.com/lapwing-sec/lapwing/schemas"
+)
+
+// AlertListOptions says which alerts are meant.
+type AlertListOptions struct {
+	// Identity, Detector, Owner and Team keep those of one, when not empty.
+	Identity, Detector, Owner, Team string
+	// MinSeverity keeps those at least as grave.
+	MinSeverity string
+	// Since keeps those first seen within so long before now; 0 keeps all.
+	Since time.Duration
+	// Open keeps those that are not closed, Paged those that woke somebody.
+	Open, Paged bool
+	// Limit bounds the rows, newest first.
+	Limit int
+	JSON  bool
+}
+
+const alertListSQL = `SELECT alert FROM alerts_current
+WHERE tenant = {tenant:String} AND severity_id >= {severity:UInt8}
+  AND ({identity:String} = '' OR identity_id = {identity:String} OR has(identities, {identity:String}))
+  AND ({detector:String} = '' OR detector = {detector:String} OR has(detectors, {detector:String}))
+  AND ({owner:String} = '' OR owner = {owner:String}) AND ({team:String} = '' OR team = {team:String})
+  AND ({since:Int64} = 0 OR first_ts >= fromUnixTimestamp64Milli({since:Int64}))
+  AND ({open:UInt8} = 0 OR activity != 'close') AND ({paged:UInt8} = 0 OR paged)
+ORDER BY first_ts DESC, alert_id LIMIT {limit:UInt32}`
+
+// AlertList shows alerts, newest first.
+func AlertList(ctx context.Context, cfg Config, o AlertListOptions, std IO) (err error) {
+	severity := 0
+	if o.MinSeverity != "" {
+		if severity = slices.Index(severityNames, strings.ToLower(o.MinSeverity)) + 1; severity == 0 {
+			return Usagef("--severity %q: want %s", o.MinSeverity, oneOf(severityNames))
+		}
+	}
+	since := int64(0)
+	if o.Since > 0 {
+		since = time.Now().Add(-o.Since).UnixMilli()
+	}
+	db, err := newServices(&cfg).openClickHouse(ctx, true)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	alerts, err := queryAlerts(ctx, db, alertListSQL, map[string]string{
+		"tenant": cfg.Tenant, "identity": o.Identity, "detector": o.Detector, "owner": o.Owner, "team": o.Team,
+		"severity": strconv.Itoa(severity), "since": strconv.FormatInt(since, 10),
+		"open": strconv.Itoa(btoi(o.Open)), "paged": strconv.Itoa(btoi(o.Paged)), "limit": strconv.Itoa(o.Limit),
+	})
+	if err != nil {
+		return err
+	}
+	if o.JSON {
+		return encodeLines(std.Out, alerts)
+	}
+	t := table.NewWriter()
+	t.SetStyle(table.StyleLight)
+	t.Style().Format.Header = 0
+	t.AppendHeader(table.Row{"alert", "first seen", "severity", "detector", "identity", "what", "state"})
+	for i := range alerts {
+		a := &alerts[i]
+		t.AppendRow(table.Row{a.ID(), stamp(a.FindingInfo.FirstSeenTime), strings.ToLower(a.Severity), a.FindingInfo.Analytic.UID, oneLine(a.Actor.User.UID), clipText(oneLine(a.FindingInfo.Title), maxCell), alertState(a)})
+	}
+	if _, err := fmt.Fprintln(std.Out, t.Render()); err != nil {
+		return err
+	}
+	fmt.Fprintln(std.Err, count(len(alerts), "alert"))
+	return nil
+}
+
+// alertState is where an alert stands, in a word or two.
+func alertState(a *schemas.Alert) string {
+	switch {
+	case a.ActivityID == schemas.ActivityClose:
+		return "closed: " + oneLine(a.Unmapped.Lapwing.CloseReason)
+	case !a.Unmapped.Lapwing.Paged:
+		return "open, no page"
+	}
+	return "open"
+}
+
+// queryAlerts asks for alerts; the first column is the whole alert.
+func queryAlerts(ctx context.Context, db *clickhouse.DB, sql string, params map[string]string) ([]schemas.Alert, error) {
+	res, err := db.Query(ctx, sql, params)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]schemas.Alert, len(res.Rows))
+	for i, row := range res.Rows {
+		text, ok := row[0].(string)
+		if !ok {
+			return nil, fmt.Errorf("alert of row %d is no text but %T", i+1, row[0])
+		}
+		if err := json.Unmarshal([]byte(text), &out[i]); err != nil {
+			return nil, fmt.Errorf("alert of row %d: %w", i+1, err)
+		}
+	}
+	return out, nil
+}
+
+// findAlert reads one alert by its id, or by a beginning of it that only one
+// has.
+func findAlert(ctx context.Context, db *clickhouse.DB, tenant, id string) (*schemas.Alert, error) {
+	const least = 6
+	if len(id) < least {
+		return nil, Usagef("alert %q: give its id, or at least %d characters of it (lapwing alert list shows them)", id, least)
+	}
+	alerts, err := queryAlerts(ctx, db, `SELECT alert FROM alerts_current WHERE tenant = {tenant:String} AND startsWith(alert_id, {id:String}) ORDER BY alert_id LIMIT 3`,
+		map[string]string{"tenant": tenant, "id": id})
+	if err != nil {
+		return nil, err
+	}
+	for i := range alerts {
+		if alerts[i].ID() == id {
+			return &alerts[i], nil
+		}
+	}
+	switch len(alerts) {
+	case 0:
+		return nil, fmt.Errorf("no alert %q: lapwing alert list shows them", id)
+	case 1:
+		return &alerts[0], nil
+	}
+	return nil, fmt.Errorf("alert %q: several begin so, such as %s and %s", id, alerts[0].ID(), alerts[1].ID())
+}
+
+// AlertShow prints one alert with its explanation.
+func AlertShow(ctx context.Context, cfg Config, id string, asJSON bool, std IO) (err error) {
+	db, err := newServices(&cfg).openClickHouse(ctx, true)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	a, err := findAlert(ctx, db, cfg.Tenant, id)
+	if err != nil {
+		return err
+	}
+	if asJSON {
+		enc := json.NewEncoder(std.Out)
+		enc.SetEscapeHTML(false)
+		return enc.Encode(a)
+	}
+	a.Unmapped.Lapwing.Page = a.Unmapped.Lapwing.Paged // the newest version alone may page nobody
+	newAlertView(std.Out).inFull(a)
+	var b strings.Builder
+	b.WriteString(wrapField("state", alertState(a), viewWidth))
+	for i, f := range a.Unmapped.Lapwing.Findings {
+		name := ""
+		if i == 0 {
+			name = "findings"
+		}
+		b.WriteString(wrapField(name, oneLine(f.Detector+": "+f.Sentence), viewWidth))
+	}
+	if links := a.Unmapped.Lapwing.Links; len(links) > 0 {
+		b.WriteString(wrapField("linked", strings.Join(links, ", "), viewWidth))
+	}
+	_, err = fmt.Fprint(std.Out, b.String())
+	return err
+}

@@ -1,0 +1,221 @@
+package app
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/lapwing-sec/lapwing/detect"
+	"github.com/lapwing-sec/lapwing/schemas"
+)
+
+// regionLog is a log of one identity that calls us-east-1 every hour for days,
+// and eu-west-1 once at noon of each.
+func regionLog(days int) string {
+	var b strings.Builder
+	start := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	for h := range days * 24 {
+		at, region := start.Add(time.Duration(h)*time.Hour), "us-east-1"
+		if h%24 == 12 {
+			region = "eu-west-1"
+		}
+		line := trail(fmt.Sprintf("%08d-1111-4111-8111-111111111111", h), at.Format(time.RFC3339))
+		b.WriteString(strings.Replace(line, "us-east-1", region, 1) + "\n")
+	}
+	return b.String()
+}
+
+// regionInventory declares that only one region is allowed.
+func regionInventory(t *testing.T, region string) string {
+	path := filepath.Join(t.TempDir(), "inventory.yaml")
+	require.NoError(t, os.WriteFile(path, []byte("identities:\n  - id: aws:123456789012:user/ci\n    allowed: {regions: ["+region+"]}\n"), 0o600))
+	return path
+}
+
+// judged runs a backtest and gives its alerts (or differences), its summary and
+// its error.
+func judged[T any](t *testing.T, log string, o BacktestOptions) (lines []T, s backtestSummary, said string, err error) {
+	t.Helper()
+	o.Format, o.Files, o.JSON = "cloudtrail", []string{"-"}, true
+	var out, errOut strings.Builder
+	err = Backtest(t.Context(), Defaults(), o, IO{In: strings.NewReader(log), Out: &out, Err: &errOut})
+	d := json.NewDecoder(strings.NewReader(out.String()))
+	for d.More() {
+		var x T
+		require.NoError(t, d.Decode(&x))
+		lines = append(lines, x)
+	}
+	for line := range strings.Lines(errOut.String()) {
+		if strings.HasPrefix(line, "{") {
+			require.NoError(t, json.Unmarshal([]byte(line), &s))
+		}
+	}
+	return lines, s, errOut.String(), err
+}
+
+func TestWhatIsLearnedIsNotWritten(t *testing.T) {
+	log, inv := regionLog(4), regionInventory(t, "us-east-1")
+	all, s, _, err := judged[schemas.Alert](t, log, BacktestOptions{Inventory: inv})
+	require.NoError(t, err)
+	require.Len(t, all, 1, "a rule speaks once while it goes on")
+	require.Equal(t, 1, s.Pages)
+	require.InDelta(t, 3.96, s.Days, 0.01)
+
+	late, s, _, err := judged[schemas.Alert](t, log, BacktestOptions{Inventory: inv, LearnUntil: "2026-01-03"})
+	require.NoError(t, err)
+	require.Empty(t, late, "it was opened before")
+	require.Equal(t, 1, s.LearningAlerts)
+	require.Equal(t, 0, s.Pages)
+	require.InDelta(t, 1.96, s.Days, 0.01)
+
+	first, _, _, err := judged[schemas.Alert](t, log, BacktestOptions{Inventory: inv, LearnUntil: "2026-01-01T06:00:00Z"})
+	require.NoError(t, err)
+	require.Equal(t, all, first, "what only teaches changes no alert of later")
+
+	_, _, _, err = judged[schemas.Alert](t, log, BacktestOptions{LearnUntil: "soon"})
+	require.ErrorContains(t, err, `--learn-until: "soon" is no time`)
+}
+
+func TestFailOnIsACheckForCI(t *testing.T) {
+	log := regionLog(2)
+	for _, tc := range []struct {
+		name   string
+		o      BacktestOptions
+		failed bool
+	}{
+		{"an alert that matches fails", BacktestOptions{Inventory: regionInventory(t, "us-east-1"), FailOn: []string{"severity>=low,detector=region-policy"}}, true},
+		{"one condition of several is enough", BacktestOptions{Inventory: regionInventory(t, "us-east-1"), FailOn: []string{"detector=scope-policy", "page=true"}}, true},
+		{"one that does not match passes", BacktestOptions{Inventory: regionInventory(t, "us-east-1"), FailOn: []string{"detector=scope-policy"}}, false},
+		{"no alert, no failure", BacktestOptions{Inventory: regionInventory(t, "'*'"), FailOn: []string{"severity>=low,detector!=unmanaged-identity"}}, false},
+		{"in a comparison what is gained fails", BacktestOptions{Inventory: regionInventory(t, "'*'"), CompareInventory: regionInventory(t, "us-east-1"), FailOn: []string{"detector=region-policy"}}, true},
+		{"what was there before does not", BacktestOptions{Inventory: regionInventory(t, "us-east-1"), CompareInventory: regionInventory(t, "us-east-1"), FailOn: []string{"detector=region-policy"}}, false},
+		{"nor what is lost", BacktestOptions{Inventory: regionInventory(t, "us-east-1"), CompareInventory: regionInventory(t, "'*'"), FailOn: []string{"detector=region-policy"}}, false},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			_, s, said, err := judged[json.RawMessage](t, log, tc.o)
+			require.Equal(t, tc.failed, err != nil, said)
+			require.Equal(t, tc.failed, len(s.Failures) > 0)
+			require.Equal(t, tc.failed, strings.Contains(said, "lapwing: fail-on "), said)
+			if tc.failed {
+				code, printIt := ExitCode(err)
+				require.Equal(t, ExitFailed, code)
+				require.False(t, printIt)
+			}
+		})
+	}
+}
+
+func TestComparisonNamesWhatIsGainedLostAndChanged(t *testing.T) {
+	log := regionLog(2)
+	none, only := regionInventory(t, "'*'"), regionInventory(t, "us-east-1")
+	critical := filepath.Join(t.TempDir(), "critical.yaml")
+	require.NoError(t, os.WriteFile(critical, []byte("identities:\n  - id: aws:123456789012:user/ci\n    criticality: critical\n    allowed: {regions: [us-east-1]}\n"), 0o600))
+	feedback := filepath.Join(t.TempDir(), "feedback.ndjson")
+	require.NoError(t, os.WriteFile(feedback, []byte(`{"time":"2026-01-01T10:00:00Z","identity":"arn:aws:iam::123456789012:user/ci","verdict":"expected","detector":"region-policy","by":"ana","reason":"moving"}`), 0o600))
+	for _, tc := range []struct {
+		name   string
+		o      BacktestOptions
+		change string
+		why    string
+	}{
+		{"a rule added", BacktestOptions{Inventory: none, CompareInventory: only}, diffGained, "region-policy: "},
+		{"a rule taken away", BacktestOptions{Inventory: only, CompareInventory: none}, diffLost, "region-policy: "},
+		{"more at stake", BacktestOptions{Inventory: only, CompareInventory: critical}, diffChanged, "becomes"},
+		{"what a verdict costs", BacktestOptions{Inventory: only, CompareFeedback: feedback}, diffLost, `silenced by "expected" of 2026-01-01, ana: moving`},
+		{"verdicts on both sides change nothing", BacktestOptions{Inventory: only, Feedback: feedback, CompareInventory: only}, "", ""},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			list, s, said, err := judged[difference](t, log, tc.o)
+			require.NoError(t, err, said)
+			require.NotNil(t, s.Compare)
+			if tc.change == "" {
+				require.Empty(t, list)
+				return
+			}
+			require.Len(t, list, 1)
+			require.Equal(t, tc.change, list[0].Change)
+			require.Contains(t, strings.Join(list[0].Why, "\n"), tc.why)
+			require.NotNil(t, list[0].Alert)
+			require.Equal(t, 1, s.Compare.Gained+s.Compare.Lost+s.Compare.Changed)
+		})
+	}
+	cfg := Defaults()
+	cfg.Detect.Disabled = []string{"region-policy"}
+	list, _, _, err := judged[difference](t, log, BacktestOptions{Inventory: only, Compare: &cfg})
+	require.NoError(t, err)
+	require.Len(t, list, 1)
+	require.Equal(t, diffLost, list[0].Change)
+}
+
+func TestLabelsAreScored(t *testing.T) {
+	log := regionLog(3)
+	labels := filepath.Join(t.TempDir(), "labels.csv")
+	require.NoError(t, os.WriteFile(labels, []byte("identity,from,to,name,event_ids\n"+
+		"aws:123456789012:user/ci,2026-01-01T12:00:00Z,2026-01-01T12:00:00Z,moved,00000012-1111-4111-8111-111111111111\n"+
+		"aws:123456789012:user/ci,2026-01-01T11:30:00Z,2026-01-01T12:30:00Z,by time,\n"+
+		"aws:123456789012:user/other,2026-01-02,2026-01-02,missed,\n"+
+		"aws:123456789012:user/ci,2025-01-02,2025-01-02,long ago,\n"), 0o600))
+	_, s, _, err := judged[schemas.Alert](t, log, BacktestOptions{Inventory: regionInventory(t, "us-east-1"), Labels: labels})
+	require.NoError(t, err)
+	c := s.Scorecard
+	require.Equal(t, 3, c.Attacks)
+	require.Equal(t, 2, c.Found)
+	require.Equal(t, time.Duration(0), c.Rows[0].Delay)
+	require.Equal(t, 30*time.Minute, c.Rows[1].Delay)
+	require.Equal(t, 0, c.False)
+	require.Equal(t, "region-policy", c.Detectors[0].Detector)
+
+	var out, errOut strings.Builder
+	require.NoError(t, Backtest(t.Context(), Defaults(), BacktestOptions{Format: "cloudtrail", Files: []string{"-"}, Labels: labels}, IO{In: strings.NewReader(log), Out: &out, Err: &errOut}))
+	require.Contains(t, errOut.String(), "1 label outside the judged time")
+}
+
+func TestProfilesAreWrittenAtTheEnd(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "profiles.ndjson")
+	_, _, _, err := judged[schemas.Alert](t, regionLog(9), BacktestOptions{ProfilesOut: path})
+	require.NoError(t, err)
+	data, err := os.ReadFile(path)
+	require.NoError(t, err)
+	var v detect.ProfileView
+	require.NoError(t, json.Unmarshal(data, &v))
+	require.Equal(t, "aws:123456789012:user/ci", v.Identity)
+	require.Equal(t, 216, v.Calls)
+	require.Equal(t, 9, v.ActiveDays)
+	for _, set := range v.Sets {
+		if set.Dimension == "region" {
+			require.True(t, set.Learned)
+			require.Len(t, set.Values, 2)
+			require.Contains(t, []uint32{set.Values[0].Fingerprint, set.Values[1].Fingerprint}, detect.FingerprintOf("region", "us-east-1"))
+		}
+	}
+}
+
+func TestFeedbackFilesAreReadOrRefused(t *testing.T) {
+	for _, tc := range []struct{ name, text, problem string }{
+		{"a verdict on a detector", `{"time":"2026-01-01T10:00:00Z","identity":"a","verdict":"expected","detector":"call-rate"}`, ""},
+		{"what list writes", `{"time":"2026-01-01T10:00:00Z","alert_id":"x","identity":"a","verdict":"undone","until":"2026-02-01T00:00:00Z"}`, ""},
+		{"no identity", `{"time":"2026-01-01T10:00:00Z","verdict":"expected","detector":"call-rate"}`, "line 1: identity is missing"},
+		{"no time", "\n" + `{"identity":"a","verdict":"expected","detector":"call-rate"}`, "line 2: time is missing"},
+		{"an unknown verdict", `{"time":"2026-01-01T10:00:00Z","identity":"a","verdict":"fine","detector":"call-rate"}`, `verdict "fine": want`},
+		{"about nothing", `{"time":"2026-01-01T10:00:00Z","identity":"a","verdict":"expected"}`, "what is it about?"},
+		{"no JSON", `expected`, "line 1: invalid character"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "f")
+			require.NoError(t, os.WriteFile(path, []byte(tc.text), 0o600))
+			list, err := loadFeedback("--feedback", path)
+			if tc.problem == "" {
+				require.NoError(t, err)
+				require.Len(t, list, 1)
+				return
+			}
+			require.ErrorContains(t, err, tc.problem)
+		})
+	}
+}

@@ -1,0 +1,110 @@
+package app
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/lapwing-sec/lapwing/detect"
+)
+
+func someProfile() *detect.ProfileView {
+	day := time.Date(2026, 7, 20, 0, 0, 0, 0, time.UTC)
+	v := &detect.ProfileView{
+		Identity: "aws:123456789012:role/ci-deploy", Kind: "ci_pipeline", Managed: true, FirstSeen: day.AddDate(0, 0, -20), LastSeen: day.Add(17 * time.Hour),
+		Calls: 18432, ActiveDays: 15, ActivePanes: 640, Mature: true, Anchor: 27, Drift: 0.12, GapMedian: 8 * time.Second, GapRare: 17 * time.Hour,
+		Levels: []detect.LevelView{
+			{Name: "calls", Level: 28.8, High: 96, Panes: 400}, {Name: "refused calls", Level: 0.02, High: 3, Panes: 400}, {Name: "resources", Level: 14000, High: 21000, Panes: 400},
+			{Name: "never", Panes: 0},
+		},
+		Sets: []detect.SetView{
+			{Dimension: "operation", Learned: true, Observations: 4000, NoveltyRate: 0.0012, Values: []detect.Value{
+				{Fingerprint: 1, Name: "s3:PutObject", LastSeen: day, Days: 8, State: detect.ValueKnown},
+				{Fingerprint: 2, Name: "sts:AssumeRole\x1b[2J", LastSeen: day, Days: 1, State: detect.ValueQuarantined},
+				{Fingerprint: 3, LastSeen: day, Days: 1, State: detect.ValueHeld},
+			}},
+			{Dimension: "country", Values: []detect.Value{{Fingerprint: 0xabc, LastSeen: day, Days: 16, State: detect.ValueKnown}}},
+		},
+		OpenAlerts: []string{"a1", "b2"}, MemoryBytes: 1480,
+	}
+	for h := 8; h < 18; h++ {
+		v.Weekday[h] = []float64{0.4, 1, 1.8, 2}[min(h-8, 3)]
+	}
+	v.Weekend[3] = 0.2
+	return v
+}
+
+func TestAProfileIsShownWithCharts(t *testing.T) {
+	got := profileText(someProfile(), 2)
+	want := `aws:123456789012:role/ci-deploy
+  state         learned; ci pipeline, in the inventory
+  seen          2026-06-30 00:00 to 2026-07-20 17:00 UTC
+  calls         18432 on 15 days, in 640 panes of 15 minutes
+  gaps          half are above 8s, one in a hundred above 17h0m0s
+  drift         0.12 above the slow level of 27.00 calls a pane
+  memory        1480 bytes
+  open alerts   a1
+                b2
+
+Levels, in an active pane: expected ┃, and what one in a thousand exceeds at the right end
+  calls                  ━━━━━━━┃╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌      28.80         96
+  refused calls          ┃╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌       0.02          3
+  resources              ━━━━━━━━━━━━━━━┃╌╌╌╌╌╌╌╌      14.0k      21.0k
+
+Hours (UTC), calls against the level
+             0     6     12    18
+  weekdays           ░▒████████      
+  weekends      █                    
+
+What it is known by
+  operation              3 values; the next is new with 0.12%
+    s3:PutObject                                 last 2026-07-20, about 8 days
+    sts:AssumeRole?[2J                           last 2026-07-20, about 1 day, quarantined
+    and 1 more
+  country                1 value; new values are still learned
+    #00000abc                                    last 2026-07-20, about 16 days
+`
+	require.Equal(t, want, got)
+	empty := profileText(&detect.ProfileView{Identity: "x"}, 2)
+	require.Contains(t, empty, "No 15 minutes of it were judged yet")
+	require.Contains(t, empty, "unknown kind, in no inventory")
+}
+
+func TestProfilesAreCompared(t *testing.T) {
+	dir := t.TempDir()
+	write := func(name string, list ...*detect.ProfileView) string {
+		var b strings.Builder
+		for _, v := range list {
+			require.NoError(t, json.NewEncoder(&b).Encode(v))
+		}
+		path := filepath.Join(dir, name)
+		require.NoError(t, os.WriteFile(path, []byte(b.String()), 0o600))
+		return path
+	}
+	old, now, same, gone := someProfile(), someProfile(), someProfile(), someProfile()
+	same.Identity, gone.Identity = "same", "went"
+	fresh := someProfile()
+	fresh.Identity = "fresh"
+	now.Levels[0].Level, now.Mature = 60, false
+	now.Sets[0].Values[0].Fingerprint = 9
+	var out, errOut strings.Builder
+	require.NoError(t, ProfileDiff(write("a", old, same, gone), write("b", now, same, fresh), IO{Out: &out, Err: &errOut}))
+	require.Equal(t, `aws:123456789012:role/ci-deploy
+  is no longer learned
+  calls: 28.80 becomes 60
+  operation: 1 value gained, 1 forgotten
+fresh
+  new: 18432 calls since 2026-06-30 00:00
+went
+  gone
+`, out.String())
+	require.Equal(t, "3 profiles differ\n", errOut.String())
+	bad := filepath.Join(dir, "bad")
+	require.NoError(t, os.WriteFile(bad, []byte("{}\n"), 0o600))
+	require.ErrorContains(t, ProfileDiff(bad, bad, IO{Out: &out, Err: &errOut}), "line 1: no profile")
+}
