@@ -14,7 +14,7 @@ import (
 
 // snapshotVersion is the version of the format, snapshotMagic its first bytes.
 const (
-	snapshotVersion = 4
+	snapshotVersion = 5
 	snapshotMagic   = "lapwing detect state\n"
 	snapshotEnd     = "end\n"
 )
