@@ -270,3 +270,17 @@ func digestOf(files []File) string {
 	}
 	return fmt.Sprintf("%016x", h.Sum64())
 }
+
+// MappedFormats lists the formats that fields.yaml maps, in order.
+func MappedFormats() ([]string, error) {
+	m, err := readMapping()
+	if err != nil {
+		return nil, err
+	}
+	var out []string
+	for f := range m.formats {
+		out = append(out, f)
+	}
+	slices.Sort(out)
+	return out, nil
+}
