@@ -194,7 +194,7 @@ func (s *Scanner) made(from int) string {
 	if from == len(s.scratch) {
 		return ""
 	}
-	return unsafe.String(&s.scratch[from], len(s.scratch)-from)
+	return unsafe.String(&s.scratch[from], len(s.scratch)-from) //nolint:gosec // from is below len, and the array is not written again before the next event
 }
 
 // uint words a number; 0 is unknown.

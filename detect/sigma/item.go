@@ -441,9 +441,9 @@ func wide(s, how string) string {
 	for _, u := range utf16.Encode([]rune(s)) {
 		if how == "utf16be" {
 			b.WriteByte(byte(u >> 8))
-			b.WriteByte(byte(u))
+			b.WriteByte(byte(u)) //nolint:gosec // cut into bytes
 		} else {
-			b.WriteByte(byte(u))
+			b.WriteByte(byte(u)) //nolint:gosec // cut into bytes
 			b.WriteByte(byte(u >> 8))
 		}
 	}

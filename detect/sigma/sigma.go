@@ -78,11 +78,10 @@ type Rule struct {
 	File  string
 	Line  int
 
-	filters []int
-	root    *node
-	fields  []int // of Fields
-	corr    *correlation
-	used    bool // by a correlation
+	root   *node
+	fields []int // of Fields
+	corr   *correlation
+	used   bool // by a correlation
 }
 
 // LogSource is what a rule says of the logs that it is for.

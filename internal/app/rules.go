@@ -243,7 +243,7 @@ func RulesMatch(ctx context.Context, cfg Config, o RulesOptions, std IO) error {
 			}
 			const most = 10_000
 			if matches <= most {
-				t.AppendRow(table.Row{stamp(ev.Time/1e6), r.Level, clipText(r.Title, maxCell), clipText(oneLine(ev.IdentityId), maxCell), clipText(oneLine(ev.Operation), maxCell), clipText(oneLine(ev.Id), 40)})
+				t.AppendRow(table.Row{stamp(ev.Time / 1e6), r.Level, clipText(r.Title, maxCell), clipText(oneLine(ev.IdentityId), maxCell), clipText(oneLine(ev.Operation), maxCell), clipText(oneLine(ev.Id), 40)})
 			}
 		}
 	}

@@ -228,13 +228,13 @@ func (t *ruleTest) rule(set *sigma.Set) (int, error) {
 	for i := range set.Len() {
 		if r := set.Rule(i); r.Alone && strings.TrimSuffix(r.File, filepath.Ext(r.File)) == stem {
 			if found >= 0 {
-				return -1, errors.New("several rules make findings here: say which with rule:")
+				return -1, errors.New("several rules make findings here: say which with the key rule")
 			}
 			found = i
 		}
 	}
 	if found < 0 {
-		return -1, errors.New("no rule in the file of the same name: say which with rule:")
+		return -1, errors.New("no rule in the file of the same name: say which with the key rule")
 	}
 	return found, nil
 }
