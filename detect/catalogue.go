@@ -23,6 +23,7 @@ var catalogue = []Detector{
 	offSchedule{},
 	crossEnvironment{},
 	rateBudget{},
+	sigmaRules{},
 	unmanagedIdentity{},
 	honeyCredential{},
 	watchedIndicator{},

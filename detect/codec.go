@@ -17,6 +17,8 @@ type codec struct {
 	out []byte // written, not yet flushed
 	r   *bufio.Reader
 	err error
+	// rules finds the cards of rules when reading; nil without rules.
+	rules *sigmaEngine
 	// Scratch of one identity.
 	slots []slot
 	panes []*Pane

@@ -132,6 +132,9 @@ func (w Way) String() string {
 type Meta struct {
 	// Name is the detector's name in code, configuration, alerts and metrics.
 	Name string
+	// Rule is the id of one rule, on the card that a detector of rules makes for
+	// it.
+	Rule string
 	// Title says in a few words what it watches: "First use of a secret store".
 	Title  string
 	Basis  Basis
@@ -216,6 +219,19 @@ type found struct {
 // closes.
 func (f *Findings) Add(x Finding) {
 	f.list = append(f.list, found{f.meta, x})
+}
+
+// add records a finding with a card of its own.
+func (f *Findings) add(m *Meta, x Finding) {
+	f.list = append(f.list, found{m, x})
+}
+
+// Key tells cards apart: the name, and the rule where there is one.
+func (m *Meta) Key() string {
+	if m.Rule == "" {
+		return m.Name
+	}
+	return m.Name + "/" + m.Rule
 }
 
 // Score is one statistical verdict on a pane, before calibration.

@@ -209,7 +209,8 @@ func alertID(identity, detector string, pane int64) string {
 // suspended reports whether an exception or an analyst's word silences a
 // finding.
 func (e *Engine) suspended(p *Profile, x *found, at int64) bool {
-	if e.store.facts[p.self].excepted(x.meta.Name, at) {
+	f := e.store.facts[p.self]
+	if f.excepted(x.meta.Name, at) || x.meta.Rule != "" && f.excepted(x.meta.Key(), at) {
 		e.stats.Excepted++
 		return true
 	}

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/lapwing-sec/lapwing/detect/capability"
+	"github.com/lapwing-sec/lapwing/detect/sigma"
 	"github.com/lapwing-sec/lapwing/schemas"
 )
 
@@ -23,6 +24,8 @@ type Config struct {
 	Disabled []string
 	// MaxIdentities bounds the profiles of this cell (default 250,000).
 	MaxIdentities int
+	// Sigma are the rules of the detector "sigma"; nil for none.
+	Sigma *sigma.Set
 	// ProductVersion is written into alerts.
 	ProductVersion string
 }
@@ -52,6 +55,7 @@ type Engine struct {
 	adopt  adoption
 	egress egress
 	timers timers
+	sigma  *sigmaEngine
 
 	dossiers map[uint32]*dossier
 	verdicts []*verdict // of analysts, in the order in which they came
@@ -116,10 +120,14 @@ func New(cfg Config) (*Engine, error) {
 	e.call.e = e
 	for _, d := range catalogue {
 		m := d.Meta()
-		if !off[m.Name] {
+		// Without rules nothing wakes for every event.
+		if !off[m.Name] && (m != &sigmaCard || cfg.Sigma.Len() > 0) {
 			e.detectors = append(e.detectors, active{d, m})
 			e.wake |= m.Wake
 		}
+	}
+	if !off[sigmaCard.Name] {
+		e.sigma = newSigmaEngine(cfg.Sigma)
 	}
 	e.store.init()
 	e.tables.init()

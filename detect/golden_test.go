@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/lapwing-sec/lapwing/detect"
+	"github.com/lapwing-sec/lapwing/detect/sigma"
 	"github.com/lapwing-sec/lapwing/schemas"
 	"github.com/santhosh-tekuri/jsonschema/v6"
 	"github.com/stretchr/testify/assert"
@@ -41,6 +42,20 @@ type goldenCase struct {
 	Odd        []traffic                 `yaml:"odd"`
 	Said       []said                    `yaml:"said"`
 	Budget     float64                   `yaml:"false_alerts_per_day"`
+
+	rules *sigma.Set // of rules.yaml beside it, if there is one
+}
+
+func readRules(t *testing.T, dir string) *sigma.Set {
+	text, err := os.ReadFile(filepath.Join(dir, "rules.yaml")) //nolint:gosec // a test's own folder
+	if os.IsNotExist(err) {
+		return nil
+	}
+	require.NoError(t, err)
+	set, err := sigma.Load([]sigma.File{{Name: "rules.yaml", Data: text}})
+	require.NoError(t, err)
+	require.Empty(t, set.Warnings())
+	return set
 }
 
 // said is an analyst's verdict on an identity's newest alert.
@@ -188,6 +203,7 @@ func TestGolden(t *testing.T) {
 
 func runGolden(t *testing.T, detector, dir string) {
 	c := readCase(t, dir)
+	c.rules = readRules(t, dir)
 	got := c.run(t)
 	fired := false
 	for _, a := range got {
@@ -253,7 +269,7 @@ func readCase(t *testing.T, dir string) goldenCase {
 // run gives the case's events to an engine, on event time, and tells what came
 // out.
 func (c *goldenCase) run(t *testing.T) []goldenAlert {
-	e, err := detect.New(detect.Config{Tenant: "test", FalseAlertsPerDay: c.Budget})
+	e, err := detect.New(detect.Config{Tenant: "test", FalseAlertsPerDay: c.Budget, Sigma: c.rules})
 	require.NoError(t, err)
 	events := c.events(t)
 	require.NotEmpty(t, events)

@@ -127,7 +127,7 @@ func (e *Engine) open(p *Profile, d *dossier, x *found, l lane, at, first int64)
 	if l == laneClose {
 		pane = paneOf(at - 1)
 	}
-	id := alertID(e.store.ids[p.self], x.meta.Name, pane)
+	id := alertID(e.store.ids[p.self], x.meta.Key(), pane)
 	for _, a := range d.alerts {
 		if a.id == id {
 			return a

@@ -28,7 +28,7 @@ func (e *Engine) Digest() string {
 	c := e.cfg
 	_, _ = fmt.Fprintf(h, "%s%d\n%s %d/%d %v %d %q\n%v\n", snapshotMagic, snapshotVersion, // a hash never fails
 		c.Tenant, c.Cell, c.Cells, c.FalseAlertsPerDay, c.MaxIdentities, c.Disabled, priorCorners)
-	_, _ = fmt.Fprintln(h, capability.Digest())
+	_, _ = fmt.Fprintln(h, capability.Digest(), c.Sigma.Digest())
 	for _, d := range e.detectors {
 		_, _ = fmt.Fprintf(h, "%s %d %d\n", d.meta.Name, d.meta.Way, d.meta.Severity)
 	}
@@ -51,7 +51,7 @@ func (e *Engine) Restore(r io.Reader) error {
 	if e.stats.Events > 0 || e.store.live > 0 {
 		return errors.New("restore: the engine is not new")
 	}
-	c := &codec{r: bufio.NewReaderSize(r, 1<<16)}
+	c := &codec{r: bufio.NewReaderSize(r, 1<<16), rules: e.sigma}
 	e.visit(c)
 	if c.err != nil {
 		return fmt.Errorf("restore of cell %d: %w", e.cfg.Cell, c.err)
@@ -76,6 +76,7 @@ func (e *Engine) visit(c *codec) {
 	e.adopt.visit(c)
 	e.egress.visit(c)
 	e.visitVerdicts(c)
+	e.sigma.visit(c)
 	end := snapshotEnd
 	c.text(&end)
 	if c.err == nil && end != snapshotEnd {

@@ -9,8 +9,11 @@ type Stats struct {
 	EgressRefused                    uint64
 	NotesDropped, AlertsDropped      uint64
 	Adopted, Excepted                uint64
-	SilencesShared                   uint64
-	Versions                         uint64
+	// Windows of Sigma correlations that are remembered, and that had to be
+	// forgotten for want of room.
+	SigmaWindows, SigmaForgotten uint64
+	SilencesShared               uint64
+	Versions                     uint64
 	// Opened and Paged count alerts by Way.
 	Opened, Paged [ways]uint64
 
@@ -27,6 +30,9 @@ func (e *Engine) Stats() Stats {
 	s := e.stats
 	s.Identities = e.store.live
 	s.OpenPanes = e.panes.open
+	if e.sigma != nil {
+		s.SigmaWindows, s.SigmaForgotten = uint64(e.sigma.state.Groups()), e.sigma.state.Evicted() //nolint:gosec // a length
+	}
 	for i, id := range e.store.ids {
 		if id != "" {
 			t := &e.store.at(uint32(i)).slots //nolint:gosec // an index

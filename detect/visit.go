@@ -345,14 +345,21 @@ func visitFound(c *codec, x *found) {
 	}
 }
 
-// visitMeta writes a detector by its name.
+// visitMeta writes a detector by its name, and its rule where it has one. A
+// rule that is there no more has the detector's own card.
 func visitMeta(c *codec, m *Meta) *Meta {
 	name := ""
 	if m != nil {
-		name = m.Name
+		name = m.Key()
 	}
 	c.text(&name)
 	if c.writing() || c.err != nil {
+		return m
+	}
+	if rule, ok := strings.CutPrefix(name, sigmaCard.Name+"/"); ok {
+		if m = c.rules.card(rule); m == nil {
+			m = &sigmaCard
+		}
 		return m
 	}
 	if m = metaOf(name); m == nil {

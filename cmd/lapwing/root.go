@@ -40,6 +40,7 @@ func commands(g *global) []*cobra.Command {
 		newSimulate(g),
 		newScore(g),
 		newEval(g),
+		newRules(g),
 		newHunt(g),
 		newIdentity(g),
 		newAlert(g),

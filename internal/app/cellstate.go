@@ -24,7 +24,11 @@ func cellOf(ctx context.Context, kc *kafka.Client, identity string) (int, error)
 // holds since. The running detect role is not disturbed; state is a function of
 // the log, so this copy is what it has.
 func (s *services) cellEngine(ctx context.Context, kc *kafka.Client, cell int, bar *progress) (*detect.Engine, error) {
-	cfg := engineConfig(s.cfg, cell)
+	rules, err := loadSigma(s.cfg)
+	if err != nil {
+		return nil, Usage(err)
+	}
+	cfg := engineConfig(s.cfg, rules, cell)
 	n, err := kc.Partitions(ctx, kc.Topic("events"))
 	if err != nil {
 		return nil, err

@@ -11,6 +11,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/lapwing-sec/lapwing/detect"
+	"github.com/lapwing-sec/lapwing/detect/sigma"
 	"github.com/lapwing-sec/lapwing/internal/kafka"
 	"github.com/lapwing-sec/lapwing/internal/stream"
 )
@@ -37,10 +38,17 @@ func Check(ctx context.Context, cfg Config, path string, o CheckOptions, std IO)
 	if _, err := fmt.Fprintf(std.Out, "# effective configuration (%s), secrets masked\n%s", path, text); err != nil {
 		return err
 	}
-	if _, err := detect.New(engineConfig(&cfg, 0)); err != nil {
+	rules, err := loadSigma(&cfg)
+	if err != nil {
+		return Usage(err)
+	}
+	if _, err := detect.New(engineConfig(&cfg, rules, 0)); err != nil {
 		return Usage(err)
 	}
 	said := func(what, state string) { fmt.Fprintf(std.Err, "%-14s %s\n", what, state) }
+	if rules.Len() > 0 {
+		said("sigma", fmt.Sprintf("ok, %s, %s: lapwing rules list shows them", count(rules.Len(), "rule"), count(len(rules.Warnings()), "warning")))
+	}
 	if cfg.Inventory.File != "" {
 		inv, err := cfg.Inventory.file().Load()
 		if err != nil {
@@ -57,7 +65,7 @@ func Check(ctx context.Context, cfg Config, path string, o CheckOptions, std IO)
 	}
 	s := newServices(&cfg)
 	if o.AcceptReset {
-		return acceptReset(ctx, s, said)
+		return acceptReset(ctx, s, rules, said)
 	}
 	return errors.Join(checkKafka(ctx, s, said), checkClickHouse(ctx, s, said))
 }
@@ -150,7 +158,7 @@ func checkClickHouse(ctx context.Context, s *services, said func(what, state str
 
 // acceptReset takes over every cell with leave to drop state whose log is gone
 // and to skip events that retention took, and writes each cell's snapshot.
-func acceptReset(ctx context.Context, s *services, said func(what, state string)) error {
+func acceptReset(ctx context.Context, s *services, rules *sigma.Set, said func(what, state string)) error {
 	kc, err := s.openKafka(ctx)
 	if err != nil {
 		return err
@@ -164,7 +172,7 @@ func acceptReset(ctx context.Context, s *services, said func(what, state string)
 	err = kc.RunDetect(ctx, kafka.DetectOptions{
 		Group:       s.cfg.groupName("detect"),
 		AcceptReset: true,
-		NewCell:     func(n int) stream.Cell { return newCell(s.cfg, n, nil) },
+		NewCell:     func(n int) stream.Cell { return newCell(s.cfg, rules, n, nil) },
 		WithCell: func(n int, run func(func(stream.Cell))) {
 			mu.Lock()
 			defer mu.Unlock()

@@ -180,6 +180,7 @@ type DetectConfig struct {
 	Cells             int              `yaml:"cells" doc:"Partitions of lapwing.events. Choose it once: another number would move identities between cells."`
 	FalseAlertsPerDay float64          `yaml:"false_alerts_per_day" doc:"How many false alerts a day the team can take, for the whole fleet."`
 	Disabled          []string         `yaml:"disabled" doc:"Detectors that are switched off."`
+	Sigma             []string         `yaml:"sigma" doc:"Sigma rules to run: files, and directories of *.yml and *.yaml. A change needs a restart."`
 	SnapshotEvery     schemas.Duration `yaml:"snapshot_every" doc:"Longest time between two snapshots of a cell."`
 	SnapshotEvents    int              `yaml:"snapshot_events" doc:"Most events between two snapshots of a cell."`
 }

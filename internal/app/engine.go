@@ -1,12 +1,16 @@
 package app
 
-import "github.com/lapwing-sec/lapwing/detect"
+import (
+	"github.com/lapwing-sec/lapwing/detect"
+	"github.com/lapwing-sec/lapwing/detect/sigma"
+)
 
-// engineConfig is what decides verdicts, from the configuration.
-func engineConfig(cfg *Config, n int) detect.Config {
+// engineConfig is what decides verdicts, from the configuration and the rules
+// that were loaded for it.
+func engineConfig(cfg *Config, rules *sigma.Set, n int) detect.Config {
 	return detect.Config{
 		Tenant: cfg.Tenant, Cell: n, Cells: cfg.Detect.Cells,
 		FalseAlertsPerDay: cfg.Detect.FalseAlertsPerDay, Disabled: cfg.Detect.Disabled,
-		ProductVersion: version,
+		Sigma: rules, ProductVersion: version,
 	}
 }

@@ -118,7 +118,7 @@ func lanesOf(t *testing.T, fleet *simulate.Fleet, parts int) []*lane {
 func judgeLanes(t *testing.T, lanes []*lane, disorder, hold int64, rng *rand.Rand) map[string]string {
 	t.Helper()
 	cfg := Defaults()
-	engine, err := detect.New(engineConfig(&cfg, 0))
+	engine, err := detect.New(engineConfig(&cfg, nil, 0))
 	require.NoError(t, err)
 	var out detect.Output
 	opened := map[string]string{}

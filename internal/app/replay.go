@@ -306,7 +306,11 @@ func (v *verdict) keepFrom(t time.Time) {
 
 // judge runs the sorted events through one engine.
 func (r *replay) judge(ctx context.Context, seen func(n int)) (*verdict, error) {
-	cfg := engineConfig(r.cfg, 0)
+	rules, err := loadSigma(r.cfg)
+	if err != nil {
+		return nil, Usage(err)
+	}
+	cfg := engineConfig(r.cfg, rules, 0)
 	cfg.Cells = 1
 	engine, err := detect.New(cfg)
 	if err != nil {

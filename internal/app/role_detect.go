@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/lapwing-sec/lapwing/detect"
+	"github.com/lapwing-sec/lapwing/detect/sigma"
 	"github.com/lapwing-sec/lapwing/internal/kafka"
 	"github.com/lapwing-sec/lapwing/internal/stream"
 	"github.com/lapwing-sec/lapwing/schemas"
@@ -55,8 +56,8 @@ func (c *cell) Digest() string { return c.engine.Digest() }
 
 // newCell makes the empty state of one cell. The configuration has made an
 // engine before, so that this one cannot fail.
-func newCell(cfg *Config, n int, observe func(stats func() detect.Stats)) *cell {
-	engine, err := detect.New(engineConfig(cfg, n))
+func newCell(cfg *Config, rules *sigma.Set, n int, observe func(stats func() detect.Stats)) *cell {
+	engine, err := detect.New(engineConfig(cfg, rules, n))
 	if err != nil {
 		panic(fmt.Sprintf("cell %d: %v", n, err))
 	}
@@ -66,15 +67,25 @@ func newCell(cfg *Config, n int, observe func(stats func() detect.Stats)) *cell 
 func (p *process) startDetect() error {
 	// A configuration that makes no engine is found here, not at the first
 	// cell: the stage has no way to say it.
-	if _, err := detect.New(engineConfig(&p.cfg, 0)); err != nil {
+	rules, err := loadSigma(&p.cfg)
+	if err != nil {
 		return Usage(err)
+	}
+	if _, err := detect.New(engineConfig(&p.cfg, rules, 0)); err != nil {
+		return Usage(err)
+	}
+	if rules.Len() > 0 {
+		p.log.Info().Int("rules", rules.Len()).Str("digest", rules.Digest()).Msg("Sigma rules loaded; a change needs a restart")
+		for _, w := range rules.Warnings() {
+			p.log.Warn().Msg("Sigma: " + w.Error())
+		}
 	}
 	metrics := newDetectMetrics(p.reg)
 	cellName := func(n int) string { return fmt.Sprintf("%s cell %d", RoleDetect, n) }
 	p.goRole(RoleDetect, func(ctx context.Context) error {
 		return p.kafka.RunDetect(ctx, kafka.DetectOptions{
 			Group:          p.groupName("detect"),
-			NewCell:        func(n int) stream.Cell { return newCell(&p.cfg, n, metrics.observer(n)) },
+			NewCell:        func(n int) stream.Cell { return newCell(&p.cfg, rules, n, metrics.observer(n)) },
 			SnapshotEvery:  time.Duration(p.cfg.Detect.SnapshotEvery),
 			SnapshotEvents: int64(p.cfg.Detect.SnapshotEvents),
 			AcceptReset:    p.hooks.acceptReset,
