@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"encoding/csv"
 	"errors"
+	"fmt"
 	"io"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -68,6 +70,9 @@ func (d *decoder) csv(data []byte) {
 	}
 }
 
+// maxUnknownColumns bounds how many are named in an error.
+const maxUnknownColumns = 5
+
 // header gives the key of each column, "" for those that are left out, and
 // where each header stands.
 func (d *decoder) header(header []string) ([]string, map[string]int) {
@@ -78,14 +83,21 @@ func (d *decoder) header(header []string) ([]string, map[string]int) {
 		return d.csvMap.bind(d, header)
 	}
 	columns := make([]string, len(header))
+	var unknown []string
 	for i, h := range header {
 		switch {
 		case !slices.Contains(csvKeys, h):
-			d.problems.add(1, "unknown column %q (accepted: %s)", shorten(h), strings.Join(csvKeys, ", "))
+			unknown = append(unknown, strconv.Quote(shorten(h)))
 		case slices.Contains(columns, h):
 			d.problems.add(1, "column %q stands twice", h)
 		}
 		columns[i] = h
+	}
+	if len(unknown) > maxUnknownColumns {
+		unknown = append(unknown[:maxUnknownColumns], fmt.Sprintf("%d more", len(unknown)-maxUnknownColumns))
+	}
+	if len(unknown) > 0 {
+		d.problems.add(1, "unknown column %s (accepted: %s)", strings.Join(unknown, ", "), strings.Join(csvKeys, ", "))
 	}
 	if !slices.Contains(columns, "id") {
 		d.problems.add(1, "column \"id\" is missing")

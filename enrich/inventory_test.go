@@ -122,6 +122,7 @@ func TestInventoryAccepts(t *testing.T) {
 
 func TestCSVErrors(t *testing.T) {
 	for _, c := range []struct{ name, text, want string }{
+		{"a table of something else", "user,arn,a,b,c,d,e\n", `i.csv:1: unknown column "user", "arn", "a", "b", "c", 2 more (accepted: id, kind,`},
 		{"an unknown column", "id,ower\n", `i.csv:1: unknown column "ower" (accepted: id, kind,`},
 		{"no id column", "team\nx\n", `i.csv:1: column "id" is missing`},
 		{"a bad value names its line", "id,kind\na:b,\nc:d,robot\n", `i.csv:3: kind: unknown value "robot"`},

@@ -142,6 +142,7 @@ func TestWrongMappingsNameLineAndKey(t *testing.T) {
 		{"no time", "event: {operation: op}\n", "m.yaml:1: time: missing"},
 		{"no operation", "time: t\nevent: {principal: p}\n", "event.operation: missing"},
 		{"a brace without its other", good + "  service: \"{a\"\n", "m.yaml:4: event.service: \"{a\": a { without its }"},
+		{"a brace within braces", good + "  service: \"{a:{b}\"\n", "m.yaml:4: event.service: \"{a:{b}\": a { without its }"},
 		{"a bracket without a number", good + "  service: a[x]\n", "m.yaml:4: event.service: \"a[x]\": want a number in brackets"},
 		{"a path that ends with a dot", good + "  service: a.\n", "ends with a dot"},
 		{"an empty alternative", good + "  service: a|\n", "want a path of 1 to 16 steps"},
@@ -204,6 +205,8 @@ func TestExplanationsSayWhereFieldsCameFrom(t *testing.T) {
 	}{
 		{"a mapping knows", "billing", billingRecord, map[string]string{"time": "ts", "operation": `app + ":" + action`, "principal": "who.id", "src_ip": "net[0].ip", "latency_us": "took", "status_code": `http\.status`, "outcome": "result"}, []string{"operation", "principal_type"}},
 		{"of Kong the values tell", "kong", kongConsumer, map[string]string{"http_method": "request.method", "principal": "consumer.username", "src_ip": "client_ip", "status_code": "response.status"}, []string{"operation", "outcome"}},
+		{"a size that happens to be the time taken is not it", "traefik", `{"ClientHost":"172.17.0.1","DownstreamContentSize":357,"DownstreamStatus":200,"Duration":357313,"RequestHost":"a.example.com","RequestMethod":"GET","RequestPath":"/x","StartUTC":"2026-03-01T10:00:00Z","RouterName":"r@file","request_X-Real-Ip":"172.17.0.1"}`, map[string]string{"latency_us": "Duration", "bytes_out": "DownstreamContentSize", "src_ip": "ClientHost"}, nil},
+		{"a word within another is no part", "kong", strings.Replace(kongConsumer, "orders.internal", "order", 1), map[string]string{"operation": "service.name + route.paths.0 + route.methods.0"}, []string{"operation"}},
 		{"of a line there is one place", "nginx", `203.0.113.9 - alice [01/Mar/2026:10:00:00 +0000] "GET /x HTTP/1.1" 200 17 "-" "curl/8"`, map[string]string{"src_ip": "line", "principal": "line", "bytes_out": "line"}, []string{"outcome"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

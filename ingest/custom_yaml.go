@@ -254,7 +254,7 @@ func (d *mappingDecoder) expression(key string, v *yaml.Node, s string) expressi
 			break
 		}
 		path, after, closed := strings.Cut(tail, "}")
-		if !closed {
+		if !closed || strings.Contains(path, "{") {
 			d.fail(v, key, "%q: a { without its }", s)
 			return e
 		}

@@ -125,7 +125,7 @@ func (x *explainer) field(f protoreflect.FieldDescriptor) {
 	case name == "latency_us":
 		x.add(name, v.String(), func(s string) bool {
 			us := v.Uint()
-			return micros(s, 1) == us || micros(s, 1e3) == us || micros(s, 1e6) == us
+			return micros(s, 1) == us || micros(s, 1e-3) == us || micros(s, 1e3) == us || micros(s, 1e6) == us
 		})
 	default:
 		x.value(name, v.String())
@@ -179,16 +179,33 @@ func (x *explainer) add(name, v string, same func(s string) bool) {
 		f.From = "line"
 	default:
 		f.Derived = true
-		var parts []string
-		for i := range x.nodes {
-			p := &x.nodes[i]
-			if len(p.value) >= 3 && len(parts) < 3 && strings.Contains(v, p.value) && p.value != "true" && p.value != "false" {
-				parts, p.kept = append(parts, p.path), true
-			}
-		}
-		f.From = strings.Join(parts, " + ")
+		f.From = strings.Join(x.partsOf(v), " + ")
 	}
 	x.out.Fields = append(x.out.Fields, f)
+}
+
+// partsOf finds the places that a derived value holds, of each text the first;
+// not what is itself part of a longer one.
+func (x *explainer) partsOf(v string) (paths []string) {
+	var parts []*place
+	for i := range x.nodes {
+		if p := &x.nodes[i]; len(p.value) >= 3 && len(parts) < maxExplained && strings.Contains(v, p.value) && p.value != "true" && p.value != "false" {
+			parts = append(parts, p)
+		}
+	}
+	seen := map[string]bool{}
+	for _, p := range parts {
+		longer := func(q *place) bool { return len(q.value) > len(p.value) && strings.Contains(q.value, p.value) }
+		if slices.ContainsFunc(parts, longer) {
+			continue
+		}
+		p.kept = true
+		if !seen[p.value] && len(paths) < 3 {
+			paths = append(paths, p.path)
+		}
+		seen[p.value] = true
+	}
+	return paths
 }
 
 // keep marks a place of the record, and what is below it, as kept.
@@ -201,8 +218,14 @@ func (x *explainer) keep(path string) {
 	}
 }
 
-// resemblance counts the words of a field's name in a path, and more where one
-// is the whole of its last part.
+// alike are words that logs use for a field where they don't use its name.
+var alike = map[string][]string{
+	"latency_us": {"duration", "elapsed", "took", "requesttime", "responsetime"},
+	"src_ip":     {"client", "remote", "source"},
+}
+
+// resemblance counts the words of a field's name in a path, and those like it,
+// and more where one is the whole of its last part.
 func resemblance(field, path string) (n int) {
 	last := strings.ToLower(path[strings.LastIndexByte(path, '.')+1:])
 	path = strings.ToLower(strings.NewReplacer("_", "", "-", "", ".", "").Replace(path))
@@ -212,6 +235,11 @@ func resemblance(field, path string) (n int) {
 		}
 		if last == word {
 			n += 2
+		}
+	}
+	for _, word := range alike[field] {
+		if strings.Contains(path, word) {
+			n++
 		}
 	}
 	return n

@@ -170,6 +170,13 @@ func (r *Reader) Next() (record []byte, number int, err error) {
 	return record, r.number, nil
 }
 
+// What a record of no known format is refused with: the list of formats would
+// stand behind every record.
+var (
+	errUnknownJSON = errors.New("of no known format: name it with --format, or describe this JSON by a mapping (docs/sending-logs.md, Any JSON)")
+	errUnknownText = errors.New("of no known format: name it with --format (lapwing parse --help lists them)")
+)
+
 // recognise finds the format of a record. Where several are equally sure, the
 // one that the start of the input speaks for counts.
 func (r *Reader) recognise(record []byte) error {
@@ -180,7 +187,10 @@ func (r *Reader) recognise(record []byte) error {
 	if r.format != "" {
 		return nil // a broken record of a known kind: its parser says why
 	}
-	return fmt.Errorf("of no known format (%s)", r.set.known())
+	if bytes.HasPrefix(record, []byte("{")) || bytes.HasPrefix(record, []byte("[")) {
+		return errUnknownJSON
+	}
+	return errUnknownText
 }
 
 // open unpacks gzip, skips a byte order mark and looks whether this is text.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"github.com/lapwing-sec/lapwing/enrich"
@@ -119,8 +120,11 @@ func (u *iamUser) read() {
 	for _, key := range []string{"access_key_1", "access_key_2"} {
 		active := u.bool(key + "_active")
 		issued := rec.time(u.get(key+"_last_rotated"), noTime...)
-		u.used(key + "_last_used_date")
+		used := u.used(key + "_last_used_date")
 		if active {
+			if !used.IsZero() {
+				rec.label(key+".last_used", used.Format(time.RFC3339)) // for credentials-never-used: no log names this key
+			}
 			keys++
 			// The report names no key. The place of the key, which stays over its
 			// rotations, carries the date of issue.
@@ -141,9 +145,10 @@ func (u *iamUser) read() {
 	}
 }
 
-func (u *iamUser) used(column string) {
+func (u *iamUser) used(column string) time.Time {
 	t := u.rec.time(u.get(column), noTime...)
 	if t.After(u.rec.it.LastUsed) {
 		u.rec.it.LastUsed = t
 	}
+	return t
 }

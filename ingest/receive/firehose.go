@@ -71,7 +71,7 @@ func (c *call) firehoseFormat() (string, *refusal) {
 		}
 	}
 	if format != ingest.AutoFormat && c.s.topics[format] == "" {
-		return "", refuse(http.StatusNotFound, "no such format: POST /firehose/{format} with auto or one of %s", c.s.known())
+		return "", refuse(http.StatusNotFound, "no such format in raw_topics: POST /firehose/{format} with auto or one of %s", c.s.known())
 	}
 	return format, nil
 }

@@ -61,7 +61,7 @@ func TestFirehose(t *testing.T) {
 		s.now = func() time.Time { return time.UnixMilli(1578090903599) }
 		for path, want := range map[string]string{
 			"/firehose/kong":   `{"requestId":"` + id + `","timestamp":1578090903599}`,
-			"/firehose/syslog": `{"requestId":"` + id + `","timestamp":1578090903599,"errorMessage":"no such format: POST /firehose/{format} with auto or one of ` + s.known() + `"}`,
+			"/firehose/syslog": `{"requestId":"` + id + `","timestamp":1578090903599,"errorMessage":"no such format in raw_topics: POST /firehose/{format} with auto or one of ` + s.known() + `"}`,
 		} {
 			got := post(s, path, request(b64(a)), key...)
 			if strings.TrimSpace(got.Body.String()) != want || got.Header().Get("Content-Type") != "application/json" {

@@ -17,7 +17,7 @@ var bodyTypes = map[string]bool{
 func servePost(c *call) *refusal {
 	format := c.req.PathValue("format")
 	if c.s.topics[format] == "" {
-		return refuse(http.StatusNotFound, "no such format: POST /ingest/{format} with one of %s", c.s.known())
+		return refuse(http.StatusNotFound, "no such format in raw_topics: POST /ingest/{format} with one of %s", c.s.known())
 	}
 	if bad := c.method(http.MethodPost); bad != nil {
 		return bad

@@ -30,7 +30,7 @@ type Config struct {
 	Log             LogConfig        `yaml:"log"`
 	Monitor         Listener         `yaml:"monitor" doc:"Serves /metrics, /healthz, /readyz and /debug/pprof."`
 	Ingest          IngestConfig     `yaml:"ingest" doc:"The HTTP receivers."`
-	RawTopics       []RawTopicConfig `yaml:"raw_topics" doc:"Topics that hold raw logs, one format each. In the environment: the same list as JSON."`
+	RawTopics       []RawTopicConfig `yaml:"raw_topics" doc:"Topics that hold raw logs, one format each; the list replaces the default one, to which each format of ingest.custom adds raw.NAME. In the environment: the same list as JSON."`
 	Secrets         SecretsConfig    `yaml:"secrets"`
 	Inventory       InventoryConfig  `yaml:"inventory"`
 	Geo             GeoConfig        `yaml:"geo"`
@@ -309,6 +309,9 @@ func LoadConfig(path string, getenv func(string) (string, bool)) (Config, error)
 	}
 	if err := l.readSecretFiles(&cfg); err != nil {
 		return cfg, err
+	}
+	if !v.IsSet("raw_topics") {
+		cfg.addCustomTopics()
 	}
 	return cfg, l.validate(&cfg)
 }

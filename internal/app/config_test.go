@@ -35,6 +35,8 @@ func TestDefaultsRun(t *testing.T) {
 }
 
 func TestLoadConfig(t *testing.T) {
+	mapping := filepath.Join(t.TempDir(), "billing.yaml")
+	require.NoError(t, os.WriteFile(mapping, []byte("name: billing\ntime: t\nevent: {operation: op}\n"), 0o600))
 	for _, tc := range []struct {
 		name, file string
 		env        map[string]string
@@ -74,6 +76,22 @@ func TestLoadConfig(t *testing.T) {
 			name: "a list in the file replaces the default list",
 			file: "raw_topics:\n  - {topic: edge, format: nginx}\n",
 			want: func(c *Config) { c.RawTopics = []RawTopicConfig{{Topic: "edge", Format: "nginx"}} },
+		},
+		{
+			name: "a format of one's own has a topic as the others have",
+			file: "ingest:\n  custom:\n    - {file: " + mapping + "}\n",
+			want: func(c *Config) {
+				c.Ingest.Custom = []CustomFormat{{File: mapping}}
+				c.RawTopics = append(c.RawTopics, RawTopicConfig{Topic: "raw.billing", Format: "billing"})
+			},
+		},
+		{
+			name: "but none beside a list of topics",
+			file: "ingest:\n  custom:\n    - {file: " + mapping + "}\nraw_topics:\n  - {topic: edge, format: nginx}\n",
+			want: func(c *Config) {
+				c.Ingest.Custom = []CustomFormat{{File: mapping}}
+				c.RawTopics = []RawTopicConfig{{Topic: "edge", Format: "nginx"}}
+			},
 		},
 		{
 			name: "trusted proxies in the environment are split at commas",

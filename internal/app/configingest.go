@@ -75,6 +75,18 @@ func defaultRawTopics() []RawTopicConfig {
 	return out
 }
 
+// addCustomTopics gives each format of ingest.custom a topic, as the others have
+// one by default. What is wrong with a mapping is for validate to say.
+func (c *Config) addCustomTopics() {
+	set, err := c.formatSet()
+	if err != nil {
+		return
+	}
+	for _, f := range set.Formats()[:len(c.Ingest.Custom)] {
+		c.RawTopics = append(c.RawTopics, RawTopicConfig{Topic: "raw." + f.Name, Format: f.Name})
+	}
+}
+
 // sender is a receiver with secrets of its own.
 type sender struct {
 	name string

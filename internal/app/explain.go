@@ -9,8 +9,11 @@ import (
 	"github.com/lapwing-sec/lapwing/ingest"
 )
 
-// maxShownValue bounds a value in a table, in characters.
-const maxShownValue = 100
+// Bounds of a value and of a path in a table, in characters.
+const (
+	maxShownValue = 100
+	maxShownPath  = 52
+)
 
 // explanations returns what writes explanations: NDJSON, or one table for each
 // event.
@@ -34,7 +37,7 @@ func explanations(out io.Writer, enc *json.Encoder, asJSON bool) func(number int
 			case f.Derived:
 				from = "(derived) " + from
 			}
-			fmt.Fprintf(t, "  %s\t<- %s\t= %s\n", f.Field, short(from), short(f.Value))
+			fmt.Fprintf(t, "  %s\t<- %s\t= %s\n", f.Field, clipText(oneLine(from), maxShownPath), short(f.Value))
 		}
 		section(t, "kept as attributes:", x.Attributes)
 		section(t, "dropped:", x.Dropped)

@@ -54,7 +54,7 @@ type inputs struct {
 func openInputs(std IO, set *ingest.Set, format string, names []string) (*inputs, error) {
 	in := &inputs{std: std, set: set, format: format}
 	if format != ingest.AutoFormat && !slices.Contains(set.Names(), format) {
-		return nil, Usagef("unknown format %q: want %s", format, oneOf(append([]string{ingest.AutoFormat}, set.Names()...)))
+		return nil, unknownFormat(format, set)
 	}
 	var errs []error
 	for _, n := range names {

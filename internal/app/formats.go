@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -55,6 +56,9 @@ func (c *Config) useMapping(format, file string) (string, error) {
 	if file == "" {
 		return format, nil
 	}
+	if format != ingest.AutoFormat && format != customName && slices.Contains(FormatNames(), format) {
+		return "", Usagef("--format %s and --mapping %s: keep one, the mapping is a format itself", format, file)
+	}
 	f, err := readMapping(CustomFormat{File: file})
 	if err != nil {
 		return "", Usage(err)
@@ -64,6 +68,15 @@ func (c *Config) useMapping(format, file string) (string, error) {
 		return f.Name, nil
 	}
 	return format, nil
+}
+
+// unknownFormat is the error for a name that is no format's.
+func unknownFormat(name string, set *ingest.Set) error {
+	known := append([]string{ingest.AutoFormat}, set.Names()...)
+	if near := nearest(name, known); near != "" {
+		return Usagef("unknown format %q: did you mean %s?", name, near)
+	}
+	return Usagef("unknown format %q: want %s; other JSON needs a mapping (docs/sending-logs.md, Any JSON)", name, oneOf(known))
 }
 
 // disorderOf is how late records of a format usually come.

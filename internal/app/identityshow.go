@@ -56,7 +56,7 @@ func IdentityShow(ctx context.Context, cfg Config, name string, o IdentityShowOp
 		seen = seen || len(answers[i].Rows) > 0
 	}
 	if k == nil && !seen {
-		return fmt.Errorf("no identity %q is declared or was seen: lapwing identity list shows them", name)
+		return fmt.Errorf("no identity %q is declared or was seen: %slapwing identity list shows them", name, similar(all, name))
 	}
 	if o.JSON {
 		return writeIdentityJSON(std.Out, id, k, answers)
@@ -81,6 +81,24 @@ func IdentityShow(ctx context.Context, cfg Config, name string, o IdentityShowOp
 		fmt.Fprintln(std.Out, "\nNo call of it was seen.")
 	}
 	return nil
+}
+
+// maxSimilar bounds how many ids are shown for one that is unknown.
+const maxSimilar = 5
+
+// similar asks whether ids were meant that hold a name, such as
+// kong:consumer/partner-7 for partner-7; of several it gives the first ones.
+func similar(all map[string]knownIdentity, name string) string {
+	var near []string
+	for _, id := range sortedNames(all) {
+		if name != "" && len(near) < maxSimilar && strings.Contains(strings.ToLower(id), strings.ToLower(name)) {
+			near = append(near, oneLine(id))
+		}
+	}
+	if len(near) == 0 {
+		return ""
+	}
+	return "did you mean " + strings.Join(near, ", ") + "? "
 }
 
 // findIdentity gives the canonical id behind a spelling, and what is known of

@@ -46,7 +46,7 @@ func IngestFiles(ctx context.Context, cfg Config, o IngestOptions, std IO) error
 		return Usage(err)
 	}
 	if o.Format != ingest.AutoFormat && !slices.Contains(set.Names(), o.Format) {
-		return Usagef("unknown format %q: want %s", o.Format, oneOf(append([]string{ingest.AutoFormat}, set.Names()...)))
+		return unknownFormat(o.Format, set)
 	}
 	kc, err := newServices(&cfg).openKafka(ctx)
 	if err != nil {
@@ -99,6 +99,9 @@ func IngestFiles(ctx context.Context, cfg Config, o IngestOptions, std IO) error
 		bar.finish()
 	}
 	fmt.Fprintf(std.Err, "%s sent, %d skipped\n", count(t.Records, "record"), t.Skipped)
+	if err == nil && t.Records == 0 && t.Skipped == 0 {
+		fmt.Fprintf(std.Err, "nothing new: %s remembers what was taken, also what was skipped; another --checkpoint takes it again\n", o.Checkpoint)
+	}
 	if err == nil && t.Skipped > 0 && t.Records == 0 {
 		return errReported
 	}

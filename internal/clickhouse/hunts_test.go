@@ -87,7 +87,8 @@ func plantIdentities(t *testing.T, db *DB) {
 	for _, id := range []schemas.Identity{
 		{
 			ID: ciDeploy, Kind: "ci_pipeline", Owner: "alice@example.com", Team: "platform", Allowed: &schemas.Allowed{Operations: []string{"s3:Get*", "ecs:*", "secretsmanager:GetSecretValue", "literal_%"}},
-			Credentials: []schemas.KnownCredential{{Ref: akia, Issued: noon.AddDate(-1, 0, 0)}, {Ref: "AKIANEVERUSED", Type: "access_key", Issued: noon.AddDate(0, -3, 0)}, {Ref: "AKIAREVOKED", Revoked: noon.AddDate(0, -2, 0)}},
+			Labels:      map[string]string{"access_key_1.last_used": "2026-06-30T10:00:00Z"},
+			Credentials: []schemas.KnownCredential{{Ref: ciDeploy + "#access_key_1", Issued: noon.AddDate(0, -1, 0)}, {Ref: akia, Issued: noon.AddDate(-1, 0, 0)}, {Ref: "AKIANEVERUSED", Type: "access_key", Issued: noon.AddDate(0, -3, 0)}, {Ref: "AKIAREVOKED", Revoked: noon.AddDate(0, -2, 0)}},
 		},
 		{ID: reporting, Owner: "bob@example.com"},
 		{ID: leaver, Owner: "carol@example.com", OffboardedAt: noon.Add(-6 * 24 * time.Hour)},
@@ -147,6 +148,7 @@ func TestEveryHuntFindsWhatIsPlanted(t *testing.T) {
 		{"alerts-by-owner", "counts an alert for its owner once", nil, map[string]string{"responsible": "alice@example.com", "alerts": "1", "pages": "1", "high_or_critical": "1"}, nil},
 		{"granted-never-used", "finds a grant that matches no call", nil, map[string]string{"identity_id": ciDeploy, "granted": "ecs:*"}, map[string]string{"granted": "s3:Get*"}},
 		{"granted-never-used", "takes % and _ in a grant for themselves", nil, map[string]string{"granted": "literal_%"}, map[string]string{"granted": "secretsmanager:GetSecretValue"}},
+		{"credentials-never-used", "leaves out a key of which an import says that it is used", nil, map[string]string{"credential": "AKIANEVERUSED"}, map[string]string{"credential": ciDeploy + "#access_key_1"}},
 		{"credentials-never-used", "finds a key that no log shows", nil, map[string]string{"identity_id": ciDeploy, "credential": "AKIANEVERUSED"}, map[string]string{"credential": "AKIAREVOKED"}},
 		{"shared-credentials", "finds a key in two networks within an hour", nil, map[string]string{"credential_id": akia, "most_networks": "2", "hours_shared": "1"}, nil},
 		{"secret-readers", "finds who read a secret", nil, map[string]string{"identity_id": ciDeploy, "operation": "secretsmanager:GetSecretValue", "succeeded": "1"}, map[string]string{"identity_id": reporting}},

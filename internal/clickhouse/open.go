@@ -163,7 +163,7 @@ func (d *DB) describe(err error) error {
 		}
 		return &serverError{fmt.Sprintf("clickhouse at %s: wrong user or password for user %q", where, d.cfg.User), code, err}
 	case 60, 81:
-		return &serverError{fmt.Sprintf("clickhouse at %s: database %q has no such table: run `lapwing migrate`: %s", where, d.cfg.Database, firstLine(err)), code, err}
+		return &serverError{fmt.Sprintf("clickhouse at %s: database %q has no such table: mind its name (SHOW TABLES lists those there are), or run `lapwing migrate`: %s", where, d.cfg.Database, firstLine(err)), code, err}
 	default:
 		return &serverError{fmt.Sprintf("clickhouse at %s: %s", where, firstLine(err)), code, err}
 	}

@@ -8,7 +8,7 @@ SELECT
     any(if(asn = 0, '', concat('AS', toString(asn), ' ', as_org))) AS provider,
     any(network_class) AS class,
     count() AS calls,
-    groupUniqArray(3)(toString(client)) AS clients,
+    groupUniqArrayIf(3)(toString(client), client != '') AS clients,
     uniqExactIf(workload, workload != '') AS workloads,
     min(ts) AS first_seen,
     max(ts) AS last_seen
