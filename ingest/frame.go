@@ -407,12 +407,7 @@ func inField(field string, err error) error { return fmt.Errorf("%s: %w", field,
 
 // time sets the event's time from a field in any notation that parseAnyTime
 // reads.
-func (r *record) time(keys ...string) (err error) {
-	if r.ev.Time, err = parseAnyTime(r.text(keys...)); err != nil {
-		return inField(strings.Join(keys, "."), err)
-	}
-	return nil
-}
+func (r *record) time(keys ...string) error { return r.when(strings.Join(keys, "."), r.get(keys...)) }
 
 // item returns the scalar at node n, or the first one of a list.
 func (r *record) item(n int) string {
