@@ -12,11 +12,10 @@ import (
 // watchlist is the operator's list of what must not be seen, compiled. It is
 // immutable; a nil one holds nothing.
 type watchlist struct {
-	prefixes   *prefixTable
-	addresses  []schemas.Watched // by index in prefixes
-	exact      map[string]string // credentials and identities: why they are watched
-	agents     []watchedAgent
-	credential bool // exact holds credentials
+	prefixes  *prefixTable
+	addresses []schemas.Watched // by index in prefixes
+	exact     map[string]string // credentials and identities: why they are watched
+	agents    []watchedAgent
 }
 
 type watchedAgent struct {
