@@ -89,9 +89,6 @@ type walk struct {
 	p     *parser
 	h     Handler
 	index int
-	// outer is what a refused sub-record is shown as, where it is not the text
-	// that was read: the record as it came, with what was wrapped around it.
-	outer []byte
 }
 
 var walks = sync.Pool{New: func() any { return new(walk) }}
