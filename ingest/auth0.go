@@ -51,9 +51,7 @@ func parseAuth0(r *record) error {
 		attribute(ev, "type", kind)
 		r.touch(ev.UrlPath)
 	}
-	if status := count(str("details", "response", "statusCode")); status < 1000 {
-		ev.StatusCode = uint32(status)
-	}
+	setStatus(ev, str("details", "response", "statusCode"))
 
 	client, name := str("client_id"), str("client_name")
 	ev.OauthClient = client

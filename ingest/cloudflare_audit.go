@@ -82,9 +82,7 @@ func parseCloudflareAudit(r *record) error {
 	}
 	_, path, _ := splitTarget(first(get("RawURI"), r.text("raw", "uri")))
 	ev.UrlPath = clip(path, maxMessage)
-	if code := count(first(get("RawStatusCode"), r.text("raw", "status_code"))); code < 1000 {
-		ev.StatusCode = uint32(code)
-	}
+	setStatus(ev, first(get("RawStatusCode"), r.text("raw", "status_code")))
 	cloudflareResult(ev, first(get("ActionResult"), r.text("action", "result")))
 	cloudflareActor(r, get)
 	r.rest()

@@ -75,8 +75,8 @@ func (s *Set) Detect(sample []byte) (format string, ok bool) {
 
 // detector holds the memory that looking at records takes.
 type detector struct {
-	set        *Set
-	doc, inner document
+	set *Set
+	doc document
 }
 
 // detect returns the format that is surest of a sample. Of equally sure ones

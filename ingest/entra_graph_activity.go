@@ -34,9 +34,7 @@ func parseEntraGraphActivity(r *record) error {
 	ev.Operation = first(ev.HttpMethod, invalidMethod) + " " + ev.RouteTemplate
 	attribute(ev, "query", query)
 	r.touch(ev.UrlPath)
-	if status := count(first(e.str("responseStatusCode"), e.str("resultSignature"))); status < 1000 {
-		ev.StatusCode = uint32(status)
-	}
+	setStatus(ev, first(e.str("responseStatusCode"), e.str("resultSignature")))
 	ev.Outcome = httpOutcome(ev.StatusCode)
 	ev.BytesOut = count(e.str("responseSizeBytes"))
 	ev.LatencyUs = micros(e.str("durationMs"), 1000)

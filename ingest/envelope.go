@@ -205,10 +205,10 @@ func syslog5424(s string) string {
 	for strings.HasPrefix(s, "[") {
 		quoted, i := false, 1
 		for ; i < len(s) && (quoted || s[i] != ']'); i++ {
-			switch {
-			case s[i] == '\\':
+			switch s[i] {
+			case '\\':
 				i++
-			case s[i] == '"':
+			case '"':
 				quoted = !quoted
 			}
 		}

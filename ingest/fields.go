@@ -228,6 +228,13 @@ func setSource(ev *schemas.Event, name, v string) {
 	}
 }
 
+// setStatus keeps an HTTP status; what is none says nothing.
+func setStatus(ev *schemas.Event, s string) {
+	if v := count(s); v < 1000 {
+		ev.StatusCode = uint32(v)
+	}
+}
+
 // anywhere takes back a region that is none, so that no rule about regions is
 // broken by it.
 func anywhere(ev *schemas.Event) {

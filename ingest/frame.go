@@ -89,9 +89,6 @@ type walk struct {
 	p     *parser
 	h     Handler
 	index int
-	// outer is what a refused sub-record is shown as, where it is not the text
-	// that was read: the record as it came, with what was wrapped around it.
-	outer []byte
 }
 
 var walks = sync.Pool{New: func() any { return new(walk) }}
@@ -407,12 +404,7 @@ func inField(field string, err error) error { return fmt.Errorf("%s: %w", field,
 
 // time sets the event's time from a field in any notation that parseAnyTime
 // reads.
-func (r *record) time(keys ...string) (err error) {
-	if r.ev.Time, err = parseAnyTime(r.text(keys...)); err != nil {
-		return inField(strings.Join(keys, "."), err)
-	}
-	return nil
-}
+func (r *record) time(keys ...string) error { return r.when(strings.Join(keys, "."), r.get(keys...)) }
 
 // item returns the scalar at node n, or the first one of a list.
 func (r *record) item(n int) string {

@@ -75,9 +75,7 @@ func (g *github) request() {
 	ev := g.ev
 	ev.HttpMethod = method(g.text("request_method"))
 	ev.UrlPath, _, _ = strings.Cut(g.text("url_path"), "?")
-	if status := count(g.text("status_code")); status < 1000 {
-		ev.StatusCode = uint32(status)
-	}
+	setStatus(ev, g.text("status_code"))
 	if ev.HttpMethod == "" {
 		return
 	}

@@ -172,9 +172,7 @@ func parseGitLabRequest(r *record) error {
 		attribute(ev, "controller", controller+"#"+r.text("action"))
 	}
 	ev.Host = hostName(r.text("host"))
-	if status := count(r.text("status")); status < 1000 {
-		ev.StatusCode = uint32(status)
-	}
+	setStatus(ev, r.text("status"))
 	ev.Outcome = httpOutcome(ev.StatusCode)
 	ev.LatencyUs = micros(r.text("duration_s"), 1e6)
 	ev.BytesOut = count(r.either("response_bytes", "size"))

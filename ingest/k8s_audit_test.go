@@ -123,4 +123,4 @@ func TestWhoeverWasNotAuthenticatedIsNobody(t *testing.T) {
 	}
 }
 
-func FuzzKubernetes(f *testing.F) { fuzzParser(f, "k8s-audit") }
+func FuzzK8sAudit(f *testing.F) { fuzzParser(f, "k8s-audit") }

@@ -239,9 +239,7 @@ func (o *otel) attribute(key, v string, inner int) {
 	case "http.target":
 		o.oldTo = v
 	case "http.response.status_code", "http.status_code":
-		if code := count(v); code < 1000 {
-			ev.StatusCode = uint32(code)
-		}
+		setStatus(ev, v)
 	case "http.request.body.size", "http.request.size", "http.request_content_length":
 		ev.BytesIn = max(ev.BytesIn, count(v))
 	case "http.response.body.size", "http.response.size", "http.response_content_length":

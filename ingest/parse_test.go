@@ -157,7 +157,7 @@ func TestBadRecordsAreRefusedWithAReason(t *testing.T) {
 		{"a record above the limit", "cloudtrail", trailStart + `,"x":"` + strings.Repeat("a", DefaultMaxRecordBytes) + `"}`, "at most 8388608 are read"},
 		{"an Entra sign-in without a time", "entra-signin", `{"category":"SignInLogs","properties":{"userId":"u"}}`, "createdDateTime: missing"},
 		{"an Entra audit without an activity", "entra-audit", `{"activityDateTime":"2026-03-01T10:00:00Z","initiatedBy":{}}`, "activityDisplayName: missing"},
-		{"a Graph call with a time in words", "entra-graph-activity", `{"category":"MicrosoftGraphActivityLogs","time":"now"}`, `timeGenerated: "now" is no Unix time`},
+		{"a Graph call with a time in words", "entra-graph-activity", `{"category":"MicrosoftGraphActivityLogs","time":"now"}`, `timeGenerated: "now" is no RFC 3339 time`},
 		{"an Office 365 record without an operation", "o365", `{"CreationTime":"2026-03-01T10:00:00","RecordType":1}`, "Operation: missing"},
 		{"an Office 365 record without a time", "o365", `{"Operation":"x","RecordType":1}`, "CreationTime: missing"},
 		{"an Okta event without a type", "okta", `{"published":"2026-03-01T10:00:00Z","actor":{}}`, "eventType: missing"},

@@ -8,44 +8,13 @@
 #   LAPWING_CACHE  where to keep it (default: $XDG_CACHE_HOME/lapwing or ~/.cache/lapwing)
 set -euo pipefail
 
-fail() {
-	echo "clickhouse-server: $1" >&2
-	exit 1
-}
-
-cache=${LAPWING_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/lapwing}/clickhouse-server
+name=clickhouse-server
+cache=${LAPWING_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/lapwing}/$name
 root=$cache/root
+# shellcheck source=scripts/debian-package.sh
+. "$(dirname "${BASH_SOURCE[0]}")/debian-package.sh"
 
-fetch() {
-	[ -x "$root/usr/sbin/clickhouse-server" ] && return
-	command -v apt-get >/dev/null && command -v dpkg-deb >/dev/null || fail "needs apt-get and dpkg-deb: it is a package of Debian and Ubuntu."
-	local candidate
-	candidate=$(apt-cache policy clickhouse-server 2>/dev/null | sed -n 's/^ *Candidate: //p')
-	if [ -z "$candidate" ] || [ "$candidate" = "(none)" ]; then
-		fail "apt knows no package clickhouse-server: run apt-get update (as root), or use Debian 12."
-	fi
-	mkdir -p "$cache"
-	work=$(mktemp -d "$cache/.fetch-XXXXXX")
-	trap 'rm -rf "$work"' EXIT
-	# What an installation would bring along and this machine lacks.
-	local packages
-	packages=$(apt-get install --print-uris -qq --no-install-recommends clickhouse-server clickhouse-common 2>"$work/apt.err" | awk '{print $2}' | cut -d_ -f1 | sort -u)
-	[ -n "$packages" ] || packages="clickhouse-server clickhouse-common"
-	echo "clickhouse-server: fetching $candidate with $(wc -w <<<"$packages") packages" >&2
-	# shellcheck disable=SC2086 # a list of names
-	(cd "$work" && apt-get download -qq $packages >apt.out 2>apt.err) || {
-		tail -n 3 "$work/apt.err" >&2
-		fail "apt-get download failed: run apt-get update (as root) and try again."
-	}
-	local deb
-	for deb in "$work"/*.deb; do
-		dpkg-deb -x "$deb" "$work/root"
-	done
-	[ -x "$work/root/usr/sbin/clickhouse-server" ] || fail "the package holds no clickhouse-server."
-	# A concurrent fetch may have been faster; then its copy stays.
-	mv -T "$work/root" "$root" 2>/dev/null || [ -x "$root/usr/sbin/clickhouse-server" ] || fail "could not move it to $root."
-	rm -rf "$work"
-}
+fetch() { unpack clickhouse-server clickhouse-common clickhouse-server; }
 
 case "${1:-}" in
 fetch)
