@@ -211,12 +211,13 @@ func (a *access) front(s string) {
 	}
 	if strings.IndexByte(word, ',') > 0 {
 		// Traefik writes the whole forwarding header here.
-		for word[len(word)-1] == ',' && rest != "" {
-			next, tail := cutWord(rest)
-			word, rest = word+next, tail
+		at := strings.Index(s, word)
+		for last := word; last[len(last)-1] == ',' && rest != ""; {
+			last, rest = cutWord(rest)
+			word = strings.TrimRight(s[at:len(s)-len(rest)], " ")
 		}
 		a.ev.ForwardedFor = forwarded(word, a.ev.ForwardedFor)
-		ip = address(word[strings.LastIndexByte(word, ',')+1:])
+		ip = address(strings.TrimSpace(word[strings.LastIndexByte(word, ',')+1:]))
 	}
 	if a.ev.SrcIp = ip; ip == "" {
 		attribute(a.ev, "remote_addr", a.clean(word))

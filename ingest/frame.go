@@ -89,6 +89,8 @@ type walk struct {
 	p     *parser
 	h     Handler
 	index int
+	// cuts counts how many times over the text was taken out of a faulty one.
+	cuts int
 }
 
 var walks = sync.Pool{New: func() any { return new(walk) }}
@@ -149,6 +151,17 @@ func (w *walk) sub(body []byte) {
 // cut takes a body apart by its brackets and lines, so that a faulty part
 // spoils itself alone. err is why it could not be read as one document.
 func (w *walk) cut(body []byte, err error) {
+	// Each time over costs a look at all of it: thousands of brackets around
+	// each other must not cost thousands of looks.
+	if w.cuts++; w.cuts > maxWraps {
+		if err == nil {
+			err = errTooWrapped
+		}
+		w.bad(body, err)
+		w.cuts--
+		return
+	}
+	defer func() { w.cuts-- }()
 	cut(body, w.p.format.cutting(), func(sub []byte) {
 		switch {
 		case isDirective(sub):

@@ -69,6 +69,8 @@ type document struct {
 	raw   []byte // what src is a copy of, where that is known
 	names interner
 	known keyCache
+	// secrets remembers which objects are Secrets of Kubernetes.
+	secrets map[int]bool
 }
 
 // edit replaces part of the source by text that hides a secret.
@@ -85,7 +87,7 @@ func (d *document) reset() bool {
 	}
 	clear(d.nodes)
 	clear(d.edits)
-	d.src, d.nodes, d.edits, d.raw = "", d.nodes[:0], d.edits[:0], nil
+	d.src, d.nodes, d.edits, d.raw, d.secrets = "", d.nodes[:0], d.edits[:0], nil, nil
 	return true
 }
 
@@ -100,7 +102,7 @@ func (d *document) parse(src string) error {
 	if len(src) > 1<<31-1 {
 		return errors.New("longer than 2 GiB")
 	}
-	d.src, d.raw, d.pos, d.nodes, d.edits = src, nil, 0, d.nodes[:0], d.edits[:0]
+	d.src, d.raw, d.pos, d.nodes, d.edits, d.secrets = src, nil, 0, d.nodes[:0], d.edits[:0], nil
 	d.space()
 	if err := d.value(none, 0, "", 0, 0); err != nil {
 		return fmt.Errorf("not JSON at byte %d: %w", d.pos, err)
@@ -446,6 +448,18 @@ func (d *document) get(n int, key string) int {
 		return none
 	}
 	for c := d.first(n); c != none; c = d.after(n, c) {
+		if d.nodes[c].key == key {
+			return c
+		}
+	}
+	return none
+}
+
+// beside returns the member of object n with that key where it stands among the
+// first 16: for what is asked of each member of an object that has a few only,
+// unless somebody writes thousands to keep us busy.
+func (d *document) beside(n int, key string) int {
+	for c, i := d.first(n), 0; c != none && i < 16; c, i = d.after(n, c), i+1 {
 		if d.nodes[c].key == key {
 			return c
 		}

@@ -38,12 +38,25 @@ func k8sSecret(d *document, n int) bool {
 	default:
 		return false
 	}
-	for p := int(d.nodes[n].parent); p != none; p = int(d.nodes[p].parent) {
-		if strings.HasPrefix(d.text(d.get(p, "kind")), "Secret") || d.text(d.path(p, "objectRef", "resource")) == "secrets" {
-			return true
-		}
+	return d.inSecret(int(d.nodes[n].parent))
+}
+
+// inSecret reports whether object n is a Secret, or lies in one or in a call
+// that touches some. It remembers the answer, as an object may have thousands of
+// members that ask.
+func (d *document) inSecret(n int) bool {
+	if n == none {
+		return false
 	}
-	return false
+	known, ok := d.secrets[n]
+	if !ok {
+		known = strings.HasPrefix(d.text(d.get(n, "kind")), "Secret") || d.text(d.path(n, "objectRef", "resource")) == "secrets" || d.inSecret(int(d.nodes[n].parent))
+		if d.secrets == nil {
+			d.secrets = map[int]bool{}
+		}
+		d.secrets[n] = known
+	}
+	return known
 }
 
 // parseK8sAudit reads one Event of audit.k8s.io/v1 (the API's reference, and

@@ -46,7 +46,7 @@ func otlpSecret(d *document, n int) bool {
 	if d.nodes[n].key != "value" {
 		return false
 	}
-	key := d.text(d.get(int(d.nodes[n].parent), "key"))
+	key := d.text(d.beside(int(d.nodes[n].parent), "key"))
 	return key != "" && (contents(key) || nameSecrecy(key) == secret)
 }
 
@@ -312,7 +312,8 @@ func (o *otel) resource() {
 	for p := int(d.nodes[o.r.root].parent); p != none && list == none; p = int(d.nodes[p].parent) {
 		list = d.path(p, "resource", "attributes")
 	}
-	for n := d.first(list); n != none; n = d.after(list, n) {
+	// They are read again for each record of the message.
+	for n, i := d.first(list), 0; n != none && i < 2*maxAttributes; n, i = d.after(list, n), i+1 {
 		key, v := d.text(d.get(n, "key")), otelScalar(d, d.get(n, "value"))
 		switch key {
 		case "service.name":

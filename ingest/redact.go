@@ -89,7 +89,7 @@ func pushed(d *document, i int) bool {
 	if d.nodes[i].key != "data" || parent == none || d.nodes[parent].key != "message" || !strings.HasPrefix(d.nodes[i].str, "eyJ") {
 		return false
 	}
-	if d.get(parent, "messageId") == none && d.get(parent, "message_id") == none {
+	if d.beside(parent, "messageId") == none && d.beside(parent, "message_id") == none {
 		return false
 	}
 	b, err := base64.StdEncoding.DecodeString(d.nodes[i].str)
