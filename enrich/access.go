@@ -16,8 +16,8 @@ func resolveAccess(ev *schemas.Event) string {
 		return ""
 	case ev.PrincipalType == "key", ev.Principal == "", ev.Principal == "-":
 		return keyID(ev)
-	case strings.HasPrefix(ev.Principal, "spiffe://"):
-		return ev.Principal
+	case strings.HasPrefix(ev.Principal, "spiffe://") && ev.PrincipalType != "user":
+		return ev.Principal // of a user it is only a name, which a client may choose
 	case ev.PrincipalType == "certificate":
 		return ev.Format + ":certificate/" + ev.Principal
 	}

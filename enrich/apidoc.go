@@ -227,14 +227,16 @@ func newOperation(method, path string, item *openapi3.PathItem, op *openapi3.Ope
 
 // find returns the documents that describe the API that was called.
 func (s *apiSet) find(ev *schemas.Event) []*apiDocument {
-	if docs := s.hosts[ev.Host]; len(docs) > 0 && ev.Host != "" {
+	// A name's last dot, which clients may write, leads to the same server.
+	host := strings.TrimSuffix(ev.Host, ".")
+	if docs := s.hosts[host]; len(docs) > 0 && host != "" {
 		return docs
 	}
-	for i := strings.IndexByte(ev.Host, '.'); i >= 0; {
-		if docs := s.hosts[ev.Host[i:]]; len(docs) > 0 {
+	for i := strings.IndexByte(host, '.'); i >= 0; {
+		if docs := s.hosts[host[i:]]; len(docs) > 0 {
 			return docs
 		}
-		next := strings.IndexByte(ev.Host[i+1:], '.')
+		next := strings.IndexByte(host[i+1:], '.')
 		if next < 0 {
 			break
 		}
@@ -301,7 +303,13 @@ func (o *apiOperation) expected() string {
 
 // lookup returns the template that a path matches, or nil. A literal segment
 // wins over a variable one.
+//
+// A path that climbs is none that a template describes: whoever serves it may
+// take it for another.
 func (doc *apiDocument) lookup(path string) *segment {
+	if climbs(path) {
+		return nil
+	}
 	for _, base := range doc.bases {
 		rest, ok := strings.CutPrefix(path, base)
 		if !ok || rest != "" && rest[0] != '/' {

@@ -50,6 +50,16 @@ func TestCallsAreHeldAgainstTheAPIsDocument(t *testing.T) {
 		{name: "unknown parameters, each named once", host: "eu.api.example.com", method: "GET", path: "/v1/orders/17", status: 200,
 			query: "fields=a&is_admin=true&debug=1&debug=2", operation: "GET /orders/{orderId}",
 			violation: "schema-violation: GET /orders/{orderId} with debug, is_admin / query parameters fields"},
+		{name: "a variable takes no path that climbs", host: "eu.api.example.com", method: "GET", path: "/v1/orders/..", status: 200,
+			operation: "GET /v1/orders/..", violation: "shadow-api: GET /v1/orders/.. / a path of Orders 1.2"},
+		{name: "nor one that climbs encoded", host: "eu.api.example.com", method: "GET", path: "/v1/orders/..%2fadmin", status: 200,
+			operation: "GET /v1/orders/..%2fadmin", violation: "shadow-api: GET /v1/orders/..%2fadmin / a path of Orders 1.2"},
+		{name: "nor one that climbs encoded twice", host: "eu.api.example.com", method: "GET", path: "/v1/orders/%252e%252e%252fadmin", status: 200,
+			operation: "GET /v1/orders/%252e%252e%252fadmin", violation: "shadow-api: GET /v1/orders/%252e%252e%252fadmin / a path of Orders 1.2"},
+		{name: "a dot within an id climbs nowhere", host: "eu.api.example.com", method: "GET", path: "/v1/orders/a..b", status: 200,
+			operation: "GET /orders/{orderId}"},
+		{name: "a host with its last dot", host: "eu.api.example.com.", method: "GET", path: "/v1/admin", status: 200,
+			operation: "GET /v1/admin", violation: "shadow-api: GET /v1/admin / a path of Orders 1.2"},
 		{name: "another host is not described", host: "www.example.com", method: "GET", path: "/v1/debug", status: 200, operation: "GET /v1/debug"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -24,6 +24,8 @@ func TestResolveGCP(t *testing.T) {
 		{"a service account of a cluster", "kubernetes", "system:serviceaccount:payments:ledger", "k8s:prod-eu/payments/ledger"},
 		{"a node of a cluster", "kubernetes", "system:node:gke-1", "k8s:prod-eu/node/gke-1"},
 		{"a component of a cluster, as its own audit log names it", "kubernetes", "system:kube-scheduler", "k8s:prod-eu/user/system:kube-scheduler"},
+		{"a user of a cluster is not the account that its name spells", "kubernetes", "system:payments:ledger", "k8s:prod-eu/user/system:payments:ledger"},
+		{"an account in a namespace that is called like a kind", "kubernetes", "system:serviceaccount:node:gke-1", "k8s:prod-eu/system:serviceaccount:node:gke-1"},
 		{"what has no form that is known", "principal", "odd", "gcp:principal/odd"},
 		{"nobody", "", "", "anonymous:gcp-audit/203.0.113.0/24"},
 	} {

@@ -3,6 +3,7 @@ package enrich
 import (
 	"errors"
 	"net/netip"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -115,16 +116,47 @@ func (r *networkRule) observed(pl *place) string {
 	return pl.prefix
 }
 
+// operates reports whether the list has the operation. Of a path that climbs,
+// such as /files/../admin, only patterns that allow any path of the method do:
+// what stands before the climb says nothing of where it leads.
+func (p *policy) operates(ev *schemas.Event) bool {
+	if ev.HttpMethod != "" && climbs(ev.UrlPath) {
+		return p.operations.match(ev.HttpMethod + " ")
+	}
+	return p.operations.match(ev.Operation)
+}
+
+// climbs reports whether a path has a segment that leads elsewhere, "." or "..",
+// also when it is percent-encoded, once or twice.
+func climbs(path string) bool {
+	if !strings.Contains(path, ".") && !strings.Contains(path, "%") {
+		return false
+	}
+	for range 3 {
+		for seg := range strings.FieldsFuncSeq(path, func(r rune) bool { return r == '/' || r == '\\' }) {
+			if seg, _, _ = strings.Cut(seg, ";"); seg == "." || seg == ".." {
+				return true
+			}
+		}
+		plain, err := url.PathUnescape(path)
+		if err != nil || plain == path {
+			return false
+		}
+		path = plain
+	}
+	return false
+}
+
 // concrete reports whether the call is allowed as it was made: a pattern such
 // as "GET /files/*.pdf" names the path, not the route that it is counted by.
 func (p *policy) concrete(ev *schemas.Event) bool {
-	return ev.HttpMethod != "" && ev.UrlPath != "" && p.operations.match(ev.HttpMethod+" "+ev.UrlPath)
+	return !climbs(ev.UrlPath) && ev.HttpMethod != "" && ev.UrlPath != "" && p.operations.match(ev.HttpMethod+" "+ev.UrlPath)
 }
 
 // judge appends the policies of an identity that the event breaks. Facts that
 // are unknown break nothing.
 func (p *policy) judge(ev *schemas.Event, pl *place, d *schemas.Declared) {
-	if p.operations != nil && ev.Operation != "" && !p.operations.match(ev.Operation) && !p.concrete(ev) {
+	if p.operations != nil && ev.Operation != "" && !p.operates(ev) && !p.concrete(ev) {
 		violate(d, scopePolicy, ev.Operation, p.operations.words)
 	}
 	// In a declared network geography says nothing.
