@@ -56,7 +56,7 @@ func (v *alertView) show(a *schemas.Alert) {
 	sev := strings.ToUpper(schemas.SeverityName(a.SeverityID))
 	if !l.Page {
 		line := fmt.Sprintf("  · %s  %s  %s: %s (no page)", stamp(a.FindingInfo.FirstSeenTime), strings.ToLower(sev), a.FindingInfo.Analytic.UID, a.FindingInfo.Title)
-		fmt.Fprintln(v.w, v.paint("\x1b[2m", clipText(line, updateWidth)))
+		fmt.Fprintln(v.w, v.paint("\x1b[2m", clipText(oneLine(line), updateWidth)))
 		return
 	}
 	v.inFull(a)
@@ -69,7 +69,7 @@ func (v *alertView) inFull(a *schemas.Alert) {
 	sev := strings.ToUpper(schemas.SeverityName(a.SeverityID))
 	var b strings.Builder
 	fmt.Fprintf(&b, "\n%s  %s  %s  %s\n",
-		v.paint(severityColor[a.SeverityID], sev), stamp(a.FindingInfo.FirstSeenTime), a.FindingInfo.Analytic.UID, v.paint("\x1b[1m", a.Actor.User.UID))
+		v.paint(severityColor[a.SeverityID], sev), stamp(a.FindingInfo.FirstSeenTime), a.FindingInfo.Analytic.UID, v.paint("\x1b[1m", oneLine(a.Actor.User.UID)))
 	b.WriteString(wrap(a.FindingInfo.Title, "  ", viewWidth))
 	if a.FindingInfo.Desc != a.FindingInfo.Title {
 		b.WriteString(wrap(a.FindingInfo.Desc, viewIndent, viewWidth))
@@ -119,7 +119,7 @@ func (v *alertView) update(old, a *schemas.Alert) {
 		return
 	}
 	line := fmt.Sprintf("  ~ %s  %s version %d  %s", stamp(a.Time), a.Actor.User.UID, a.Version(), strings.Join(what, ": "))
-	fmt.Fprintln(v.w, v.paint("\x1b[2m", clipText(line, updateWidth)))
+	fmt.Fprintln(v.w, v.paint("\x1b[2m", clipText(oneLine(line), updateWidth)))
 }
 
 // newFinding gives the sentence of a detector that joined the alert.
@@ -217,6 +217,7 @@ func wrap(s, indent string, width int) string {
 	var b strings.Builder
 	line := indent
 	for _, word := range strings.Fields(s) {
+		word = strings.Map(harmless, word)
 		if line != indent && len(line)+1+len(word) > width {
 			b.WriteString(strings.TrimRight(line, " "))
 			b.WriteByte('\n')

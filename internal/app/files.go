@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"sync/atomic"
+	"unicode"
 
 	"github.com/lapwing-sec/lapwing/ingest"
 )
@@ -168,13 +169,19 @@ func oneLine(s string) string {
 		if r == '\n' || r == '\r' || r == '\t' {
 			return ' '
 		}
-		if r < ' ' || r == 0x7f {
-			return '?'
-		}
-		return r
+		return harmless(r)
 	}, strings.ToValidUTF8(s, "?"))
 	if len(s) > limit {
 		s = strings.ToValidUTF8(s[:limit], "") + "…"
 	}
 	return s
+}
+
+// harmless replaces what steers a terminal or turns the direction of writing:
+// logs hold what those who send requests wrote.
+func harmless(r rune) rune {
+	if unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) {
+		return '?'
+	}
+	return r
 }
