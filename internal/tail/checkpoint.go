@@ -63,11 +63,13 @@ type checkpoint struct {
 	Files []*mark `json:"files"`
 	ids   map[string]*mark
 	heads map[string]*mark
-	saved []byte
+	// lengths are those of heads that are shorter than headBytes.
+	lengths map[int]bool
+	saved   []byte
 }
 
 func readCheckpoint(path string) (*checkpoint, error) {
-	c := &checkpoint{path: path, ids: map[string]*mark{}, heads: map[string]*mark{}}
+	c := &checkpoint{path: path, ids: map[string]*mark{}, heads: map[string]*mark{}, lengths: map[int]bool{}}
 	if path == "" {
 		return c, nil
 	}
@@ -129,6 +131,9 @@ func (c *checkpoint) know(m *mark) {
 	c.ids[m.File] = m
 	if m.HeadBytes >= minHead {
 		c.heads[m.Head] = m
+		if m.HeadBytes < headBytes {
+			c.lengths[m.HeadBytes] = true
+		}
 	}
 }
 
@@ -178,13 +183,15 @@ func (c *checkpoint) copied(head []byte) *mark {
 	if len(head) < headBytes {
 		return nil
 	}
-	// A file that was shorter when it was read for the last time.
-	for _, m := range c.Files {
-		if m.HeadBytes >= minHead && m.HeadBytes < headBytes && m.startsLike(head) {
-			return m
+	// A file that was shorter when it was read for the last time, by each length
+	// that there is: files may be thousands.
+	var longest *mark
+	for n := range c.lengths {
+		if m := c.heads[hash(head[:n])]; m != nil && m.HeadBytes == n && (longest == nil || n > longest.HeadBytes) {
+			longest = m
 		}
 	}
-	return nil
+	return longest
 }
 
 // startsLike reports whether a file with that head is this one, or has grown

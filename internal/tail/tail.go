@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/fsnotify/fsnotify"
@@ -277,7 +278,7 @@ func (t *Tailer) file(ctx context.Context, f found) error {
 	if m != nil && m.done(f.info) {
 		return nil
 	}
-	in, err := os.Open(f.path)
+	in, err := openRegular(f.path)
 	if err != nil {
 		t.skip(f.path, 0, err)
 		return nil
@@ -333,6 +334,23 @@ func (t *Tailer) file(ctx context.Context, f found) error {
 			t.touch(m)
 		}
 	}
+}
+
+// openRegular opens what is still a file: whoever may write to the folder can
+// put a pipe in its place, at whose opening we would wait for good.
+func openRegular(path string) (*os.File, error) {
+	in, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, err
+	}
+	info, err := in.Stat()
+	if err == nil && !info.Mode().IsRegular() {
+		err = errors.New("not a file any more")
+	}
+	if err != nil {
+		return nil, errors.Join(err, in.Close())
+	}
+	return in, nil
 }
 
 func (t *Tailer) touch(m *mark) {

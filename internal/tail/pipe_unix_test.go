@@ -1,0 +1,35 @@
+//go:build unix
+
+package tail
+
+import (
+	"syscall"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestAPipeInAFilesPlaceIsNotWaitedFor(t *testing.T) {
+	b := newBench(t)
+	require.NoError(t, syscall.Mkfifo(b.path("access.log"), 0o600))
+	_, err := openRegular(b.path("access.log"))
+	require.ErrorContains(t, err, "not a file any more")
+}
+
+func TestThousandsOfShortFilesAreToldApartAtOnce(t *testing.T) {
+	c, err := readCheckpoint("")
+	require.NoError(t, err)
+	head := make([]byte, headBytes)
+	for i := range 20_000 {
+		short := append([]byte(nil), head[:minHead+i%50]...)
+		short[0], short[1], short[2] = 1, byte(i), byte(i>>8)
+		m := &mark{HeadBytes: len(short), Head: hash(short)}
+		c.Files = append(c.Files, m)
+		c.know(m)
+	}
+	for range 20_000 { // looking at each for each took minutes
+		require.Nil(t, c.copied(head))
+	}
+	head[0], head[1] = 1, 7
+	require.Equal(t, minHead+7, c.copied(head).HeadBytes)
+}
