@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -125,7 +126,10 @@ func demoDir(o *DemoOptions) (dir string, cleanup func() error, err error) {
 // otherwise stays.
 func demoConfig(cfg *Config, o *DemoOptions, dir string, fleet *simulate.Fleet) error {
 	cfg.DataDir = dir
-	cfg.RawTopics = Defaults().RawTopics
+	// The topics of what a fleet writes: every other would only be waited for.
+	cfg.RawTopics = slices.DeleteFunc(Defaults().RawTopics, func(t RawTopicConfig) bool {
+		return t.Format != simulate.CloudTrail && t.Format != simulate.Kong && t.Format != simulate.NGINX
+	})
 	// Simulated logs hold no secret. A fixed key makes the demo's identities,
 	// and so its alerts, those of a backtest over the same records.
 	if cfg.Secrets.HMACKey == "" {
