@@ -322,7 +322,10 @@ func TestVerdictsTakeEffectAndAreTakenBack(t *testing.T) {
 	p.post(t, 40, 60)
 	waitFor(t, "the rule to speak again", p, func() bool { l := list(); return len(l) > 1 || l[0].Unmapped.Lapwing.CloseReason == "" })
 
-	require.Contains(t, run("profile", "show", "kong:consumer/partner-1"), "GET /v1/orders/{id}")
+	// The names of values come from ClickHouse, where events are a second later.
+	waitFor(t, "names in the profile", p, func() bool {
+		return strings.Contains(run("profile", "show", "kong:consumer/partner-1"), "GET /v1/orders/{id}")
+	})
 	require.Contains(t, run("profile", "export"), `"identity":"kong:consumer/partner-3"`)
 	p.stop(t)
 }
