@@ -66,10 +66,12 @@ func compareClosing(a, b closing) int {
 // nextWork is the number of the first pane from n on for which finish has
 // anything to do.
 func (e *Engine) nextWork(n int64) int64 {
-	if len(e.panes.waiting) > 0 {
-		return n
-	}
 	next := int64(math.MaxInt64)
+	// A pane that waits may become final with this one, or with a later one; but a
+	// topic that only starts has nothing to do before the first of them.
+	for i := range e.panes.waiting {
+		next = min(next, e.panes.waiting[i].pane)
+	}
 	for d := range e.panes.due {
 		next = min(next, d)
 	}

@@ -269,3 +269,24 @@ func TestBytesByDetector(t *testing.T) {
 		t.Logf("%5d  mean of a small fleet", mean)
 	}
 }
+
+// A raw topic that is heard of late begins with the first pane that has anything,
+// also while identities wait for all topics of the cell.
+func TestATopicMayStartWhilePanesWait(t *testing.T) {
+	r := random(1)
+	m := newMember(0, r)
+	e := newEngine(t)
+	var out Output
+	// Known, but silent: whoever is new waits for it.
+	e.Control(&schemas.Control{Kind: schemas.ControlKind_CONTROL_KIND_FENCE, RawTopic: "raw.late"}, &out)
+	drive(e, stamp(m.events(r, fleetStart, fleetStart.Add(6*time.Hour))), nil, &out)
+	if len(e.panes.waiting) == 0 {
+		t.Fatal("nobody waits: the test shows nothing")
+	}
+	e.Control(&schemas.Control{
+		Kind: schemas.ControlKind_CONTROL_KIND_WATERMARK, RawTopic: "raw.late", Watermark: fleetStart.Add(5 * time.Hour).UnixNano(),
+	}, &out)
+	if n := len(e.panes.waiting); n > 8 {
+		t.Errorf("%d panes wait still", n)
+	}
+}
