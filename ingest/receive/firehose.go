@@ -36,28 +36,37 @@ func serveFirehose(c *call) *refusal {
 		return bad
 	}
 	var in struct {
-		RequestID string `json:"requestId"`
-		Records   []struct {
-			Data []byte `json:"data"`
-		} `json:"records"`
+		RequestID string   `json:"requestId"`
+		Records   elements `json:"records"`
 	}
 	if err := json.Unmarshal(body, &in); err != nil {
-		return refuse(http.StatusBadRequest, "the body is not a Firehose request: want JSON with requestId, timestamp and base64 records")
+		return notFirehose()
 	}
 	if in.RequestID == "" || c.requestID != "" && in.RequestID != c.requestID {
 		return refuse(http.StatusBadRequest, "requestId and the header X-Amz-Firehose-Request-Id are not the same")
 	}
 	c.requestID = clip(in.RequestID, maxKey)
 	key := c.source(c.req.Header.Get("X-Amz-Firehose-Source-Arn"))
-	for i := range in.Records {
-		if bad := c.hold(int64(len(in.Records[i].Data))); bad != nil {
+	bad = in.Records.each(c, func(element []byte) *refusal {
+		if bad := c.hold(int64(len(element))); bad != nil {
 			return bad
 		}
-		if bad := c.firehoseRecord(format, key, in.Records[i].Data); bad != nil {
-			return bad
+		var record struct {
+			Data []byte `json:"data"`
 		}
+		if err := json.Unmarshal(element, &record); err != nil {
+			return notFirehose()
+		}
+		return c.firehoseRecord(format, key, record.Data)
+	})
+	if bad != nil {
+		return bad
 	}
 	return c.produce()
+}
+
+func notFirehose() *refusal {
+	return refuse(http.StatusBadRequest, "the body is not a Firehose request: want JSON with requestId, timestamp and base64 records")
 }
 
 // firehoseFormat is that of the path, else that of the common attributes, else
@@ -113,30 +122,42 @@ func (c *call) detect(record []byte) (string, *refusal) {
 // subscription. Its control messages test the way and hold no log.
 func (c *call) subscription(format string, data []byte) *refusal {
 	dec := json.NewDecoder(bytes.NewReader(data))
-	for dec.More() {
+	for n := 0; dec.More(); n++ {
+		if n == c.s.cfg.MaxRecords {
+			return refuse(http.StatusRequestEntityTooLarge, "more than %d messages of a subscription in one record", n)
+		}
 		var in struct {
-			MessageType string `json:"messageType"`
-			Owner       string `json:"owner"`
-			LogGroup    string `json:"logGroup"`
-			LogStream   string `json:"logStream"`
-			LogEvents   []struct {
-				Message string `json:"message"`
-			} `json:"logEvents"`
+			MessageType string   `json:"messageType"`
+			Owner       string   `json:"owner"`
+			LogGroup    string   `json:"logGroup"`
+			LogStream   string   `json:"logStream"`
+			LogEvents   elements `json:"logEvents"`
 		}
 		if err := dec.Decode(&in); err != nil {
-			return refuse(http.StatusBadRequest, "a record that is not what CloudWatch Logs sends to a subscription")
+			return notSubscription()
 		}
 		if in.MessageType != "DATA_MESSAGE" {
 			continue
 		}
 		key := c.source(in.Owner + "/" + in.LogGroup + "/" + in.LogStream)
-		for i := range in.LogEvents {
-			if bad := c.firehoseCut(format, key, strings.NewReader(in.LogEvents[i].Message)); bad != nil {
-				return bad
+		bad := in.LogEvents.each(c, func(element []byte) *refusal {
+			var event struct {
+				Message string `json:"message"`
 			}
+			if err := json.Unmarshal(element, &event); err != nil {
+				return notSubscription()
+			}
+			return c.firehoseCut(format, key, strings.NewReader(event.Message))
+		})
+		if bad != nil {
+			return bad
 		}
 	}
 	return nil
+}
+
+func notSubscription() *refusal {
+	return refuse(http.StatusBadRequest, "a record that is not what CloudWatch Logs sends to a subscription")
 }
 
 func replyFirehose(c *call, bad *refusal) reply {

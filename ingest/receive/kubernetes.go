@@ -21,18 +21,19 @@ func serveKubernetes(c *call) *refusal {
 	if bad != nil {
 		return bad
 	}
-	var list struct {
-		Kind       string            `json:"kind"`
-		APIVersion string            `json:"apiVersion"`
-		Items      []json.RawMessage `json:"items"`
+	var in struct {
+		Kind       string   `json:"kind"`
+		APIVersion string   `json:"apiVersion"`
+		Items      elements `json:"items"`
 	}
-	if err := json.Unmarshal(body, &list); err != nil || list.Kind != "EventList" {
+	if err := json.Unmarshal(body, &in); err != nil || in.Kind != "EventList" {
 		return refuse(http.StatusBadRequest, "want an EventList of audit.k8s.io/v1, as kube-apiserver's audit webhook sends it")
 	}
-	for _, item := range list.Items {
-		if bad := c.add(kubernetesFormat, c.sender(), named(item, list.APIVersion)); bad != nil {
-			return bad
-		}
+	bad = in.Items.each(c, func(item []byte) *refusal {
+		return c.add(kubernetesFormat, c.sender(), named(item, in.APIVersion))
+	})
+	if bad != nil {
+		return bad
 	}
 	return c.produce()
 }

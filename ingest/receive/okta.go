@@ -40,18 +40,17 @@ func serveOkta(c *call) *refusal {
 	}
 	var hook struct {
 		Data struct {
-			Events []json.RawMessage `json:"events"`
+			Events elements `json:"events"`
 		} `json:"data"`
 	}
-	if err := json.Unmarshal(body, &hook); err != nil || hook.Data.Events == nil {
+	if err := json.Unmarshal(body, &hook); err != nil || !hook.Data.Events.array() {
 		return refuse(http.StatusBadRequest, `want {"data":{"events":[…]}}, as Okta's event hooks send it`)
 	}
 	// One source, whichever of Okta's addresses it calls from.
 	key := c.source(oktaFormat)
-	for _, event := range hook.Data.Events {
-		if bad := c.add(oktaFormat, key, event); bad != nil {
-			return bad
-		}
+	bad = hook.Data.Events.each(c, func(event []byte) *refusal { return c.add(oktaFormat, key, event) })
+	if bad != nil {
+		return bad
 	}
 	return c.produce()
 }

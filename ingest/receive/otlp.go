@@ -154,7 +154,14 @@ func (c *call) otlpProto(signal *otlpSignal, body []byte) *refusal {
 
 // otlpResource adds one resource's log records or spans.
 func (c *call) otlpResource(signal *otlpSignal, resource gjson.Result) *refusal {
-	pieces, rejected, err := signal.split(resource, c.s.cfg.MaxRecordBytes)
+	var bad *refusal
+	rejected, err := signal.split(resource, c.s.cfg.MaxRecordBytes, func(piece []byte) bool {
+		bad = c.add(otlpFormat, c.sender(), piece)
+		return bad == nil
+	})
+	if bad != nil {
+		return bad
+	}
 	if err != nil {
 		return refuse(http.StatusBadRequest, "an element of %s: %v", signal.resources, err)
 	}
@@ -162,22 +169,21 @@ func (c *call) otlpResource(signal *otlpSignal, resource gjson.Result) *refusal 
 		c.rejected += int64(rejected)
 		c.note = "longer than a record may be, " + strconv.Itoa(c.s.cfg.MaxRecordBytes) + " bytes with its resource and scope"
 	}
-	for _, piece := range pieces {
-		if bad := c.add(otlpFormat, c.sender(), piece); bad != nil {
-			return bad
-		}
-	}
 	return nil
 }
 
 var errOTLPShape = errors.New("not what OTLP JSON has there")
 
+var errStopped = errors.New("stopped")
+
 // split makes records of a resource, each of at most limit bytes and a message
-// of its own with the same resource and scope. It counts the items that no
+// of its own with the same resource and scope, and hands them to add, one at a
+// time, until add has no room for more: each repeats the resource, so that all
+// together can be far larger than the request. It counts the items that no
 // record has room for. A resource without items gives none.
-func (s *otlpSignal) split(resource gjson.Result, limit int) (pieces [][]byte, rejected int, err error) {
+func (s *otlpSignal) split(resource gjson.Result, limit int, add func(piece []byte) bool) (rejected int, err error) {
 	if !resource.IsObject() {
-		return nil, 0, errOTLPShape
+		return 0, errOTLPShape
 	}
 	scopes := resource.Get(s.scopes)
 	total := 0
@@ -188,12 +194,18 @@ func (s *otlpSignal) split(resource gjson.Result, limit int) (pieces [][]byte, r
 		each(scope.Get(s.items), &err, func(gjson.Result) { total++ })
 	})
 	if err != nil || total == 0 {
-		return nil, 0, err
+		return 0, err
+	}
+	put := func(piece []byte) {
+		if !add(piece) {
+			err = errStopped
+		}
 	}
 	if whole := len(s.resources) + len(resource.Raw) + len(`{"":[]}`); whole <= limit {
 		piece := append(make([]byte, 0, whole), `{"`+s.resources+`":[`...)
 		piece = append(piece, resource.Raw...)
-		return [][]byte{append(piece, `]}`...)}, 0, nil
+		put(append(piece, `]}`...))
+		return 0, err
 	}
 	head := `{"` + s.resources + `":[` + opened(resource, s.scopes) + `"` + s.scopes + `":[`
 	each(scopes, &err, func(scope gjson.Result) {
@@ -206,7 +218,7 @@ func (s *otlpSignal) split(resource gjson.Result, limit int) (pieces [][]byte, r
 				return
 			}
 			if piece != nil && len(piece)+1+len(item.Raw)+len(suffix) > limit {
-				pieces = append(pieces, append(piece, suffix...))
+				put(append(piece, suffix...))
 				piece = nil
 			}
 			if piece == nil {
@@ -216,11 +228,11 @@ func (s *otlpSignal) split(resource gjson.Result, limit int) (pieces [][]byte, r
 			}
 			piece = append(piece, item.Raw...)
 		})
-		if piece != nil {
-			pieces = append(pieces, append(piece, suffix...))
+		if piece != nil && err == nil {
+			put(append(piece, suffix...))
 		}
 	})
-	return pieces, rejected, err
+	return rejected, err
 }
 
 // each goes through a list, which may be missing or null, until err is set.

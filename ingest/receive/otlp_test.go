@@ -181,7 +181,11 @@ func TestSplittingLosesNothing(t *testing.T) {
 			}
 			scopes = append(scopes, fmt.Sprintf(`{"scope":{"name":"s%d"},"logRecords":[%s],"schemaUrl":"u"}`, i, strings.Join(items, ",")))
 		}
-		pieces, rejected, err := otlpLogs.split(gjson.Parse(`{"resource":{"attributes":[]},"scopeLogs":[`+strings.Join(scopes, ",")+`],"schemaUrl":"v"}`), limit)
+		var pieces [][]byte
+		rejected, err := otlpLogs.split(gjson.Parse(`{"resource":{"attributes":[]},"scopeLogs":[`+strings.Join(scopes, ",")+`],"schemaUrl":"v"}`), limit, func(piece []byte) bool {
+			pieces = append(pieces, piece)
+			return true
+		})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -303,23 +303,30 @@ func (c *call) splunkAcks(channel string) *refusal {
 		return bad
 	}
 	var asked struct {
-		Acks []uint64 `json:"acks"`
+		Acks elements `json:"acks"`
 	}
 	if err := json.Unmarshal(body, &asked); err != nil {
-		return hec(hecBadFormat, -1, `want {"acks":[id, …]}`)
+		return badAcks()
 	}
-	if len(asked.Acks) > c.s.cfg.MaxRecords {
-		return hec(hecEntityTooLarge, -1, "too many ids")
-	}
-	acks := make(map[string]bool, len(asked.Acks))
-	for _, id := range asked.Acks {
-		acks[strconv.FormatUint(id, 10)] = c.s.acks.acknowledged(channel, id)
+	acks := map[string]bool{}
+	bad = asked.Acks.each(c, func(element []byte) *refusal {
+		id, err := strconv.ParseUint(string(element), 10, 64)
+		if err != nil {
+			return badAcks()
+		}
+		acks[string(element)] = c.s.acks.acknowledged(channel, id)
+		return nil
+	})
+	if bad != nil {
+		return bad
 	}
 	c.extra = struct {
 		Acks map[string]bool `json:"acks"`
 	}{acks}
 	return nil
 }
+
+func badAcks() *refusal { return hec(hecBadFormat, -1, `want {"acks":[id, …]}`) }
 
 // hecAnswer is an answer of Splunk's, with a reason for people.
 type hecAnswer struct {
