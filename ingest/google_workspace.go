@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"fmt"
 	"strings"
 
 	"github.com/lapwing-sec/lapwing/schemas"
@@ -27,8 +28,11 @@ func splitGoogleWorkspace(d *document, n int, each func(n int)) {
 	if events == none || d.nodes[events].kind != kindArray || d.get(n, "id") == none {
 		return
 	}
+	i := 0
 	for c := d.first(events); c != none; c = d.after(events, c) {
+		d.place = i
 		each(c)
+		i++
 	}
 }
 
@@ -43,6 +47,9 @@ func parseGoogleWorkspace(r *record) error {
 	}
 	if d.nodes[r.root].kind != kindObject {
 		return errNoObject
+	}
+	if w.around() > maxAround {
+		return fmt.Errorf("more than %d values around the events of an activity", maxAround)
 	}
 	act := func(keys ...string) string { return r.take(d.path(w.activity, keys...)) }
 	when := act("id", "time")
@@ -60,7 +67,7 @@ func parseGoogleWorkspace(r *record) error {
 		// Unique among activities of one time only.
 		id := when + "/" + ev.Service + "/" + qualifier
 		if w.activity != r.root {
-			if i := w.index(); i > 0 {
+			if i := d.place; i > 0 {
 				id += "/" + index(i)
 			}
 		}
@@ -109,14 +116,19 @@ func (w *workspace) clear(n int) {
 	}
 }
 
-// index is the event's place in its activity.
-func (w *workspace) index() (i int) {
-	events := int(w.doc.nodes[w.root].parent)
-	for c := w.doc.first(events); c != none && c != w.root; c = w.doc.after(events, c) {
-		i++
+// maxAround bounds what is read again for each event of an activity, in values.
+// Google's activities have a few dozen.
+const maxAround = 1024
+
+// around counts the values of an activity that are in none of its events.
+func (w *workspace) around() int {
+	if w.activity == w.root {
+		return 0
 	}
-	return i
+	activity, events := &w.doc.nodes[w.activity], int(w.doc.nodes[w.root].parent)
+	return int(activity.next) - w.activity - (int(w.doc.nodes[events].next) - events)
 }
+
 
 // parameters keeps each parameter as an attribute of its name.
 func (w *workspace) parameters() {

@@ -25,6 +25,11 @@ func TestHostileRecordsAreReadOnce(t *testing.T) {
 		{"attributes of OpenTelemetry without a key", "otlp", `{"resourceSpans":[{"scopeSpans":[{"spans":[{` + some(`"value":"a",`, maxNodes-20) + `"kind":2}]}]}]}`},
 		{"many spans of a resource with many attributes", "otlp", `{"resourceSpans":[{"resource":{"attributes":[` + some(`{"key":"a","value":{"stringValue":"b"}},`, maxNodes/10) +
 			`{}]},"scopeSpans":[{"spans":[` + some(`{"kind":2,"startTimeUnixNano":"1772359560123000000","attributes":[{"key":"http.method","value":{"stringValue":"GET"}}]},`, maxNodes/20) + `{}]}]}]}`},
+		{"an activity of many events among many members", "google-workspace", `{"id":{"applicationName":"a","time":"2026-03-01T10:00:00Z","uniqueQualifier":"1"},` + some(`"x":1,`, maxNodes/4) +
+			`"events":[` + some(`{"name":"n"},`, maxNodes/4) + `{}]}`},
+		{"an activity of many events by an actor of many parts", "google-workspace", `{"id":{"applicationName":"a","time":"2026-03-01T10:00:00Z","uniqueQualifier":"1"},"actor":{` + some(`"x":1,`, maxNodes/4) +
+			`"z":1},"events":[` + some(`{"name":"n"},`, maxNodes/4) + `{}]}`},
+		{"an activity of many events", "google-workspace", `{"id":{"applicationName":"a","time":"2026-03-01T10:00:00Z","uniqueQualifier":"1"},"events":[` + some(`{"name":"n"},`, maxNodes/2-20) + `{}]}`},
 		{"what looks like a push of Pub/Sub", "kong", `{"message":{` + some(`"data":"eyJ9",`, maxNodes-20) + `"x":2}}`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

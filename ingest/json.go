@@ -69,6 +69,8 @@ type document struct {
 	raw   []byte // what src is a copy of, where that is known
 	names interner
 	known keyCache
+	// place is that of a record in the list that its format splits.
+	place int
 	// secrets remembers which objects are Secrets of Kubernetes.
 	secrets map[int]bool
 }
@@ -87,7 +89,7 @@ func (d *document) reset() bool {
 	}
 	clear(d.nodes)
 	clear(d.edits)
-	d.src, d.nodes, d.edits, d.raw, d.secrets = "", d.nodes[:0], d.edits[:0], nil, nil
+	d.src, d.nodes, d.edits, d.raw, d.secrets, d.place = "", d.nodes[:0], d.edits[:0], nil, nil, 0
 	return true
 }
 
