@@ -1,10 +1,6 @@
 package enrich
 
-import (
-	"strings"
-
-	"github.com/lapwing-sec/lapwing/schemas"
-)
+import "github.com/lapwing-sec/lapwing/schemas"
 
 // resolveAccess names the caller in an access log, of a gateway or of a cloud's
 // load balancer: the authenticated user, the owner of the client's certificate,
@@ -16,8 +12,8 @@ func resolveAccess(ev *schemas.Event) string {
 		return ""
 	case ev.PrincipalType == "key", ev.Principal == "", ev.Principal == "-":
 		return keyID(ev)
-	case strings.HasPrefix(ev.Principal, "spiffe://") && ev.PrincipalType != "user":
-		return ev.Principal // of a user it is only a name, which a client may choose
+	case attested(ev) && ev.PrincipalType != "user":
+		return ev.Principal
 	case ev.PrincipalType == "certificate":
 		return ev.Format + ":certificate/" + ev.Principal
 	}

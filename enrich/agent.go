@@ -1,17 +1,13 @@
 package enrich
 
-import (
-	"strings"
-
-	"github.com/lapwing-sec/lapwing/schemas"
-)
+import "github.com/lapwing-sec/lapwing/schemas"
 
 // resolveAgent names the agent that called a tool, else the user.
 func resolveAgent(ev *schemas.Event) string {
 	switch {
 	case ev.Principal == "":
 		return keyID(ev)
-	case strings.HasPrefix(ev.Principal, "spiffe://"):
+	case attested(ev):
 		return ev.Principal
 	case ev.PrincipalType == "agent":
 		return "agent:" + ev.Principal

@@ -150,7 +150,7 @@ func (b *indexBuilder) compile(at int32) {
 	for i := range e.it.Credentials {
 		c := &e.it.Credentials[i]
 		b.ref(c.Ref, credential{at, c})
-		if b.hash == nil || strings.HasPrefix(c.Ref, "hmac:") || strings.HasPrefix(c.Ref, "sha256:") {
+		if b.hash == nil || strings.HasPrefix(c.Ref, "hmac:") {
 			continue
 		}
 		for _, h := range b.hash(c.Ref) {

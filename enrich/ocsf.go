@@ -1,6 +1,7 @@
 package enrich
 
 import (
+	"cmp"
 	"strings"
 
 	"github.com/lapwing-sec/lapwing/schemas"
@@ -16,11 +17,11 @@ func resolveOCSF(ev *schemas.Event) string {
 	if ev.CloudProvider == "aws" || strings.HasPrefix(ev.Principal, "arn:") {
 		return resolveAWS(ev)
 	}
+	if strings.HasPrefix(ev.Principal, "spiffe://") {
+		product = cmp.Or(product, "unknown") // an actor by that name, which no certificate proves here
+	}
 	if ev.Principal == "" || product == "" {
 		return resolveGeneric(ev)
-	}
-	if strings.HasPrefix(ev.Principal, "spiffe://") {
-		return ev.Principal
 	}
 	return "ocsf:" + strings.ToLower(strings.ReplaceAll(product, " ", "-")) + "/" + ev.Principal
 }

@@ -123,7 +123,7 @@ func resolveGeneric(ev *schemas.Event) string {
 	if ev.Principal == "" {
 		return keyID(ev)
 	}
-	if strings.HasPrefix(ev.Principal, "spiffe://") {
+	if attested(ev) {
 		return ev.Principal
 	}
 	if id := canonicalARN(ev.Principal); id != "" {
@@ -133,6 +133,13 @@ func resolveGeneric(ev *schemas.Event) string {
 		return ev.Format + ":" + ev.Principal
 	}
 	return ev.Format + ":" + ev.PrincipalType + "/" + ev.Principal
+}
+
+// attested reports whether a caller's SPIFFE id stood in the certificate that
+// its peer has checked. Elsewhere it is a name as any other, which a client may
+// have chosen.
+func attested(ev *schemas.Event) bool {
+	return strings.HasPrefix(ev.Principal, "spiffe://") && (ev.PrincipalType == "certificate" || ev.Principal == ev.ClientCertificate)
 }
 
 // keyID names a credential that nobody has registered.

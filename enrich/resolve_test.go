@@ -65,7 +65,7 @@ func TestResolve(t *testing.T) {
 		{"a user of Traefik", gateway("traefik", "user", "alice", ""), "traefik:user/alice", false},
 		{"a user of Caddy", gateway("caddy", "user", "alice", ""), "caddy:user/alice", false},
 		{"a captured key of HAProxy", gateway("haproxy", "key", "hmac:bb", "hmac:bb"), "apikey:bb", false},
-		{"a SPIFFE id is an id", gateway("envoy", "mtls", "spiffe://prod/ns/x", ""), "spiffe://prod/ns/x", false},
+		{"a SPIFFE id that no certificate proves", gateway("envoy", "mtls", "spiffe://prod/ns/x", ""), "envoy:user/spiffe://prod/ns/x", false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			Resolve(c.ev)

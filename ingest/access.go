@@ -59,7 +59,7 @@ func (a *access) finish() {
 	if ev.Service == "" {
 		ev.Service = ev.Host
 	}
-	if a.user != "" && ev.StatusCode == 401 {
+	if a.user != "" && beforeProof(ev.StatusCode) {
 		// A gateway logs the name that was sent with a password, right or wrong:
 		// whoever chose it must not appear as its owner.
 		attribute(ev, "refused_user", clip(a.user, maxAttributeValue))
@@ -88,6 +88,39 @@ func (a *access) finish() {
 		ev.PrincipalType, ev.Principal = "key", ev.CredentialId
 	default:
 		// A key that was refused makes no one known: it stays in credential_id.
+		ev.PrincipalType, ev.Anonymous = "anonymous", true
+	}
+}
+
+// beforeProof tells the statuses that a server answers with before it has looked
+// at a password, or because of it: of a request that cannot be read or is too
+// large, and of one that is sent elsewhere for good, as from HTTP to HTTPS. With
+// all others, an application's 403 among them, the user was let in where the
+// server asks for passwords at all.
+func beforeProof(status uint32) bool {
+	switch status {
+	case 301, 308, 400, 401, 407, 408, 411, 413, 414, 417, 421, 426, 431, 494, 495, 496, 497:
+		return true
+	}
+	return false
+}
+
+// Claimed takes a caller's name for what a server that asks for no password
+// makes of it: what the client said. The name stays in the attribute
+// claimed_user; the call is its key's, else nobody's. It is for events of access
+// logs, and leaves others as they are.
+func Claimed(ev *schemas.Event) {
+	if ev.PrincipalType != "user" || ev.Principal == "" || ev.HttpMethod == "" && ev.StatusCode == 0 {
+		return
+	}
+	attribute(ev, "claimed_user", ev.Principal)
+	ev.Principal, ev.Delegation = "", nil
+	switch {
+	case ev.ClientCertificate != "":
+		ev.PrincipalType, ev.Principal = "certificate", ev.ClientCertificate
+	case ev.CredentialId != "" && ev.CredentialType != "basic" && ev.StatusCode != 401:
+		ev.PrincipalType, ev.Principal = "key", ev.CredentialId
+	default:
 		ev.PrincipalType, ev.Anonymous = "anonymous", true
 	}
 }

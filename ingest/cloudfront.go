@@ -131,7 +131,7 @@ func (c *cloudFront) unescaped(v string) string {
 	if err != nil {
 		return v
 	}
-	return c.r.text(cleanText([]byte(u)))
+	return c.r.text(decodedHashes(cleanText([]byte(u)), v))
 }
 
 func (c *cloudFront) cloudField(name, v string) error {

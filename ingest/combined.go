@@ -276,9 +276,11 @@ func (a *access) loose(word string, w *words) {
 		ev.ForwardedFor = forwarded(word, ev.ForwardedFor)
 	case isUUID(word):
 		ev.RequestId = first(ev.RequestId, word)
-	case fingerprint(word):
-		a.setKey(word, "api_key")
-	case opaque(word):
+	case isHash(word):
+		a.setKey(word, "api_key") // hidden before this line was unwrapped
+	case fingerprint(word), opaque(word):
+		// A fingerprint is hashed too: nothing says that the gateway made it, and
+		// not the client.
 		v := a.r.hash.Hash(word)
 		w.secret(w.start, w.end, v)
 		if len(word) == 32 && isHex(word) {
@@ -320,5 +322,5 @@ func (a *access) clean(s string) string {
 		}
 		b = append(b, s[i])
 	}
-	return a.r.text(cleanText(b))
+	return a.r.text(decodedHashes(cleanText(b), s))
 }

@@ -21,7 +21,7 @@ func queryKey(query string) (id, kind string) {
 
 // fingerprint recognises a key that the gateway hashed itself.
 func fingerprint(s string) bool {
-	return strings.HasPrefix(s, "sha256:") || strings.HasPrefix(s, "SHA256:") || isHash(s)
+	return strings.HasPrefix(s, "sha256:") || strings.HasPrefix(s, "SHA256:")
 }
 
 // credentialHeader says which headers carry the caller's own credential.

@@ -81,7 +81,7 @@ func (d *document) enclosed(n int) (string, error) {
 		if err != nil {
 			return "", errors.New("message.data: not base64")
 		}
-		text = strings.TrimSpace(cleanText(b))
+		text = strings.TrimSpace(presentedHashes(cleanText(b)))
 	}
 	return text, nil
 }

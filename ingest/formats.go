@@ -30,6 +30,8 @@ type Format struct {
 	secret func(d *document, n int) bool
 	// guess is redactor.guess.
 	guess bool
+	// ours says that hashes in the log may be Lapwing's own.
+	ours bool
 	// origin, where set, names the path from which a field of the event of the
 	// record at node n was filled.
 	origin func(d *document, n int, field string) (path string, ok bool)
@@ -109,7 +111,7 @@ var formats = [...]Format{
 	{Name: "istio", Title: "Istio mesh access log, text or JSON", Disorder: disorderGateway, match: matchIstio, json: parseEnvoyObject, text: parseEnvoyLine, guess: true},
 
 	// Open standards
-	{Name: "ocsf", Title: "OCSF API Activity, Authentication, HTTP Activity (Security Lake)", Disorder: disorderAudit, match: matchOCSF, json: parseOCSF},
+	{Name: "ocsf", Title: "OCSF API Activity, Authentication, HTTP Activity (Security Lake)", Disorder: disorderAudit, match: matchOCSF, json: parseOCSF, ours: true},
 	{Name: "otlp", Title: "OpenTelemetry spans and logs, OTLP JSON", Disorder: time.Minute, match: matchOTLP, json: parseOTLP, split: splitOTLP, secret: otlpSecret, guess: true},
 }
 

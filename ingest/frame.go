@@ -128,12 +128,12 @@ func (w *walk) sub(body []byte) {
 			w.cut(body, nil)
 			return
 		}
-		w.line(body, cleanText(body), 0)
+		w.line(body, w.p.incoming(body), 0)
 		return
 	}
 	r := w.p.newRecord()
 	defer r.free()
-	if err := r.doc.parse(cleanText(body)); err != nil {
+	if err := r.doc.parse(w.p.incoming(body)); err != nil {
 		w.cut(body, err)
 		return
 	}
@@ -146,6 +146,14 @@ func (w *walk) sub(body []byte) {
 	}
 	w.p.redactor.document(&r.doc, w.p.format.secret)
 	w.value(r, 0, body, 0)
+}
+
+// incoming is the text of a record as it came.
+func (p *parser) incoming(raw []byte) string {
+	if p.format.ours {
+		return cleanText(raw)
+	}
+	return presentedHashes(cleanText(raw))
 }
 
 // cut takes a body apart by its brackets and lines, so that a faulty part
@@ -170,7 +178,7 @@ func (w *walk) cut(body []byte, err error) {
 		case err != nil:
 			w.bad(sub, err)
 		default:
-			w.line(sub, cleanText(sub), 0)
+			w.line(sub, w.p.incoming(sub), 0)
 		}
 	})
 }

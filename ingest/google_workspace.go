@@ -129,7 +129,6 @@ func (w *workspace) around() int {
 	return int(activity.next) - w.activity - (int(w.doc.nodes[events].next) - events)
 }
 
-
 // parameters keeps each parameter as an attribute of its name.
 func (w *workspace) parameters() {
 	d := &w.doc

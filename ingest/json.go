@@ -328,7 +328,7 @@ func unescape(s string, i int) (string, error) {
 			return "", fmt.Errorf("bad escape \\%c", c)
 		}
 	}
-	return string(b), nil
+	return decodedHashes(string(b), s), nil
 }
 
 func hex4(s string, i int) (rune, bool) {

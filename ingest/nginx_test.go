@@ -42,9 +42,9 @@ func nginxSamples() []sample {
 			known2("key", h("lw_live_4fK9sQ27xZ"))(ev)
 			ev.CredentialId, ev.CredentialType = h("lw_live_4fK9sQ27xZ"), "api_key"
 		}), nil},
-		{"a key's fingerprint behind stays", "nginx", nginxPlain + ` "sha256:9f86d081884c7d65"`, nginxEvent(func(ev *schemas.Event) {
-			known2("key", "sha256:9f86d081884c7d65")(ev)
-			ev.CredentialId, ev.CredentialType = "sha256:9f86d081884c7d65", "api_key"
+		{"a key's fingerprint behind, hashed for nobody knows who made it", "nginx", nginxPlain + ` "sha256:9f86d081884c7d65"`, nginxEvent(func(ev *schemas.Event) {
+			known2("key", h("sha256:9f86d081884c7d65"))(ev)
+			ev.CredentialId, ev.CredentialType = h("sha256:9f86d081884c7d65"), "api_key"
 		}), nil},
 		{"named fields behind", "nginx", nginxPlain + ` rt=0.057 uct="0.001" rl=412 host=api.example.com key="4fK9sQ27xZ0011aabb" rid=abc-1`, nginxEvent(func(ev *schemas.Event) {
 			known2("key", h("4fK9sQ27xZ0011aabb"))(ev)
@@ -61,6 +61,16 @@ func nginxSamples() []sample {
 		{"a name sent with a wrong password makes no one known", "nginx", `203.0.113.9 - reports [01/Mar/2026:10:00:00 +0000] "GET /v1/orders/8412 HTTP/1.1" 401 1934 "-" "curl/8.5.0"`, nginxEvent(func(ev *schemas.Event) {
 			ev.StatusCode, ev.Outcome = 401, denied
 		}), map[string]string{"refused_user": "reports"}},
+		{"a name that is sent elsewhere before anybody asks for a password", "nginx", `203.0.113.9 - reports [01/Mar/2026:10:00:00 +0000] "GET /v1/orders/8412 HTTP/1.1" 301 1934 "-" "curl/8.5.0"`, nginxEvent(func(ev *schemas.Event) {
+			ev.StatusCode = 301
+		}), map[string]string{"refused_user": "reports"}},
+		{"a name whose request cannot be read", "nginx", `203.0.113.9 - reports [01/Mar/2026:10:00:00 +0000] "GET /v1/orders/8412 HTTP/1.1" 400 1934 "-" "curl/8.5.0"`, nginxEvent(func(ev *schemas.Event) {
+			ev.StatusCode, ev.Outcome = 400, failed
+		}), map[string]string{"refused_user": "reports"}},
+		{"a user whom the application refuses is known", "nginx", `203.0.113.9 - reports [01/Mar/2026:10:00:00 +0000] "GET /v1/orders/8412 HTTP/1.1" 403 1934 "-" "curl/8.5.0"`, nginxEvent(func(ev *schemas.Event) {
+			known2("user", "reports")(ev)
+			ev.StatusCode, ev.Outcome = 403, denied
+		}), nil},
 		{"a certificate that was not accepted makes no one known", "nginx", nginxPlain + ` ssl_client_verify="FAILED:self-signed" ssl_client_s_dn="CN=reports" ssl_client_fingerprint=aa11`, nginxEvent(none), map[string]string{"refused_subject": "CN=reports", "refused_certificate": "aa11"}},
 		{"bytes that are no HTTP", "nginx", `203.0.113.9 - - [01/Mar/2026:10:00:00 +0000] "\x16\x03\x01" 400 157 "-" "-"`, nginxEvent(func(ev *schemas.Event) {
 			ev.HttpMethod, ev.UrlPath, ev.RouteTemplate, ev.Resources, ev.Operation, ev.UserAgent = "", "", "", nil, "INVALID -", ""

@@ -56,6 +56,8 @@ func parseOCSF(r *record) error {
 	ocsfWho(r, class)
 	if own {
 		ocsfOwn(r)
+	} else if n := r.get("actor", "user", "credential_uid"); n != none && strings.Contains(r.doc.src[r.doc.nodes[n].start:r.doc.nodes[n].end], hashPrefix) {
+		ev.CredentialId = r.p.opt.Hasher.Hash(ev.CredentialId) // only of our own output a hash is taken for ours
 	}
 	if err := ocsfOperation(r, class, product); err != nil {
 		return err

@@ -74,6 +74,7 @@ type RawTopicConfig struct {
 	Partitions int              `yaml:"partitions" doc:"Partitions when Lapwing creates it; 0 is 4."`
 	Disorder   schemas.Duration `yaml:"disorder" doc:"How much out of order its records usually are; 0 is the format's own."`
 	Cluster    string           `yaml:"cluster" doc:"The cluster that its records come from; it becomes part of the ids of Kubernetes and Kong, where one name stands in several clusters."`
+	Users      string           `yaml:"users" doc:"claimed: the servers of this access log ask for no password, so that a user in it is only what the client said: kept as claimed_user, and nobody's identity. Empty: a user is known unless the status says that nobody was let in."`
 }
 
 // SecretsConfig keys the hashes that replace secrets.

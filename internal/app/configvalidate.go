@@ -252,6 +252,9 @@ func (l *loader) rawTopics(bad report, c *Config, known []string) {
 		if strings.ContainsAny(t.Cluster, "/: ") || len(t.Cluster) > 128 {
 			bad(key+".cluster", "%q: want a name without / : and blanks, of 128 bytes at most", t.Cluster)
 		}
+		if t.Users != "" && t.Users != claimedUsers {
+			bad(key+".users", "%q: want %s or nothing", t.Users, claimedUsers)
+		}
 		if t.Partitions < 0 || t.Partitions > maxPartitions {
 			bad(key+".partitions", "%d: want 0 to %d", t.Partitions, maxPartitions)
 		}

@@ -156,7 +156,8 @@ func (w *activityWriter) Event(index int, ev *schemas.Event) {
 	if ev.Id == "" {
 		ev.Id = recordID(w.raw, index)
 	}
-	inCluster(ev, w.cfg.clusterOf(ev.Format))
+	topic := w.cfg.topicOf(ev.Format)
+	topic.configure(ev)
 	w.enricher.Enrich(ev)
 	w.file.good.Add(1)
 	switch {

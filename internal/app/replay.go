@@ -211,7 +211,8 @@ func (w *replayWorker) Event(index int, ev *schemas.Event) {
 
 // add enriches and encodes an event.
 func (b *laneBuffer) add(key string, ev *schemas.Event) error {
-	inCluster(ev, b.r.cfg.clusterOf(ev.Format))
+	topic := b.r.cfg.topicOf(ev.Format)
+	topic.configure(ev)
 	b.r.reading.enricher.Enrich(ev)
 	ev.RawTopic, ev.ReceivedTime = ev.Format, b.r.start.UnixNano()
 	ev.Raw = "" // what was logged decides nothing beyond what was parsed

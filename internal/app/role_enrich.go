@@ -23,13 +23,13 @@ const holdWithin = time.Minute
 type enriching struct {
 	stream.SubHandler
 	enricher *enrich.Enricher
-	cluster  string
+	topic    RawTopicConfig
 }
 
 // Event implements stream.SubHandler. The stage has encoded the event when it
 // returns, so its memory serves the next one.
 func (e enriching) Event(index int, ev *schemas.Event) {
-	inCluster(ev, e.cluster)
+	e.topic.configure(ev)
 	e.enricher.Enrich(ev)
 	e.SubHandler.Event(index, ev)
 	ev.Recycle()
@@ -54,9 +54,9 @@ func (p *process) startEnrich() error {
 	}
 	p.followFiles(enricher)
 	var topics []kafka.RawTopic
-	byTopic, clusters := map[string]ingest.Parser{}, map[string]string{}
+	byTopic, configured := map[string]ingest.Parser{}, map[string]RawTopicConfig{}
 	for _, t := range p.cfg.RawTopics {
-		byTopic[t.Topic], clusters[t.Topic] = parsers[t.Format], t.Cluster
+		byTopic[t.Topic], configured[t.Topic] = parsers[t.Format], t
 		topics = append(topics, kafka.RawTopic{Name: t.Topic, Format: t.Format, Disorder: t.disorder(set)})
 	}
 	p.goRole(RoleEnrich, func(ctx context.Context) error {
@@ -65,7 +65,7 @@ func (p *process) startEnrich() error {
 			RawTopics: topics,
 			Cells:     p.cfg.Detect.Cells,
 			Transform: func(rec *stream.Record, h stream.SubHandler) {
-				byTopic[rec.Topic].Parse(rec.Value, enriching{h, enricher, clusters[rec.Topic]})
+				byTopic[rec.Topic].Parse(rec.Value, enriching{h, enricher, configured[rec.Topic]})
 			},
 			IdleAfter:    time.Duration(p.cfg.Enrich.IdleAfter),
 			MaxAhead:     time.Duration(p.cfg.Enrich.MaxAhead),
@@ -100,33 +100,46 @@ func (p *process) followFiles(enricher *enrich.Enricher) {
 	}
 }
 
-// inCluster states the cluster of an event whose record names none.
-func inCluster(ev *schemas.Event, cluster string) {
-	if cluster == "" || ev.Attributes[clusterAttribute] != "" {
+// configure states of an event what its topic's configuration says and its
+// record does not: the cluster, and that users only claim to be so.
+func (t *RawTopicConfig) configure(ev *schemas.Event) {
+	if t.Users == claimedUsers {
+		ingest.Claimed(ev)
+	}
+	if t.Cluster == "" || ev.Attributes[clusterAttribute] != "" {
 		return
 	}
 	if ev.Attributes == nil {
 		ev.Attributes = make(map[string]string, 1)
 	}
-	ev.Attributes[clusterAttribute] = cluster
+	ev.Attributes[clusterAttribute] = t.Cluster
 }
 
-const clusterAttribute = "cluster"
+const (
+	clusterAttribute = "cluster"
+	claimedUsers     = "claimed"
+)
 
-// clusterOf is the cluster of a format's records in files: what the raw topics
-// of that format say, if they agree.
-func (c *Config) clusterOf(format string) (cluster string) {
+// topicOf is what holds for a format's records in files: of the cluster and the
+// users, what the raw topics of that format say, if they agree.
+func (c *Config) topicOf(format string) (out RawTopicConfig) {
 	seen := false
 	for _, t := range c.RawTopics {
 		if t.Format != format {
 			continue
 		}
-		if seen && t.Cluster != cluster {
-			return ""
+		if !seen {
+			out.Cluster, out.Users, seen = t.Cluster, t.Users, true
+			continue
 		}
-		cluster, seen = t.Cluster, true
+		if t.Cluster != out.Cluster {
+			out.Cluster = ""
+		}
+		if t.Users != out.Users {
+			out.Users = ""
+		}
 	}
-	return cluster
+	return out
 }
 
 // loadInventory reads the declared identities before the first event, and
