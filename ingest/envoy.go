@@ -47,8 +47,11 @@ func envoyKind(line string) envoyText {
 	if end < 20 || line[0] != '[' || line[5] != '-' || line[11] != 'T' || !strings.HasPrefix(line[end+1:], ` "`) {
 		return kindOther
 	}
-	w := words{s: line, pos: end + 1}
-	w.next()
+	_, at, ok := envoyRequest(line, end+1)
+	if !ok {
+		return kindOther
+	}
+	w := words{s: line, pos: at, bare: true}
 	status, _, _ := w.next()
 	w.next()
 	third, quoted, ok := w.next()
@@ -82,15 +85,15 @@ func parseEnvoyLine(r *record) error {
 		return inField("start_time", err)
 	}
 	a.whole(line)
-	w := words{s: line, pos: end + 1}
-	request, quoted, ok := w.next()
-	if !ok || !quoted {
+	request, at, ok := envoyRequest(line, end+1)
+	if !ok {
 		return missing("request")
 	}
 	if strings.HasPrefix(request, "- - -") {
 		return errTCP
 	}
 	a.request(a.clean(request))
+	w := words{s: line, pos: at, bare: true}
 	status, _, _ := w.next()
 	if err := a.envoyStatus(status); err != nil {
 		return err
@@ -99,34 +102,99 @@ func parseEnvoyLine(r *record) error {
 	e := envoy{access: &a}
 	e.field("response_flags", flags)
 	reasons := [...]string{"response_code_details", "connection_termination_details", "upstream_transport_failure_reason"}
-	names := [...]string{
-		"bytes_received", "bytes_sent", "duration", "upstream_service_time", "x_forwarded_for", "user_agent", "request_id", "authority", "upstream_host",
-		"upstream_cluster", "upstream_local_address", "downstream_local_address", "downstream_remote_address", "requested_server_name", "route_name",
-	}
-	n, reason := 0, 0
-	for range maxAttributes {
+	numbers := [...]string{"bytes_received", "bytes_sent", "duration", "upstream_service_time"}
+	texts := [...]string{"x_forwarded_for", "user_agent", "request_id", "authority", "upstream_host"}
+	behind := [...]string{"upstream_cluster", "upstream_local_address", "downstream_local_address", "downstream_remote_address", "requested_server_name", "route_name"}
+	n := 0
+	for reason := 0; n < len(numbers); {
 		word, quoted, ok := w.next()
-		if !ok {
-			break
-		}
 		switch {
+		case !ok:
+			return missing("upstream_service_time")
 		case n == 0 && reason < len(reasons) && (quoted || digits(word) < 0):
 			e.field(reasons[reason], a.clean(word))
 			reason++
-		case n < len(names):
-			e.field(names[n], a.clean(word))
-			n++
-		case a.named(word, &w):
+		case quoted:
+			return missing("upstream_service_time")
 		default:
-			a.loose(word, &w)
+			e.field(numbers[n], a.clean(word))
+			n++
 		}
 	}
-	if n < 4 {
-		return missing("upstream_service_time")
+	rest := strings.TrimSpace(line[w.pos:])
+	if strings.Count(rest, `"`) > 2*len(texts) {
+		// A quote in a header ends the field for us and begins one of the sender's
+		// making: nothing from here on stands in a place that he could not choose.
+		if strings.Contains(rest, " HTTP/") {
+			return errEnvoyQuotes // perhaps the request was not the request
+		}
+		attribute(ev, "undivided", a.clean(rest))
+		e.finish()
+		a.raw(r, &w)
+		return nil
+	}
+	n = 0
+	for range maxAttributes {
+		word, _, ok := w.next()
+		if !ok {
+			break
+		}
+		switch at := n - len(texts); {
+		case at < 0:
+			e.field(texts[n], a.clean(word))
+		case at < len(behind):
+			e.field(behind[at], a.clean(word))
+		default:
+			e.behind(word, &w)
+		}
+		n++
 	}
 	e.finish()
 	a.raw(r, &w)
 	return nil
+}
+
+var errEnvoyQuotes = errors.New("quotes in a field, and what looks like a request behind them: Envoy's text does not tell whose they are; log as JSON")
+
+// envoyRequest returns what stands between the quotes behind at, and where its
+// closing quote is passed. A path may hold a quote, which Envoy does not escape,
+// but no blank: so the protocol is the third word.
+func envoyRequest(line string, at int) (request string, end int, ok bool) {
+	start := strings.IndexByte(line[at:], '"')
+	if start < 0 || strings.TrimSpace(line[at:at+start]) != "" {
+		return "", 0, false
+	}
+	start += at + 1
+	q := strings.IndexByte(line[start:], '"')
+	if q < 0 {
+		return "", 0, false
+	}
+	if end = start + q; strings.Count(line[start:end], " ") < 2 {
+		i := start
+		for range 2 {
+			blank := strings.IndexByte(line[i:], ' ')
+			if blank < 0 {
+				return "", 0, false
+			}
+			i += blank + 1
+		}
+		if q = strings.IndexByte(line[i:], '"'); q < 0 {
+			return "", 0, false
+		}
+		end = i + q
+	}
+	return line[start:end], end + 1, true
+}
+
+// behind keeps a word that the format does not name. It never says who called:
+// a server's name, which stands before it without quotes, is the client's choice.
+func (e *envoy) behind(word string, w *words) {
+	if opaque(word) {
+		v := e.r.hash.Hash(word)
+		w.secret(w.start, w.end, v)
+		word = v
+	}
+	attribute(e.ev, e.in.join("extra_", index(w.count)), e.clean(word))
 }
 
 // envoyStatus reads a response code; 0 is that of no answer.

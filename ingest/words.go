@@ -9,6 +9,8 @@ type words struct {
 	start, end int // of the last word, without quotes
 	secrets    []edit
 	count      int
+	// bare: whoever wrote the line escapes no quote.
+	bare bool
 }
 
 // next returns the next word as it stands, without its quotes. In a quoted
@@ -24,13 +26,18 @@ func (w *words) next() (word string, quoted, ok bool) {
 	w.count++
 	i := w.pos
 	if s[i] == '"' {
-		i = closingQuote(s, i+1)
+		if i = closingQuote(s, i+1); w.bare {
+			if i = strings.IndexByte(s[w.pos+1:], '"'); i < 0 {
+				i = len(s) - w.pos - 1
+			}
+			i += w.pos + 1
+		}
 		w.start, w.end = w.pos+1, i
 		w.pos = min(i+1, len(s))
 		return s[w.start:w.end], true, true
 	}
 	for i < len(s) && s[i] != ' ' && s[i] != '\t' {
-		if s[i] == '"' && s[i-1] == '=' { // name="value"
+		if s[i] == '"' && s[i-1] == '=' && !w.bare { // name="value"
 			i = min(closingQuote(s, i+1)+1, len(s))
 			continue
 		}
