@@ -215,6 +215,10 @@ func (d *decoder) whole(data []byte) {
 		d.problems.add(next.Line, "a second YAML document; an inventory is one")
 		return
 	}
+	if err := aliased(&doc); err != nil {
+		d.problems.add(1, "%s", err)
+		return
+	}
 	d.inventory(doc.Content[0])
 }
 

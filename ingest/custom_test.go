@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -271,4 +272,17 @@ func FuzzCustom(f *testing.F) {
 			_ = other.Explain(ev)
 		}
 	})
+}
+
+// A mapping follows no aliases, so that none can stand for a billion values.
+func TestAMappingOfAliasesIsRefused(t *testing.T) {
+	text := "a: &a [lol,lol,lol,lol,lol,lol,lol,lol,lol,lol]\n"
+	for i := range 9 {
+		text += fmt.Sprintf("b%d: &b%d [%s]\n", i, i, strings.TrimSuffix(strings.Repeat(map[bool]string{true: "*a,", false: fmt.Sprintf("*b%d,", i-1)}[i == 0], 10), ","))
+	}
+	for _, mapping := range []string{text + "secrets: *b8\n", "time: &t {path: a}\nevent: *t\n", "event: &e {operation: *e}\n"} {
+		if _, err := Custom("x", "m.yaml", []byte(mapping)); err == nil {
+			t.Errorf("taken: %s", mapping)
+		}
+	}
 }
