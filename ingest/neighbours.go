@@ -38,7 +38,7 @@ func (m *memo) possible(s string, i int) bool {
 	case '+':
 		return before|0x20 == 'c' || before|0x20 == 'r'
 	case ' ', '\t':
-		return i <= m.option || before|0x20 == 'c' || before|0x20 == 'r'
+		return i <= m.option || before|0x20 == 'c' || before|0x20 == 'r' || proseName(s, i)
 	case ':':
 		switch behind {
 		case '/', ' ', '\t', '\r', '\n', '"', '\'', '\\', '=':

@@ -22,7 +22,7 @@ type redactor struct {
 // one into a field, and as edits for source. also, unless it is nil, tells of
 // nodes that are secret whatever their name.
 func (r *redactor) document(d *document, also func(d *document, n int) bool) {
-	secretUntil := 0
+	secretUntil, heldUntil := 0, 0
 	for i := range d.nodes {
 		n := &d.nodes[i]
 		level := public
@@ -37,8 +37,14 @@ func (r *redactor) document(d *document, also func(d *document, n int) bool) {
 			if level == public && holdsValue(n.key) {
 				level = r.namedBeside(d, i)
 			}
+			if level <= maybe && holdsSecrets(n.key) {
+				heldUntil = max(heldUntil, int(n.next))
+			}
 		} else if n.kind == kindString && i > 0 && d.nodes[i-1].kind == kindString && d.nodes[i-1].parent == n.parent {
 			level = namedBefore(d, i)
+		}
+		if i < heldUntil && level != secret && n.kind == kindString && !d.describes(i) {
+			level = secret
 		}
 		switch n.kind {
 		case kindObject, kindArray:
@@ -60,6 +66,9 @@ func (r *redactor) document(d *document, also func(d *document, n int) bool) {
 				hiddenText = r.text(n.str)
 			case n.look == lookPlain && len(n.str) >= 6:
 				hiddenText = r.plain(n.str)
+			}
+			if len(hiddenText) >= minRun && n.look != lookAll && level != secret && !pushed(d, i) {
+				hiddenText = r.blobs(hiddenText)
 			}
 			if hiddenText != n.str {
 				n.str = hiddenText

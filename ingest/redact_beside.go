@@ -70,3 +70,79 @@ func headersKey(key string) bool {
 	const end = "headers"
 	return len(key) >= len(end) && strings.EqualFold(key[len(key)-len(end):], end)
 }
+
+// holdsSecrets recognises members whose texts are secrets wherever they stand
+// below, as numbers (of tokens used) are not.
+func holdsSecrets(key string) bool {
+	switch len(key) {
+	case len("tokens"):
+		return key[0]|0x20 == 't' && strings.EqualFold(key, "tokens")
+	case len("credentials"):
+		return key[0]|0x20 == 'c' && strings.EqualFold(key, "credentials")
+	}
+	return false
+}
+
+// describes recognises the members that only say what a credential is, and the
+// elements of lists of that name.
+func (d *document) describes(n int) bool {
+	key := d.nodes[n].key
+	if parent := int(d.nodes[n].parent); key == "" && parent != none {
+		key = d.nodes[parent].key
+	}
+	if key == "" || holdsSecrets(key) {
+		return false
+	}
+	key = strings.ToLower(key)
+	for _, end := range []string{
+		"id", "ids", "uid", "jti", "name", "user", "email", "type", "kind", "at", "date", "time", "expiration", "expiry", "expires", "issued", "arn", "provider", "issuer", "realm", "status", "state",
+		"version", "method", "algorithm", "scope", "scopes", "role", "label", "description", "url", "uri", "region", "account", "action", "consumer", "tags", "prefix",
+	} {
+		if strings.HasSuffix(key, end) {
+			return true
+		}
+	}
+	return false
+}
+
+// opens reports whether a JSON list or object begins at i.
+func opens(s string, i int) bool { return i < len(s) && (s[i] == '[' || s[i] == '{') }
+
+// listsTexts reports whether what begins at i is a list of texts, or of
+// credentials an object.
+func listsTexts(s string, i int, name string) bool {
+	if !opens(s, i) {
+		return false
+	}
+	if s[i] == '{' {
+		return len(name) > len("tokens")
+	}
+	for i++; i < len(s) && (isSpace(s[i]) || s[i] == '\\'); i++ {
+	}
+	return i < len(s) && (s[i] == '"' || s[i] == '\'' || s[i] == '{' && len(name) > len("tokens"))
+}
+
+// blockOf gives the inside of the list or object that begins at i in running
+// text, to the text's end where nothing closes it; nothing of one that is empty
+// or was hidden already. Quotes are not followed: they may be escaped any number
+// of times.
+func blockOf(s string, i int) (start, end int) {
+	depth := 0
+	for end = i; end < len(s); end++ {
+		switch s[end] {
+		case '[', '{':
+			depth++
+		case ']', '}':
+			depth--
+		}
+		if depth == 0 {
+			break
+		}
+	}
+	start = i + 1
+	inside := strings.Trim(s[min(start, end):end], " \t\r\n\"'\\")
+	if inside == "" || isHash(inside) || hidden(inside) {
+		return 0, 0
+	}
+	return start, end
+}

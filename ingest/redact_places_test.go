@@ -23,11 +23,16 @@ func secretMembers() []string {
 		// elements that name the next one
 		`"command":["app","--password",%q]`, `"z9":["--verbose","--api-key",%q,"--x"]`, `"headers":[["accept","*/*"],["x-api-key",%q]]`,
 		`"rawHeaders":["Host","x","Authorization",%q,"Accept","*/*"]`,
+		// lists and objects of secrets
+		`"tokens":[%q]`, `"Tokens":["a",{"x":[%q]}]`, `"credentials":{"value":%q}`, `"credentials":[%q]`, `"credentials":{"basic":{"user":"a","secretText2":%q}}`,
 		// shapes
 		`"s1":"glsa_` + c + `"`, `"s2":"glptt-` + c + `"`, `"s3":"xoxc-` + c + `"`, `"s4":"hvb.` + c + `"`, `"s5":"tskey-auth-` + c + `"`, `"s6":"gsk_` + c + `"`,
 		`"s7":"dp.st.dev.` + c + `"`, `"s8":"see AGE-SECRET-KEY-1` + c + `"`, `"s9":"r8_` + c + `"`,
 		// texts
 		`"t1":"{\"variables\":{\"password\":\"` + c + `\"}}"`, `"t2":"mutation{login(password:\"` + c + `\",user:\"a\"){id}}"`, `"t3":"Server=db;Password=` + c + `;"`,
+		`"t4":"{\"tokens\":[\"` + c + `\",\"b\"]}"`, `"t5":"{\"credentials\":{\"value\":\"` + c + `\"}}"`, `"t6":"{\"password\":[\"` + c + `\"]}"`,
+		// prose
+		`"p1":"use password ` + c + ` please"`, `"p2":"the password is ` + c + `."`, `"p3":"Passwort? No: passphrase was '` + c + `'"`, `"p4":"your api key ` + c + `"`, `"p5":"token ` + c + ` expired"`,
 	} {
 		if strings.Contains(member, "%") {
 			member = fmt.Sprintf(member, c)

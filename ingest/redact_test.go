@@ -411,6 +411,7 @@ func TestHostileTextsAreReadOnce(t *testing.T) {
 	r := redactor{hash: testHasher, guess: true}
 	for _, pattern := range []string{
 		"k=!", "k=", "token=&", "k%3d!", `"k":"`, `k="`, "key=+", "sk-", "SG.", ".eyJa", "://a:!", "basic+a", "--token ", "<token>", `\x22`, "%2525", "token:", "-----BEGIN ", "/?token=&",
+		"password ", "password is ", "api key a1", `"tokens":["`, `"password":[`, `"credentials":{`, `"tokens":[*]`, "cGFzc3dvcmQ9YQ", "cGFzc3dvcmQ9YWJjZGVmZ2hpamtsbW5v ", "AAAAAAAAAAAAAAAAAAAAAAAAA ", "secret aA0/",
 	} {
 		s := "/" + strings.Repeat(pattern, 4<<20/len(pattern))
 		if got := r.text(s); got == "" {

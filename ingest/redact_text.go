@@ -34,9 +34,9 @@ func (r *redactor) text(s string) string {
 		return r.hash.Hash(s)
 	}
 	if strings.IndexByte(s, '%') >= 0 || strings.IndexByte(s, '\\') >= 0 {
-		return r.covered(s)
+		return r.blobs(r.covered(s))
 	}
-	return r.plain(s)
+	return r.blobs(r.plain(s))
 }
 
 // plain hides what looks like a secret in s as it is spelled.
@@ -124,7 +124,10 @@ func (r *redactor) find(s string, i int, m *memo) (start, end int) {
 		if start, end = schemeToken(s, i); end > start || s[i] == '+' {
 			return start, end
 		}
-		return option(s, i)
+		if start, end = option(s, i); end > start || !proseName(s, i) {
+			return start, end
+		}
+		return prose(s, i)
 	case '-':
 		if strings.HasPrefix(s[i:], "-----BEGIN") {
 			return privateKey(s, i)
@@ -168,7 +171,16 @@ func (r *redactor) pair(s string, i, from int, encoded bool, m *memo) (start, en
 			name = u
 		}
 	}
-	level := nameSecrecy(name)
+	level, block := nameSecrecy(name), false
+	if s[i] == ':' && holdsSecrets(name) {
+		at := i + 1
+		for at < len(s) && isSpace(s[at]) {
+			at++
+		}
+		if block = listsTexts(s, at, name); block {
+			level = secret
+		}
+	}
 	if level == public || level == maybe && !r.guess {
 		return 0, 0
 	}
@@ -183,6 +195,9 @@ func (r *redactor) pair(s string, i, from int, encoded bool, m *memo) (start, en
 	if at := start + escapes; at < len(s) && (s[at] == '"' || s[at] == '\'') {
 		quote = s[at] // with backslashes: JSON inside a JSON string
 		start = at + 1
+	}
+	if block || quote == 0 && level == secret && opens(s, start) {
+		return blockOf(s, start)
 	}
 	if rest, ok := strings.CutPrefix(s[start:], `\x22`); ok && quote == 0 {
 		// nginx's way to write a quote.
