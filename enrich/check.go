@@ -138,7 +138,9 @@ func (c *checker) credentials(list []schemas.KnownCredential) {
 			c.add("ref", "a credential needs one: the id that logs show, or sha256:… or hmac:…")
 		}
 		c.text("ref", k.Ref)
-		c.text("fingerprint", k.Fingerprint)
+		if c.text("fingerprint", k.Fingerprint); k.Fingerprint != "" && fingerprintOf(k.Fingerprint) == "" {
+			c.add("fingerprint", "%s", wantFingerprint)
+		}
 		c.oneOf("type", k.Type, credentialTypes)
 		if k.RotateEvery < 0 {
 			c.add("rotate_every", "want a value such as 90d, 36h or 15m")

@@ -230,7 +230,9 @@ func (d *decoder) csvValue(it *schemas.Identity, cred *schemas.KnownCredential, 
 		}
 		cred.RotateEvery = every
 	case "credential.fingerprint":
-		cred.Fingerprint = strings.Clone(v)
+		if cred.Fingerprint = strings.Clone(v); fingerprintOf(v) == "" {
+			d.problems.add(line, "%s: %q: %s", key, shorten(v), wantFingerprint)
+		}
 	default:
 		if it.Labels == nil {
 			it.Labels = map[string]string{}

@@ -236,7 +236,9 @@ func (d *decoder) credential(list []schemas.KnownCredential, n *yaml.Node) []sch
 				c.RotateEvery = every
 			}
 		case "fingerprint":
-			d.own(key, v, &c.Fingerprint)
+			if d.own(key, v, &c.Fingerprint); c.Fingerprint != "" && fingerprintOf(c.Fingerprint) == "" {
+				d.problems.add(v.Line, "%s: %q: %s", key, shorten(c.Fingerprint), wantFingerprint)
+			}
 		case "honey":
 			if s, ok := d.scalar(key, v); ok && s != "" && s != "true" && s != "false" {
 				d.problems.add(v.Line, "%s: %q: want true or false", key, shorten(s))

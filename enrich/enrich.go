@@ -425,6 +425,7 @@ func (e *Enricher) declare(ix *index, ev *schemas.Event, d *schemas.Declared, pl
 		d.Credential = e.shared.credential(cred.known)
 		judgeCredential(cred.known, ev, d)
 	}
+	ix.judgeBinding(ev, cred, d)
 	if ent == nil {
 		ent = ix.find(ev)
 	}

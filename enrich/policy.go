@@ -33,7 +33,7 @@ const production = "production"
 
 // policyDetectors lists them for the metric of violations.
 var policyDetectors = []string{regionPolicy, networkPolicy, scopePolicy, offSchedule, crossEnvironment, deadCredential, staleCredential, shadowAPI, schemaViolation,
-	honeyCredential, watchedIndicator, ssrfShape}
+	honeyCredential, watchedIndicator, ssrfShape, bindingMismatch}
 
 // policy is a compiled schemas.Allowed. A nil part states nothing.
 type policy struct {

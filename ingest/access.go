@@ -24,6 +24,7 @@ type access struct {
 	user             string // the authenticated user
 	subject          string // of the client's certificate, or its SPIFFE id
 	key, keyKind     string // a key that the request carried, hashed or a logged id
+	certificate      string // the client's certificate by its fingerprint, noCertificate where the log says so
 	target, protocol string
 	timed            bool // the request's time was read
 	unverified       bool // the client's certificate was not accepted
@@ -67,11 +68,19 @@ func (a *access) finish() {
 	}
 	if a.unverified {
 		attribute(ev, "refused_subject", a.subject)
-		a.subject = ""
-		if a.keyKind == "certificate" {
-			attribute(ev, "refused_certificate", a.key)
-			a.key, a.keyKind = "", ""
+		if a.certificate != noCertificate {
+			attribute(ev, "refused_certificate", a.certificate)
 		}
+		a.subject, a.certificate = "", noCertificate
+	}
+	if a.certificate != "" && (a.certificate != noCertificate || a.subject == "") {
+		bound(ev, a.certificate)
+	}
+	if a.certificate == noCertificate {
+		a.certificate = ""
+	}
+	if a.key == "" && a.certificate != "" {
+		a.key, a.keyKind = a.certificate, "certificate"
 	}
 	ev.ClientCertificate = clip(a.subject, maxAttributeValue)
 	if a.key != "" {
@@ -82,8 +91,8 @@ func (a *access) finish() {
 		ev.PrincipalType, ev.Principal = "user", clip(a.user, maxAttributeValue)
 	case a.subject != "":
 		ev.PrincipalType, ev.Principal = "certificate", ev.ClientCertificate
-	case a.keyKind == "certificate":
-		ev.PrincipalType, ev.Principal = "certificate", ev.CredentialId
+	case a.certificate != "":
+		ev.PrincipalType, ev.Principal = "certificate", clip(a.certificate, maxAttributeValue)
 	case a.key != "" && ev.StatusCode != 401:
 		ev.PrincipalType, ev.Principal = "key", ev.CredentialId
 	default:
@@ -205,6 +214,13 @@ func (a *access) setKey(id, kind string) {
 	}
 }
 
+// setCertificate takes a fingerprint, of whichever kind; a SHA-256 is preferred.
+func (a *access) setCertificate(v string) {
+	if v != "" && v != "-" && (certificateHash(v) != "" || a.certificate == "") {
+		a.certificate = v
+	}
+}
+
 // header reads one request header, whose name is in lower case.
 func (a *access) header(name, v string) {
 	ev := a.ev
@@ -252,10 +268,14 @@ func (a *access) field(key, v string) {
 	case "ssl_client_s_dn":
 		a.subject = v
 	case "ssl_client_verify":
-		a.unverified = v != "SUCCESS"
+		if a.unverified = v != "SUCCESS"; v == "NONE" {
+			a.certificate = noCertificate
+		}
 		attribute(ev, key, v)
 	case "ssl_client_fingerprint":
-		a.key, a.keyKind = v, "certificate"
+		a.setCertificate(v)
+	case "ssl_client_fingerprint_sha256", "ssl_client_sha256", "client_cert_sha256", "ssl_c_sha256":
+		a.certificate = v
 	case "request":
 		a.request(v)
 	case "request_method", "method", "http_method", "verb":

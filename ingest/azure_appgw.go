@@ -54,7 +54,7 @@ func parseAzureAppGW(r *record) error {
 			verify = v
 			attribute(ev, key, v)
 		case "sslClientCertificateFingerprint":
-			e.setKey(v, "certificate")
+			e.setCertificate(v)
 		case "sslClientCertificateSubject", "sslClientCertificateSubjectName":
 			subject = v
 		case "transactionId":
@@ -76,6 +76,9 @@ func parseAzureAppGW(r *record) error {
 		unit = 1e6
 	}
 	ev.LatencyUs = micros(taken, unit)
+	if strings.EqualFold(verify, "NONE") {
+		e.certificate = noCertificate
+	}
 	e.unverified = verify != "" && !strings.EqualFold(verify, "SUCCESS")
 	e.close()
 	if e.unverified {

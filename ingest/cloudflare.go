@@ -96,10 +96,13 @@ func parseCloudflareRequest(r *record, timeField string) error {
 		attribute(ev, "OriginResponseStatus", d.text(r.get("OriginResponseStatus")))
 	}
 	if fingerprint != "" {
-		a.key, a.keyKind = fingerprint, "certificate"
+		a.setCertificate(fingerprint)
 		attribute(ev, "ClientMTLSAuthStatus", mtls)
 		attribute(ev, "certificate_issuer", issuer)
 		a.unverified = !strings.EqualFold(mtls, "ok") && !strings.EqualFold(mtls, "SUCCESS")
+	}
+	if fingerprint == "" && strings.EqualFold(mtls, "none") {
+		a.certificate = noCertificate
 	}
 	a.finish()
 	if action != "" {

@@ -210,6 +210,8 @@ type envoy struct {
 	*access
 	peer string // who connected, where that is not whom Envoy takes for the client
 	xfcc string
+	// xfccHash is the certificate that the proxy before saw.
+	xfccHash string
 }
 
 // parseEnvoyObject reads a JSON object whose members are named after command
@@ -225,6 +227,9 @@ func parseEnvoyObject(r *record) error {
 			continue
 		}
 		if v == "" || v == "-" {
+			if key == "downstream_peer_fingerprint_256" && e.certificate == "" {
+				e.certificate = noCertificate // it is logged, and there was none
+			}
 			continue
 		}
 		switch key {
@@ -309,7 +314,7 @@ func (e *envoy) field(key, v string) {
 			attribute(ev, key, v)
 		}
 	case "downstream_peer_fingerprint_256", "downstream_peer_fingerprint_1":
-		e.setKey(v, "certificate")
+		e.setCertificate(v)
 	case "downstream_peer_cert_v_start":
 		ev.CredentialIssued = timeOrZero(v)
 	case "downstream_peer_cert_v_end":
@@ -361,8 +366,16 @@ func timeOrZero(s string) int64 {
 
 func (e *envoy) finish() {
 	ev := e.ev
-	if e.subject == "" && e.xfcc != "" {
-		e.subject = forwardedCertificate(e.xfcc)
+	if e.xfcc != "" {
+		subject, hash := forwardedCertificate(e.xfcc)
+		e.subject = first(e.subject, subject)
+		if e.certificate == "" || e.certificate == noCertificate {
+			e.xfccHash = hash
+		}
+	}
+	if e.xfccHash != "" {
+		bound(ev, e.xfccHash)
+		e.certificate = ""
 	}
 	if ev.SrcIp == "" {
 		// The default text has no address but the one that Envoy itself appended.
@@ -381,10 +394,10 @@ func (e *envoy) finish() {
 	}
 }
 
-// forwardedCertificate returns the URI or the subject in the last element of
+// forwardedCertificate returns the URI or the subject, and the hash, in the last element of
 // x-forwarded-client-cert, which the nearest proxy wrote: Envoy drops the
 // header of a client unless it is told to trust it.
-func forwardedCertificate(xfcc string) string {
+func forwardedCertificate(xfcc string) (subject, hash string) {
 	quoted, start := false, 0
 	for i := range len(xfcc) {
 		switch xfcc[i] {
@@ -396,7 +409,7 @@ func forwardedCertificate(xfcc string) string {
 			}
 		}
 	}
-	subject := ""
+	uri := ""
 	for rest := xfcc[start:]; rest != ""; {
 		end := 0
 		for quoted = false; end < len(rest) && (quoted || rest[end] != ';'); end++ {
@@ -408,13 +421,13 @@ func forwardedCertificate(xfcc string) string {
 		v = strings.Trim(v, `"`)
 		switch strings.ToLower(strings.TrimSpace(name)) {
 		case "uri":
-			if v != "" {
-				return v
-			}
+			uri = first(uri, v)
+		case "hash":
+			hash = v
 		case "subject":
 			subject = v
 		}
 		rest = rest[min(end+1, len(rest)):]
 	}
-	return subject
+	return first(uri, subject), hash
 }

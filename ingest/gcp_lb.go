@@ -58,6 +58,7 @@ func parseGCPLB(r *record) error {
 	ev.TlsFingerprint = first(request.text("tlsJa4Fingerprint"), request.text("tlsJa3Fingerprint"))
 	tls := payload.at("tls")
 	ev.ClientCertificate = first(tls.text("clientCertSubject"), payload.text("clientCertSubject"))
+	bound(ev, first(tls.text("clientCertSha256Fingerprint"), payload.text("clientCertSha256Fingerprint")))
 	if ip := address(request.text("remoteIpInfo", "userIp")); ip != "" && ip != ev.SrcIp {
 		ev.ForwardedFor = []string{ip}
 	}
