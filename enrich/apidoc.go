@@ -28,14 +28,16 @@ const (
 	maxUnknownNames  = 5 // parameters that one violation names
 )
 
-// APIDocument is an OpenAPI 3 document, in YAML or JSON, and what it describes.
+// APIDocument is an OpenAPI 3 document, in YAML or JSON, or what an MCP server
+// answers to tools/list, in JSON, and what it describes.
 type APIDocument struct {
 	// File is its path.
 	File string
 	// Hosts are the names under which the API is called; "*." in front stands
 	// for any label. Without any they are those of the document's servers.
 	Hosts []string
-	// Service is the name that a gateway gives the API, for logs without a host.
+	// Service is the name that a gateway gives the API, for logs without a host,
+	// or that of the MCP server.
 	Service string
 }
 
@@ -44,6 +46,7 @@ type apiSet struct {
 	documents []*apiDocument
 	hosts     map[string][]*apiDocument // by host, or by what follows "*"
 	services  map[string][]*apiDocument
+	tools     map[string]*toolSet // by server
 }
 
 // apiDocument is one document, compiled so that a call is looked up without an
@@ -79,7 +82,7 @@ func openAPIs(docs []APIDocument) (*apiSet, error) {
 	if len(docs) > maxDocuments {
 		return nil, fmt.Errorf("%d API documents, at most %d are read", len(docs), maxDocuments)
 	}
-	set := &apiSet{hosts: map[string][]*apiDocument{}, services: map[string][]*apiDocument{}}
+	set := &apiSet{hosts: map[string][]*apiDocument{}, services: map[string][]*apiDocument{}, tools: map[string]*toolSet{}}
 	var errs []error
 	for _, d := range docs {
 		if err := set.open(d); err != nil {
@@ -93,6 +96,12 @@ func (s *apiSet) open(d APIDocument) error {
 	data, err := readBounded(d.File, maxDocumentBytes)
 	if err != nil {
 		return err
+	}
+	if tools, server, ok, err := readTools(data); ok {
+		if err != nil {
+			return fmt.Errorf("not a readable list of tools: %w", err)
+		}
+		return s.addTools(d, tools, server)
 	}
 	// References to other files and to the network are refused by default.
 	spec, err := openapi3.NewLoader().LoadFromData(data)
@@ -136,6 +145,27 @@ func (s *apiSet) open(d APIDocument) error {
 	}
 	if d.Service != "" {
 		s.services[d.Service] = append(s.services[d.Service], doc)
+	}
+	return nil
+}
+
+// addTools takes the tools of an MCP server, under the names that logs give it.
+func (s *apiSet) addTools(d APIDocument, tools *toolSet, server string) error {
+	names := d.Hosts
+	if d.Service != "" {
+		names = append(slices.Clip(names), d.Service)
+	} else if len(names) == 0 && server != "" {
+		names = []string{server}
+	}
+	if len(names) == 0 {
+		return errors.New("a list of tools does not name its server: say as which service logs show it")
+	}
+	tools.title = "MCP server " + names[len(names)-1]
+	for _, name := range names {
+		if s.tools[name] != nil {
+			return fmt.Errorf("the tools of %s are given twice", shorten(name))
+		}
+		s.tools[name] = tools
 	}
 	return nil
 }
@@ -252,6 +282,12 @@ func (s *apiSet) find(ev *schemas.Event) []*apiDocument {
 // and appends what the call breaks of it. A call that was answered by 404, 405
 // or 410 found nothing: it makes no endpoint known.
 func (s *apiSet) judge(ev *schemas.Event, d *schemas.Declared) {
+	if len(s.tools) > 0 {
+		if tools := s.tools[ev.Service]; tools != nil {
+			tools.judge(ev, d)
+			return
+		}
+	}
 	if len(s.documents) == 0 || ev.HttpMethod == "" || ev.UrlPath == "" {
 		return
 	}

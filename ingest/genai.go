@@ -253,7 +253,7 @@ func (c *toolCall) shape(b *strings.Builder, d *document, n, depth int) {
 			if count > 1 {
 				b.WriteByte(',')
 			}
-			b.WriteString(clip(d.nodes[m].key, 64))
+			b.WriteString(strings.Map(shapeName, clip(d.nodes[m].key, 64)))
 			b.WriteByte(':')
 			c.shape(b, d, m, depth+1)
 		}
@@ -288,6 +288,14 @@ func (c *toolCall) shape(b *strings.Builder, d *document, n, depth int) {
 	case kindNull:
 		b.WriteString("null")
 	}
+}
+
+// shapeName keeps names from looking like a part of the shape.
+func shapeName(r rune) rune {
+	if strings.ContainsRune("{}[]:,", r) {
+		return '?'
+	}
+	return r
 }
 
 const maxDomains = 16

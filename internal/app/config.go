@@ -35,7 +35,7 @@ type Config struct {
 	Inventory       InventoryConfig  `yaml:"inventory"`
 	Geo             GeoConfig        `yaml:"geo"`
 	Networks        NetworksConfig   `yaml:"networks"`
-	APIs            []APIConfig      `yaml:"apis" doc:"OpenAPI documents of the APIs behind gateways: calls that they do not describe are findings. In the environment: the same list as JSON."`
+	APIs            []APIConfig      `yaml:"apis" doc:"OpenAPI documents of the APIs behind gateways, and lists of the tools of MCP servers: calls that they do not describe are findings. In the environment: the same list as JSON."`
 	Kafka           KafkaConfig      `yaml:"kafka"`
 	ClickHouse      ClickHouseConfig `yaml:"clickhouse"`
 	Embedded        EmbeddedConfig   `yaml:"embedded"`
@@ -119,9 +119,9 @@ type NetworkList struct {
 
 // APIConfig is one OpenAPI document.
 type APIConfig struct {
-	File    string   `yaml:"file" doc:"OpenAPI 3 document, YAML or JSON; it is read again when it changes."`
+	File    string   `yaml:"file" doc:"OpenAPI 3 document, YAML or JSON, or what an MCP server answers to tools/list; it is read again when it changes."`
 	Hosts   []string `yaml:"hosts" doc:"Hosts under which the API is called, such as *.api.example.com; empty: those of its servers."`
-	Service string   `yaml:"service" doc:"The gateway's name for the API, for logs without a host."`
+	Service string   `yaml:"service" doc:"The gateway's name for the API, for logs without a host; the name of the MCP server."`
 }
 
 // KafkaConfig is the connection to Kafka.
