@@ -26,13 +26,13 @@ import (
 
 func TestTheReceiversAreCurrent(t *testing.T) {
 	var b strings.Builder
-	b.WriteString("\n| path | for | proof | answer | secrets |\n|---|---|---|---|---|\n")
+	b.WriteString("\n| path | for | proof | answer | busy | secrets |\n|---|---|---|---|---|---|\n")
 	for _, r := range receive.Receivers() {
 		secrets := "`ingest." + r.Name + ".secrets`"
 		if r.Name == "ingest" {
 			secrets = "`ingest.token`"
 		}
-		fmt.Fprintf(&b, "| `%s` | %s | %s | %s | %s |\n", strings.ReplaceAll(strings.Join(r.Paths, "` `"), "...}", "}"), cell(r.Title), cell(r.Auth), cell(r.Answer), secrets)
+		fmt.Fprintf(&b, "| `%s` | %s | %s | %s | %d | %s |\n", strings.ReplaceAll(strings.Join(r.Paths, "` `"), "...}", "}"), cell(r.Title), cell(r.Auth), cell(r.Answer), r.Busy, secrets)
 	}
 	b.WriteString("\n")
 	generated(t, "docs/sending-logs.md", "<!-- generated from ingest/receive by `go test ./docs -update` -->\n", "### Splunk HEC", b.String())

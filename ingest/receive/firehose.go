@@ -115,7 +115,10 @@ func (c *call) detect(record []byte) (string, *refusal) {
 	if format, ok := c.s.detect(record); ok {
 		return format, nil
 	}
-	return "", refuse(http.StatusBadRequest, "a record of no known format: name the format in the path, or in the common attribute "+firehoseFormat)
+	if c.r.Name == "firehose" {
+		return "", refuse(http.StatusBadRequest, "record %d is of no known format: name the format in the path, or in the common attribute %s", c.records+1, firehoseFormat)
+	}
+	return "", refuse(http.StatusBadRequest, "record %d is of no known format: name the format in the path", c.records+1)
 }
 
 // subscription takes the log events out of what CloudWatch Logs sends to a

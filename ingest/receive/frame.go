@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"slices"
 	"strconv"
@@ -36,6 +35,15 @@ func refuse(code int, format string, args ...any) *refusal {
 // later puts a sender off.
 func later(reason string) *refusal {
 	return &refusal{code: http.StatusServiceUnavailable, reason: reason, retry: true, event: -1}
+}
+
+// slower tells one sender to send less at once.
+func (c *call) slower(what string) *refusal {
+	bad := later("more than this sender's share of " + what + " is in work: send fewer at once")
+	if c.r.Busy != 0 {
+		bad.code = c.r.Busy
+	}
+	return bad
 }
 
 // reply is an answer as it is sent.
@@ -79,7 +87,9 @@ type call struct {
 	// held is what this request took of Server.bytes, free what of that is
 	// not used yet.
 	held, free int64
-	arena      []byte
+	// entered says that the sender's share counts this request.
+	entered bool
+	arena   []byte
 
 	// What single receivers want to say in their answers.
 	ackID     uint64
@@ -140,6 +150,10 @@ func (c *call) run() *refusal {
 	default:
 		return later("too many requests at once")
 	}
+	if !s.senders.enter(address(c.req)) {
+		return c.slower("requests")
+	}
+	c.entered = true
 	c.deadline(http.NewResponseController(c.w).SetReadDeadline(s.now().Add(s.cfg.ReadTimeout)))
 	return c.r.serve(c)
 }
@@ -170,11 +184,7 @@ func (c *call) sender() []byte {
 		c.key = []byte(clip(k, maxKey))
 		return c.key
 	}
-	host, _, err := net.SplitHostPort(c.req.RemoteAddr)
-	if err != nil {
-		host = c.req.RemoteAddr
-	}
-	c.key = []byte(host)
+	c.key = []byte(address(c.req))
 	return c.key
 }
 
@@ -205,6 +215,10 @@ func (c *call) hold(n int64) *refusal {
 	if !c.s.bytes.TryAcquire(want) {
 		return later("too many bytes at once")
 	}
+	if c.entered && !c.s.senders.hold(address(c.req), c.held, want) {
+		c.s.bytes.Release(want)
+		return c.slower("memory")
+	}
 	c.s.metrics.held.Add(float64(want))
 	c.held += want
 	c.free += want - n
@@ -215,8 +229,12 @@ func (c *call) release() {
 	if c.held > 0 {
 		c.s.bytes.Release(c.held)
 		c.s.metrics.held.Sub(float64(c.held))
-		c.held, c.free = 0, 0
 	}
+	if c.entered {
+		c.s.senders.leave(address(c.req), c.held)
+		c.entered = false
+	}
+	c.held, c.free = 0, 0
 }
 
 // recordOverhead is what a record takes beside its bytes.

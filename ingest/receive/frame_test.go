@@ -122,7 +122,7 @@ func TestEveryReceiverIsPutOffWhenTooManyBytesAreHeld(t *testing.T) {
 	for _, s := range samples(20_000) {
 		t.Run(s.path, func(t *testing.T) {
 			p := &recordingProducer{hold: make(chan struct{}), inside: make(chan struct{})}
-			h := New(Config{MaxInFlightBytes: limit}, p, nil, zerolog.Nop())
+			h := New(Config{SenderShare: 100, MaxInFlightBytes: limit}, p, nil, zerolog.Nop())
 			done := make(chan struct{})
 			go func() { defer close(done); post(h, "/ingest/kong", `"`+strings.Repeat("x", 390_000)+`"`) }()
 			<-p.inside

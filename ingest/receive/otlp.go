@@ -289,7 +289,7 @@ func rpcCode(status int) int {
 		return rpcUnimplemented
 	case http.StatusRequestTimeout:
 		return rpcDeadlineExceeded
-	case http.StatusRequestEntityTooLarge:
+	case http.StatusRequestEntityTooLarge, http.StatusTooManyRequests:
 		return rpcResourceExhausted
 	case http.StatusServiceUnavailable:
 		return rpcUnavailable

@@ -3,9 +3,12 @@ package receive
 import (
 	"mime"
 	"net/http"
+
+	"github.com/lapwing-sec/lapwing/ingest"
 )
 
-// POST /ingest/{format}: the body is a JSON object, an array,
+// POST /ingest/{format}, or /ingest/auto, where the content of each record tells
+// its format: the body is a JSON object, an array,
 // {"Records":[…]}, NDJSON or lines of text, gzip or not.
 
 // bodyTypes are the media types taken; curl's default is among them.
@@ -16,8 +19,8 @@ var bodyTypes = map[string]bool{
 
 func servePost(c *call) *refusal {
 	format := c.req.PathValue("format")
-	if c.s.topics[format] == "" {
-		return refuse(http.StatusNotFound, "no such format in raw_topics: POST /ingest/{format} with one of %s", c.s.known())
+	if format != ingest.AutoFormat && c.s.topics[format] == "" {
+		return refuse(http.StatusNotFound, "no such format in raw_topics: POST /ingest/{format} with auto or one of %s", c.s.known())
 	}
 	if bad := c.method(http.MethodPost); bad != nil {
 		return bad
@@ -32,8 +35,12 @@ func servePost(c *call) *refusal {
 	if bad != nil {
 		return bad
 	}
-	rd := c.s.reader(body, format)
-	if bad := c.cut(rd, c.sender(), always(format), nil); bad != nil {
+	if format == ingest.AutoFormat {
+		bad = c.cut(ingest.NewCutter(body, true), c.sender(), c.detect, nil)
+	} else {
+		bad = c.cut(c.s.reader(body, format), c.sender(), always(format), nil)
+	}
+	if bad != nil {
 		return bad
 	}
 	if c.records == 0 {

@@ -39,6 +39,10 @@ type Receiver struct {
 	Auth string
 	// Answer is what a sender gets once the log has its records.
 	Answer string
+	// Busy is the status for a sender that has more than its share in work:
+	// 429 where the protocol's senders wait and come back with it, else 503, which
+	// all get while the log is away.
+	Busy int
 
 	// token is what the sender shows as its proof, "" for nothing. A receiver
 	// without one checks a signature in serve.
@@ -56,27 +60,35 @@ func Receivers() []Receiver {
 	return []Receiver{
 		{Name: "ingest", Paths: []string{"/ingest/{format...}"}, Title: "curl, Kong's http-log, any shipper that posts",
 			Auth: "Authorization: Bearer TOKEN, or " + TokenHeader, Answer: `202 {"accepted":N}`,
+			Busy:  http.StatusTooManyRequests,
 			token: bearer, serve: servePost, reply: replyPost},
 		{Name: "splunk", Paths: splunkPaths, Title: "Splunk HTTP Event Collector",
 			Auth: "Authorization: Splunk TOKEN, or Basic with the token as password", Answer: `200 {"text":"Success","code":0}, with ackId where a channel is given`,
+			Busy:  http.StatusServiceUnavailable,
 			token: splunkToken, open: splunkHealth, serve: serveSplunk, reply: replySplunk},
 		{Name: "firehose", Paths: []string{"/firehose/{format}"}, Title: "Amazon Data Firehose, HTTP endpoint",
 			Auth: "X-Amz-Firehose-Access-Key", Answer: `200 {"requestId":…,"timestamp":ms}`,
+			Busy:  http.StatusServiceUnavailable,
 			token: firehoseKey, serve: serveFirehose, reply: replyFirehose},
 		{Name: "kubernetes", Paths: []string{"/kubernetes/audit"}, Title: "Kubernetes audit webhook",
 			Auth: "Authorization: Bearer TOKEN, or a client certificate", Answer: `200 {"accepted":N}`,
+			Busy:  http.StatusTooManyRequests,
 			token: bearer, serve: serveKubernetes, reply: replyKubernetes},
 		{Name: "otlp", Paths: []string{otlpLogsPath, otlpTracesPath}, Title: "OpenTelemetry logs and traces, OTLP/HTTP",
 			Auth: "Authorization: Bearer TOKEN", Answer: "200 Export…ServiceResponse, in the request's encoding",
+			Busy:  http.StatusTooManyRequests,
 			token: bearer, serve: serveOTLP, reply: replyOTLP},
 		{Name: "okta", Paths: []string{"/okta/events"}, Title: "Okta event hook",
 			Auth: "Authorization: SECRET", Answer: "204",
+			Busy:  http.StatusServiceUnavailable,
 			token: authorization, open: oktaVerification, serve: serveOkta, reply: replyOkta},
 		{Name: "github", Paths: []string{"/github/webhook"}, Title: "GitHub webhook",
 			Auth: "X-Hub-Signature-256, HMAC-SHA256 of the body", Answer: `202 {"accepted":1}`,
+			Busy:  http.StatusServiceUnavailable,
 			serve: serveGitHub, reply: replyPost},
 		{Name: "cloudflare", Paths: []string{"/cloudflare/{dataset}"}, Title: "Cloudflare Logpush, HTTP destination",
 			Auth: "Authorization, set by header_Authorization in the destination", Answer: `200 {"accepted":N}`,
+			Busy:  http.StatusTooManyRequests,
 			token: authorization, serve: serveCloudflare, reply: replyCloudflare},
 	}
 }
@@ -114,6 +126,9 @@ type Config struct {
 	// MaxInFlightBytes bounds the unpacked bodies and records that all requests
 	// in work hold together; default 256 MiB. Beyond it requests are put off.
 	MaxInFlightBytes int64
+	// SenderShare is how much of MaxConcurrent and MaxInFlightBytes one sender, by
+	// its address, may take, in percent; default 75. What is left serves others.
+	SenderShare int
 	// ReadTimeout bounds the reading of a body, so that slow senders cannot
 	// hold all of MaxConcurrent for good; default 60 s.
 	ReadTimeout time.Duration
@@ -133,6 +148,10 @@ func (c *Config) defaults() {
 	positive(&c.MaxRecords, 100_000)
 	positive(&c.MaxConcurrent, 64)
 	positive(&c.MaxInFlightBytes, 256<<20)
+	if c.SenderShare > 100 {
+		c.SenderShare = 100
+	}
+	positive(&c.SenderShare, 75)
 	positive(&c.ReadTimeout, time.Minute)
 	positive(&c.ProduceTimeout, 30*time.Second)
 	positive(&c.RetryAfter, time.Second)
@@ -162,6 +181,7 @@ type Server struct {
 	slots   chan struct{}
 	bytes   *semaphore.Weighted
 	acks    *ackBook
+	senders *senders
 	log     zerolog.Logger
 	now     func() time.Time
 
@@ -189,7 +209,8 @@ func New(cfg Config, p Producer, reg prometheus.Registerer, log zerolog.Logger) 
 	s := &Server{
 		cfg: cfg, out: p, mux: http.NewServeMux(), secrets: map[string]secrets{}, topics: map[string]string{},
 		slots: make(chan struct{}, cfg.MaxConcurrent), bytes: semaphore.NewWeighted(cfg.MaxInFlightBytes), acks: newAckBook(maxChannels),
-		log: log.Sample(&zerolog.BurstSampler{Burst: 5, Period: 10 * time.Second}), now: time.Now,
+		senders: newSenders(cfg.MaxConcurrent*cfg.SenderShare/100, cfg.MaxInFlightBytes*int64(cfg.SenderShare)/100),
+		log:     log.Sample(&zerolog.BurstSampler{Burst: 5, Period: 10 * time.Second}), now: time.Now,
 		metrics: metrics{
 			requests: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "lapwing_ingest_requests_total",
 				Help: "Requests, by receiver and HTTP status."}, []string{"receiver", "code"}),

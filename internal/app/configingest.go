@@ -21,7 +21,7 @@ type IngestConfig struct {
 	MaxRecord       Bytes    `yaml:"max_record" doc:"Largest single record; brokers take 1 MB unless told otherwise."`
 	MaxRecords      int      `yaml:"max_records" doc:"Most records in one request."`
 	MaxRequests     int      `yaml:"max_requests" doc:"Requests in work at once; others are put off with 503."`
-	MaxInFlight     Bytes    `yaml:"max_in_flight" doc:"Bytes that the requests in work hold together, bodies after gzip and records; others are put off with 503."`
+	MaxInFlight     Bytes    `yaml:"max_in_flight" doc:"Bytes that the requests in work hold together, bodies after gzip and records; others are put off with 503. One sender may take three quarters of both."`
 
 	Splunk     SplunkConfig `yaml:"splunk"`
 	Firehose   SenderConfig `yaml:"firehose"`
