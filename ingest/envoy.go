@@ -103,8 +103,11 @@ func parseEnvoyLine(r *record) error {
 	e.field("response_flags", flags)
 	reasons := [...]string{"response_code_details", "connection_termination_details", "upstream_transport_failure_reason"}
 	numbers := [...]string{"bytes_received", "bytes_sent", "duration", "upstream_service_time"}
-	texts := [...]string{"x_forwarded_for", "user_agent", "request_id", "authority", "upstream_host"}
-	behind := [...]string{"upstream_cluster", "upstream_local_address", "downstream_local_address", "downstream_remote_address", "requested_server_name", "route_name"}
+	const texts = 5 // of the names stand in quotes
+	names := [...]string{
+		"x_forwarded_for", "user_agent", "request_id", "authority", "upstream_host",
+		"upstream_cluster", "upstream_local_address", "downstream_local_address", "downstream_remote_address", "requested_server_name", "route_name",
+	}
 	n := 0
 	for reason := 0; n < len(numbers); {
 		word, quoted, ok := w.next()
@@ -122,7 +125,7 @@ func parseEnvoyLine(r *record) error {
 		}
 	}
 	rest := strings.TrimSpace(line[w.pos:])
-	if strings.Count(rest, `"`) > 2*len(texts) {
+	if strings.Count(rest, `"`) > 2*texts {
 		// A quote in a header ends the field for us and begins one of the sender's
 		// making: nothing from here on stands in a place that he could not choose.
 		if strings.Contains(rest, " HTTP/") {
@@ -133,21 +136,16 @@ func parseEnvoyLine(r *record) error {
 		a.raw(r, &w)
 		return nil
 	}
-	n = 0
-	for range maxAttributes {
+	for i := range maxAttributes {
 		word, _, ok := w.next()
 		if !ok {
 			break
 		}
-		switch at := n - len(texts); {
-		case at < 0:
-			e.field(texts[n], a.clean(word))
-		case at < len(behind):
-			e.field(behind[at], a.clean(word))
-		default:
+		if i < len(names) {
+			e.field(names[i], a.clean(word))
+		} else {
 			e.behind(word, &w)
 		}
-		n++
 	}
 	e.finish()
 	a.raw(r, &w)

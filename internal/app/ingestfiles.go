@@ -25,7 +25,9 @@ type IngestOptions struct {
 	// Checkpoint remembers how far files were taken; empty means
 	// ingest-checkpoint.json in the data directory.
 	Checkpoint string
-	Paths      []string
+	// Skipped takes again what was skipped before.
+	Skipped bool
+	Paths   []string
 }
 
 // Times of following files: how often a file system is looked at that sends no
@@ -59,10 +61,18 @@ func IngestFiles(ctx context.Context, cfg Config, o IngestOptions, std IO) error
 		}
 		o.Checkpoint = filepath.Join(cfg.DataDir, "ingest-checkpoint.json")
 	}
+	release, err := tail.Lock(o.Checkpoint)
+	if err != nil {
+		if errors.Is(err, tail.ErrInUse) {
+			return fmt.Errorf("%w: end it first, or name another --checkpoint for other files", err)
+		}
+		return err
+	}
+	defer release() //nolint:errcheck // the process ends with it
 	send := fileSender{topic: o.Topic, raw: cfg.RawTopics, produce: kc.Produce}
 	tc := tail.Config{
 		Paths: o.Paths, Formats: set, Format: o.Format, Checkpoint: o.Checkpoint,
-		MaxRecordBytes: int(cfg.Ingest.MaxRecord), Send: send.send, Exclude: []string{cfg.DataDir},
+		MaxRecordBytes: int(cfg.Ingest.MaxRecord), Send: send.send, Exclude: []string{cfg.DataDir}, Again: o.Skipped,
 	}
 	if o.Follow {
 		tc.Settle = followSettle
@@ -100,7 +110,7 @@ func IngestFiles(ctx context.Context, cfg Config, o IngestOptions, std IO) error
 	}
 	fmt.Fprintf(std.Err, "%s sent, %d skipped\n", count(t.Records, "record"), t.Skipped)
 	if err == nil && t.Records == 0 && t.Skipped == 0 {
-		fmt.Fprintf(std.Err, "nothing new: %s remembers what was taken, also what was skipped; another --checkpoint takes it again\n", o.Checkpoint)
+		fmt.Fprintf(std.Err, "nothing new: %s remembers what was taken, also what was skipped; --skipped takes that again, another --checkpoint all of it\n", o.Checkpoint)
 	}
 	if err == nil && t.Skipped > 0 && t.Records == 0 {
 		return errReported

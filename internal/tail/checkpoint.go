@@ -45,6 +45,10 @@ type mark struct {
 	// Size and Modified are those of the file when it was read to its end.
 	Size     int64     `json:"size"`
 	Modified time.Time `json:"modified"`
+	// Skipped are the places of the records that could not be sent, the first
+	// maxSkips of them, and Rest that from which on all were left out.
+	Skipped []ingest.Position `json:"skipped,omitempty"`
+	Rest    *ingest.Position  `json:"rest,omitempty"`
 
 	// Of what is in the batch: the place behind it, and the file as it was if
 	// it was read to its end.
@@ -159,11 +163,13 @@ func (c *checkpoint) resume(m *mark, id, name string, in io.ReadSeeker) (*mark, 
 	if m != nil && !m.startsLike(head) {
 		// Truncated, or another file that got the same id.
 		m.At, m.next, m.Head, m.HeadBytes, m.Modified = ingest.Position{}, ingest.Position{}, "", 0, time.Time{}
+		m.Skipped, m.Rest = nil, nil
 	}
 	if m == nil {
 		m = &mark{File: id, Source: name}
 		if other := c.copied(head); other != nil {
 			m.At, m.next = other.At, other.At // perhaps compressed
+			m.Skipped, m.Rest, other.Skipped, other.Rest = other.Skipped, other.Rest, nil, nil
 		}
 		c.Files = append(c.Files, m)
 	}

@@ -64,6 +64,9 @@ type Config struct {
 	// Skip is told of records that can't be sent, and of files that can't be
 	// read to their end.
 	Skip func(path string, record int, err error)
+	// Again takes first what was skipped before: with another format, or formats
+	// and topics that did not exist then, it may be sent now.
+	Again bool
 	// Now gives the time that Settle is measured by; nil means time.Now.
 	Now func() time.Time
 }
@@ -121,6 +124,7 @@ func (t *Tailer) Pass(ctx context.Context) (some bool, err error) {
 		}
 	}
 	err = t.flush(ctx)
+	t.cfg.Again = false // once is enough
 	return t.Records > before, errors.Join(err, t.save(true))
 }
 
@@ -275,7 +279,7 @@ func source(path string) string {
 func (t *Tailer) file(ctx context.Context, f found) error {
 	id := fileID(f.info)
 	m := t.marks.byFile(id)
-	if m != nil && m.done(f.info) {
+	if m != nil && m.done(f.info) && !(t.cfg.Again && m.skips()) {
 		return nil
 	}
 	in, err := openRegular(f.path)
@@ -288,6 +292,11 @@ func (t *Tailer) file(ctx context.Context, f found) error {
 	if err != nil {
 		t.skip(f.path, 0, err)
 		return nil
+	}
+	if t.cfg.Again && m.skips() {
+		if err := t.again(ctx, m, in, f.path); err != nil {
+			return err
+		}
 	}
 	settled := t.cfg.Now().Sub(f.info.ModTime()) >= t.cfg.Settle
 	r := t.cfg.Formats.NewReaderAt(in, t.cfg.Format, m.At)
@@ -312,10 +321,12 @@ func (t *Tailer) file(ctx context.Context, f found) error {
 			return nil // the rest is still to come
 		}
 		if bad != nil {
+			m.skip(m.next)
 			m.next = r.Position()
 			if unknown++; unknown == maxUnknown && r.Format() == "" {
 				t.skip(f.path, 0, fmt.Errorf("%w: left out after %d records", bad.Err, unknown))
-				m.left = f.info
+				rest := m.next
+				m.Rest, m.left = &rest, f.info
 				return nil
 			}
 			if unknown <= maxSaid {

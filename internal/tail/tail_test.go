@@ -1,6 +1,7 @@
 package tail
 
 import (
+	"cmp"
 	"compress/gzip"
 	"context"
 	"errors"
@@ -18,6 +19,10 @@ import (
 
 // bench is a folder of logs, and what was taken from them.
 type bench struct {
+	formatOf string // instead of auto
+	limit    int
+	again    bool
+
 	t    *testing.T
 	dir  string
 	got  []string
@@ -64,7 +69,8 @@ func (b *bench) tailer(paths ...string) *Tailer {
 		paths[i] = b.path(paths[i])
 	}
 	tl, err := New(Config{
-		Paths: paths, Format: ingest.AutoFormat, Checkpoint: b.path(".checkpoint"), Settle: time.Minute,
+		Paths: paths, Format: cmp.Or(b.formatOf, ingest.AutoFormat), Checkpoint: b.path(".checkpoint"), Settle: time.Minute,
+		MaxRecordBytes: b.limit, Again: b.again,
 		Now: func() time.Time { return b.now },
 		Send: func(_ context.Context, batch []Record) error {
 			if b.fail != nil {
