@@ -68,15 +68,16 @@ func (c *Client) runGroup(ctx context.Context, stage, group string, topics []str
 		case ctx.Err() != nil || errors.Is(err, kafkago.ErrGroupClosed):
 			return nil
 		case err != nil:
-			if hopeless(err) {
-				return fmt.Errorf("kafka: join group %s: %w", group, err)
+			// Brokers that start may not know their users yet.
+			if hopeless(err) && (back.tries >= 5 || !c.needsOperator(err)) {
+				return fmt.Errorf("kafka: join group %s: %w", group, c.explain(err))
 			}
 			// Errors 14 and 15 come first on a cold coordinator; the group goes on.
 			level := zerolog.DebugLevel
 			if back.tries > 0 && back.tries%10 == 0 {
 				level = zerolog.WarnLevel
 			}
-			c.log.WithLevel(level).Err(err).Str("group", group).Msg("joining the group fails, still trying")
+			c.log.WithLevel(level).Err(c.explain(err)).Str("group", group).Msg("joining the group fails, still trying")
 			if !back.wait(ctx) {
 				return nil
 			}
@@ -91,7 +92,7 @@ func (c *Client) runGroup(ctx context.Context, stage, group string, topics []str
 		case errors.Is(err, stream.ErrReset), stream.IsPermanent(err):
 			return err
 		case err != nil:
-			c.log.Error().Err(err).Str("stage", stage).Str("group", group).Msg("stage stopped, taking it up again")
+			c.log.Error().Err(c.explain(err)).Str("stage", stage).Str("group", group).Msg("stage stopped, taking it up again")
 		}
 		if ctx.Err() != nil {
 			return nil
@@ -181,7 +182,7 @@ func (c *Client) awaitTopic(ctx context.Context, topic string) error {
 			}
 		}
 		if err != nil && !retriable(err) {
-			return fmt.Errorf("kafka: topic %s: %w", topic, err)
+			return fmt.Errorf("kafka: topic %s: %w", topic, c.explain(err))
 		}
 		if b.tries == 10 {
 			c.log.Warn().Err(err).Str("topic", topic).Msg("waiting for the topic; `lapwing migrate` creates it")

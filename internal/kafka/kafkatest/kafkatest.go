@@ -25,6 +25,7 @@ type Broker struct {
 
 	script, dir string
 	ports       [2]string
+	extra       []string // more arguments of the script
 	cmd         *exec.Cmd
 	out         *output
 	exited      chan struct{}
@@ -52,6 +53,15 @@ func (o *output) String() string {
 // the test is skipped, and says what to install; with CI=true it fails.
 func Start(t testing.TB) *Broker {
 	t.Helper()
+	b := prepare(t)
+	b.run(t)
+	t.Cleanup(b.Kill)
+	return b
+}
+
+// prepare fetches Apache Kafka and chooses ports.
+func prepare(t testing.TB) *Broker {
+	t.Helper()
 	_, file, _, _ := runtime.Caller(0)
 	b := &Broker{script: filepath.Join(filepath.Dir(file), "..", "..", "..", "scripts", "kafka", "start.sh"), dir: filepath.Join(t.TempDir(), "kafka")}
 	fetch := exec.Command(b.script, "fetch") //nolint:gosec // our own script
@@ -66,8 +76,6 @@ func Start(t testing.TB) *Broker {
 		b.ports[i] = freePort(t)
 	}
 	b.Addr = "127.0.0.1:" + b.ports[0]
-	b.run(t)
-	t.Cleanup(b.Kill)
 	return b
 }
 
@@ -89,7 +97,7 @@ func freePort(t testing.TB) string {
 func (b *Broker) run(t testing.TB) {
 	t.Helper()
 	b.out = new(output)
-	b.cmd = exec.Command(b.script, "run", b.dir, b.ports[0], b.ports[1]) //nolint:gosec // our own script
+	b.cmd = exec.Command(b.script, append([]string{"run", b.dir, b.ports[0], b.ports[1]}, b.extra...)...) //nolint:gosec // our own script
 	b.cmd.Stdout, b.cmd.Stderr = b.out, b.out
 	b.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if err := b.cmd.Start(); err != nil {
