@@ -26,21 +26,29 @@ func (e *Engine) visitIdentities(c *codec) {
 		if c.writing() {
 			id, p = e.store.ids[order[i]], e.store.at(order[i])
 		}
-		c.text(&id)
-		if !c.writing() {
-			old, key := e.store.find(id)
-			if old != nil || id == "" {
-				c.fail(fmt.Errorf("%w: identity %q", errDamaged, clip(id, 80)))
-				return
-			}
-			p = e.store.add(id, key)
+		if e.visitIdentity(c, id, p); c.err != nil {
+			return
 		}
-		e.store.facts[p.self] = e.visitFacts(c, e.store.facts[p.self])
-		p.visit(c)
-		e.visitSlots(c, p)
-		e.visitPanes(c, p)
-		e.visitDossier(c, p)
 	}
+}
+
+// visitIdentity writes the identity that is given, or reads one.
+func (e *Engine) visitIdentity(c *codec, id string, p *Profile) *Profile {
+	c.text(&id)
+	if !c.writing() {
+		old, key := e.store.find(id)
+		if old != nil || id == "" {
+			c.fail(fmt.Errorf("%w: identity %q", errDamaged, clip(id, 80)))
+			return nil
+		}
+		p = e.store.add(id, key)
+	}
+	e.store.facts[p.self] = e.visitFacts(c, e.store.facts[p.self])
+	p.visit(c)
+	e.visitSlots(c, p)
+	e.visitPanes(c, p)
+	e.visitDossier(c, p)
+	return p
 }
 
 func (e *Engine) visitFacts(c *codec, f *facts) *facts {
@@ -387,6 +395,11 @@ func (e *Engine) visitWaiting(c *codec) {
 	if c.writing() || c.err != nil {
 		return
 	}
+	e.hold(c, waiting)
+}
+
+// hold takes panes that another topic holds back out of those that are due.
+func (e *Engine) hold(c *codec, waiting []closing) {
 	for i := range waiting {
 		w := &waiting[i]
 		p, _ := e.store.find(w.id)
@@ -429,18 +442,7 @@ func (a *adoption) visit(c *codec) {
 	for k := range a.values {
 		keys = append(keys, k)
 	}
-	slices.SortFunc(keys, func(x, y adoptionKey) int {
-		if x.dim != y.dim {
-			return int(x.dim) - int(y.dim)
-		}
-		if x.topic != y.topic {
-			return int(x.topic) - int(y.topic)
-		}
-		if x.hash != y.hash {
-			return compare(int64(x.hash), int64(y.hash))
-		}
-		return int(x.quarter) - int(y.quarter)
-	})
+	slices.SortFunc(keys, compareAdoptions)
 	list(c, &keys, func(k *adoptionKey) {
 		dim := uint8(k.dim)
 		c.u8(&dim)
@@ -463,4 +465,17 @@ func (a *adoption) visit(c *codec) {
 			c.text(&v.list[i].id)
 		}
 	})
+}
+
+func compareAdoptions(x, y adoptionKey) int {
+	if x.dim != y.dim {
+		return int(x.dim) - int(y.dim)
+	}
+	if x.topic != y.topic {
+		return int(x.topic) - int(y.topic)
+	}
+	if x.hash != y.hash {
+		return compare(int64(x.hash), int64(y.hash))
+	}
+	return int(x.quarter) - int(y.quarter)
 }
