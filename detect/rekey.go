@@ -16,22 +16,20 @@ import (
 type Partition struct {
 	Topic     string
 	Partition int32
-	// Watermark is Unix nanoseconds.
+	// Watermark is Unix nanoseconds; the least number there is where none was heard.
 	Watermark int64
 	// Idle says that the partition holds back nobody.
 	Idle bool
 }
 
-// Partitions lists the raw partitions that the cell has heard a time of, by topic
-// as first heard, then by number.
+// Partitions lists the raw partitions that the cell has heard of, by topic as first
+// heard, then by number.
 func (e *Engine) Partitions() []Partition {
 	var out []Partition
 	for i := range e.clock.topics {
 		t := &e.clock.topics[i]
 		for _, p := range t.parts {
-			if p.watermark != never {
-				out = append(out, Partition{t.name, p.id, p.watermark, p.idle})
-			}
+			out = append(out, Partition{t.name, p.id, p.watermark, p.idle})
 		}
 	}
 	return out

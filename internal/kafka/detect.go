@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -41,9 +42,13 @@ func (c *Client) RunDetect(ctx context.Context, o DetectOptions) error {
 			return err
 		}
 	}
+	layout, err := c.layoutFor(ctx, o)
+	if err != nil {
+		return unlessDone(ctx, err)
+	}
 	warm := make(map[int]*warmCell)
 	return c.runGroup(ctx, "detect", o.Group, []string{c.Topic("events")}, func(ctx context.Context, s *session) error {
-		next, err := c.detectGeneration(ctx, s, o, warm)
+		next, err := c.detectGeneration(ctx, s, o, layout, warm)
 		warm = next
 		return err
 	})
@@ -51,7 +56,7 @@ func (c *Client) RunDetect(ctx context.Context, o DetectOptions) error {
 
 // detectGeneration runs the cells of one generation and returns those whose
 // state is still whole.
-func (c *Client) detectGeneration(ctx context.Context, s *session, o DetectOptions, warm map[int]*warmCell) (map[int]*warmCell, error) {
+func (c *Client) detectGeneration(ctx context.Context, s *session, o DetectOptions, layout Layout, warm map[int]*warmCell) (map[int]*warmCell, error) {
 	wctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	kept := make(map[int]*warmCell)
@@ -59,10 +64,12 @@ func (c *Client) detectGeneration(ctx context.Context, s *session, o DetectOptio
 	var mu sync.Mutex
 	var wg sync.WaitGroup
 	var errs []error
-	waiting := len(s.owned)
-	for _, tp := range s.owned {
+	// Partitions of cells that are no more have nobody to judge them.
+	owned := slices.DeleteFunc(slices.Clone(s.owned), func(tp topicPartition) bool { return tp.partition >= layout.Cells })
+	waiting := len(owned)
+	for _, tp := range owned {
 		wg.Go(func() {
-			w, err := c.runCell(wctx, s, o, tp.partition, warm[tp.partition], func() {
+			w, err := c.runCell(wctx, s, o, layout.Generation, tp.partition, warm[tp.partition], func() {
 				mu.Lock()
 				defer mu.Unlock()
 				if waiting--; waiting == 0 && o.OnReady != nil {
@@ -103,7 +110,7 @@ func (c *Client) detectGeneration(ctx context.Context, s *session, o DetectOptio
 		defer close(committing)
 		s.keepCommitting(wctx, time.Second, snapshot)
 	}()
-	if len(s.owned) == 0 {
+	if len(owned) == 0 {
 		if o.OnReady != nil {
 			o.OnReady()
 		}
@@ -116,7 +123,15 @@ func (c *Client) detectGeneration(ctx context.Context, s *session, o DetectOptio
 	return kept, errors.Join(errs...)
 }
 
-func (c *Client) runCell(ctx context.Context, s *session, o DetectOptions, cell int, was *warmCell, ready func(), moved func(next int64)) (*warmCell, error) {
+// layoutFor is the layout that detect runs on.
+func (c *Client) layoutFor(ctx context.Context, o DetectOptions) (Layout, error) {
+	if o.Migrating {
+		return c.Layout(ctx)
+	}
+	return c.CheckLayout(ctx, o.Cells)
+}
+
+func (c *Client) runCell(ctx context.Context, s *session, o DetectOptions, layout, cell int, was *warmCell, ready func(), moved func(next int64)) (*warmCell, error) {
 	name := strconv.Itoa(cell)
 	state, err := c.newProducer(ctx, "detect", c.Topic("state"), c.txName("detect", name))
 	if err != nil {
@@ -144,7 +159,7 @@ func (c *Client) runCell(ctx context.Context, s *session, o DetectOptions, cell 
 	ticker := stream.NewTicker(time.Second)
 	defer ticker.Stop()
 	cfg := stream.CellConfig{
-		Cell: cell, New: o.NewCell, Events: events, State: stateReader, StateWriter: state,
+		Cell: cell, Layout: layout, New: o.NewCell, Events: events, State: stateReader, StateWriter: state,
 		Alerts: func(ctx context.Context, b *stream.Batch) error {
 			_, err := alerts.Append(ctx, cell, b)
 			return err
@@ -180,12 +195,12 @@ func (c *Client) runCell(ctx context.Context, s *session, o DetectOptions, cell 
 // CheckCells compares the stored state of every cell with its partition of
 // lapwing.events; see stream.CheckCell. It takes nothing over.
 func (c *Client) CheckCells(ctx context.Context) error {
-	n, err := c.partitions(ctx, c.Topic("events"))
+	layout, err := c.Layout(ctx)
 	if err != nil {
 		return err
 	}
 	var errs []error
-	for cell := range n {
+	for cell := range layout.Cells {
 		events, err := c.reader(c.Topic("events"), cell)
 		if err != nil {
 			return err
@@ -194,7 +209,7 @@ func (c *Client) CheckCells(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		errs = append(errs, stream.CheckCell(ctx, cell, events, state))
+		errs = append(errs, stream.CheckCell(ctx, cell, layout.Generation, events, state))
 	}
 	return errors.Join(errs...)
 }
@@ -202,11 +217,15 @@ func (c *Client) CheckCells(ctx context.Context) error {
 // Snapshot hands the newest snapshot of a cell to restore; see
 // stream.ReadSnapshot.
 func (c *Client) Snapshot(ctx context.Context, cell int, restore func(r io.Reader) error) (next int64, found bool, err error) {
+	layout, err := c.Layout(ctx)
+	if err != nil {
+		return 0, false, err
+	}
 	state, err := c.reader(c.Topic("state"), cell)
 	if err != nil {
 		return 0, false, err
 	}
-	return stream.ReadSnapshot(ctx, state, cell, restore)
+	return stream.ReadSnapshot(ctx, state, cell, layout.Generation, restore)
 }
 
 // unlessDone drops the error of what was interrupted.

@@ -44,16 +44,11 @@ func (c *Client) RunEnrich(ctx context.Context, o EnrichOptions) error {
 			return err
 		}
 	}
-	n, err := c.partitions(ctx, events)
+	layout, err := c.CheckLayout(ctx, o.Cells)
 	if err != nil {
-		return err
+		return unlessDone(ctx, err)
 	}
-	if o.Cells == 0 {
-		o.Cells = n
-	}
-	if o.Cells != n {
-		return fmt.Errorf("kafka: %s has %d partitions, but %d cells are configured: set detect.cells to the number of partitions", events, n, o.Cells)
-	}
+	o.Cells = layout.Cells
 	if o.Cells > maxCells {
 		return fmt.Errorf("kafka: %d cells, more than %d", o.Cells, maxCells)
 	}
@@ -125,6 +120,12 @@ func (c *Client) enrichGeneration(ctx context.Context, s *session, o EnrichOptio
 // clocks know of all.
 func (c *Client) takeOver(ctx context.Context, s *session, o EnrichOptions) (map[topicPartition]*stream.Raw, error) {
 	events := c.Topic("events")
+	// Partitions of cells that are no more: what was written there before their
+	// number changed must be found, and nothing may be added.
+	all, err := c.partitions(ctx, events)
+	if err != nil {
+		return nil, err
+	}
 	owned := make([]takeover, len(s.owned))
 	limit := make(chan struct{}, 8)
 	errs := make([]error, len(s.owned))
@@ -138,7 +139,7 @@ func (c *Client) takeOver(ctx context.Context, s *session, o EnrichOptions) (map
 				errs[i] = err
 				return
 			}
-			fences, err := stream.Fence(ctx, p, o.Cells, tp.topic, tp.partition, int32(p.identity().epoch))
+			fences, err := stream.Fence(ctx, p, all, tp.topic, tp.partition, int32(p.identity().epoch))
 			owned[i], errs[i] = takeover{tp, p, fences}, err
 		})
 	}
@@ -158,7 +159,7 @@ func (c *Client) takeOver(ctx context.Context, s *session, o EnrichOptions) (map
 			return nil, err
 		}
 		readers[i] = r
-		from, err := c.rawPosition(ctx, r, offsets[t.topicPartition], o.Cells)
+		from, err := c.rawPosition(ctx, r, offsets[t.topicPartition], all)
 		if err != nil {
 			return nil, err
 		}
@@ -167,7 +168,7 @@ func (c *Client) takeOver(ctx context.Context, s *session, o EnrichOptions) (map
 			First: t.producer.identity().epoch == 0 && offsets[t.topicPartition].next < 0,
 		}
 	}
-	cells := make([]stream.Reader, o.Cells)
+	cells := make([]stream.Reader, all)
 	for cell := range cells {
 		r, err := c.reader(events, cell)
 		if err != nil {
@@ -185,9 +186,9 @@ func (c *Client) takeOver(ctx context.Context, s *session, o EnrichOptions) (map
 		topicGates[t.Name] = stream.NewGate(int64(o.MaxAhead))
 		disorder[t.Name] = t.Disorder
 	}
-	var all *stream.Gate
+	var allGate *stream.Gate
 	if o.HoldTogether {
-		all = stream.NewGate(int64(o.HoldWithin))
+		allGate = stream.NewGate(int64(o.HoldWithin))
 	}
 	stages := make(map[topicPartition]*stream.Raw, len(owned))
 	for i, t := range owned {
@@ -198,7 +199,7 @@ func (c *Client) takeOver(ctx context.Context, s *session, o EnrichOptions) (map
 				return c.bury(ctx, "enrich", recs)
 			},
 			Live: s.live, From: takeovers[i].From, Written: written[i], Fences: t.fences,
-			TopicGate: topicGates[t.topic], AllGate: all,
+			TopicGate: topicGates[t.topic], AllGate: allGate,
 			Ticker: stream.NewTicker(o.WatermarkEvery), IdleAfter: o.IdleAfter, Now: c.now,
 			Observe: c.observeRaw(t.topicPartition),
 		})
