@@ -23,7 +23,7 @@ const (
 )
 
 // String names the right as kafka-acls.sh does.
-func (r Right) String() string { return kafkago.ACLOperationType(r).String() }
+func (r Right) String() string { return kafkago.ACLOperationType(r).String() } //nolint:gosec // a dozen operations
 
 // Rights are what a broker says that we may do with a topic or a group.
 type Rights struct {
