@@ -112,6 +112,12 @@ func (p *Profile) visit(c *codec) {
 	}
 	c.i64(&p.budget)
 	c.i64(&p.below)
+	for i := range p.shapes {
+		c.u16(&p.shapes[i].tag)
+		c.u8(&p.shapes[i].best)
+		c.u8(&p.shapes[i].today)
+	}
+	c.u16(&p.shapeDay)
 	c.i64(&p.widened)
 	c.i32(&p.founded)
 	p.stats.visit(c)
@@ -130,7 +136,7 @@ func (s *statistics) visit(c *codec) {
 	c.u16(&s.day)
 	c.u16(&s.days)
 	c.u32(&s.inTail)
-	for _, l := range [...]*level{&s.rate, &s.rate3h, &s.rate24h, &s.bytes, &s.resources, &s.operations, &s.denied, &s.breadth, &s.spend, &s.auth} {
+	for _, l := range [...]*level{&s.rate, &s.rate3h, &s.rate24h, &s.bytes, &s.resources, &s.operations, &s.denied, &s.breadth, &s.spend, &s.auth, &s.sources, &s.tokens, &s.distance} {
 		c.f32(&l.mean)
 		c.f32(&l.variance)
 		c.u16(&l.n)
@@ -146,6 +152,20 @@ func (s *statistics) visit(c *codec) {
 		c.f32(&s.near[f])
 		c.f32(&s.far[f])
 	}
+	for i := range s.most {
+		c.f32(&s.newest[i])
+		c.f32(&s.most[i])
+	}
+	for i := range s.codes {
+		c.u16(&s.codes[i])
+	}
+	for i := range s.hours {
+		c.u8(&s.hours[i])
+	}
+	for i := range s.stages {
+		c.i32(&s.stages[i])
+	}
+	c.u8(&s.lastRun)
 	for i := range s.seasonRatio {
 		c.u16(&s.seasonRatio[i])
 		c.u8(&s.seasonCount[i])
@@ -234,10 +254,21 @@ func (p *Pane) visit(c *codec) {
 	c.u64(&p.largest)
 	c.u64(&p.topics)
 	c.i64(&p.minute)
+	c.u32(&p.Issued)
+	for i := range p.Failures {
+		c.u32(&p.Failures[i])
+	}
+	c.u8(&p.Stages)
+	c.u32(&p.oneKey)
+	c.u32(&p.numbered)
+	c.u64(&p.low)
+	c.u64(&p.high)
+	c.u8(&p.outsized)
+	p.outsizedBy.visit(c)
 	c.u16(&p.Fresh)
 	c.u16(&p.FreshDenied)
 	c.f32(&p.ratio)
-	for _, s := range [...]*Sketch{&p.Resources, &p.Operations, &p.DeniedOperations} {
+	for _, s := range [...]*Sketch{&p.Resources, &p.Operations, &p.DeniedOperations, &p.Sources, &p.Sessions} {
 		c.u8(&s.n)
 		if s.n > 0 {
 			c.bytes(s.bytes[:])
@@ -318,7 +349,7 @@ func (a *openAlert) visit(c *codec) {
 	for _, x := range [...]*int{&a.version, &a.early, &a.severity, &a.paged} {
 		c.num(x)
 	}
-	for _, x := range [...]*bool{&a.dirty, &a.changed, &a.page, &a.young} {
+	for _, x := range [...]*bool{&a.dirty, &a.changed, &a.page, &a.woke, &a.young} {
 		c.bool(x)
 	}
 	list(c, &a.parts, func(q *part) {
