@@ -497,6 +497,44 @@ func (e *Engine) closeIncident(inc *incident, at int64, reason string) {
 	e.stats.Versions++
 }
 
+// ofIncident takes in an analyst's word about an incident: it closes, and the word
+// holds for the alert of each member. It reports whether the record is about one.
+func (e *Engine) ofIncident(c *schemas.Control) bool {
+	inc := e.incidentByID(c.AlertId)
+	if inc == nil || c.IdentityId != inc.cause.actor() {
+		return false
+	}
+	if c.Detector != "" && len(inc.alerts) == 0 {
+		return true // its members have no alerts of their own
+	}
+	for i, s := range e.membersOf(inc) {
+		if i == maxMembers {
+			break
+		}
+		word := &schemas.Control{
+			Kind: c.Kind, Time: c.Time, AlertId: s.alert, IdentityId: s.identity, Verdict: c.Verdict, Detector: c.Detector, Value: c.Value, By: c.By, Reason: c.Reason,
+		}
+		if p, _ := e.store.find(s.identity); p != nil && s.alert != "" {
+			e.feedback(word)
+		}
+	}
+	if c.Verdict != verdictUndone && !inc.closed {
+		inc.closed = true
+		e.closeIncident(inc, max(c.Time, inc.last), c.Verdict+by(c.By))
+	}
+	return true
+}
+
+// membersOf are an incident's members with their alerts, each alert once.
+func (e *Engine) membersOf(inc *incident) (out []sighted) {
+	for _, s := range e.incidents.seen[inc.cause] {
+		if slices.Contains(inc.members, s.identity) && !slices.ContainsFunc(out, func(o sighted) bool { return o.alert == s.alert && o.identity == s.identity }) {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
 // incidentByID is an incident that has not been forgotten, or nil.
 func (e *Engine) incidentByID(id string) *incident {
 	for _, inc := range e.incidents.list {

@@ -80,6 +80,7 @@ func (p *Profile) learnShape(call *Call) {
 		}
 		p.shapeDay = call.Day
 	}
+	learn := !p.pinned()
 	tag := uint16(op.hash>>16) | 1 //nolint:gosec // the high half
 	size := shapeOf(bytes)
 	free := -1
@@ -89,12 +90,17 @@ func (p *Profile) learnShape(call *Call) {
 			if x.best > 0 && size > x.best && op.State == Known && op.Weight >= shapeWeight && bytes >= shapeBytes && !call.Backfill {
 				call.outsized = size - x.best
 			}
-			x.today = max(x.today, size)
+			if learn {
+				x.today = max(x.today, size)
+			}
 			return
 		}
 		if x.tag == 0 && free < 0 {
 			free = i
 		}
+	}
+	if !learn {
+		return
 	}
 	if free < 0 { // an endpoint not called today gives way: the one of the smallest responses
 		for i := range p.shapes {

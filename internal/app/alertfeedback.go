@@ -108,17 +108,26 @@ func feedbackRecords(a *schemas.Alert, verdict string, o *FeedbackOptions, now t
 
 // sendFeedback appends verdicts to the cells of their identities.
 func (s *services) sendFeedback(ctx context.Context, recs []feedbackRecord) error {
+	list := make([]*schemas.Control, len(recs))
+	for i := range recs {
+		c, err := recs[i].control()
+		if err != nil {
+			return Usage(err)
+		}
+		list[i] = c
+	}
+	return s.sendControls(ctx, list)
+}
+
+// sendControls appends an operator's words to the cells of their identities.
+func (s *services) sendControls(ctx context.Context, list []*schemas.Control) error {
 	kc, err := s.openKafka(ctx)
 	if err != nil {
 		return err
 	}
 	defer kc.Close()
 	byCell := map[int]*stream.Batch{}
-	for i := range recs {
-		c, err := recs[i].control()
-		if err != nil {
-			return Usage(err)
-		}
+	for _, c := range list {
 		cell, err := cellOf(ctx, kc, c.IdentityId)
 		if err != nil {
 			return err

@@ -70,6 +70,9 @@ func profileText(v *detect.ProfileView, top int) string {
 	if v.Mature {
 		state = "learned"
 	}
+	if v.Pinned {
+		state += ", and pinned: it learns nothing more"
+	}
 	fact("state", "%s; %s, %s", state, kind, map[bool]string{true: "in the inventory", false: "in no inventory"}[v.Managed])
 	fact("seen", "%s to %s UTC", v.FirstSeen.Format("2006-01-02 15:04"), v.LastSeen.Format("2006-01-02 15:04"))
 	fact("calls", "%d on %s, in %s of 15 minutes", v.Calls, count(v.ActiveDays, "day"), count(v.ActivePanes, "pane"))
