@@ -50,9 +50,6 @@ func shapeOf(bytes uint64) uint8 {
 	return uint8(math.Min(math.Round(math.Log2(float64(bytes)+1)*shapeUnit), 1<<8-1)) //nolint:gosec // clamped
 }
 
-// size is the middle of what a number of units stands for.
-func shapeSize(units uint8) float64 { return math.Exp2(float64(units) / shapeUnit) }
-
 // learnShape compares a response with its endpoint's largest and learns it. It
 // is called for each event that arrives, before its pane is.
 func (p *Profile) learnShape(call *Call) {

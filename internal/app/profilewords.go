@@ -73,7 +73,7 @@ func ProfileChange(ctx context.Context, cfg Config, o ProfileWordOptions, std IO
 		return err
 	}
 	if !o.DryRun {
-		if err := s.sendControls(ctx, []*schemas.Control{c}); err != nil {
+		if err := s.sendControls(ctx, []*schemas.Control{c}, anyCell); err != nil {
 			return err
 		}
 	}
