@@ -18,7 +18,11 @@ func writeProfiles(path string, e *detect.Engine) error {
 		b := bufio.NewWriterSize(w, 1<<16)
 		enc := json.NewEncoder(b)
 		enc.SetEscapeHTML(false)
-		if err := e.Profiles(func(v *detect.ProfileView) error { return enc.Encode(v) }); err != nil {
+		err := e.Profiles(func(v *detect.ProfileView) error {
+			v.State, _ = e.ProfileState(v.Identity)
+			return enc.Encode(v)
+		})
+		if err != nil {
 			return err
 		}
 		return b.Flush()
