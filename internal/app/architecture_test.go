@@ -40,6 +40,8 @@ var layers = []struct {
 		"streams carry events and know no Kafka"},
 	{[]string{"internal/certs"}, nil,
 		"why TLS failed is a matter of its own"},
+	{[]string{"internal/faults"}, nil,
+		"the frame of the fault scenarios counts and reports; the scenarios are tests and see everything"},
 	{[]string{"docs"}, nil,
 		"documents hold tests of what they say, and no code"},
 	{[]string{"schemas"}, nil,
