@@ -54,6 +54,9 @@ func (c *cell) Restore(r io.Reader) error { return c.engine.Restore(r) }
 // Digest implements stream.Cell.
 func (c *cell) Digest() string { return c.engine.Digest() }
 
+// NewCell makes an engine the state of one partition of lapwing.events.
+func NewCell(engine *detect.Engine) stream.Cell { return &cell{engine: engine} }
+
 // newCell makes the empty state of one cell. The configuration has made an
 // engine before, so that this one cannot fail.
 func newCell(cfg *Config, rules *sigma.Set, n int, observe func(stats func() detect.Stats)) *cell {

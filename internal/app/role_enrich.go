@@ -35,6 +35,11 @@ func (e enriching) Event(index int, ev *schemas.Event) {
 	ev.Recycle()
 }
 
+// Transform parses one raw record of a topic and hands its events on, enriched.
+func Transform(p ingest.Parser, e *enrich.Enricher, topic RawTopicConfig, rec *stream.Record, h stream.SubHandler) {
+	p.Parse(rec.Value, enriching{h, e, topic})
+}
+
 func (p *process) startEnrich() error {
 	hasher := p.cfg.Secrets.newHasher()
 	set, err := p.cfg.formatSet()
@@ -65,7 +70,7 @@ func (p *process) startEnrich() error {
 			RawTopics: topics,
 			Cells:     p.cfg.Detect.Cells,
 			Transform: func(rec *stream.Record, h stream.SubHandler) {
-				byTopic[rec.Topic].Parse(rec.Value, enriching{h, enricher, configured[rec.Topic]})
+				Transform(byTopic[rec.Topic], enricher, configured[rec.Topic], rec, h)
 			},
 			IdleAfter:    time.Duration(p.cfg.Enrich.IdleAfter),
 			MaxAhead:     time.Duration(p.cfg.Enrich.MaxAhead),

@@ -54,6 +54,7 @@ func Connect(ctx context.Context, cfg Config, reg prometheus.Registerer, log zer
 	setDuration(&cfg.SessionTimeout, 30*time.Second)
 	setDuration(&cfg.RequestTimeout, 10*time.Second)
 	setDuration(&cfg.DrainTimeout, 20*time.Second)
+	setDuration(&cfg.FetchWait, fetchWait)
 	if cfg.Replication == 0 {
 		cfg.Replication = 1
 	}
@@ -65,14 +66,14 @@ func Connect(ctx context.Context, cfg Config, reg prometheus.Registerer, log zer
 	if err != nil {
 		return nil, err
 	}
-	if cfg.dial == nil {
-		cfg.dial = (&net.Dialer{Timeout: 5 * time.Second}).DialContext
+	if cfg.Dial == nil {
+		cfg.Dial = (&net.Dialer{Timeout: 5 * time.Second}).DialContext
 	}
 	c := &Client{
 		cfg:  cfg,
 		addr: kafkago.TCP(cfg.Brokers...),
 		transport: &kafkago.Transport{
-			Dial:        cfg.dial,
+			Dial:        cfg.Dial,
 			ClientID:    cfg.ClientID,
 			TLS:         cfg.TLS,
 			SASL:        mechanism,
@@ -81,7 +82,7 @@ func Connect(ctx context.Context, cfg Config, reg prometheus.Registerer, log zer
 		dialer: &kafkago.Dialer{
 			ClientID:      cfg.ClientID,
 			Timeout:       5 * time.Second,
-			DialFunc:      cfg.dial,
+			DialFunc:      cfg.Dial,
 			TLS:           cfg.TLS,
 			SASLMechanism: mechanism,
 		},

@@ -117,7 +117,7 @@ func (b *broker) process(t testing.TB, w *wire) (*Client, *prometheus.Registry) 
 	reg := prometheus.NewRegistry()
 	c, err := Connect(t.Context(), Config{
 		Brokers: b.addrs, Prefix: b.prefix, SessionTimeout: b.session(), RequestTimeout: 2 * time.Second,
-		DrainTimeout: 3 * time.Second, dial: w.dial,
+		DrainTimeout: 3 * time.Second, Dial: w.dial,
 	}, reg, b.logger(t))
 	require.NoError(t, err)
 	t.Cleanup(c.Close)

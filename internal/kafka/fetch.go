@@ -248,11 +248,11 @@ func (r *reader) Fetch(ctx context.Context, offset int64) (stream.Chunk, error) 
 }
 
 func (r *reader) fetch(ctx context.Context, offset int64) (stream.Chunk, error) {
-	rctx, cancel := context.WithTimeout(ctx, r.c.cfg.RequestTimeout+fetchWait)
+	rctx, cancel := context.WithTimeout(ctx, r.c.cfg.RequestTimeout+r.c.cfg.FetchWait)
 	defer cancel()
 	m, err := r.c.transport.RoundTrip(rctx, r.c.addr, &fetchRequest{
 		clientID: r.c.cfg.ClientID, topic: r.topic, partition: int32(r.partition), //nolint:gosec // Kafka's partitions are int32
-		offset: offset, maxBytes: r.maxBytes, wait: fetchWait, buffers: &r.c.buffers,
+		offset: offset, maxBytes: r.maxBytes, wait: r.c.cfg.FetchWait, buffers: &r.c.buffers,
 	})
 	if err != nil {
 		return stream.Chunk{}, err

@@ -31,12 +31,15 @@ type Config struct {
 	// DrainTimeout bounds what a Run function still does once its context has
 	// ended: write what it holds, commit, snapshot. Default 20 s.
 	DrainTimeout time.Duration
+	// FetchWait is how long a broker may hold a fetch that it has nothing for
+	// (fetch.max.wait.ms); default 250 ms.
+	FetchWait time.Duration
 	// Replication is the replication factor of topics that EnsureTopics
 	// creates; default 1, -1 for the brokers' default.
 	Replication int
 
-	// dial replaces the network in tests.
-	dial func(ctx context.Context, network, address string) (net.Conn, error)
+	// Dial replaces the network: a proxy, or a test's. Default TCP, 5 s.
+	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 }
 
 // SASL names a mechanism and its credentials.

@@ -1,0 +1,318 @@
+package faults
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"errors"
+	"net"
+	"strings"
+	"sync"
+
+	"github.com/twmb/franz-go/pkg/kbin"
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// wire is the network of one process, as the requests that pass: it is cut for
+// good when the process dies, and stands still while the process does.
+type wire struct {
+	n      *network
+	prefix string
+
+	mu     sync.Mutex
+	dead   chan struct{} // closed when the process died
+	cut    bool
+	paused chan struct{} // closed when it goes on
+	conns  map[*wireConn]struct{}
+	visits map[string]int
+	// die is asked at every point, with how often it was visited.
+	die func(point string, visit int) bool
+	// lose is asked whether the answer to a request is lost, with its connection.
+	lose func(point string, visit int) bool
+	// mutate, when not nil, sees every request first; see mutation_test.go.
+	mutate func(c *wireConn, r *request) (handled bool)
+}
+
+var errCut = &net.OpError{Op: "write", Net: "tcp", Err: errors.New("the process is dead")}
+
+func newWire(n *network) *wire {
+	return &wire{n: n, prefix: "lapwing.", dead: make(chan struct{}), conns: make(map[*wireConn]struct{}), visits: make(map[string]int)}
+}
+
+// dial is a kafka.Config's Dial.
+func (w *wire) dial(ctx context.Context, _, addr string) (net.Conn, error) {
+	if !w.pass() {
+		return nil, errCut
+	}
+	conn, err := w.n.dial(ctx, addr)
+	if err != nil {
+		return nil, err
+	}
+	p, ok := conn.(*pipe)
+	if !ok {
+		return nil, errors.New("not a pipe")
+	}
+	c := &wireConn{pipe: p, w: w}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.cut {
+		_ = c.Close()
+		return nil, errCut
+	}
+	w.conns[c] = struct{}{}
+	return c, nil
+}
+
+// pass waits while the process stands still; false when it is dead.
+func (w *wire) pass() bool {
+	for {
+		w.mu.Lock()
+		cut, paused := w.cut, w.paused
+		w.mu.Unlock()
+		if cut {
+			return false
+		}
+		if paused == nil {
+			return true
+		}
+		select {
+		case <-paused:
+		case <-w.dead:
+		}
+	}
+}
+
+// visit is a point at which the process may die; false when it is dead.
+func (w *wire) visit(point string) bool {
+	if !w.pass() {
+		return false
+	}
+	w.mu.Lock()
+	if w.cut {
+		w.mu.Unlock()
+		return false
+	}
+	w.visits[point]++
+	dies := w.die != nil && w.die(point, w.visits[point])
+	w.mu.Unlock()
+	if dies {
+		w.kill()
+	}
+	return !dies
+}
+
+// kill is kill -9: nothing that the process does from here on reaches anyone.
+func (w *wire) kill() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.cut {
+		return
+	}
+	w.cut = true
+	close(w.dead)
+	for c := range w.conns {
+		_ = c.pipe.Close()
+	}
+}
+
+func (w *wire) isDead() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.cut
+}
+
+// pause is SIGSTOP, as far as anybody outside can see.
+func (w *wire) pause() (resume func()) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	ch := make(chan struct{})
+	w.paused = ch
+	return func() {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		if w.paused == ch {
+			w.paused = nil
+			close(ch)
+		}
+	}
+}
+
+// drop cuts every connection once; the process lives and may dial again.
+func (w *wire) drop() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for c := range w.conns {
+		_ = c.pipe.Close()
+		delete(w.conns, c)
+	}
+}
+
+// request is one request on its way to the broker.
+type request struct {
+	// point names it: what it does, and to what.
+	point string
+	frame []byte
+	req   kmsg.Request
+	corr  int32
+}
+
+// wireConn takes the bytes of a connection apart into requests.
+type wireConn struct {
+	*pipe
+	w *wire
+
+	mu      sync.Mutex
+	out     []byte   // of a request not yet whole
+	pending []string // points of requests that wait for their answer
+	head    []byte   // of an answer not yet whole
+	left    int      // bytes of the answer still to come
+	lost    bool
+}
+
+// Write implements net.Conn. A request passes when it is whole.
+func (c *wireConn) Write(p []byte) (int, error) {
+	if !c.w.pass() {
+		return 0, errCut
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.out = append(c.out, p...)
+	for len(c.out) >= 4 {
+		n := 4 + int(binary.BigEndian.Uint32(c.out))
+		if len(c.out) < n {
+			break
+		}
+		r := c.w.classify(bytes.Clone(c.out[:n]))
+		c.out = c.out[n:]
+		if !c.w.visit(r.point + ", before") {
+			return 0, errCut
+		}
+		if c.w.mutate != nil && c.w.mutate(c, r) {
+			continue
+		}
+		if err := c.forward(r); err != nil {
+			return 0, err
+		}
+	}
+	return len(p), nil
+}
+
+func (c *wireConn) forward(r *request) error {
+	c.pending = append(c.pending, r.point)
+	_, err := c.pipe.Write(r.frame)
+	return err
+}
+
+// Read implements net.Conn. The process may die between the broker's answer
+// and its arrival.
+func (c *wireConn) Read(p []byte) (int, error) {
+	n, err := c.pipe.Read(p)
+	if !c.w.pass() {
+		return 0, errCut
+	}
+	if err != nil {
+		return n, err
+	}
+	if !c.arrived(p[:n]) {
+		return 0, errCut
+	}
+	return n, nil
+}
+
+func (c *wireConn) arrived(p []byte) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for len(p) > 0 {
+		if c.left > 0 {
+			k := min(c.left, len(p))
+			c.left, p = c.left-k, p[k:]
+			continue
+		}
+		if len(c.head) == 0 {
+			point := "answer, after"
+			if len(c.pending) > 0 {
+				point = c.pending[0] + ", after"
+				c.pending = c.pending[1:]
+			}
+			if !c.w.visit(point) {
+				return false
+			}
+			c.w.mu.Lock()
+			lost := c.w.lose != nil && c.w.lose(point, c.w.visits[point])
+			c.w.mu.Unlock()
+			if lost {
+				_ = c.pipe.Close()
+				return false
+			}
+		}
+		k := min(4-len(c.head), len(p))
+		c.head, p = append(c.head, p[:k]...), p[k:]
+		if len(c.head) == 4 {
+			c.left, c.head = int(binary.BigEndian.Uint32(c.head)), nil
+		}
+	}
+	return true
+}
+
+func (c *wireConn) Close() error {
+	c.w.mu.Lock()
+	delete(c.w.conns, c)
+	c.w.mu.Unlock()
+	return c.pipe.Close()
+}
+
+// classify names what a request does.
+func (w *wire) classify(frame []byte) *request {
+	r := &request{frame: frame, point: "other"}
+	rd := kbin.Reader{Src: frame[4:]}
+	key, version := rd.Int16(), rd.Int16()
+	r.corr = rd.Int32()
+	_ = rd.NullableString()
+	req := kmsg.RequestForKey(key)
+	if req == nil {
+		return r
+	}
+	req.SetVersion(version)
+	if req.IsFlexible() {
+		kmsg.SkipTags(&rd)
+	}
+	if req.ReadFrom(rd.Src) != nil {
+		return r
+	}
+	r.req = req
+	switch req := req.(type) {
+	case *kmsg.ProduceRequest:
+		r.point = "produce " + w.topic(req.Topics[0].Topic)
+		if r.point == "produce state" {
+			switch records := req.Topics[0].Partitions[0].Records; {
+			case bytes.Contains(records, []byte("/end")):
+				r.point = "snapshot end"
+			case bytes.Contains(records, []byte("/fence")):
+				r.point = "fence state"
+			default:
+				r.point = "snapshot chunk"
+			}
+		}
+		if r.point == "produce events" && bytes.Contains(req.Topics[0].Partitions[0].Records, []byte("fence")) {
+			r.point = "fence events"
+		}
+	case *kmsg.FetchRequest:
+		if len(req.Topics) > 0 {
+			r.point = "fetch " + w.topic(req.Topics[0].Topic)
+		}
+	case *kmsg.OffsetCommitRequest:
+		r.point = "commit " + strings.TrimPrefix(req.Group, "lapwing-")
+	case *kmsg.InitProducerIDRequest:
+		r.point = "take over"
+	case *kmsg.JoinGroupRequest, *kmsg.SyncGroupRequest:
+		r.point = "join"
+	}
+	return r
+}
+
+func (w *wire) topic(name string) string {
+	if strings.HasPrefix(name, "raw.") {
+		return "raw"
+	}
+	return strings.TrimPrefix(name, w.prefix)
+}
