@@ -22,12 +22,14 @@ type Where struct {
 	// Env holds the number of seeds; Quick is the number when it is not set.
 	Env   string
 	Quick int
+	// Parallel seeds run side by side, as many as there are cores.
+	Parallel bool
 }
 
 // The places that there are: in process on the embedded broker; with real
 // processes on it; with real processes on Apache Kafka.
 var (
-	InProcess = Where{Engine: KFake, Env: "LAPWING_FAULTS_SEEDS_KFAKE", Quick: 1}
+	InProcess = Where{Engine: KFake, Env: "LAPWING_FAULTS_SEEDS_KFAKE", Quick: 2, Parallel: true}
 	Processes = Where{Engine: KFake, Variant: "processes", Env: "LAPWING_FAULTS_SEEDS_PROCESSES", Quick: 0}
 	OnApache  = Where{Engine: ApacheKafka, Env: "LAPWING_FAULTS_SEEDS_APACHE", Quick: 0}
 )
@@ -128,26 +130,36 @@ func (s Scenario) Run(t *testing.T, w Where, f func(t *testing.T, r *Result)) {
 			total.Scenario += "/" + w.Variant
 		}
 		began := time.Now()
-		defer func() {
+		results := make([]*Result, len(seeds))
+		failed := make([]bool, len(seeds))
+		// After the seeds, the parallel ones too.
+		t.Cleanup(func() {
+			for i, r := range results {
+				row := r.Row()
+				if failed[i] && row.Lost == 0 && row.DuplicatedEffects == 0 {
+					row.Lost = 1 // it failed before it could count
+				}
+				row.Seeds = 1
+				total.merge(row)
+			}
 			if err := total.record(); err != nil {
 				t.Error(err)
 			}
 			t.Logf("%s on %s: %d seeds in %s, %d events, %d faults, %d lost, %d duplicated, recovery %.1f s",
 				total.Scenario, w.Engine, total.Seeds, time.Since(began).Round(time.Millisecond),
 				total.Events, total.Faults, total.Lost, total.DuplicatedEffects, total.RecoverySeconds)
-		}()
-		for _, seed := range seeds {
+		})
+		for i, seed := range seeds {
 			r := New(seed)
-			ok := t.Run(fmt.Sprintf("seed-%d", seed), func(t *testing.T) {
+			results[i] = r
+			t.Run(fmt.Sprintf("seed-%d", seed), func(t *testing.T) {
+				if w.Parallel {
+					t.Parallel()
+				}
+				t.Cleanup(func() { failed[i] = t.Failed() })
 				t.Logf("seed %d: `make faults SCENARIO=%d SEED=%d` runs it again", seed, s.Number, seed)
 				f(t, r)
 			})
-			row := r.Row()
-			if !ok && row.Lost == 0 && row.DuplicatedEffects == 0 {
-				row.Lost = 1 // it failed before it could count
-			}
-			row.Scenario, row.Engine, row.Seeds = total.Scenario, total.Engine, 1
-			total.merge(row)
 		}
 	})
 }

@@ -27,6 +27,10 @@ type wire struct {
 	visits map[string]int
 	// die is asked at every point, with how often it was visited.
 	die func(point string, visit int) bool
+	// at is told of every point before anything happens there; it may pause.
+	at func(point string, visit int)
+	// passed is told of every point that was survived.
+	passed func(point string)
 	// lose is asked whether the answer to a request is lost, with its connection.
 	lose func(point string, visit int) bool
 	// mutate, when not nil, sees every request first; see mutation_test.go.
@@ -93,12 +97,23 @@ func (w *wire) visit(point string) bool {
 		return false
 	}
 	w.visits[point]++
-	dies := w.die != nil && w.die(point, w.visits[point])
+	visit := w.visits[point]
+	dies := w.die != nil && w.die(point, visit)
 	w.mu.Unlock()
 	if dies {
 		w.kill()
+		return false
 	}
-	return !dies
+	if w.at != nil {
+		w.at(point, visit)
+		if !w.pass() {
+			return false
+		}
+	}
+	if w.passed != nil {
+		w.passed(point)
+	}
+	return true
 }
 
 // kill is kill -9: nothing that the process does from here on reaches anyone.
@@ -152,8 +167,10 @@ type request struct {
 	// point names it: what it does, and to what.
 	point string
 	frame []byte
-	req   kmsg.Request
-	corr  int32
+	// header is the frame's beginning, after its size.
+	header []byte
+	req    kmsg.Request
+	corr   int32
 }
 
 // wireConn takes the bytes of a connection apart into requests.
@@ -276,6 +293,7 @@ func (w *wire) classify(frame []byte) *request {
 	if req.IsFlexible() {
 		kmsg.SkipTags(&rd)
 	}
+	r.header = frame[4 : len(frame)-len(rd.Src)]
 	if req.ReadFrom(rd.Src) != nil {
 		return r
 	}
@@ -315,4 +333,12 @@ func (w *wire) topic(name string) string {
 		return "raw"
 	}
 	return strings.TrimPrefix(name, w.prefix)
+}
+
+// encode makes the frame of a request that was changed.
+func (r *request) encode() {
+	b := append(make([]byte, 4), r.header...)
+	b = r.req.AppendTo(b)
+	binary.BigEndian.PutUint32(b, uint32(len(b)-4))
+	r.frame = b
 }

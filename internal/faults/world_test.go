@@ -57,18 +57,23 @@ type world struct {
 	parser    ingest.Parser
 	enricher  *enrich.Enricher
 	processes int
+	// v is what was found; after a mutation it should be something.
+	v *verdict
 }
 
 // inWorld runs f under a virtual clock of its own. It begins on a working day
 // at noon, UTC; time passes only while everybody waits.
-func inWorld(t *testing.T, r *Result, o options, f func(w *world)) {
+func inWorld(t *testing.T, r *Result, o options, f func(w *world)) *verdict {
 	t.Helper()
+	var v *verdict
 	synctest.Test(t, func(t *testing.T) {
 		pass(time.Until(time.Date(2026, 3, 3, 12, 0, 0, 0, time.UTC)))
 		w := newWorld(t, r, o)
 		defer w.close()
 		f(w)
+		v = w.v
 	})
+	return v
 }
 
 // pass lets virtual time pass.
@@ -92,7 +97,7 @@ func newWorld(t *testing.T, r *Result, o options) *world {
 		o.compression = "none" // points are recognised by what requests hold
 	}
 	w := &world{
-		t: t, r: r, o: o, n: newNetwork(), traffic: &traffic{rand: r.Rand}, warehouse: newWarehouse(), table: newTable(),
+		t: t, r: r, o: o, n: newNetwork(), traffic: &traffic{rand: r.Rand}, warehouse: newWarehouse(), table: newTable(), v: new(verdict),
 		receivers: map[string]*receiver{"siem": newReceiver("siem"), "pager": newReceiver("pager")},
 	}
 	opts := []kfake.Opt{kfake.NumBrokers(o.brokers), kfake.ListenFn(w.n.listen), kfake.GroupMinSessionTimeout(time.Second)}

@@ -324,6 +324,35 @@ func TestAProduceThatTimesOutAfterTheAppendIsStoredOnce(t *testing.T) {
 	require.Greater(t, lost.Load(), int32(20))
 }
 
+// A write that is being repeated holds up the others on its partition; one of
+// those that is given up does not wait for its turn.
+func TestAProduceThatIsGivenUpDoesNotWaitForItsTurn(t *testing.T) {
+	b := newFake(t)
+	c := b.connect(t)
+	b.setup(t, c, 1, b.raw("a"))
+	require.NoError(t, c.ProduceTo(t.Context(), b.raw("a"), 0, rawRecords(0, 1, 1)))
+	stuck, release := make(chan struct{}), make(chan struct{})
+	var once sync.Once
+	b.fake.ControlKey(int16(kmsg.Produce), func(kmsg.Request) (kmsg.Response, error, bool) {
+		b.fake.KeepControl()
+		b.fake.SleepControl(func() {
+			once.Do(func() { close(stuck) })
+			<-release
+		})
+		return nil, nil, false
+	})
+	first := make(chan error, 1)
+	go func() { first <- c.ProduceTo(context.Background(), b.raw("a"), 0, rawRecords(1, 2, 1)) }()
+	<-stuck
+	ctx, cancel := context.WithCancel(t.Context())
+	second := make(chan error, 1)
+	go func() { second <- c.ProduceTo(ctx, b.raw("a"), 0, rawRecords(2, 3, 1)) }()
+	cancel()
+	require.ErrorIs(t, <-second, context.Canceled)
+	close(release)
+	require.NoError(t, <-first)
+}
+
 // Detect and store die at random moments, too. The alerts are those of one
 // undisturbed pass over the log; every event is stored once.
 func TestKilledDetectAndStoreRepeatOnlyWhatIsTheSame(t *testing.T) {

@@ -15,18 +15,37 @@ import (
 // plainTopic is one topic as Produce writes to it: with a producer id that
 // fences nobody, so that a batch whose acknowledgement was lost is stored once.
 type plainTopic struct {
-	mu         sync.Mutex
+	asking     lock // guards partitions and asked, over a request
 	partitions int
 	asked      time.Time
-	turn       int
-	parts      map[int]*plainPartition
+
+	mu    sync.Mutex
+	turn  int
+	parts map[int]*plainPartition
 }
 
 type plainPartition struct {
-	mu       sync.Mutex
+	writing  lock // guards the rest, over a write and its retries
 	producer *producer
 	batch    stream.Batch
 }
+
+// lock is a mutex that is held over requests: who waits for it gives up when
+// its own context ends.
+type lock chan struct{}
+
+func newLock() lock { return make(lock, 1) }
+
+func (l lock) acquire(ctx context.Context) error {
+	select {
+	case l <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (l lock) release() { <-l }
 
 // Produce writes recs to a topic and returns once every replica in sync has
 // them. The partition of a record is murmur2 of its key, as Java clients
@@ -97,12 +116,14 @@ func (c *Client) plainTopic(ctx context.Context, topic string) (*plainTopic, int
 	c.mu.Lock()
 	t := c.plain[topic]
 	if t == nil {
-		t = &plainTopic{parts: make(map[int]*plainPartition)}
+		t = &plainTopic{asking: newLock(), parts: make(map[int]*plainPartition)}
 		c.plain[topic] = t
 	}
 	c.mu.Unlock()
-	t.mu.Lock()
-	defer t.mu.Unlock()
+	if err := t.asking.acquire(ctx); err != nil {
+		return nil, 0, err
+	}
+	defer t.asking.release()
 	if t.partitions == 0 || c.now().Sub(t.asked) > time.Minute {
 		n, err := c.partitions(ctx, topic)
 		if err != nil {
@@ -120,12 +141,14 @@ func (c *Client) producePart(ctx context.Context, t *plainTopic, topic string, p
 	t.mu.Lock()
 	p := t.parts[partition]
 	if p == nil {
-		p = &plainPartition{}
+		p = &plainPartition{writing: newLock()}
 		t.parts[partition] = p
 	}
 	t.mu.Unlock()
-	p.mu.Lock()
-	defer p.mu.Unlock()
+	if err := p.writing.acquire(ctx); err != nil {
+		return err
+	}
+	defer p.writing.release()
 	if p.producer == nil {
 		prod, err := c.newProducer(ctx, "produce", topic, "")
 		if err != nil {

@@ -1,0 +1,33 @@
+package faults
+
+import "testing"
+
+// scenario runs one seed of a scenario in process and tells what it found.
+type scenario func(t *testing.T, r *Result, o options) *verdict
+
+// inProcess are the scenarios on the embedded broker under a virtual clock.
+var inProcess = map[int]scenario{
+	1: killAtEveryPoint,
+}
+
+func TestFaults(t *testing.T) {
+	for _, s := range Scenarios() {
+		run := inProcess[s.Number]
+		if run == nil {
+			continue
+		}
+		s.Run(t, InProcess, func(t *testing.T, r *Result) {
+			v := run(t, r, options{})
+			lost, twice := v.count()
+			r.Lost(lost)
+			r.Duplicated(twice)
+			for i, f := range v.all {
+				if i == 10 {
+					t.Errorf("and %d more", len(v.all)-i)
+					break
+				}
+				t.Error(f.text)
+			}
+		})
+	}
+}
