@@ -8,6 +8,12 @@ type scenario func(t *testing.T, r *Result, o options) *verdict
 // inProcess are the scenarios on the embedded broker under a virtual clock.
 var inProcess = map[int]scenario{
 	1: killAtEveryPoint,
+	2: snapshotDamage,
+	3: compactedRestore,
+	4: rebalanceStorm,
+	5: zombies,
+	6: produceTimeout,
+	7: brokerMoves,
 }
 
 func TestFaults(t *testing.T) {

@@ -40,7 +40,7 @@ func killAtEveryPoint(t *testing.T, r *Result, o options) *verdict {
 			p.die = func(at string, visit int) bool { return at == point && visit >= nth }
 			proc := w.start(p)
 			died := w.within(40*time.Second, func() bool { return proc.wire.isDead() })
-			t.Logf("kill at %q, visit %d: %s", point, nth, map[bool]string{true: "hit", false: "never came, killed in its sleep"}[died])
+			w.t.Logf("kill at %q, visit %d: %s", point, nth, map[bool]string{true: "hit", false: "never came, killed in its sleep"}[died])
 			proc.kill()
 			w.ended(proc)
 			r.Faults(1)

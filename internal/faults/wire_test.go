@@ -5,9 +5,11 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"io"
 	"net"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kbin"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -25,6 +27,8 @@ type wire struct {
 	paused chan struct{} // closed when it goes on
 	conns  map[*wireConn]struct{}
 	visits map[string]int
+	// members of groups that the process was heard as, and when.
+	members map[string]time.Time
 	// die is asked at every point, with how often it was visited.
 	die func(point string, visit int) bool
 	// at is told of every point before anything happens there; it may pause.
@@ -35,17 +39,19 @@ type wire struct {
 	lose func(point string, visit int) bool
 	// mutate, when not nil, sees every request first; see mutation_test.go.
 	mutate func(c *wireConn, r *request) (handled bool)
+	// rewrite, when not nil, may change an answer to a request.
+	rewrite func(r *request, res kmsg.Response) bool
 }
 
 var errCut = &net.OpError{Op: "write", Net: "tcp", Err: errors.New("the process is dead")}
 
 func newWire(n *network) *wire {
-	return &wire{n: n, prefix: "lapwing.", dead: make(chan struct{}), conns: make(map[*wireConn]struct{}), visits: make(map[string]int)}
+	return &wire{n: n, prefix: "lapwing.", dead: make(chan struct{}), conns: make(map[*wireConn]struct{}), visits: make(map[string]int), members: make(map[string]time.Time)}
 }
 
 // dial is a kafka.Config's Dial.
 func (w *wire) dial(ctx context.Context, _, addr string) (net.Conn, error) {
-	if !w.pass() {
+	if !w.passIn(ctx) {
 		return nil, errCut
 	}
 	conn, err := w.n.dial(ctx, addr)
@@ -57,10 +63,12 @@ func (w *wire) dial(ctx context.Context, _, addr string) (net.Conn, error) {
 		return nil, errors.New("not a pipe")
 	}
 	c := &wireConn{pipe: p, w: w}
+	c.life, c.sever = context.WithCancel(context.Background())
+	context.AfterFunc(c.life, func() { _ = p.Close() })
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.cut {
-		_ = c.Close()
+		c.sever()
 		return nil, errCut
 	}
 	w.conns[c] = struct{}{}
@@ -68,7 +76,10 @@ func (w *wire) dial(ctx context.Context, _, addr string) (net.Conn, error) {
 }
 
 // pass waits while the process stands still; false when it is dead.
-func (w *wire) pass() bool {
+func (w *wire) pass() bool { return w.passIn(context.Background()) }
+
+// passIn gives up when ctx ends.
+func (w *wire) passIn(ctx context.Context) bool {
 	for {
 		w.mu.Lock()
 		cut, paused := w.cut, w.paused
@@ -82,13 +93,17 @@ func (w *wire) pass() bool {
 		select {
 		case <-paused:
 		case <-w.dead:
+		case <-ctx.Done():
+			return false
 		}
 	}
 }
 
 // visit is a point at which the process may die; false when it is dead.
-func (w *wire) visit(point string) bool {
-	if !w.pass() {
+func (w *wire) visit(point string) bool { return w.visitIn(context.Background(), point) }
+
+func (w *wire) visitIn(ctx context.Context, point string) bool {
+	if !w.passIn(ctx) {
 		return false
 	}
 	w.mu.Lock()
@@ -106,7 +121,7 @@ func (w *wire) visit(point string) bool {
 	}
 	if w.at != nil {
 		w.at(point, visit)
-		if !w.pass() {
+		if !w.passIn(ctx) {
 			return false
 		}
 	}
@@ -126,7 +141,7 @@ func (w *wire) kill() {
 	w.cut = true
 	close(w.dead)
 	for c := range w.conns {
-		_ = c.pipe.Close()
+		c.sever()
 	}
 }
 
@@ -136,10 +151,18 @@ func (w *wire) isDead() bool {
 	return w.cut
 }
 
-// pause is SIGSTOP, as far as anybody outside can see.
+// pause holds back everything that the process sends and gets, until it is
+// resumed: from outside it looks as if it stood still. Its connections to
+// coordinators are cut. Their goroutines share them under a mutex, and the clock
+// would wait for whoever waits for that.
 func (w *wire) pause() (resume func()) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	for c := range w.conns {
+		if c.group {
+			c.sever()
+		}
+	}
 	ch := make(chan struct{})
 	w.paused = ch
 	return func() {
@@ -157,8 +180,7 @@ func (w *wire) drop() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for c := range w.conns {
-		_ = c.pipe.Close()
-		delete(w.conns, c)
+		c.sever()
 	}
 }
 
@@ -177,18 +199,21 @@ type request struct {
 type wireConn struct {
 	*pipe
 	w *wire
+	// life ends when the connection is severed.
+	life  context.Context //nolint:containedctx // it is the connection's life
+	sever context.CancelFunc
 
 	mu      sync.Mutex
 	out     []byte   // of a request not yet whole
 	pending []string // points of requests that wait for their answer
 	head    []byte   // of an answer not yet whole
 	left    int      // bytes of the answer still to come
-	lost    bool
+	group   bool     // to a coordinator
 }
 
 // Write implements net.Conn. A request passes when it is whole.
 func (c *wireConn) Write(p []byte) (int, error) {
-	if !c.w.pass() {
+	if !c.w.passIn(c.life) {
 		return 0, errCut
 	}
 	c.mu.Lock()
@@ -201,7 +226,13 @@ func (c *wireConn) Write(p []byte) (int, error) {
 		}
 		r := c.w.classify(bytes.Clone(c.out[:n]))
 		c.out = c.out[n:]
-		if !c.w.visit(r.point + ", before") {
+		switch r.req.(type) {
+		case *kmsg.JoinGroupRequest, *kmsg.SyncGroupRequest, *kmsg.HeartbeatRequest:
+			c.w.mu.Lock()
+			c.group = true
+			c.w.mu.Unlock()
+		}
+		if !c.w.visitIn(c.life, r.point+", before") {
 			return 0, errCut
 		}
 		if c.w.mutate != nil && c.w.mutate(c, r) {
@@ -210,8 +241,40 @@ func (c *wireConn) Write(p []byte) (int, error) {
 		if err := c.forward(r); err != nil {
 			return 0, err
 		}
+		if c.w.rewrite != nil && r.point == "fetch state" {
+			if err := c.exchange(r); err != nil {
+				return 0, err
+			}
+		}
 	}
 	return len(p), nil
+}
+
+// exchange waits for the answer, has it rewritten, and leaves it for the
+// reader. Connections of this kind have one request at a time.
+func (c *wireConn) exchange(r *request) error {
+	var size [4]byte
+	if _, err := io.ReadFull(c.pipe, size[:]); err != nil {
+		return err
+	}
+	body := make([]byte, binary.BigEndian.Uint32(size[:]))
+	if _, err := io.ReadFull(c.pipe, body); err != nil {
+		return err
+	}
+	res := r.req.ResponseKind()
+	res.SetVersion(r.req.GetVersion())
+	if res.IsFlexible() {
+		return errors.New("a flexible answer")
+	}
+	if err := res.ReadFrom(body[4:]); err != nil {
+		return err
+	}
+	if c.w.rewrite(r, res) {
+		body = res.AppendTo(body[:4])
+		binary.BigEndian.PutUint32(size[:], uint32(len(body)))
+	}
+	_, err := c.pipe.in.write(append(size[:], body...))
+	return err
 }
 
 func (c *wireConn) forward(r *request) error {
@@ -224,7 +287,7 @@ func (c *wireConn) forward(r *request) error {
 // and its arrival.
 func (c *wireConn) Read(p []byte) (int, error) {
 	n, err := c.pipe.Read(p)
-	if !c.w.pass() {
+	if !c.w.passIn(c.life) {
 		return 0, errCut
 	}
 	if err != nil {
@@ -251,7 +314,7 @@ func (c *wireConn) arrived(p []byte) bool {
 				point = c.pending[0] + ", after"
 				c.pending = c.pending[1:]
 			}
-			if !c.w.visit(point) {
+			if !c.w.visitIn(c.life, point) {
 				return false
 			}
 			c.w.mu.Lock()
@@ -275,6 +338,7 @@ func (c *wireConn) Close() error {
 	c.w.mu.Lock()
 	delete(c.w.conns, c)
 	c.w.mu.Unlock()
+	c.sever()
 	return c.pipe.Close()
 }
 
@@ -322,10 +386,22 @@ func (w *wire) classify(frame []byte) *request {
 		r.point = "commit " + strings.TrimPrefix(req.Group, "lapwing-")
 	case *kmsg.InitProducerIDRequest:
 		r.point = "take over"
-	case *kmsg.JoinGroupRequest, *kmsg.SyncGroupRequest:
+	case *kmsg.JoinGroupRequest:
 		r.point = "join"
+		w.heard(req.MemberID)
+	case *kmsg.SyncGroupRequest:
+		r.point = "join"
+		w.heard(req.MemberID)
+	case *kmsg.HeartbeatRequest:
+		w.heard(req.MemberID)
 	}
 	return r
+}
+
+func (w *wire) heard(member string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.members[member] = time.Now()
 }
 
 func (w *wire) topic(name string) string {

@@ -6,8 +6,10 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"os"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -35,6 +37,10 @@ type options struct {
 	compression                string
 	snapshotEvents             int64
 	settings                   map[string]string
+	// dir keeps the brokers' log on disk, for restarts.
+	dir string
+	// padding makes a cell's snapshot so many bytes larger.
+	padding int
 	// mutate breaks a mechanism on purpose.
 	mutate mutation
 }
@@ -56,7 +62,9 @@ type world struct {
 	table     *table
 	parser    ingest.Parser
 	enricher  *enrich.Enricher
-	processes int
+	mu        sync.Mutex
+	processes []*process
+	closed    chan struct{}
 	// v is what was found; after a mutation it should be something.
 	v *verdict
 }
@@ -97,16 +105,11 @@ func newWorld(t *testing.T, r *Result, o options) *world {
 		o.compression = "none" // points are recognised by what requests hold
 	}
 	w := &world{
-		t: t, r: r, o: o, n: newNetwork(), traffic: &traffic{rand: r.Rand}, warehouse: newWarehouse(), table: newTable(), v: new(verdict),
+		t: t, r: r, o: o, n: newNetwork(), traffic: &traffic{rand: r.Rand}, warehouse: newWarehouse(), table: newTable(), v: new(verdict), closed: make(chan struct{}),
 		receivers: map[string]*receiver{"siem": newReceiver("siem"), "pager": newReceiver("pager")},
 	}
-	opts := []kfake.Opt{kfake.NumBrokers(o.brokers), kfake.ListenFn(w.n.listen), kfake.GroupMinSessionTimeout(time.Second)}
-	if len(o.settings) > 0 {
-		opts = append(opts, kfake.BrokerConfigs(o.settings))
-	}
-	cluster, err := kfake.NewCluster(opts...)
-	w.must(err)
-	w.cluster, w.brokers = cluster, cluster.ListenAddrs()
+	w.must(w.startCluster())
+	var err error
 	w.admin, err = w.connect(w.n.plainDial, nil, zerolog.Nop())
 	w.must(err)
 	topics := kafka.Topics(o.cells, []string{rawTopic})
@@ -124,6 +127,7 @@ func newWorld(t *testing.T, r *Result, o options) *world {
 	inv, err := inventory()
 	w.must(err)
 	w.enricher.SetInventory(enrich.SourceFile, inv)
+	go w.janitor(w.closed)
 	return w
 }
 
@@ -132,6 +136,10 @@ func (n *network) plainDial(ctx context.Context, _, addr string) (net.Conn, erro
 }
 
 func (w *world) close() {
+	close(w.closed)
+	for _, p := range w.processes {
+		p.kill() // those that a failed test left behind
+	}
 	w.admin.Close()
 	for _, r := range w.receivers {
 		_ = r.server.Close()
@@ -167,7 +175,14 @@ func (w *world) newEngine(cell int) stream.Cell {
 	if err != nil {
 		panic(err) // the configuration is ours
 	}
+	if w.o.padding > 0 {
+		return &paddedCell{app.NewCell(e), w.o.padding}
+	}
 	return app.NewCell(e)
+}
+
+func sortedKeys[V any](m map[string]V) []string {
+	return slices.Sorted(maps.Keys(m))
 }
 
 // send has the source write records and counts what was acknowledged.
@@ -226,25 +241,35 @@ func (l *logs) String() string {
 
 // start starts a process, or tells why it could not; a process may die while
 // it connects.
-func (w *world) start(o plan) *process {
+func (w *world) start(o plan) *process { return w.startWith(o, nil) }
+
+// startWith prepares the process's wire first.
+func (w *world) startWith(o plan, prepare func(*wire)) *process {
 	w.t.Helper()
-	w.processes++
 	p := &process{
 		w: w, wire: newWire(w.n), reg: prometheus.NewRegistry(), log: new(logs), done: make(chan struct{}),
 		stopped: map[int]error{}, ready: map[string]int{},
 	}
+	w.mu.Lock()
+	w.processes = append(w.processes, p)
+	number := len(w.processes)
+	w.mu.Unlock()
 	p.wire.die = o.die
 	if w.o.mutate.wire != nil {
 		w.o.mutate.wire(w, p.wire)
 	}
+	if prepare != nil {
+		prepare(p.wire)
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	p.cancel = cancel
-	client, err := w.connect(p.wire.dial, p.reg, zerolog.New(p.log).With().Timestamp().Int("process", w.processes).Logger())
+	client, err := w.connect(p.wire.dial, p.reg, zerolog.New(p.log).With().Timestamp().Int("process", number).Logger())
 	if err != nil {
 		if !p.wire.isDead() {
 			w.t.Fatal(err)
 		}
 		close(p.done)
+		cancel()
 		return p
 	}
 	p.client = client
@@ -275,7 +300,7 @@ func (w *world) start(o plan) *process {
 		})
 	}
 	if o.alert {
-		for _, d := range w.destinations(w.processes) {
+		for _, d := range w.destinations(number) {
 			role("alert "+d.Name, func(ctx context.Context) error { return p.deliver(ctx, d) })
 		}
 	}
