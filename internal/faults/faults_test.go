@@ -14,6 +14,8 @@ var inProcess = map[int]scenario{
 	5: zombies,
 	6: produceTimeout,
 	7: brokerMoves,
+	8: clickHouseDies,
+	9: clickHouseDown,
 }
 
 func TestFaults(t *testing.T) {

@@ -112,3 +112,14 @@ func (g *traffic) burst(n int, end time.Time, over time.Duration) []stream.Recor
 	}
 	return g.records(calls)
 }
+
+// backfill issues calls of the last days, one after the other, none bad: a year
+// ago nobody could have been told.
+func (w *world) backfill(n, days int) []stream.Record {
+	calls := make([]issued, n)
+	for i := range calls {
+		ago := time.Duration(days) * 24 * time.Hour * time.Duration(n-i) / time.Duration(n)
+		calls[i] = w.traffic.call(time.Now().Add(-ago), false)
+	}
+	return w.traffic.records(calls)
+}

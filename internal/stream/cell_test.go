@@ -453,6 +453,34 @@ func (w *storeWorld) run(c *crash, maxRows int) error {
 	})
 }
 
+func TestAStoreThatCannotInsertTellsHowFarItIsBehind(t *testing.T) {
+	w := &cellWorld{events: newMemLog("events", 1)}
+	w.add(10)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	var told [][2]int64
+	after := make(chan time.Time)
+	close(after)
+	err := RunStore(ctx, ctx, StoreConfig{
+		Topic: "events", Reader: &memReader{w.events, 0, 5}, From: -1, MaxRows: 4, MaxBytes: 1 << 20, MaxWait: time.Second,
+		After:  func(time.Duration) <-chan time.Time { return after },
+		Commit: func(context.Context, int64, string) error { return nil },
+		Inserter: insertFunc(func(context.Context, string, []Record) ([]Rejected, error) {
+			return nil, errors.New("down")
+		}),
+		Wait: func(_ context.Context, try int) bool {
+			w.add(100)
+			if try == 2 {
+				cancel()
+			}
+			return ctx.Err() == nil
+		},
+		Observe: StoreObserver{Position: func(next, end int64) { told = append(told, [2]int64{next, end}) }},
+	})
+	require.NoError(t, err)
+	require.Equal(t, [][2]int64{{0, 10}, {0, 110}, {0, 210}}, told)
+}
+
 type insertFunc func(ctx context.Context, token string, recs []Record) ([]Rejected, error)
 
 func (f insertFunc) Insert(ctx context.Context, token string, recs []Record) ([]Rejected, error) {

@@ -102,6 +102,7 @@ func (s *store) run(ctx, hard context.Context) error {
 		return fmt.Errorf("%w: store of %s/%d stands at %d, but the log ends at %d, so the topic was recreated; reset the group's offsets",
 			ErrReset, s.cfg.Topic, s.cfg.Partition, s.next, end)
 	}
+	s.stored = s.next
 	if plan := ParsePlan(s.cfg.Metadata); plan > s.next {
 		if err := s.redo(ctx, hard, start, plan); err != nil {
 			return err
@@ -283,9 +284,28 @@ func (s *store) insert(ctx context.Context, start, end int64) error {
 		if o := s.cfg.Observe.Failed; o != nil {
 			o(fmt.Errorf("insert %s: %w", token, err))
 		}
+		s.behind(ctx)
 		if !s.cfg.Wait(ctx, try) {
 			return ctx.Err()
 		}
+	}
+}
+
+// askWithin bounds the question how far the log has gone on.
+const askWithin = 2 * time.Second
+
+// behind tells how far the log has gone on while nothing can be stored: this
+// stage has stopped reading, so it would not know.
+func (s *store) behind(ctx context.Context) {
+	o := s.cfg.Observe.Position
+	if o == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, askWithin)
+	defer cancel()
+	if _, end, err := s.cfg.Reader.Bounds(ctx); err == nil {
+		s.logEnd = max(s.logEnd, end)
+		o(s.stored, max(s.logEnd, s.stored))
 	}
 }
 
