@@ -87,7 +87,31 @@ func (d *Delivery) Handle(ctx context.Context, recs []stream.Record) error {
 			from = append(from, rec)
 		}
 	}
-	return d.deliver(ctx, batch, from)
+	for len(batch) > 0 {
+		n := d.round(batch)
+		if err := d.deliver(ctx, batch[:n], from[:n]); err != nil {
+			return err
+		}
+		batch, from = batch[n:], from[n:]
+	}
+	return nil
+}
+
+// round is how much of a batch is delivered before it is remembered. On call
+// that is one version of an alert: if a page and its closing were delivered
+// together, a crash before the memory of them would page again for what is over.
+func (d *Delivery) round(batch []schemas.Alert) int {
+	if !d.OnCall {
+		return len(batch)
+	}
+	seen := make(map[string]bool, len(batch))
+	for i := range batch {
+		if seen[batch[i].ID()] {
+			return i
+		}
+		seen[batch[i].ID()] = true
+	}
+	return len(batch)
 }
 
 func (d *Delivery) wants(a *schemas.Alert) bool {

@@ -14,6 +14,10 @@ type Kind struct {
 	Effects string
 	// OnCall kinds get pages and closings only.
 	OnCall bool
+	// Forgets: the destination keeps open alerts in memory only, so they are
+	// put again while they are open. One that remembers must not get them: who
+	// has resolved an incident there would be paged anew.
+	Forgets bool
 
 	check func(Destination) error
 	open  func(Destination) (Sink, error)
@@ -23,12 +27,12 @@ type Kind struct {
 // is wired beside these because its writer lives with the migrations.
 func Kinds() []Kind {
 	return []Kind{
-		{"file", "NDJSON appended to a file", "at least once; id and version in each line", false, checkFile, openFile},
-		{"webhook", "HTTP POST signed per Standard Webhooks", "at least once; webhook-id is alert id and version", false, checkWebhook, openWebhook},
-		{"splunk-hec", "Splunk HTTP Event Collector", "at least once; id and version in the event", false, checkHEC, openHEC},
-		{"syslog", "RFC 5424 over TCP or TLS, CEF or OCSF payload", "at least once; id and version in the message", false, checkSyslog, openSyslog},
-		{"alertmanager", "Prometheus Alertmanager API v2", "once per alert id (label alert_id)", true, checkAlertmanager, openAlertmanager},
-		{"pagerduty", "PagerDuty Events API v2", "once per alert id (dedup_key)", true, checkPagerDuty, openPagerDuty},
+		{"file", "NDJSON appended to a file", "at least once; id and version in each line", false, false, checkFile, openFile},
+		{"webhook", "HTTP POST signed per Standard Webhooks", "at least once; webhook-id is alert id and version", false, false, checkWebhook, openWebhook},
+		{"splunk-hec", "Splunk HTTP Event Collector", "at least once; id and version in the event", false, false, checkHEC, openHEC},
+		{"syslog", "RFC 5424 over TCP or TLS, CEF or OCSF payload", "at least once; id and version in the message", false, false, checkSyslog, openSyslog},
+		{"alertmanager", "Prometheus Alertmanager API v2", "once per alert id (label alert_id)", true, true, checkAlertmanager, openAlertmanager},
+		{"pagerduty", "PagerDuty Events API v2", "once per alert id (dedup_key)", true, false, checkPagerDuty, openPagerDuty},
 	}
 }
 
@@ -67,4 +71,11 @@ func Open(d Destination) (Sink, error) {
 func IsOnCall(kind string) bool {
 	k, ok := kindOf(strings.ToLower(kind))
 	return ok && k.OnCall
+}
+
+// Forgets reports whether open alerts must be repeated to destinations of that
+// kind.
+func Forgets(kind string) bool {
+	k, ok := kindOf(strings.ToLower(kind))
+	return ok && k.Forgets
 }

@@ -37,8 +37,11 @@ type OnCall struct {
 	Every time.Duration
 	Log   zerolog.Logger
 
-	mu   sync.Mutex
-	open map[string]schemas.Alert
+	// writing orders writes and repetitions: a repetition that arrived after
+	// the closing would open what is over.
+	writing sync.Mutex
+	mu      sync.Mutex
+	open    map[string]schemas.Alert
 }
 
 // Start loads what was open. Call it once, before Write and Run.
@@ -64,6 +67,8 @@ func (o *OnCall) Start(ctx context.Context) error {
 // Write implements Sink. An alert is kept as open before it is handed over, so
 // that a crash between the two repeats it and never forgets it.
 func (o *OnCall) Write(ctx context.Context, batch []schemas.Alert) []error {
+	o.writing.Lock()
+	defer o.writing.Unlock()
 	for i := range batch {
 		if err := o.keep(ctx, &batch[i]); err != nil {
 			return same(len(batch), err)
@@ -136,13 +141,20 @@ func (o *OnCall) Run(ctx context.Context) error {
 	}
 	t := time.NewTicker(every)
 	defer t.Stop()
-	for {
+	for last := time.Now(); ; {
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-t.C:
+		}
+		now := time.Now()
+		if late := now.Sub(last) > every*3/2; !late {
 			o.Repeat(ctx)
 		}
+		// A process that stood still does not repeat at once: another may have
+		// taken over and closed what this one takes for open. Had it, this one
+		// is told before the next round.
+		last = now
 	}
 }
 
@@ -159,14 +171,31 @@ func (o *OnCall) Repeat(ctx context.Context) {
 	}
 	o.mu.Unlock()
 	for part := range slices.Chunk(batch, repeatBatch) {
-		for i, err := range o.Sink.Write(ctx, part) {
-			if err == nil {
-				continue
-			}
-			o.Log.Warn().Str("alert", part[i].ID()).Err(err).Msg("repeating an open alert failed")
-			if !stream.IsPermanent(err) {
-				return
-			}
+		if !o.repeat(ctx, part) {
+			return
 		}
 	}
+}
+
+// repeat puts those of part again that are open still; false when the
+// destination does not take them now.
+func (o *OnCall) repeat(ctx context.Context, part []schemas.Alert) bool {
+	o.writing.Lock()
+	defer o.writing.Unlock()
+	o.mu.Lock()
+	part = slices.DeleteFunc(part, func(a schemas.Alert) bool { _, open := o.open[a.ID()]; return !open })
+	o.mu.Unlock()
+	if len(part) == 0 {
+		return true
+	}
+	for i, err := range o.Sink.Write(ctx, part) {
+		if err == nil {
+			continue
+		}
+		o.Log.Warn().Str("alert", part[i].ID()).Err(err).Msg("repeating an open alert failed")
+		if !stream.IsPermanent(err) {
+			return false
+		}
+	}
+	return true
 }

@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"strings"
 
@@ -10,6 +11,7 @@ import (
 	"github.com/lapwing-sec/lapwing/alerting"
 	"github.com/lapwing-sec/lapwing/internal/kafka"
 	"github.com/lapwing-sec/lapwing/internal/stream"
+	"github.com/lapwing-sec/lapwing/schemas"
 )
 
 // memory is what a destination remembers, in lapwing.alert-state.
@@ -28,14 +30,18 @@ func (m memory) Remember(ctx context.Context, versions map[string]int) error {
 // openPrefix starts the keys of the open alerts of an on-call destination.
 const openPrefix = "open/"
 
-// openAlerts keeps the open alerts of one on-call destination.
-type openAlerts struct{ kafka.Memory }
+// openAlerts keeps the open alerts of one on-call destination, those of the
+// identities of one partition of lapwing.alerts.
+type openAlerts struct {
+	kafka.Memory
+	partition, partitions int
+}
 
 // Load implements alerting.OpenStore.
 func (o openAlerts) Load(context.Context) (map[string][]byte, error) {
 	out := map[string][]byte{}
 	o.Range(func(key string, value []byte) bool {
-		if id, ok := strings.CutPrefix(key, openPrefix); ok {
+		if id, ok := strings.CutPrefix(key, openPrefix); ok && o.mine(value) {
 			out[id] = value
 		}
 		return true
@@ -43,9 +49,41 @@ func (o openAlerts) Load(context.Context) (map[string][]byte, error) {
 	return out, nil
 }
 
+// mine tells an alert of this partition; what cannot be read is everybody's.
+func (o openAlerts) mine(value []byte) bool {
+	var a schemas.Alert
+	return json.Unmarshal(value, &a) != nil || stream.Murmur2Partition(a.Actor.User.UID, o.partitions) == o.partition
+}
+
 // Put implements alerting.OpenStore.
 func (o openAlerts) Put(ctx context.Context, id string, alert []byte) error {
 	return o.Memory.Put(ctx, openPrefix+id, alert)
+}
+
+// delivering is the handler of one partition. While it lives, it repeats the
+// open alerts of that partition where they have to be repeated.
+type delivering struct {
+	*alerting.Delivery
+	stop func()
+}
+
+// Close implements io.Closer.
+func (d *delivering) Close() error { d.stop(); return nil }
+
+// keepOpen wraps the sink of a destination that forgets. What is open is read
+// when the partition is taken up: another process may have had it.
+func keepOpen(ctx context.Context, sink alerting.Sink, store openAlerts, log zerolog.Logger) (*alerting.OnCall, func(), error) {
+	oncall := &alerting.OnCall{Sink: sink, Store: store, Log: log}
+	if err := oncall.Start(ctx); err != nil {
+		return nil, nil, err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	repeated := make(chan struct{})
+	go func() {
+		defer close(repeated)
+		_ = oncall.Run(ctx) // always nil
+	}()
+	return oncall, func() { cancel(); <-repeated }, nil
 }
 
 // DeliverOptions configures Deliver.
@@ -61,35 +99,29 @@ type DeliverOptions struct {
 // each version once as far as the destination can tell. The sink stays the
 // caller's to close.
 func Deliver(ctx context.Context, c *kafka.Client, d alerting.Destination, sink alerting.Sink, o DeliverOptions) error {
-	mem, err := c.Memory(ctx, d.Name)
+	partitions, err := c.Partitions(ctx, c.Topic("alerts"))
 	if err != nil {
 		return fmt.Errorf("destination %s: %w", d.Name, err)
-	}
-	if alerting.IsOnCall(d.Kind) {
-		oncall := &alerting.OnCall{Sink: sink, Store: openAlerts{mem}, Log: o.Log}
-		if err := oncall.Start(ctx); err != nil {
-			return fmt.Errorf("destination %s: %w", d.Name, err)
-		}
-		repeated := make(chan struct{})
-		go func() {
-			defer close(repeated)
-			_ = oncall.Run(ctx) // always nil
-		}()
-		defer func() { <-repeated }()
-		sink = oncall
 	}
 	return c.RunConsumer(ctx, kafka.ConsumerOptions{
 		Group: o.Group,
 		Topic: c.Topic("alerts"),
-		NewHandler: func(int) (stream.Handler, error) {
+		NewHandler: func(partition int) (stream.Handler, error) {
 			// The partition may have been another process's: what that one
 			// delivered stands in the topic, not in our memory.
 			mem, err := c.Memory(ctx, d.Name)
 			if err != nil {
 				return nil, err
 			}
-			del, err := alerting.NewDelivery(d, sink, memory{mem})
+			out, stop := sink, func() {}
+			if alerting.Forgets(d.Kind) {
+				if out, stop, err = keepOpen(ctx, sink, openAlerts{mem, partition, partitions}, o.Log); err != nil {
+					return nil, err
+				}
+			}
+			del, err := alerting.NewDelivery(d, out, memory{mem})
 			if err != nil {
+				stop()
 				return nil, err
 			}
 			del.Metrics, del.Log = o.Metrics, o.Log
@@ -98,7 +130,7 @@ func Deliver(ctx context.Context, c *kafka.Client, d alerting.Destination, sink 
 					stream.DeadLetter(&rec, "alert "+d.Name, 0, rec.Value, reason),
 				})
 			}
-			return del, nil
+			return &delivering{del, stop}, nil
 		},
 		OnReady: o.OnReady,
 	})

@@ -7,15 +7,18 @@ type scenario func(t *testing.T, r *Result, o options) *verdict
 
 // inProcess are the scenarios on the embedded broker under a virtual clock.
 var inProcess = map[int]scenario{
-	1: killAtEveryPoint,
-	2: snapshotDamage,
-	3: compactedRestore,
-	4: rebalanceStorm,
-	5: zombies,
-	6: produceTimeout,
-	7: brokerMoves,
-	8: clickHouseDies,
-	9: clickHouseDown,
+	1:  killAtEveryPoint,
+	2:  snapshotDamage,
+	3:  compactedRestore,
+	4:  rebalanceStorm,
+	5:  zombies,
+	6:  produceTimeout,
+	7:  brokerMoves,
+	8:  clickHouseDies,
+	9:  clickHouseDown,
+	10: oneDestinationFails,
+	11: receiverDown,
+	12: alertRoleKilled,
 }
 
 func TestFaults(t *testing.T) {

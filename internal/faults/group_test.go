@@ -69,7 +69,7 @@ func zombies(t *testing.T, r *Result, o options) *verdict {
 		select {
 		case resume = <-paused:
 			w.t.Logf("stands still at %q, visit %d", point, nth)
-		case <-time.After(20 * time.Second):
+		case <-time.After(session):
 			resume = zombie.wire.pause()
 			w.t.Logf("%q never came, stands still at rest", point)
 		}
@@ -81,7 +81,7 @@ func zombies(t *testing.T, r *Result, o options) *verdict {
 		}
 		resume()
 		w.send(w.traffic.burst(20+r.Rand.IntN(50), time.Now(), time.Minute))
-		pass(20 * time.Second)
+		pass(session)
 		if r.Rand.IntN(2) == 0 {
 			zombie, successor = successor, zombie // either may be left over
 		}

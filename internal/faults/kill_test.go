@@ -39,7 +39,7 @@ func killAtEveryPoint(t *testing.T, r *Result, o options) *verdict {
 			p := everything()
 			p.die = func(at string, visit int) bool { return at == point && visit >= nth }
 			proc := w.start(p)
-			died := w.within(40*time.Second, func() bool { return proc.wire.isDead() })
+			died := w.within(3*session, func() bool { return proc.wire.isDead() })
 			w.t.Logf("kill at %q, visit %d: %s", point, nth, map[bool]string{true: "hit", false: "never came, killed in its sleep"}[died])
 			proc.kill()
 			w.ended(proc)

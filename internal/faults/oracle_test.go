@@ -91,7 +91,7 @@ func (w *world) settled(limit time.Duration) bool {
 		return true
 	}
 	return reach(rawTopic, "lapwing-enrich") && reach("lapwing.events", "lapwing-detect", "lapwing-store") &&
-		reach("lapwing.alerts", "lapwing-alert-siem", "lapwing-alert-pager", "lapwing-alert-clickhouse")
+		reach("lapwing.alerts", "lapwing-alert-siem", "lapwing-alert-pager", "lapwing-alert-manager", "lapwing-alert-clickhouse")
 }
 
 // slice reads records that are there already, with their own offsets.

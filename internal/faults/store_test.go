@@ -29,7 +29,7 @@ func clickHouseDies(t *testing.T, r *Result, o options) *verdict {
 			p.maxRows = 40 + r.Rand.IntN(40) // a planned batch keeps its bounds all the same
 			p.die = func(at string, visit int) bool { return at == point && visit >= nth }
 			proc := w.start(p)
-			w.within(30*time.Second, func() bool { return proc.wire.isDead() })
+			w.within(3*session, func() bool { return proc.wire.isDead() })
 			proc.kill()
 			w.ended(proc)
 			r.Faults(1)

@@ -147,12 +147,13 @@ type receiver struct {
 	// incidents by dedup key: how often each was opened, and whether it is open.
 	opened map[string]int
 	open   map[string]bool
-	// paged counts triggers that opened an incident.
+	// until is when the alert manager takes each alert to end.
+	until  map[string]time.Time
 	server *http.Server
 }
 
 func newReceiver(name string) *receiver {
-	return &receiver{name: name, opened: map[string]int{}, open: map[string]bool{}}
+	return &receiver{name: name, opened: map[string]int{}, open: map[string]bool{}, until: map[string]time.Time{}}
 }
 
 // serve answers on a listener of the world's network.
@@ -173,9 +174,12 @@ func (r *receiver) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		w.WriteHeader(http.StatusServiceUnavailable)
 		return
 	}
-	if r.name == "pager" {
+	switch r.name {
+	case "pager":
 		err = r.incident(body)
-	} else {
+	case "manager":
+		err = r.manage(body)
+	default:
 		err = r.append(body)
 	}
 	if err != nil {
@@ -223,6 +227,29 @@ func (r *receiver) incident(body []byte) error {
 		r.open[ev.Key] = false
 	}
 	return nil
+}
+
+// manage is Alertmanager's API v2: an alert is active until its end, and the
+// last word about the end counts.
+func (r *receiver) manage(body []byte) error {
+	var alerts []struct {
+		Labels map[string]string `json:"labels"`
+		EndsAt time.Time         `json:"endsAt"`
+	}
+	if err := json.Unmarshal(body, &alerts); err != nil {
+		return err
+	}
+	for _, a := range alerts {
+		r.until[a.Labels["alert_id"]] = a.EndsAt
+	}
+	return nil
+}
+
+// forget is a restart of the alert manager.
+func (r *receiver) forget() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	clear(r.until)
 }
 
 func (r *receiver) setDown(down bool) {

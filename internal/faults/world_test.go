@@ -106,7 +106,7 @@ func newWorld(t *testing.T, r *Result, o options) *world {
 	}
 	w := &world{
 		t: t, r: r, o: o, n: newNetwork(), traffic: &traffic{rand: r.Rand}, warehouse: newWarehouse(), table: newTable(), v: new(verdict), closed: make(chan struct{}),
-		receivers: map[string]*receiver{"siem": newReceiver("siem"), "pager": newReceiver("pager")},
+		receivers: map[string]*receiver{"siem": newReceiver("siem"), "pager": newReceiver("pager"), "manager": newReceiver("manager")},
 	}
 	w.must(w.startCluster())
 	var err error
@@ -155,7 +155,8 @@ func (w *world) must(err error) {
 	}
 }
 
-const session = 10 * time.Second
+// session is the product's default: the longer, the fewer heartbeats there are.
+const session = 30 * time.Second
 
 func (w *world) connect(dial func(context.Context, string, string) (net.Conn, error), reg prometheus.Registerer, log zerolog.Logger) (*kafka.Client, error) {
 	return kafka.Connect(w.t.Context(), kafka.Config{
@@ -368,16 +369,17 @@ func (p *process) deliver(ctx context.Context, d alerting.Destination) error {
 	return app.Deliver(ctx, p.client, d, mortal, app.DeliverOptions{Group: "lapwing-alert-" + d.Name, Log: zerolog.New(p.log), OnReady: p.isReady(d.Name)})
 }
 
-// destinations are the three of every world: two receivers over HTTP and the
+// destinations are the four of every world: three receivers over HTTP and the
 // table of alerts. Each process has names of its own for the receivers.
 func (w *world) destinations(process int) []alerting.Destination {
 	secret := "whsec_" + base64.StdEncoding.EncodeToString([]byte("0123456789abcdef0123456789abcdef"))
 	out := []alerting.Destination{
 		{Name: "siem", Kind: "webhook", Secret: secret},
 		{Name: "pager", Kind: "pagerduty", Token: "0123456789abcdef0123456789abcdef"},
+		{Name: "manager", Kind: "alertmanager"},
 		{Name: "clickhouse"},
 	}
-	for i := range out[:2] {
+	for i := range out[:3] {
 		d := &out[i]
 		name := fmt.Sprintf("%s-%p-%d", d.Name, w, process)
 		d.URL = "http://" + host(name) + "/"

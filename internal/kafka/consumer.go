@@ -47,7 +47,7 @@ func (c *Client) RunConsumer(ctx context.Context, o ConsumerOptions) error {
 		committing := make(chan struct{})
 		go func() {
 			defer close(committing)
-			s.keepCommitting(cctx, time.Second, snapshot)
+			s.keepCommitting(cctx, time.Second, recommitEvery, snapshot)
 		}()
 		err = s.eachPartition(ctx, func(ctx context.Context, tp topicPartition) error {
 			return c.consumePartition(ctx, s, o, tp, offsets[tp].next, func(next int64) {

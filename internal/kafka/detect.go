@@ -108,7 +108,7 @@ func (c *Client) detectGeneration(ctx context.Context, s *session, o DetectOptio
 	committing := make(chan struct{})
 	go func() {
 		defer close(committing)
-		s.keepCommitting(wctx, time.Second, snapshot)
+		s.keepCommitting(wctx, time.Second, recommitEvery, snapshot)
 	}()
 	if len(owned) == 0 {
 		if o.OnReady != nil {

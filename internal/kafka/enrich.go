@@ -106,7 +106,7 @@ func (c *Client) enrichGeneration(ctx context.Context, s *session, o EnrichOptio
 	committing := make(chan struct{})
 	go func() {
 		defer close(committing)
-		s.keepCommitting(wctx, o.CommitEvery, positions)
+		s.keepCommitting(wctx, o.CommitEvery, c.cfg.SessionTimeout/4, positions)
 	}()
 	wg.Wait()
 	cancel()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"sort"
 	"strings"
 	"sync"
@@ -314,12 +315,18 @@ func (s *session) live(ctx context.Context) error {
 	}
 }
 
-// keepCommitting commits what positions gives, every interval until ctx ends.
-// Where there is nothing to commit, a heartbeat is the sign of life instead:
-// writes wait for one, and it may take writes until there is a position.
-func (s *session) keepCommitting(ctx context.Context, every time.Duration, positions func() map[topicPartition]committed) {
+// recommitEvery is how often positions are committed again that have not moved.
+const recommitEvery = 5 * time.Minute
+
+// keepCommitting commits what positions gives, every interval until ctx ends;
+// what has not moved, every idle interval. Where there is nothing to commit, a
+// heartbeat is the sign of life instead: writes wait for one, and it may take
+// writes until there is a position.
+func (s *session) keepCommitting(ctx context.Context, every, idle time.Duration, positions func() map[topicPartition]committed) {
 	t := time.NewTicker(every)
 	defer t.Stop()
+	var last map[topicPartition]committed
+	var at time.Time
 	for {
 		select {
 		case <-ctx.Done():
@@ -327,10 +334,16 @@ func (s *session) keepCommitting(ctx context.Context, every time.Duration, posit
 		case <-t.C:
 		}
 		var err error
-		if now := positions(); len(now) > 0 {
-			err = s.commit(ctx, now)
-		} else {
+		now := positions()
+		switch {
+		case len(now) == 0:
 			err = s.heartbeat(ctx)
+		case maps.Equal(now, last) && s.c.now().Sub(at) < idle:
+			continue
+		default:
+			if err = s.commit(ctx, now); err == nil {
+				last, at = now, s.c.now()
+			}
 		}
 		if err != nil && ctx.Err() == nil {
 			if lostGeneration(err) {
