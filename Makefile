@@ -24,7 +24,7 @@ RACE ?= ./alerting/... ./cmd/... ./enrich/... ./ingest/... ./internal/app/... ./
 
 .PHONY: help
 help: ## this list
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: demo
 demo: build chdb ## the whole system at work on simulated traffic, nothing to set up (DEMO="--seed 2")
@@ -36,7 +36,15 @@ build: ## bin/lapwing
 
 .PHONY: test
 test: components ## every test, on the embedded default and on real Apache Kafka and ClickHouse
-	$(GO) test -timeout 20m ./...
+	$(GO) test -timeout 20m $$($(GO) list ./... | grep -v /internal/faults$$)
+	@$(MAKE) --no-print-directory faults-quick
+
+.PHONY: faults-quick
+faults-quick: ## two seeds of each fault scenario, within 60 s
+	@echo "fault scenarios, the quick subset: 2 seeds each, in 60 s at most (make faults runs all)"
+	@rm -rf $(FAULTS_DIR)-quick && mkdir -p $(FAULTS_DIR)-quick
+	@status=0; LAPWING_FAULTS_DIR=$(FAULTS_DIR)-quick $(GO) test -count 1 -timeout 10m ./internal/faults || status=$$?; \
+	$(GO) run ./internal/faults/report -dir $(FAULTS_DIR)-quick -engines '' || status=1; exit $$status
 
 .PHONY: race
 race: chdb ## the tests of everything that runs concurrently, under the race detector
@@ -73,11 +81,11 @@ FAULTS_ENGINES  ?= kfake
 FAULTS_DIR      := $(CURDIR)/.cache/faults
 
 .PHONY: faults
-faults: chdb ## 15 fault scenarios against an oracle (SEEDS_KFAKE=100 SEEDS_PROCESSES=5 SEEDS_APACHE=3; SCENARIO="1 5" SEED=7 repeats one; FAULTS_RACE=-race)
+faults: chdb ## 15 fault scenarios against an oracle (SEEDS_KFAKE=100 SEEDS_PROCESSES=5 SEEDS_APACHE=3; SEED=7 SCENARIO="1 5" repeats; FAULTS_RACE=-race)
 	@rm -rf $(FAULTS_DIR) && mkdir -p $(FAULTS_DIR)
 	@status=0; LAPWING_FAULTS_DIR=$(FAULTS_DIR) LAPWING_FAULTS_SEED='$(SEED)' LAPWING_FAULTS_SCENARIOS='$(SCENARIO)' \
 	LAPWING_FAULTS_SEEDS_KFAKE=$(SEEDS_KFAKE) LAPWING_FAULTS_SEEDS_PROCESSES=$(SEEDS_PROCESSES) LAPWING_FAULTS_SEEDS_APACHE=$(SEEDS_APACHE) \
-	$(GO) test $(FAULTS_RACE) -count 1 -p 1 -timeout 40m -run 'TestFaults|TestMutations' ./internal/faults/... || status=$$?; \
+	CGO_ENABLED=$(if $(FAULTS_RACE),1,$(or $(CGO_ENABLED),1)) $(GO) test $(FAULTS_RACE) -count 1 -p 1 -timeout 40m -run 'TestFaults|TestMutations' ./internal/faults/... || status=$$?; \
 	$(GO) run ./internal/faults/report -dir $(FAULTS_DIR) -out faults/report.json -engines '$(if $(SEED)$(SCENARIO),,$(FAULTS_ENGINES))' || status=1; \
 	exit $$status
 

@@ -19,6 +19,9 @@ var inProcess = map[int]scenario{
 	10: oneDestinationFails,
 	11: receiverDown,
 	12: alertRoleKilled,
+	13: disorderedInput,
+	14: outOfRange,
+	15: poisonRecords,
 }
 
 func TestFaults(t *testing.T) {

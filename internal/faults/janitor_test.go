@@ -64,9 +64,15 @@ func (w *world) leave(group, member string) {
 	req := kmsg.NewPtrLeaveGroupRequest()
 	req.SetVersion(1)
 	req.Group, req.MemberID = group, member
+	w.sendRequest(group, req)
+}
+
+// sendRequest sends a request of a version without flexible fields to a group's
+// coordinator.
+func (w *world) sendRequest(group string, req kmsg.Request) {
 	b := make([]byte, 4, 64)
 	b = binary.BigEndian.AppendUint16(b, uint16(req.Key()))
-	b = binary.BigEndian.AppendUint16(b, 1)
+	b = binary.BigEndian.AppendUint16(b, uint16(req.GetVersion()))
 	b = binary.BigEndian.AppendUint32(b, 1)
 	b = binary.BigEndian.AppendUint16(b, 0xffff) // no client id
 	b = req.AppendTo(b)

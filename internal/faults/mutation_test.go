@@ -225,15 +225,12 @@ func withoutProducer(req *kmsg.ProduceRequest) {
 
 // Breaking any one mechanism makes a scenario fail: the suite bites.
 func TestMutations(t *testing.T) {
-	seeds := 12
-	if testing.Short() {
-		seeds = 6
-	}
+	const seeds = 20 // most are noticed by the first five
 	for _, m := range mutations() {
 		t.Run(strings.ReplaceAll(m.name, " ", "-"), func(t *testing.T) {
 			t.Parallel()
 			caught := Mutation{Mutation: m.name}
-			for seed := uint64(1); seed <= uint64(seeds) && caught.Caught == ""; seed++ {
+			for seed := uint64(1); seed <= seeds && caught.Caught == ""; seed++ {
 				for _, n := range m.scenarios {
 					run := inProcess[n]
 					if run == nil {

@@ -41,6 +41,15 @@ const (
 	ScenarioEnv = "LAPWING_FAULTS_SCENARIOS"
 )
 
+// QuickBudget bounds the quick subset, which runs where nobody asked for a number
+// of seeds: what it has not come to by then is skipped, and said.
+const QuickBudget = 60 * time.Second
+
+var processStart = time.Now()
+
+// quick tells whether this is the quick subset.
+func (w Where) quick() bool { return os.Getenv(SeedEnv) == "" && os.Getenv(w.Env) == "" }
+
 // Seeds are 1 to the number wanted, or the one seed that is to be reproduced.
 func (w Where) Seeds(t testing.TB) []uint64 {
 	t.Helper()
@@ -72,9 +81,12 @@ type Result struct {
 	// Rand is drawn from for every choice, in an order that the seed decides.
 	Rand *rand.Rand
 
-	mu  sync.Mutex
-	row Row
+	mu      sync.Mutex
+	row     Row
+	skipped bool
 }
+
+func (r *Result) skip() { r.skipped = true }
 
 // Events adds events that were acknowledged.
 func (r *Result) Events(n int) { r.add(func(row *Row) { row.Events += n }) }
@@ -139,6 +151,9 @@ func (s Scenario) Run(t *testing.T, w Where, f func(t *testing.T, r *Result)) {
 				if failed[i] && row.Lost == 0 && row.DuplicatedEffects == 0 {
 					row.Lost = 1 // it failed before it could count
 				}
+				if r.skipped {
+					continue
+				}
 				row.Seeds = 1
 				total.merge(row)
 			}
@@ -155,6 +170,10 @@ func (s Scenario) Run(t *testing.T, w Where, f func(t *testing.T, r *Result)) {
 			t.Run(fmt.Sprintf("seed-%d", seed), func(t *testing.T) {
 				if w.Parallel {
 					t.Parallel()
+				}
+				if used := time.Since(processStart); w.quick() && used > QuickBudget {
+					r.skip()
+					t.Skipf("the quick subset's %s are used up: `make faults` runs all", QuickBudget)
 				}
 				t.Cleanup(func() { failed[i] = t.Failed() })
 				t.Logf("seed %d: `make faults SCENARIO=%d SEED=%d` runs it again", seed, s.Number, seed)

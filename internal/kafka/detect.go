@@ -81,6 +81,7 @@ func (c *Client) detectGeneration(ctx context.Context, s *session, o DetectOptio
 				mu.Unlock()
 			})
 			if o.OnStopped != nil && errors.Is(err, stream.ErrReset) {
+				c.metrics.stopped.WithLabelValues("detect").Inc()
 				c.log.Error().Err(err).Int("cell", tp.partition).Msg("cell stands still, the others go on")
 				o.OnStopped(tp.partition, err)
 				<-wctx.Done()

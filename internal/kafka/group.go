@@ -90,7 +90,11 @@ func (c *Client) runGroup(ctx context.Context, stage, group string, topics []str
 		switch {
 		case ctx.Err() != nil && err == nil:
 			return nil
-		case errors.Is(err, stream.ErrReset), stream.IsPermanent(err):
+		case errors.Is(err, stream.ErrReset):
+			c.metrics.stopped.WithLabelValues(stage).Inc()
+			c.log.Error().Err(err).Str("stage", stage).Str("group", group).Msg("stage stopped: its log is not the one that it has read")
+			return err
+		case stream.IsPermanent(err):
 			return err
 		case err != nil:
 			c.log.Error().Err(c.explain(err)).Str("stage", stage).Str("group", group).Msg("stage stopped, taking it up again")

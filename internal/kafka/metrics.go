@@ -14,6 +14,7 @@ type metrics struct {
 	commit, produce, insert                *prometheus.HistogramVec
 	restored                               *prometheus.GaugeVec
 	fenced, lost, retries, generations     *prometheus.CounterVec
+	stopped                                *prometheus.CounterVec
 	snapshotSeconds                        *prometheus.HistogramVec
 	snapshotBytes                          *prometheus.GaugeVec
 }
@@ -43,6 +44,7 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		restored:        gauge(reg, "lapwing_detect_restore_ratio", "Share of the replay after a restore that is done.", []string{"cell"}),
 		fenced:          counter(reg, "lapwing_stage_fenced_total", "Times that a newer owner refused our writes.", stage),
 		lost:            counter(reg, "lapwing_stage_lost_total", "Records that retention took before they were read.", stage),
+		stopped:         counter(reg, "lapwing_stage_stopped_total", "Times that a stage stopped because its log does not reach its position.", stage),
 		retries:         counter(reg, "lapwing_stage_retries_total", "Writes repeated after an error.", stage),
 		generations:     counter(reg, "lapwing_stage_generations_total", "Generations of the consumer group that were joined.", stage),
 		snapshotSeconds: histogram(reg, "lapwing_detect_snapshot_pause_seconds", "Time that a snapshot stops the cell.", nil, seconds),
