@@ -114,7 +114,7 @@ func shuffled(first *world, calls []issued, want []string) []finding {
 	// Late and early calls: each breach is told of, whenever it happened.
 	var late []issued
 	for range 10 + r.Rand.IntN(10) {
-		ago := time.Duration(r.Rand.Int64N(int64(24*time.Hour))) - time.Duration(r.Rand.Int64N(int64(24*time.Hour)))
+		ago := time.Duration(r.Rand.Int64N(int64(48*time.Hour))) - 24*time.Hour
 		late = append(late, w.traffic.call(time.Now().Add(ago), true))
 		r.Faults(1)
 	}

@@ -73,10 +73,14 @@ func eachLine[T any](dir, pattern string, f func(T)) error {
 
 // Table prints the rows and what became of the mutations, for people.
 func (r *Report) Table(w io.Writer) error {
-	tw := tabwriter.NewWriter(w, 0, 4, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(tw, "scenario\tengine\tseeds\tevents\tfaults\tlost\tduplicated\trecovery\t")
+	tw := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
+	fmt.Fprintln(tw, "scenario\tengine\tseeds\tevents\tfaults\tlost\tduplicated\trecovery")
 	for _, row := range r.Scenarios {
-		fmt.Fprintf(tw, "%s\t%s\t%d\t%d\t%d\t%d\t%d\t%.1f s\t\n",
+		if row.Seeds == 0 {
+			fmt.Fprintf(tw, "%s\t%s\t0\tnot run\n", row.Scenario, row.Engine)
+			continue
+		}
+		fmt.Fprintf(tw, "%s\t%s\t%d\t%d\t%d\t%d\t%d\t%.1f s\n",
 			row.Scenario, row.Engine, row.Seeds, row.Events, row.Faults, row.Lost, row.DuplicatedEffects, row.RecoverySeconds)
 	}
 	if err := tw.Flush(); err != nil {

@@ -29,7 +29,7 @@ type Where struct {
 // The places that there are: in process on the embedded broker; with real
 // processes on it; with real processes on Apache Kafka.
 var (
-	InProcess = Where{Engine: KFake, Env: "LAPWING_FAULTS_SEEDS_KFAKE", Quick: 2, Parallel: true}
+	InProcess = Where{Engine: KFake, Env: "LAPWING_FAULTS_SEEDS_KFAKE", Quick: 1, Parallel: true}
 	Processes = Where{Engine: KFake, Variant: "processes", Env: "LAPWING_FAULTS_SEEDS_PROCESSES", Quick: 0}
 	OnApache  = Where{Engine: ApacheKafka, Env: "LAPWING_FAULTS_SEEDS_APACHE", Quick: 0}
 )

@@ -40,10 +40,8 @@ type issued struct {
 
 // traffic issues calls of a gateway's log, each with a number of its own.
 type traffic struct {
-	rand *rand.Rand
-	// withIDs: the source gives ids, so what it repeats counts once.
+	rand  *rand.Rand
 	calls []issued
-	bads  int
 }
 
 // call issues the next call at a time of event.

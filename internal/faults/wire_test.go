@@ -75,10 +75,8 @@ func (w *wire) dial(ctx context.Context, _, addr string) (net.Conn, error) {
 	return c, nil
 }
 
-// pass waits while the process stands still; false when it is dead.
-func (w *wire) pass() bool { return w.passIn(context.Background()) }
-
-// passIn gives up when ctx ends.
+// passIn waits while the process stands still, until ctx ends; false when it is
+// dead.
 func (w *wire) passIn(ctx context.Context) bool {
 	for {
 		w.mu.Lock()
@@ -273,7 +271,7 @@ func (c *wireConn) exchange(r *request) error {
 		body = res.AppendTo(body[:4])
 		binary.BigEndian.PutUint32(size[:], uint32(len(body)))
 	}
-	_, err := c.pipe.in.write(append(size[:], body...))
+	_, err := c.in.write(append(size[:], body...))
 	return err
 }
 
