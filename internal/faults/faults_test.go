@@ -31,17 +31,25 @@ func TestFaults(t *testing.T) {
 			continue
 		}
 		s.Run(t, InProcess, func(t *testing.T, r *Result) {
-			v := run(t, r, options{})
-			lost, twice := v.count()
-			r.Lost(lost)
-			r.Duplicated(twice)
-			for i, f := range v.all {
-				if i == 10 {
-					t.Errorf("and %d more", len(v.all)-i)
-					break
-				}
-				t.Error(f.text)
-			}
+			run(t, r, options{}).report(t, r)
 		})
+		if s.Number == 8 {
+			s.Run(t, realEngine, engineDies)
+		}
+	}
+}
+
+// report counts what was found in the result, and fails the test for it.
+func (v *verdict) report(t *testing.T, r *Result) {
+	t.Helper()
+	lost, twice := v.count()
+	r.Lost(lost)
+	r.Duplicated(twice)
+	for i, f := range v.all {
+		if i == 10 {
+			t.Errorf("and %d more", len(v.all)-i)
+			break
+		}
+		t.Error(f.text)
 	}
 }

@@ -124,12 +124,16 @@ func New(seed uint64) *Result {
 	return &Result{Seed: seed, Rand: rand.New(rand.NewPCG(seed, 0x6c6170))} //nolint:gosec // reproducible on purpose
 }
 
-// Run runs a scenario with every seed, as subtests NN-name/seed-N of t, and
-// records one row. Without seeds it is skipped. f may end the subtest as any
+// Run runs a scenario with every seed, as subtests NN-name/seed-N of t (the variant behind
+// the name), and records one row. Without seeds it is skipped. f may end the subtest as any
 // test function may.
 func (s Scenario) Run(t *testing.T, w Where, f func(t *testing.T, r *Result)) {
 	t.Helper()
-	t.Run(s.String(), func(t *testing.T) {
+	name := s.String()
+	if w.Variant != "" {
+		name += "-" + w.Variant
+	}
+	t.Run(name, func(t *testing.T) {
 		if !wanted(s.Number) {
 			t.Skipf("not among %s", ScenarioEnv)
 		}

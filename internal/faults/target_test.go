@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/lapwing-sec/lapwing/internal/embedded"
 	"github.com/lapwing-sec/lapwing/internal/stream"
 	"github.com/lapwing-sec/lapwing/schemas"
 )
@@ -23,6 +24,13 @@ import (
 var hosts sync.Map // host:port -> func(context.Context) (net.Conn, error)
 
 func TestMain(m *testing.M) {
+	if asked, err := embedded.ServeIfAsked(os.Args); asked { // this binary is the engine's process as well
+		if err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
 	if tr, ok := http.DefaultTransport.(*http.Transport); ok {
 		tr.DialContext = func(ctx context.Context, _, addr string) (net.Conn, error) {
 			dial, ok := hosts.Load(addr)
