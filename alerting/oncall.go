@@ -39,9 +39,21 @@ type OnCall struct {
 
 	// writing orders writes and repetitions: a repetition that arrived after
 	// the closing would open what is over.
-	writing sync.Mutex
+	writing chan struct{}
+	once    sync.Once
 	mu      sync.Mutex
 	open    map[string]schemas.Alert
+}
+
+// turn waits for this one's turn to write, or until ctx ends.
+func (o *OnCall) turn(ctx context.Context) (end func(), err error) {
+	o.once.Do(func() { o.writing = make(chan struct{}, 1) })
+	select {
+	case o.writing <- struct{}{}:
+		return func() { <-o.writing }, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
 }
 
 // Start loads what was open. Call it once, before Write and Run.
@@ -67,8 +79,11 @@ func (o *OnCall) Start(ctx context.Context) error {
 // Write implements Sink. An alert is kept as open before it is handed over, so
 // that a crash between the two repeats it and never forgets it.
 func (o *OnCall) Write(ctx context.Context, batch []schemas.Alert) []error {
-	o.writing.Lock()
-	defer o.writing.Unlock()
+	end, err := o.turn(ctx)
+	if err != nil {
+		return same(len(batch), err)
+	}
+	defer end()
 	for i := range batch {
 		if err := o.keep(ctx, &batch[i]); err != nil {
 			return same(len(batch), err)
@@ -180,8 +195,11 @@ func (o *OnCall) Repeat(ctx context.Context) {
 // repeat puts those of part again that are open still; false when the
 // destination does not take them now.
 func (o *OnCall) repeat(ctx context.Context, part []schemas.Alert) bool {
-	o.writing.Lock()
-	defer o.writing.Unlock()
+	end, err := o.turn(ctx)
+	if err != nil {
+		return false
+	}
+	defer end()
 	o.mu.Lock()
 	part = slices.DeleteFunc(part, func(a schemas.Alert) bool { _, open := o.open[a.ID()]; return !open })
 	o.mu.Unlock()
