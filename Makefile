@@ -61,9 +61,25 @@ bench: ## benchmarks
 eval: build ## recall, false alerts a day and time to detect, over SEEDS (1 2 3)
 	scripts/eval.sh $(SEEDS)
 
+# The fault scenarios: seeds in process, with real processes, and with those on Apache
+# Kafka. SEED=7 SCENARIO="1 5" runs that seed of these scenarios alone.
+SEEDS_KFAKE     ?= 100
+SEEDS_PROCESSES ?= 5
+SEEDS_APACHE    ?= 3
+SEED            ?=
+SCENARIO        ?=
+FAULTS_RACE     ?=
+FAULTS_ENGINES  ?= kfake
+FAULTS_DIR      := $(CURDIR)/.cache/faults
+
 .PHONY: faults
-faults: chdb ## kill the process at random moments, over SEEDS (1 2 3); results equal an undisturbed run
-	LAPWING_FAULT_SEEDS='$(SEEDS)' $(GO) test -count 1 -timeout 30m -v -run 'Kill' ./cmd/lapwing
+faults: chdb ## 15 fault scenarios against an oracle (SEEDS_KFAKE=100 SEEDS_PROCESSES=5 SEEDS_APACHE=3; SCENARIO="1 5" SEED=7 repeats one; FAULTS_RACE=-race)
+	@rm -rf $(FAULTS_DIR) && mkdir -p $(FAULTS_DIR)
+	@status=0; LAPWING_FAULTS_DIR=$(FAULTS_DIR) LAPWING_FAULTS_SEED='$(SEED)' LAPWING_FAULTS_SCENARIOS='$(SCENARIO)' \
+	LAPWING_FAULTS_SEEDS_KFAKE=$(SEEDS_KFAKE) LAPWING_FAULTS_SEEDS_PROCESSES=$(SEEDS_PROCESSES) LAPWING_FAULTS_SEEDS_APACHE=$(SEEDS_APACHE) \
+	$(GO) test $(FAULTS_RACE) -count 1 -p 1 -timeout 40m -run 'TestFaults|TestMutations' ./internal/faults/... || status=$$?; \
+	$(GO) run ./internal/faults/report -dir $(FAULTS_DIR) -out faults/report.json -engines '$(if $(SEED)$(SCENARIO),,$(FAULTS_ENGINES))' || status=1; \
+	exit $$status
 
 .PHONY: generate
 generate: $(TOOLS)/buf $(TOOLS)/protoc-gen-go $(TOOLS)/protoc-gen-go-vtproto ## everything that is generated

@@ -1,0 +1,131 @@
+package faults
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"sort"
+	"strings"
+	"text/tabwriter"
+)
+
+// Report is what a run of the suite came to.
+type Report struct {
+	Scenarios []Row `json:"scenarios"`
+
+	mutations []Mutation
+}
+
+// Collect reads what the test processes have recorded in a folder. Rows of the
+// same scenario and engine are added up.
+func Collect(dir string) (*Report, error) {
+	r := &Report{Scenarios: []Row{}}
+	if err := eachLine(dir, "rows-*.ndjson", func(row Row) {
+		i := slices.IndexFunc(r.Scenarios, func(o Row) bool { return o.Scenario == row.Scenario && o.Engine == row.Engine })
+		if i < 0 {
+			r.Scenarios = append(r.Scenarios, row)
+			return
+		}
+		r.Scenarios[i].merge(row)
+	}); err != nil {
+		return nil, err
+	}
+	sort.Slice(r.Scenarios, func(i, j int) bool {
+		a, b := r.Scenarios[i], r.Scenarios[j]
+		return a.Scenario < b.Scenario || a.Scenario == b.Scenario && a.Engine > b.Engine
+	})
+	if err := eachLine(dir, "mutations-*.ndjson", func(m Mutation) { r.mutations = append(r.mutations, m) }); err != nil {
+		return nil, err
+	}
+	return r, nil
+}
+
+func eachLine[T any](dir, pattern string, f func(T)) error {
+	files, err := filepath.Glob(filepath.Join(dir, pattern))
+	if err != nil {
+		return fmt.Errorf("collect: %w", err)
+	}
+	sort.Strings(files)
+	for _, name := range files {
+		b, err := os.ReadFile(name)
+		if err != nil {
+			return fmt.Errorf("collect: %w", err)
+		}
+		lines := bufio.NewScanner(strings.NewReader(string(b)))
+		lines.Buffer(nil, 1<<20)
+		for lines.Scan() {
+			var v T
+			if err := json.Unmarshal(lines.Bytes(), &v); err != nil {
+				return fmt.Errorf("collect: %s: %w", name, err)
+			}
+			f(v)
+		}
+		if err := lines.Err(); err != nil {
+			return fmt.Errorf("collect: %s: %w", name, err)
+		}
+	}
+	return nil
+}
+
+// Table prints the rows and what became of the mutations, for people.
+func (r *Report) Table(w io.Writer) error {
+	tw := tabwriter.NewWriter(w, 0, 4, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintln(tw, "scenario\tengine\tseeds\tevents\tfaults\tlost\tduplicated\trecovery\t")
+	for _, row := range r.Scenarios {
+		fmt.Fprintf(tw, "%s\t%s\t%d\t%d\t%d\t%d\t%d\t%.1f s\t\n",
+			row.Scenario, row.Engine, row.Seeds, row.Events, row.Faults, row.Lost, row.DuplicatedEffects, row.RecoverySeconds)
+	}
+	if err := tw.Flush(); err != nil {
+		return fmt.Errorf("table: %w", err)
+	}
+	if len(r.mutations) == 0 {
+		return nil
+	}
+	fmt.Fprintln(w, "\nbroken on purpose:")
+	for _, m := range r.mutations {
+		if m.Caught == "" {
+			fmt.Fprintf(w, "  %s: NOTICED BY NO SCENARIO\n", m.Mutation)
+			continue
+		}
+		fmt.Fprintf(w, "  %s: noticed by %s (%s)\n", m.Mutation, m.Caught, m.Why)
+	}
+	return nil
+}
+
+// Missing says what the report lacks to be whole: scenarios on an engine,
+// mutations, and anything lost or duplicated.
+func (r *Report) Missing(engines []string) []string {
+	var out []string
+	for _, s := range Scenarios() {
+		for _, engine := range engines {
+			if engine == ApacheKafka && !s.Broker {
+				continue
+			}
+			if !slices.ContainsFunc(r.Scenarios, func(row Row) bool {
+				name, _, _ := strings.Cut(row.Scenario, "/")
+				return name == s.String() && row.Engine == engine && row.Seeds > 0
+			}) {
+				out = append(out, fmt.Sprintf("scenario %s did not run on %s", s, engine))
+			}
+		}
+	}
+	for _, row := range r.Scenarios {
+		if row.Lost > 0 || row.DuplicatedEffects > 0 {
+			out = append(out, fmt.Sprintf("scenario %s on %s: %d lost, %d duplicated", row.Scenario, row.Engine, row.Lost, row.DuplicatedEffects))
+		}
+	}
+	for _, name := range Mutations() {
+		i := slices.IndexFunc(r.mutations, func(m Mutation) bool { return m.Mutation == name })
+		switch {
+		case i < 0:
+			out = append(out, fmt.Sprintf("mutation %q was not tried", name))
+		case r.mutations[i].Caught == "":
+			out = append(out, fmt.Sprintf("mutation %q was noticed by no scenario", name))
+		}
+	}
+	return out
+}

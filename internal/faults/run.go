@@ -1,0 +1,196 @@
+package faults
+
+import (
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"regexp"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// Where a scenario runs decides how many seeds it gets; Seeds reads the number
+// from the environment.
+type Where struct {
+	Engine string
+	// Variant tells rows of one scenario apart, such as "processes".
+	Variant string
+	// Env holds the number of seeds; Quick is the number when it is not set.
+	Env   string
+	Quick int
+}
+
+// The places that there are: in process on the embedded broker; with real
+// processes on it; with real processes on Apache Kafka.
+var (
+	InProcess = Where{Engine: KFake, Env: "LAPWING_FAULTS_SEEDS_KFAKE", Quick: 1}
+	Processes = Where{Engine: KFake, Variant: "processes", Env: "LAPWING_FAULTS_SEEDS_PROCESSES", Quick: 0}
+	OnApache  = Where{Engine: ApacheKafka, Env: "LAPWING_FAULTS_SEEDS_APACHE", Quick: 0}
+)
+
+// SeedEnv names the environment variable with one seed to run, and no other;
+// ScenarioEnv the one with the numbers of the scenarios to run, "1 5 11".
+const (
+	SeedEnv     = "LAPWING_FAULTS_SEED"
+	ScenarioEnv = "LAPWING_FAULTS_SCENARIOS"
+)
+
+// Seeds are 1 to the number wanted, or the one seed that is to be reproduced.
+func (w Where) Seeds(t testing.TB) []uint64 {
+	t.Helper()
+	if text := os.Getenv(SeedEnv); text != "" {
+		seed, err := strconv.ParseUint(text, 10, 64)
+		if err != nil {
+			t.Fatalf("%s: %v", SeedEnv, err)
+		}
+		return []uint64{seed}
+	}
+	n := w.Quick
+	if text := os.Getenv(w.Env); text != "" {
+		var err error
+		if n, err = strconv.Atoi(text); err != nil || n < 0 {
+			t.Fatalf("%s: %q is no number of seeds", w.Env, text)
+		}
+	}
+	seeds := make([]uint64, n)
+	for i := range seeds {
+		seeds[i] = uint64(i) + 1
+	}
+	return seeds
+}
+
+// Result is what one seed came to. The scenario fills it as it goes, so that
+// what was found counts even if the test fails then.
+type Result struct {
+	Seed uint64
+	// Rand is drawn from for every choice, in an order that the seed decides.
+	Rand *rand.Rand
+
+	mu  sync.Mutex
+	row Row
+}
+
+// Events adds events that were acknowledged.
+func (r *Result) Events(n int) { r.add(func(row *Row) { row.Events += n }) }
+
+// Faults adds faults that were injected.
+func (r *Result) Faults(n int) { r.add(func(row *Row) { row.Faults += n }) }
+
+// Lost adds what is missing or differs.
+func (r *Result) Lost(n int) { r.add(func(row *Row) { row.Lost += n }) }
+
+// Duplicated adds effects beyond one each.
+func (r *Result) Duplicated(n int) { r.add(func(row *Row) { row.DuplicatedEffects += n }) }
+
+// Recovered notes how long it took from the end of the faults to the effect of
+// a new event.
+func (r *Result) Recovered(d time.Duration) {
+	r.add(func(row *Row) { row.RecoverySeconds = max(row.RecoverySeconds, d.Seconds()) })
+}
+
+func (r *Result) add(f func(*Row)) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	f(&r.row)
+}
+
+// Row is what the seed came to so far.
+func (r *Result) Row() Row {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.row
+}
+
+// New makes the result of one seed.
+func New(seed uint64) *Result {
+	return &Result{Seed: seed, Rand: rand.New(rand.NewPCG(seed, 0x6c6170))} //nolint:gosec // reproducible on purpose
+}
+
+// Run runs a scenario with every seed, as subtests NN-name/seed-N of t, and
+// records one row. Without seeds it is skipped. f may end the subtest as any
+// test function may.
+func (s Scenario) Run(t *testing.T, w Where, f func(t *testing.T, r *Result)) {
+	t.Helper()
+	t.Run(s.String(), func(t *testing.T) {
+		if !wanted(s.Number) {
+			t.Skipf("not among %s", ScenarioEnv)
+		}
+		seeds := w.Seeds(t)
+		if len(seeds) == 0 {
+			t.Skipf("no seeds: set %s", w.Env)
+		}
+		total := Row{Scenario: s.String(), Engine: w.Engine}
+		if w.Variant != "" {
+			total.Scenario += "/" + w.Variant
+		}
+		began := time.Now()
+		defer func() {
+			if err := total.record(); err != nil {
+				t.Error(err)
+			}
+			t.Logf("%s on %s: %d seeds in %s, %d events, %d faults, %d lost, %d duplicated, recovery %.1f s",
+				total.Scenario, w.Engine, total.Seeds, time.Since(began).Round(time.Millisecond),
+				total.Events, total.Faults, total.Lost, total.DuplicatedEffects, total.RecoverySeconds)
+		}()
+		for _, seed := range seeds {
+			r := New(seed)
+			ok := t.Run(fmt.Sprintf("seed-%d", seed), func(t *testing.T) {
+				t.Logf("seed %d: `make faults SCENARIO=%d SEED=%d` runs it again", seed, s.Number, seed)
+				f(t, r)
+			})
+			row := r.Row()
+			if !ok && row.Lost == 0 && row.DuplicatedEffects == 0 {
+				row.Lost = 1 // it failed before it could count
+			}
+			row.Scenario, row.Engine, row.Seeds = total.Scenario, total.Engine, 1
+			total.merge(row)
+		}
+	})
+}
+
+var numbers = regexp.MustCompile(`\d+`)
+
+func wanted(number int) bool {
+	text := os.Getenv(ScenarioEnv)
+	if text == "" {
+		return true
+	}
+	for _, f := range numbers.FindAllString(text, -1) {
+		if n, err := strconv.Atoi(f); err == nil && n == number {
+			return true
+		}
+	}
+	return false
+}
+
+// merge adds other seeds of the same row.
+func (r *Row) merge(o Row) {
+	r.Seeds += o.Seeds
+	r.Events += o.Events
+	r.Faults += o.Faults
+	r.Lost += o.Lost
+	r.DuplicatedEffects += o.DuplicatedEffects
+	r.RecoverySeconds = max(r.RecoverySeconds, o.RecoverySeconds)
+}
+
+func (r *Row) record() error {
+	line, err := json.Marshal(r)
+	if err != nil {
+		return fmt.Errorf("record: %w", err)
+	}
+	return record("rows", line)
+}
+
+// Record notes what became of a mutation.
+func (m Mutation) Record() error {
+	m.Why, _, _ = strings.Cut(strings.TrimSpace(m.Why), "\n")
+	line, err := json.Marshal(m)
+	if err != nil {
+		return fmt.Errorf("record: %w", err)
+	}
+	return record("mutations", line)
+}
