@@ -180,6 +180,13 @@ func (r *Raw) Committable() (Position, bool) {
 	return r.committed, r.committed.Ends != nil
 }
 
+// Abandon ends a stage that is not run after all: nobody waits for it any more.
+func (r *Raw) Abandon() {
+	r.cfg.Ticker.Stop()
+	r.gates[0].Leave()
+	r.gates[1].Leave()
+}
+
 // Run processes the partition until ctx ends; what is in hand then is written
 // as long as hard lives. It returns nil when it was told to stop.
 func (r *Raw) Run(ctx, hard context.Context) error {
