@@ -311,6 +311,14 @@ func (r *Raw) chunk(ctx context.Context, c *Chunk) error {
 		if err := r.record(&c.Records[i]); err != nil {
 			return err
 		}
+		select {
+		case <-r.cfg.Ticker.Chan():
+			// However slow the records are: the cells hear of the time, and whoever
+			// takes over finds this one's place.
+			r.tick()
+			r.submit(true)
+		default:
+		}
 	}
 	if c.Next >= r.cfg.From.Next {
 		r.cur.next, r.cur.newest, r.cur.ids = c.Next, r.clock.newest, r.ids
