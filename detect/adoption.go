@@ -55,7 +55,11 @@ func (a *adoption) add(d Dimension, hash uint32, topic uint8, pane int64, id str
 	if d.sensitive() {
 		return
 	}
-	key := adoptionKey{d, topic, hash, quarterOf(pane)}
+	a.insert(adoptionKey{d, topic, hash, quarterOf(pane)}, adopter{pane, id})
+}
+
+// insert keeps the smallest adopters of a value.
+func (a *adoption) insert(key adoptionKey, x adopter) {
 	v := a.values[key]
 	if v == nil {
 		if len(a.values) >= maxAdopted {
@@ -64,7 +68,6 @@ func (a *adoption) add(d Dimension, hash uint32, topic uint8, pane int64, id str
 		v = &adopters{}
 		a.values[key] = v
 	}
-	x := adopter{pane, id}
 	i := v.n
 	for i > 0 && x.before(v.list[i-1]) {
 		i--

@@ -33,8 +33,7 @@ var activityNames = map[int]string{schemas.ActivityCreate: "Create", schemas.Act
 
 // build words one version of an alert.
 func (e *Engine) build(p *Profile, a *openAlert, at int64, activity int, closed string) schemas.Alert {
-	f := e.store.facts[p.self]
-	id := e.store.ids[p.self]
+	f, id := e.store.facts[p.self], e.store.ids[p.self]
 	parts := ordered(a.parts)
 	if a.way == WayFused {
 		// Weak parts: the one that opened the alert heads it.
@@ -43,6 +42,15 @@ func (e *Engine) build(p *Profile, a *openAlert, at int64, activity int, closed 
 			parts = slices.Insert(slices.Delete(parts, i, i+1), 0, q)
 		}
 	}
+	out := e.compose(id, f, a, parts, title(id, f, parts), e.describe(p, a, parts), at, activity, closed)
+	if p.Human() {
+		out.Actor.User.TypeID, out.Actor.User.Type = 1, "User"
+	}
+	return out
+}
+
+// compose is one version of an alert about id, with its words.
+func (e *Engine) compose(id string, f *facts, a *openAlert, parts []part, title, desc string, at int64, activity int, closed string) schemas.Alert {
 	head := &parts[0]
 	status := 1
 	if closed != "" {
@@ -64,7 +72,7 @@ func (e *Engine) build(p *Profile, a *openAlert, at int64, activity int, closed 
 			UID: id, Name: f.name, TypeID: 4, Type: "Service", CredentialUID: a.credential,
 		}},
 		FindingInfo: schemas.FindingInfo{
-			UID: a.id, Title: title(id, f, parts), Desc: e.describe(p, a, parts),
+			UID: a.id, Title: title, Desc: desc,
 			Analytic:    analytic(a.meta),
 			Attacks:     attacks(parts),
 			CreatedTime: created, FirstSeenTime: created, LastSeenTime: a.last / 1e6, ModifiedTime: at / 1e6,
@@ -73,7 +81,7 @@ func (e *Engine) build(p *Profile, a *openAlert, at int64, activity int, closed 
 		AnomalyAnalyses: analyses(id, parts, a.history),
 		Evidences:       evidences(a.samples),
 		Unmapped: schemas.Unmapped{Lapwing: schemas.Lapwing{
-			Version: a.version, Family: familyOf(parts), Way: a.way.String(), Page: a.page, Paged: a.paged != 0, Learning: a.young, Cell: e.cfg.Cell,
+			Version: a.version, Family: familyOf(parts), Way: a.way.String(), Page: a.page, Paged: a.woke, Learning: a.young, Cell: e.cfg.Cell,
 			Expected: head.Expected, Observed: head.Observed, Surprise: round2(head.Surprise), Rarity: head.Rarity,
 			Calibration: head.Calibration,
 			Identity: schemas.AlertIdentity{
@@ -84,9 +92,6 @@ func (e *Engine) build(p *Profile, a *openAlert, at int64, activity int, closed 
 			Breaks: slices.Clone(f.dependants), Links: slices.Clone(a.links), CloseReason: closed,
 			FirstChecks: checks(parts), Mappings: mappings(parts),
 		}},
-	}
-	if p.Human() {
-		out.Actor.User.TypeID, out.Actor.User.Type = 1, "User"
 	}
 	if a.session != "" {
 		out.Actor.Session = &schemas.Session{UID: a.session}
@@ -133,6 +138,10 @@ func round2(x float64) float64 { return float64(int64(x*100+0.5)) / 100 }
 func ordered(parts []part) []part {
 	out := slices.Clone(parts)
 	slices.SortStableFunc(out, func(a, b part) int {
+		// A sum heads nothing: what it adds up does.
+		if x, y := a.meta == &riskCard, b.meta == &riskCard; x != y {
+			return btoi(x) - btoi(y)
+		}
 		if a.severity != b.severity {
 			return b.severity - a.severity
 		}

@@ -53,14 +53,16 @@ type Call struct {
 	// Late and Backfill are as in the event: no rates are drawn from them.
 	Late, Backfill bool
 
-	e      *Engine
-	sights [dimensions]Sight
-	fired  Trigger
-	extra  []extraSight
-	tally  [tallies]uint16
-	fresh  int // values new after learning
-	topic  uint8
-	hour   int64 // version of the frozen tables that serves it
+	e        *Engine
+	sights   [dimensions]Sight
+	fired    Trigger
+	extra    []extraSight
+	tally    [tallies]uint16
+	fresh    int // values new after learning
+	topic    uint8
+	stage    uint8 // stage of an intrusion, one bit; 0 when the call is no step
+	outsized uint8 // how far its response exceeds its endpoint's largest
+	hour     int64 // version of the frozen tables that serves it
 }
 
 type extraSight struct {

@@ -13,6 +13,16 @@ var catalogue = []Detector{
 	agentSpend{},
 	authFailures{},
 	slowDrift{},
+	objectEnumeration{},
+	sharedCredential{},
+	tokenChurn{},
+	errorMix{},
+	responseShape{},
+	peerDeviation{},
+	activeHours{},
+	sequence{},
+	riskOf{},
+	sourceSilent{},
 
 	// Events: judged on arrival.
 	deadCredential{},
@@ -60,7 +70,9 @@ var catalogue = []Detector{
 	newOperation{},
 	agentDrift{},
 	delegation{},
+	ciDrift{},
 	dormant{},
+	spray{},
 }
 
 // Catalogue returns every detector's card, in the order of the table.

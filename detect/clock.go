@@ -50,6 +50,7 @@ type partitionClock struct {
 	id        int32
 	watermark int64
 	idle      bool
+	ended     bool
 }
 
 // topic is the index of a topic's clock, made when it is first heard of.
@@ -85,7 +86,7 @@ func (t *topicClock) part(id int32) *partitionClock {
 // announce makes the topic wait for a partition until it speaks.
 func (c *clock) announce(topic int, id int32) {
 	t := &c.topics[topic]
-	t.part(id).idle = false
+	t.part(id).idle, t.part(id).ended = false, false
 	t.out = false
 }
 
@@ -98,7 +99,7 @@ func (c *clock) event(topic int, id int32, watermark int64) bool {
 		return false
 	}
 	p.watermark = max(p.watermark, watermark)
-	p.idle = false
+	p.idle, p.ended = false, false
 	t.newest = max(t.newest, watermark)
 	return t.move()
 }
@@ -108,7 +109,7 @@ func (c *clock) mark(topic int, id int32, watermark int64, idle, ended bool) boo
 	t := &c.topics[topic]
 	p := t.part(id)
 	p.watermark = max(p.watermark, watermark)
-	p.idle = idle
+	p.idle, p.ended = idle, ended
 	if !ended {
 		t.newest = max(t.newest, p.watermark)
 	}

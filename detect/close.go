@@ -51,6 +51,8 @@ func (e *Engine) finish(topic int, n int64) {
 			e.drop(p, c.pane)
 		}
 	}
+	e.judgeSprays(topic, n)
+	e.sweepIncidents(n * PaneLength)
 	e.adopt.sweep(n)
 	e.egress.sweep(hourOf(n))
 	e.evict()

@@ -39,6 +39,8 @@ const (
 	Scope                            // detector: one scope
 	Attested                         // engine: whether the source attested what the call ran on, once it ever did
 	Refusal                          // detector: an operation that was refused before it was ever made
+	Repository                       // engine: the repository that a pipeline's token names
+	Pipeline                         // engine: repository, ref and workflow of it
 	dimensions
 )
 
@@ -46,7 +48,7 @@ var dimensionNames = [dimensions]string{
 	"operation", "service", "capability", "resource", "secret", "address", "prefix", "network", "network class", "country",
 	"client", "fingerprint", "credential", "credential type", "account", "region", "credential and network", "refused operation",
 	"delegation", "host", "environment", "grantee", "edge", "rule", "verdict",
-	"impersonated identity", "set of scopes", "scope", "attestation", "first refusal",
+	"impersonated identity", "set of scopes", "scope", "attestation", "first refusal", "repository", "pipeline",
 }
 
 // String is the dimension's name in a sentence.
@@ -60,7 +62,7 @@ func (d Dimension) String() string {
 // sensitive dimensions are never evicted to make room for others.
 func (d Dimension) sensitive() bool {
 	switch d {
-	case CapabilityBit, Secret, Grantee, Edge, Rule, Verdict, Country, ActingAs, Scope:
+	case CapabilityBit, Secret, Grantee, Edge, Rule, Verdict, Country, ActingAs, Scope, Repository:
 		return true
 	default:
 		return false
@@ -71,7 +73,7 @@ func (d Dimension) sensitive() bool {
 // the first to be evicted.
 func (d Dimension) churns() bool {
 	switch d {
-	case Resource, Address, CredentialPlace, Credential, ScopeSet, Refusal:
+	case Resource, Address, CredentialPlace, Credential, ScopeSet, Refusal, Pipeline:
 		return true
 	default:
 		return false

@@ -152,6 +152,7 @@ type openAlert struct {
 	severity int
 	paged    int // severity of the last page; 0 when it never paged
 	page     bool
+	woke     bool // somebody, by this version or an earlier one
 	caps     capability.Set
 	young    bool
 	parts    []part
@@ -280,7 +281,7 @@ func (a *openAlert) count(x *found, at int64) {
 // grow adds a finding and reports whether this should wake somebody: at
 // opening, when severity rises, or at a new capability. It marks the alert as
 // changed by a new detector or value, or a higher severity; else as counted.
-func (e *Engine) grow(p *Profile, a *openAlert, x *found, at int64) (page bool) {
+func (e *Engine) grow(p *Profile, a *openAlert, x *found, at int64, by sharedBy) (page bool) {
 	sev := e.severity(p, x)
 	a.dirty = true
 	a.changed = a.changed || sev > a.severity
@@ -304,7 +305,12 @@ func (e *Engine) grow(p *Profile, a *openAlert, x *found, at int64) (page bool) 
 	if !wakes || a.paged != 0 && a.severity <= a.paged && !novel {
 		return false
 	}
-	if a.paged == 0 {
+	if e.groups(p, a, x, sev, at, by) {
+		a.paged = max(a.severity, a.paged)
+		return false
+	}
+	if !a.woke {
+		a.woke = true
 		e.tables.at(hourOf(paneOf(at - 1))).pages[x.Way]++
 		e.stats.Paged[x.Way]++
 	}

@@ -47,15 +47,18 @@ type Engine struct {
 	classify  *capability.Classifier
 	cell      Cell
 
-	store  store
-	slots  slotSlabs
-	panes  paneStore
-	clock  clock
-	tables tables
-	adopt  adoption
-	egress egress
-	timers timers
-	sigma  *sigmaEngine
+	store     store
+	slots     slotSlabs
+	panes     paneStore
+	clock     clock
+	tables    tables
+	adopt     adoption
+	egress    egress
+	incidents incidents
+	sprays    sprays
+	off       map[string]bool // detectors that are switched off
+	timers    timers
+	sigma     *sigmaEngine
 
 	dossiers map[uint32]*dossier
 	verdicts []*verdict // of analysts, in the order in which they came
@@ -115,7 +118,7 @@ func New(cfg Config) (*Engine, error) {
 	if len(errs) > 0 {
 		return nil, errors.Join(errs...)
 	}
-	e := &Engine{cfg: cfg, classify: classify, dossiers: map[uint32]*dossier{}}
+	e := &Engine{cfg: cfg, classify: classify, off: off, dossiers: map[uint32]*dossier{}}
 	e.cell.e = e
 	e.call.e = e
 	for _, d := range catalogue {
@@ -133,6 +136,8 @@ func New(cfg Config) (*Engine, error) {
 	e.tables.init()
 	e.adopt.init()
 	e.egress.init()
+	e.incidents.init()
+	e.sprays.init()
 	return e, nil
 }
 

@@ -7,14 +7,14 @@ import (
 )
 
 var enumerationCard = Meta{
-	Name: "enumeration", Title: "Far more different operations or resources than usual", Basis: Learned, Family: FamilyOperation, Way: WayStrong,
+	Name: "enumeration", Title: "Far more different operations than usual", Basis: Learned, Family: FamilyOperation, Way: WayStrong,
 	Severity: schemas.SeverityHigh, Closes: true,
 	MinSample: "60 active panes over three days, or 20 over a week",
-	Floor:     "15 different operations or 30 different resources, 3 times what these calls explain, and twice its own maximum of earlier days",
-	Kept:      "24 bytes: two levels",
+	Floor:     "15 different operations, 3 times what these calls explain, and twice its own maximum of earlier days",
+	Kept:      "20 bytes: one level and two maxima",
 	Model:     "negative binomial about what the calls explain by Heaps' law",
 	Attacks:   []schemas.Technique{{UID: "T1526", Name: "Cloud Service Discovery"}},
-	NHI:       []string{"NHI5:2025"}, API: []string{"API9:2023", "API1:2023"}, NIST: []string{"DE.CM-01", "DE.AE-02"}, PCI: []string{"10.4.1"},
+	NHI:       []string{"NHI5:2025"}, API: []string{"API9:2023"}, NIST: []string{"DE.CM-01", "DE.AE-02"}, PCI: []string{"10.4.1"},
 	FirstChecks: []string{
 		"Look at the order of the operations: a scan lists and describes before it touches anything.",
 		"Check whether the resources belong to what this identity works on.",
@@ -22,10 +22,9 @@ var enumerationCard = Meta{
 	},
 }
 
-// enumeration judges how many different operations and resources an identity
-// touched, given how often it called: distinct values grow with a power of the
-// calls (Heaps' law) that the identity's own means tell, so that load alone is
-// no scan. Negative binomial about the identity's own mean. Kept: two levels.
+// enumeration judges how many different operations an identity called, given how
+// often it called: distinct values grow with a power of the calls (Heaps' law)
+// that the identity's own means tell, so that load alone is no scan.
 type enumeration struct{ paneOnly }
 
 // Meta implements Detector.
@@ -33,7 +32,6 @@ func (enumeration) Meta() *Meta { return &enumerationCard }
 
 const (
 	enumerationOperations = 15
-	enumerationResources  = 30
 	enumerationTimes      = 3
 )
 
@@ -44,29 +42,20 @@ func (enumeration) Close(_ *Cell, p *Profile, pane *Pane, out *Findings) {
 		return
 	}
 	load := math.Max(1, float64(pane.Calls)/math.Max(float64(s.rate.mean), 1))
-	for _, w := range [...]struct {
-		signal Signal
-		seen   float64
-		level  *level
-		floor  float64
-	}{
-		{SignalOperations, pane.Operations.Count(), &s.operations, enumerationOperations},
-		{SignalResources, pane.Resources.Count(), &s.resources, enumerationResources},
-	} {
-		if w.seen == 0 {
-			continue
-		}
-		mean, variance := w.level.predictive(math.Pow(load, heaps(float64(w.level.mean), float64(s.rate.mean))), 0.1)
-		// Breadth comes with volume: for the fused way they are one family.
-		out.Score(Score{
-			Signal: w.signal, Family: FamilyVolume, Surprise: negativeBinomialTail(w.seen, mean, variance), Observed: w.seen, Expected: mean,
-			Faint: w.seen < 2*mean || w.seen < w.floor/2,
-			Strong: s.beyond(w.signal, w.seen) && w.seen >= w.floor && w.seen >= enumerationTimes*mean &&
-				// Where most were refused, denied-probing names it.
-				2*pane.DeniedOperations.Count() < pane.Operations.Count(),
-			Explain: explainBreadth,
-		})
+	seen := pane.Operations.Count()
+	if seen == 0 {
+		return
 	}
+	mean, variance := s.operations.predictive(math.Pow(load, heaps(float64(s.operations.mean), float64(s.rate.mean))), 0.1)
+	// Breadth comes with volume: for the fused way they are one family.
+	out.Score(Score{
+		Signal: SignalOperations, Family: FamilyVolume, Surprise: negativeBinomialTail(seen, mean, variance), Observed: seen, Expected: mean,
+		Faint: seen < 2*mean || seen < enumerationOperations/2.0,
+		Strong: s.beyond(SignalOperations, seen) && seen >= enumerationOperations && seen >= enumerationTimes*mean &&
+			// Where most were refused, denied-probing names it.
+			2*pane.DeniedOperations.Count() < pane.Operations.Count(),
+		Explain: explainBreadth,
+	})
 }
 
 // heaps is the exponent by which distinct values grow with calls: 1 where every
@@ -76,10 +65,7 @@ func heaps(distinct, calls float64) float64 {
 }
 
 func explainBreadth(_ *Cell, p *Profile, pane *Pane, s *Score) Finding {
-	what := "operation"
-	if s.Signal == SignalResources {
-		what = "resource"
-	}
+	const what = "operation"
 	return Finding{
 		Did: "touched " + plural(int(s.Observed), "different "+what),
 		Sentence: "It touched " + plural(int(s.Observed), "different "+what) + " in " + plural(int(pane.Calls), "call") + " within 15 minutes (" +

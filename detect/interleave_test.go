@@ -151,7 +151,24 @@ func shared(seed uint64, days int) []*schemas.Event {
 	for hour := range 60 {
 		at := late.Add(time.Duration(hour) * time.Hour).Add(time.Duration(r.IntN(60)) * time.Minute)
 		m := members[r.IntN(len(members))]
-		switch r.IntN(6) {
+		switch r.IntN(8) {
+		case 6: // somebody tries the credentials of many from one address
+			for i, x := range members {
+				if x.topic == m.topic && i%2 == 0 {
+					ev := x.event(at.Add(time.Duration(r.IntN(25))*time.Minute).UnixNano(), x.ops[0])
+					ev.SrcIp, ev.SrcPrefix, ev.Outcome = "203.0.113."+formatInt(int64(hour)), "203.0.113.0/24", schemas.Outcome_OUTCOME_DENIED
+					lists = append(lists, []*schemas.Event{ev})
+				}
+			}
+		case 7: // one stranger breaks the policies of several
+			for i, x := range members {
+				if i%5 == hour%5 {
+					ev := x.event(at.Add(time.Duration(r.IntN(50))*time.Minute).UnixNano(), x.ops[0])
+					ev.SrcIp, ev.SrcPrefix = "192.0.2."+formatInt(int64(hour)), "192.0.2.0/24"
+					ev.Declared = &schemas.Declared{Managed: true, Violations: []*schemas.Violation{{Detector: "network-policy", Observed: ev.SrcIp, Expected: "office"}}}
+					lists = append(lists, []*schemas.Event{ev})
+				}
+			}
 		case 0: // an incident: everybody in the topic retries
 			for _, x := range members {
 				if x.topic == m.topic {
@@ -205,7 +222,11 @@ func TestAnIdentityInTwoTopicsIsJudgedTheSameHoweverTheyInterleave(t *testing.T)
 		for i := range out.Alerts {
 			a := &out.Alerts[i]
 			if a.Version() == 1 {
-				opened = append(opened, a.Actor.User.UID+" "+a.FindingInfo.Analytic.UID+" "+time.UnixMilli(a.FindingInfo.FirstSeenTime).UTC().Format(time.DateTime)+" "+a.ID())
+				first := time.UnixMilli(a.FindingInfo.FirstSeenTime).UTC().Format(time.DateTime)
+				if len(a.Unmapped.Lapwing.Identities) > 0 {
+					first = "" // an incident opens with those of its members that have come
+				}
+				opened = append(opened, a.Actor.User.UID+" "+a.FindingInfo.Analytic.UID+" "+first+" "+a.ID())
 			}
 		}
 		slices.Sort(opened)

@@ -37,6 +37,8 @@ func (e *Engine) observe(topic int, p *Profile, ev *schemas.Event) {
 		grave = e.arrived(p, call, f.list, late)
 	}
 	e.discover(p, call)
+	call.stage = p.stageBit(call)
+	p.learnShape(call)
 	e.learn(p, call, grave)
 	if late || !counts {
 		e.stats.Late++
@@ -136,6 +138,7 @@ func (e *Engine) prepare(p *Profile, call *Call, ev *schemas.Event) {
 		pair := uint64(hashValue(Delegation, ev.Delegation[0]))<<32 | uint64(hashValue(Delegation, ev.Delegation[n-1]))
 		e.lookInto(p, call, Delegation, hashNumber(Delegation, pair))
 	}
+	e.pipeline(p, call)
 	e.capabilities(p, call)
 	e.conditions(p, call, ev)
 }

@@ -38,6 +38,24 @@ type Pane struct {
 	// FreshDenied counts operations refused for the first time.
 	FreshDenied uint16
 
+	// Issued counts accepted calls that hand out a token.
+	Issued uint32
+	// Failures counts calls that failed by kind of failure.
+	Failures [failureKinds]uint32
+	// Stages are the stages of an intrusion that unusual calls belong to, one bit
+	// each.
+	Stages uint8
+	// Sources are the machines that used the credential with the least fingerprint,
+	// Sessions the temporary credentials used.
+	Sources, Sessions Sketch
+	// oneKey is the credential that Sources are of; numbers the object numbers
+	// touched; outsized the response furthest beyond its endpoint's largest.
+	oneKey     uint32
+	numbered   uint32
+	low, high  uint64
+	outsized   uint8
+	outsizedBy sample
+
 	// Distinct values of the pane.
 	Resources, Operations, DeniedOperations Sketch
 
@@ -117,6 +135,7 @@ func (p *Pane) add(ev *schemas.Event, call *Call, topic int) {
 	}
 	p.minuteCalls++
 	p.Peak = max(p.Peak, p.minuteCalls)
+	p.addKinds(ev, call)
 	p.Operations.Add(call.sights[Operation].hash)
 	for i := range ev.Resources {
 		if i == maxResources {
@@ -206,7 +225,9 @@ func (p *Pane) shown(m *Meta) *sample {
 	switch {
 	case m == &egressVolumeCard:
 		return &p.samples[sampleLargest]
-	case m == &enumerationCard:
+	case m == &responseShapeCard:
+		return &p.outsizedBy
+	case m == &enumerationCard, m == &objectEnumerationCard:
 		return &p.samples[sampleNew]
 	case m.Family == FamilyDenial:
 		return &p.samples[sampleRefused]

@@ -35,6 +35,11 @@ var priorCorners = [signals]corner{
 	SignalClient:        {3, 0.70, 0.40, 4.5},
 	SignalAuth:          {2, 0.70, 0.25, 5},
 	SignalSpend:         {2, 0.70, 0.30, 5.5},
+	SignalSources:       {2, 0.70, 0.30, 5},
+	SignalErrors:        {2, 0.70, 0.25, 4},
+	SignalShape:         {2, 0.70, 0.25, 4},
+	SignalChurn:         {2, 0.70, 0.25, 5},
+	SignalPeers:         {2, 0.50, 0.20, 4},
 	SignalFused2h:       {4, 0.40, 0.45, 6},
 	SignalFused72h:      {4, 0.35, 0.35, 6},
 }

@@ -70,6 +70,9 @@ type Profile struct {
 	open  uint32     // newest open pane, index + 1
 	below int64      // number of the first pane not yet closed
 
+	shapes   [shapesKept]shape
+	shapeDay uint16
+
 	widened int64 // when it last changed its own rights
 
 	founded int32 // number of the pane in which it was first seen, or seen again after leaving every topic

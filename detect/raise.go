@@ -67,7 +67,7 @@ func (e *Engine) raise(p *Profile, call *Call, x *found) {
 		a.session, a.format = clone(ev.SessionId), clone(ev.Format)
 	}
 	severity, known := a.severity, a.has(x.meta)
-	page := e.grow(p, a, x, call.Time)
+	page := e.grow(p, a, x, call.Time, e.sharedBy(call))
 	a.arrival = max(a.arrival, call.Time)
 	a.sample(relatedOf(call.Event))
 	// A new detector or severity is told at once, values beyond some at the
@@ -196,9 +196,13 @@ func (e *Engine) raiseAtClose(p *Profile, pane *Pane, at int64, list []found, sa
 			return
 		}
 	}
+	by := sharedBy{}
+	if pane != nil {
+		by.sample = pane.shown(list[0].meta).related()
+	}
 	page := false
 	for i := range list {
-		page = e.grow(p, a, &list[i], at) || page
+		page = e.grow(p, a, &list[i], at, by) || page
 	}
 	for _, r := range samples {
 		a.sample(r)

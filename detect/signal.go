@@ -24,6 +24,11 @@ const (
 	SignalFused72h                    // sum of family maxima over 72 hours
 	SignalSpend                       // what the calls of a pane cost
 	SignalAuth                        // refused credentials, given the calls
+	SignalSources                     // machines that use one credential
+	SignalErrors                      // the least likely kind of failure of a pane
+	SignalShape                       // the most outsized response of a pane
+	SignalChurn                       // tokens taken, given the calls
+	SignalPeers                       // distance from the peers' centre
 	signals
 	// SignalCold marks a verdict by the peers' distribution, already calibrated.
 	SignalCold Signal = 255
@@ -32,7 +37,7 @@ const (
 var signalNames = [signals]string{
 	"call rate", "call rate over 3 h", "call rate over 24 h", "bytes out", "distinct resources", "distinct operations",
 	"refused calls", "distinct refused operations", "new values", "drift", "new place", "new operation", "timing", "new client", "combined evidence over 2 h", "combined evidence over 72 h",
-	"cost", "refused credentials",
+	"cost", "refused credentials", "machines on one credential", "kinds of failures", "size of responses", "tokens taken", "distance from peers",
 }
 
 // String is the signal's name in a sentence.

@@ -14,7 +14,7 @@ import (
 
 // snapshotVersion is the version of the format, snapshotMagic its first bytes.
 const (
-	snapshotVersion = 5
+	snapshotVersion = 6
 	snapshotMagic   = "lapwing detect state\n"
 	snapshotEnd     = "end\n"
 )
@@ -75,6 +75,8 @@ func (e *Engine) visit(c *codec) {
 	e.visitTimers(c)
 	e.adopt.visit(c)
 	e.egress.visit(c)
+	e.incidents.visit(c)
+	e.sprays.visit(c)
 	e.visitVerdicts(c)
 	e.sigma.visit(c)
 	end := snapshotEnd
@@ -91,6 +93,7 @@ func (k *clock) visit(c *codec) {
 			c.i32(&p.id)
 			c.i64(&p.watermark)
 			c.bool(&p.idle)
+			c.bool(&p.ended)
 		})
 		c.i64(&t.time)
 		c.i64(&t.newest)
@@ -131,6 +134,11 @@ func (l *layer) visit(c *codec) {
 		c.u64(&l.season[g].calls)
 		c.u64(&l.season[g].expected)
 		c.u64(&l.count[g])
+		c.u64(&l.centres[g].n)
+		for i := range features {
+			c.i64(&l.centres[g].sum[i])
+			c.i64(&l.centres[g].square[i])
+		}
 		for i := range l.week[g] {
 			c.u64(&l.week[g][i].calls)
 			c.u64(&l.week[g][i].expected)

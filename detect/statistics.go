@@ -31,6 +31,14 @@ type statistics struct {
 	seasonRatio                     [seasonBins]uint16
 	seasonCount                     [seasonBins]uint8
 	anchor, dayMean, dayWeight, sum float32 // drift
+
+	sources, tokens, distance level              // machines on one credential, tokens taken, distance from peers
+	newest                    [newMaxima]float32 // today's maxima of sources and tokens
+	most                      [newMaxima]float32 // and those of earlier days
+	codes                     [failureKinds]uint16
+	hours                     [24]uint8     // panes by hour of day, halved together
+	stages                    [stages]int32 // newest pane with an unusual call of a stage
+	lastRun                   uint8         // how its newest active pane went
 }
 
 const (
@@ -168,6 +176,9 @@ func (s *statistics) newDay(day uint16) {
 		}
 		s.authBest, s.authToday = max(s.authBest*f, s.authToday), 0
 		s.spendBest, s.spendToday = max(s.spendBest*f, s.spendToday), 0
+		for i := range s.most {
+			s.most[i], s.newest[i] = max(s.most[i]*f, s.newest[i]), 0
+		}
 		s.gapMax *= float32(math.Pow(0.98, float64(day-s.day)))
 		s.newDriftDay()
 	}
@@ -183,6 +194,13 @@ func (s *statistics) newDay(day uint16) {
 func (s *statistics) beyond(signal Signal, x float64) bool {
 	return x >= 2*float64(s.best[signal])
 }
+
+// The maxima that new families keep.
+const (
+	maxSources = iota
+	maxTokens
+	newMaxima
+)
 
 // learnPane takes a judged pane into the statistics. c is the calibrated
 // surprise of its rate: what alarms teaches little.
@@ -217,6 +235,12 @@ func (s *statistics) learnPane(p *Pane, x expectation, c float64) {
 		s.denied.learn(float64(p.Denied), w)
 		s.breadth.learn(p.DeniedOperations.Count(), w)
 		s.learnDrift(float64(p.Calls)/rest, w)
+		s.sources.learn(p.Sources.Count(), w)
+		s.tokens.learn(p.taken(), w)
+		s.newest[maxSources] = max(s.newest[maxSources], float32(p.Sources.Count()))
+		s.newest[maxTokens] = max(s.newest[maxTokens], float32(p.taken()))
+		s.learnCodes(p)
+		s.learnHour(p)
 	}
 	if s.lastSeen != 0 && p.First > s.lastSeen {
 		s.gapMax = max(s.gapMax, float32(time.Duration(p.First-s.lastSeen).Seconds()))

@@ -8,7 +8,9 @@ type Stats struct {
 	SlotsEvicted, SlotsRefused       uint64
 	EgressRefused                    uint64
 	NotesDropped, AlertsDropped      uint64
-	Adopted, Excepted                uint64
+	// What did not fit into the bounds of shared causes and of sources refused.
+	IncidentsRefused, SpraysRefused uint64
+	Adopted, Excepted               uint64
 	// Windows of Sigma correlations that are remembered, and that had to be
 	// forgotten for want of room.
 	SigmaWindows, SigmaForgotten uint64

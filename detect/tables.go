@@ -17,16 +17,17 @@ type tables struct {
 
 // layer is what one hour, or many, contributed.
 type layer struct {
-	hour   int64
-	used   bool
-	tails  [groups][signals]*histogram
-	levels [groups][levelBins]uint64
-	spread [groups]spread
-	season [groups]season
-	count  [groups]uint64 // identities first seen
-	tests  [ways]uint64
-	pages  [ways]uint64
-	values map[valueKey]int32
+	hour    int64
+	used    bool
+	tails   [groups][signals]*histogram
+	levels  [groups][levelBins]uint64
+	spread  [groups]spread
+	season  [groups]season
+	centres [groups]centre
+	count   [groups]uint64 // identities first seen
+	tests   [ways]uint64
+	pages   [ways]uint64
+	values  map[valueKey]int32
 	// Of base only: what time-dependent tables need.
 	week   [groups][hoursOfWeek]season
 	ledger []ledgerHour
@@ -146,6 +147,7 @@ func (b *layer) add(l *layer) {
 		}
 		b.spread[g].sum += l.spread[g].sum
 		b.spread[g].panes += l.spread[g].panes
+		b.centres[g].add(&l.centres[g])
 		b.week[g][hour].calls += l.season[g].calls
 		b.week[g][hour].expected += l.season[g].expected
 		b.count[g] += l.count[g]
@@ -183,6 +185,7 @@ type view struct {
 	identities [groups + 1]uint64
 	spread     [groups + 1]float64
 	levels     [groups][levelBins]uint64
+	centres    [groups]centre
 	week       [groups][hoursOfWeek]season
 	budget     budget
 	t          *tables
@@ -218,6 +221,7 @@ func (t *tables) view(k int64, e *Engine) *view {
 		var s spread
 		t.each(v.upTo, func(l *layer) {
 			v.identities[g] += l.count[g]
+			v.centres[g].add(&l.centres[g])
 			s.sum += l.spread[g].sum
 			s.panes += l.spread[g].panes
 			for i, n := range l.levels[g] {

@@ -178,6 +178,9 @@ func (e *Engine) silences() {
 		p := e.store.at(q.profile)
 		if e.sourceSilent(q.topics, q.pane, together) {
 			e.stats.SilencesShared++
+			if !e.ended(q.topics) {
+				e.silentWith(p, q)
+			}
 			continue
 		}
 		for i := range e.detectors {
@@ -202,9 +205,28 @@ func (e *Engine) sourceSilent(topics uint64, pane int64, together int) bool {
 		if topics&(1<<uint(i)) == 0 { //nolint:gosec // below maxTopics
 			continue
 		}
+		if t.out && t.boundary <= pane {
+			return true // nothing has come since
+		}
 		now, sum, panes, most := t.activeIn(pane)
 		if panes > 0 && 4*now*panes < sum || together >= 4 && together*10 >= int(most) {
 			return true
+		}
+	}
+	return false
+}
+
+// ended reports whether one of the topics ended: a file that was read to its end
+// is not silent.
+func (e *Engine) ended(topics uint64) bool {
+	for i := range e.clock.topics {
+		if topics&(1<<uint(i)) == 0 { //nolint:gosec // below maxTopics
+			continue
+		}
+		for _, p := range e.clock.topics[i].parts {
+			if p.ended {
+				return true
+			}
 		}
 	}
 	return false

@@ -26,21 +26,29 @@ func (e *Engine) visitIdentities(c *codec) {
 		if c.writing() {
 			id, p = e.store.ids[order[i]], e.store.at(order[i])
 		}
-		c.text(&id)
-		if !c.writing() {
-			old, key := e.store.find(id)
-			if old != nil || id == "" {
-				c.fail(fmt.Errorf("%w: identity %q", errDamaged, clip(id, 80)))
-				return
-			}
-			p = e.store.add(id, key)
+		if e.visitIdentity(c, id, p); c.err != nil {
+			return
 		}
-		e.store.facts[p.self] = e.visitFacts(c, e.store.facts[p.self])
-		p.visit(c)
-		e.visitSlots(c, p)
-		e.visitPanes(c, p)
-		e.visitDossier(c, p)
 	}
+}
+
+// visitIdentity writes the identity that is given, or reads one.
+func (e *Engine) visitIdentity(c *codec, id string, p *Profile) *Profile {
+	c.text(&id)
+	if !c.writing() {
+		old, key := e.store.find(id)
+		if old != nil || id == "" {
+			c.fail(fmt.Errorf("%w: identity %q", errDamaged, clip(id, 80)))
+			return nil
+		}
+		p = e.store.add(id, key)
+	}
+	e.store.facts[p.self] = e.visitFacts(c, e.store.facts[p.self])
+	p.visit(c)
+	e.visitSlots(c, p)
+	e.visitPanes(c, p)
+	e.visitDossier(c, p)
+	return p
 }
 
 func (e *Engine) visitFacts(c *codec, f *facts) *facts {
@@ -104,6 +112,12 @@ func (p *Profile) visit(c *codec) {
 	}
 	c.i64(&p.budget)
 	c.i64(&p.below)
+	for i := range p.shapes {
+		c.u16(&p.shapes[i].tag)
+		c.u8(&p.shapes[i].best)
+		c.u8(&p.shapes[i].today)
+	}
+	c.u16(&p.shapeDay)
 	c.i64(&p.widened)
 	c.i32(&p.founded)
 	p.stats.visit(c)
@@ -122,7 +136,7 @@ func (s *statistics) visit(c *codec) {
 	c.u16(&s.day)
 	c.u16(&s.days)
 	c.u32(&s.inTail)
-	for _, l := range [...]*level{&s.rate, &s.rate3h, &s.rate24h, &s.bytes, &s.resources, &s.operations, &s.denied, &s.breadth, &s.spend, &s.auth} {
+	for _, l := range [...]*level{&s.rate, &s.rate3h, &s.rate24h, &s.bytes, &s.resources, &s.operations, &s.denied, &s.breadth, &s.spend, &s.auth, &s.sources, &s.tokens, &s.distance} {
 		c.f32(&l.mean)
 		c.f32(&l.variance)
 		c.u16(&l.n)
@@ -138,6 +152,20 @@ func (s *statistics) visit(c *codec) {
 		c.f32(&s.near[f])
 		c.f32(&s.far[f])
 	}
+	for i := range s.most {
+		c.f32(&s.newest[i])
+		c.f32(&s.most[i])
+	}
+	for i := range s.codes {
+		c.u16(&s.codes[i])
+	}
+	for i := range s.hours {
+		c.u8(&s.hours[i])
+	}
+	for i := range s.stages {
+		c.i32(&s.stages[i])
+	}
+	c.u8(&s.lastRun)
 	for i := range s.seasonRatio {
 		c.u16(&s.seasonRatio[i])
 		c.u8(&s.seasonCount[i])
@@ -226,10 +254,21 @@ func (p *Pane) visit(c *codec) {
 	c.u64(&p.largest)
 	c.u64(&p.topics)
 	c.i64(&p.minute)
+	c.u32(&p.Issued)
+	for i := range p.Failures {
+		c.u32(&p.Failures[i])
+	}
+	c.u8(&p.Stages)
+	c.u32(&p.oneKey)
+	c.u32(&p.numbered)
+	c.u64(&p.low)
+	c.u64(&p.high)
+	c.u8(&p.outsized)
+	p.outsizedBy.visit(c)
 	c.u16(&p.Fresh)
 	c.u16(&p.FreshDenied)
 	c.f32(&p.ratio)
-	for _, s := range [...]*Sketch{&p.Resources, &p.Operations, &p.DeniedOperations} {
+	for _, s := range [...]*Sketch{&p.Resources, &p.Operations, &p.DeniedOperations, &p.Sources, &p.Sessions} {
 		c.u8(&s.n)
 		if s.n > 0 {
 			c.bytes(s.bytes[:])
@@ -310,7 +349,7 @@ func (a *openAlert) visit(c *codec) {
 	for _, x := range [...]*int{&a.version, &a.early, &a.severity, &a.paged} {
 		c.num(x)
 	}
-	for _, x := range [...]*bool{&a.dirty, &a.changed, &a.page, &a.young} {
+	for _, x := range [...]*bool{&a.dirty, &a.changed, &a.page, &a.woke, &a.young} {
 		c.bool(x)
 	}
 	list(c, &a.parts, func(q *part) {
@@ -387,6 +426,11 @@ func (e *Engine) visitWaiting(c *codec) {
 	if c.writing() || c.err != nil {
 		return
 	}
+	e.hold(c, waiting)
+}
+
+// hold takes panes that another topic holds back out of those that are due.
+func (e *Engine) hold(c *codec, waiting []closing) {
 	for i := range waiting {
 		w := &waiting[i]
 		p, _ := e.store.find(w.id)
@@ -429,18 +473,7 @@ func (a *adoption) visit(c *codec) {
 	for k := range a.values {
 		keys = append(keys, k)
 	}
-	slices.SortFunc(keys, func(x, y adoptionKey) int {
-		if x.dim != y.dim {
-			return int(x.dim) - int(y.dim)
-		}
-		if x.topic != y.topic {
-			return int(x.topic) - int(y.topic)
-		}
-		if x.hash != y.hash {
-			return compare(int64(x.hash), int64(y.hash))
-		}
-		return int(x.quarter) - int(y.quarter)
-	})
+	slices.SortFunc(keys, compareAdoptions)
 	list(c, &keys, func(k *adoptionKey) {
 		dim := uint8(k.dim)
 		c.u8(&dim)
@@ -463,4 +496,17 @@ func (a *adoption) visit(c *codec) {
 			c.text(&v.list[i].id)
 		}
 	})
+}
+
+func compareAdoptions(x, y adoptionKey) int {
+	if x.dim != y.dim {
+		return int(x.dim) - int(y.dim)
+	}
+	if x.topic != y.topic {
+		return int(x.topic) - int(y.topic)
+	}
+	if x.hash != y.hash {
+		return compare(int64(x.hash), int64(y.hash))
+	}
+	return int(x.quarter) - int(y.quarter)
 }

@@ -107,17 +107,9 @@ func TestTheCatalogueIsCurrent(t *testing.T) {
 				id, _, _ := strings.Cut(x, ":")
 				owasp = append(owasp, id)
 			}
-			fmt.Fprintf(&b, "| [`%s`](#%s) | %s | %s | %s | %s | %s | %s | %s |\n", m.Name, m.Name, cell(m.Title), m.Way, severity(m.Severity),
+			fmt.Fprintf(&b, "| [`%s`](detections/%s.md) | %s | %s | %s | %s | %s | %s | %s |\n", m.Name, m.Name, cell(m.Title), m.Way, severity(m.Severity),
 				cell(m.MinSample), cell(m.Floor), strings.Join(ids, " "), strings.Join(owasp, " "))
 		}
-	}
-	b.WriteString("\n## First checks\n")
-	for _, m := range cards {
-		fmt.Fprintf(&b, "\n### %s\n\n", m.Name)
-		for i, c := range m.FirstChecks {
-			fmt.Fprintf(&b, "%d. %s\n", i+1, c)
-		}
-		fmt.Fprintf(&b, "\nNIST CSF %s; PCI DSS %s.\n", strings.Join(m.NIST, ", "), strings.Join(m.PCI, ", "))
 	}
 	b.WriteString("\n## Techniques\n\n| MITRE ATT&CK | name |\n|---|---|\n")
 	slices.SortFunc(techniques, func(a, b schemas.Technique) int { return strings.Compare(a.UID, b.UID) })

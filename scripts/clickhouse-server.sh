@@ -4,6 +4,8 @@
 #
 #   clickhouse-server.sh fetch                            print where it is, fetching it when needed
 #   clickhouse-server.sh run DIR TCP_PORT HTTP_PORT [PW]  run it in DIR on 127.0.0.1, in the foreground
+#   clickhouse-server.sh run DIR TCP_PORT HTTP_PORT PW CERT KEY TLS_PORT HTTPS_PORT
+#                                                         and with TLS on two more ports
 #
 #   LAPWING_CACHE  where to keep it (default: $XDG_CACHE_HOME/lapwing or ~/.cache/lapwing)
 set -euo pipefail
@@ -22,8 +24,13 @@ fetch)
 	echo "$root"
 	;;
 run)
-	[ $# -ge 4 ] || fail "usage: clickhouse-server.sh run DIR TCP_PORT HTTP_PORT [PASSWORD]"
+	[ $# -ge 4 ] || fail "usage: clickhouse-server.sh run DIR TCP_PORT HTTP_PORT [PASSWORD [CERT KEY TLS_PORT HTTPS_PORT]]"
 	dir=$2 tcp=$3 http=$4 password=${5:-}
+	tls=
+	if [ $# -ge 9 ]; then
+		tls="<tcp_port_secure>$8</tcp_port_secure><https_port>$9</https_port>
+	<openSSL><server><certificateFile>$6</certificateFile><privateKeyFile>$7</privateKeyFile><verificationMode>none</verificationMode><loadDefaultCAFile>false</loadDefaultCAFile></server></openSSL>"
+	fi
 	fetch
 	mkdir -p "$dir/data" "$dir/tmp" "$dir/log" "$dir/formats"
 	cat >"$dir/config.xml" <<XML
@@ -32,6 +39,7 @@ run)
 	<listen_host>127.0.0.1</listen_host>
 	<tcp_port>$tcp</tcp_port>
 	<http_port>$http</http_port>
+	$tls
 	<path>$dir/data/</path>
 	<tmp_path>$dir/tmp/</tmp_path>
 	<format_schema_path>$dir/formats/</format_schema_path>
@@ -64,6 +72,6 @@ XML
 	exec "$root/usr/sbin/clickhouse-server" --config-file="$dir/config.xml"
 	;;
 *)
-	fail "usage: clickhouse-server.sh fetch | run DIR TCP_PORT HTTP_PORT [PASSWORD]"
+	fail "usage: clickhouse-server.sh fetch | run DIR TCP_PORT HTTP_PORT [PASSWORD [CERT KEY TLS_PORT HTTPS_PORT]]"
 	;;
 esac

@@ -13,12 +13,13 @@ func newDeadLetter(g *global) *cobra.Command {
 		Example: example(`
 			lapwing deadletter list
 			lapwing deadletter list --contains "unknown field" --json
+			lapwing deadletter show 17
 			lapwing deadletter replay --topic raw.kong --dry-run`),
 		GroupID: groupOperate,
 		Args:    noArgs,
 		RunE:    func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	c.AddCommand(newDeadLetterList(g), newDeadLetterReplay(g))
+	c.AddCommand(newDeadLetterList(g), newDeadLetterShow(g), newDeadLetterReplay(g))
 	return c
 }
 
@@ -38,6 +39,32 @@ func newDeadLetterList(g *global) *cobra.Command {
 	}
 	deadLetterFlags(c, &o)
 	c.Flags().BoolVar(&o.JSON, "json", false, "print NDJSON with the bytes of each record")
+	return c
+}
+
+func newDeadLetterShow(g *global) *cobra.Command {
+	var o app.DeadLetterShowOptions
+	c := &cobra.Command{
+		Use:   "show OFFSET|TOPIC/PARTITION@OFFSET[#INDEX]",
+		Short: "Show one refused record with its reason",
+		Long: `Show prints what was refused and why, by its offset in the dead letter topic or by
+the coordinates of the raw record. What looks like a secret is replaced by its hash;
+--raw prints the bytes as they came.`,
+		Example: example(`
+			lapwing deadletter show 17
+			lapwing deadletter show raw.kong/2@1041 --raw`),
+		Args: exactArgs(1, "an offset or coordinates, as deadletter list shows them"),
+		RunE: func(c *cobra.Command, args []string) error {
+			cfg, err := g.load()
+			if err != nil {
+				return err
+			}
+			o.Which = args[0]
+			return app.DeadLetterShow(c.Context(), cfg, o, g.io)
+		},
+	}
+	c.Flags().BoolVar(&o.Raw, "raw", false, "show the bytes as they came, secrets included")
+	c.Flags().BoolVar(&o.JSON, "json", false, "print one JSON object")
 	return c
 }
 

@@ -125,7 +125,7 @@ func TestCommandLine(t *testing.T) {
 		{name: "a missing configuration", args: []string{"check", "--config", "nowhere.yaml"}, code: 2, err: []string{"nowhere.yaml: cannot be read"}},
 		{name: "bad inventory names file and key", args: []string{"backtest", "--inventory", badInventory, good}, code: 2, err: []string{badInventory, "knd"}},
 
-		{name: "check prints what is in effect", args: []string{"check", "--offline"}, out: []string{"tenant: default", "listen: 127.0.0.1:8088"}, err: []string{"configuration  ok"}},
+		{name: "check prints what is in effect", args: []string{"check", "--offline", "--show-config"}, out: []string{"tenant: default", "listen: 127.0.0.1:8088", "configuration  ok    defaults and environment"}},
 		{name: "run without a Kafka says which key", args: []string{"run"}, code: 2, err: []string{"kafka.brokers: run needs a Kafka", "LAPWING_KAFKA_BROKERS", "secrets.hmac_key"}},
 		{name: "run with an unknown role lists the roles", args: []string{"run", "--roles", "judge"}, code: 2, err: []string{`role "judge": want all, or a list of ingest, enrich, detect, store, alert`}},
 		{name: "simulate wants to know where to", args: []string{"simulate"}, code: 2, err: []string{"--out DIR or --kafka"}},

@@ -13,11 +13,11 @@ import (
 
 // cellOf is the cell that judges an identity.
 func cellOf(ctx context.Context, kc *kafka.Client, identity string) (int, error) {
-	n, err := kc.Partitions(ctx, kc.Topic("events"))
+	l, err := kc.CheckLayout(ctx, 0)
 	if err != nil {
 		return 0, err
 	}
-	return stream.Murmur2Partition(identity, n), nil
+	return stream.Murmur2Partition(identity, l.Cells), nil
 }
 
 // cellEngine is a cell's state as of now: its newest snapshot, and what the log
@@ -29,11 +29,11 @@ func (s *services) cellEngine(ctx context.Context, kc *kafka.Client, cell int, b
 		return nil, Usage(err)
 	}
 	cfg := engineConfig(s.cfg, rules, cell)
-	n, err := kc.Partitions(ctx, kc.Topic("events"))
+	layout, err := kc.Layout(ctx)
 	if err != nil {
 		return nil, err
 	}
-	cfg.Cells = n
+	cfg.Cells = layout.Cells
 	e, err := detect.New(cfg)
 	if err != nil {
 		return nil, Usage(err)
@@ -42,10 +42,18 @@ func (s *services) cellEngine(ctx context.Context, kc *kafka.Client, cell int, b
 	if err != nil {
 		return nil, fmt.Errorf("%w: was it written by another version of lapwing?", err)
 	}
+	_, err = applyLog(ctx, kc, e, cell, next, bar)
+	return e, err
+}
+
+// applyLog takes the log of a cell from an offset to its end into a copy of the
+// cell's state; what it says is dropped. It returns the offset to go on from.
+func applyLog(ctx context.Context, kc *kafka.Client, e *detect.Engine, cell int, next int64, bar *progress) (int64, error) {
 	var ev schemas.Event
 	var out detect.Output
-	err = kc.Scan(ctx, kc.Topic("events"), kafka.ScanOptions{Partition: cell, From: next}, func(rec *stream.Record) error {
+	err := kc.Scan(ctx, kc.Topic("events"), kafka.ScanOptions{Partition: cell, From: next}, func(rec *stream.Record) error {
 		bar.add(1)
+		next = rec.Offset + 1
 		// What cannot be read is stepped over, as the detect role does.
 		if stream.IsControl(rec) {
 			var c schemas.Control
@@ -63,7 +71,7 @@ func (s *services) cellEngine(ctx context.Context, kc *kafka.Client, cell int, b
 		out.Alerts, out.Discovered = out.Alerts[:0], out.Discovered[:0]
 		return nil
 	})
-	return e, err
+	return next, err
 }
 
 // engines hands the state of every cell to fn.
@@ -73,12 +81,12 @@ func (s *services) engines(ctx context.Context, std IO, fn func(e *detect.Engine
 		return err
 	}
 	defer kc.Close()
-	n, err := kc.Partitions(ctx, kc.Topic("events"))
+	layout, err := kc.Layout(ctx)
 	if err != nil {
 		return err
 	}
 	var errs []error
-	for cell := range n {
+	for cell := range layout.Cells {
 		bar := newProgress(std.Err, fmt.Sprintf("cell %d", cell), 0, false)
 		e, err := s.cellEngine(ctx, kc, cell, bar)
 		bar.finish()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"sync"
 	"time"
 
@@ -22,21 +23,27 @@ type CheckOptions struct {
 	Offline bool
 	// AcceptReset lets cells go on whose log no longer reaches their state.
 	AcceptReset bool
+	// Roles limits what is asked of Kafka and ClickHouse to what these roles need;
+	// empty means all.
+	Roles []string
+	// ShowConfig prints the effective configuration on stdout, secrets masked.
+	ShowConfig bool
+	JSON       bool
 }
 
-// Check prints the effective configuration with secrets masked and reports
-// whether it can work: inventory, detectors, and unless Offline the topics in
-// Kafka, the cells' state against their log, and the tables in ClickHouse.
+// Check reports whether a configuration can work, one finding a line with what to
+// change: inventory, detectors, and unless Offline the connections, the rights, the
+// topics in Kafka, the cells' state against their log, and the tables in ClickHouse.
+// It fails when any finding does.
 func Check(ctx context.Context, cfg Config, path string, o CheckOptions, std IO) (err error) {
-	text, err := yaml.Marshal(cfg)
+	roles, err := ParseRoles(o.Roles)
 	if err != nil {
-		return fmt.Errorf("configuration cannot be printed: %w", err)
-	}
-	if path == "" {
-		path = "defaults and environment"
-	}
-	if _, err := fmt.Fprintf(std.Out, "# effective configuration (%s), secrets masked\n%s", path, text); err != nil {
 		return err
+	}
+	if o.ShowConfig {
+		if err := showConfig(&cfg, path, std.Out); err != nil {
+			return err
+		}
 	}
 	rules, err := loadSigma(&cfg)
 	if err != nil {
@@ -45,33 +52,51 @@ func Check(ctx context.Context, cfg Config, path string, o CheckOptions, std IO)
 	if _, err := detect.New(engineConfig(&cfg, rules, 0)); err != nil {
 		return Usage(err)
 	}
-	said := func(what, state string) { fmt.Fprintf(std.Err, "%-14s %s\n", what, state) }
+	var r checkReport
 	if rules.Len() > 0 {
-		said("sigma", fmt.Sprintf("ok, %s, %s: lapwing rules list shows them", count(rules.Len(), "rule"), count(len(rules.Warnings()), "warning")))
+		r.ok("sigma", fmt.Sprintf("%s, %s: lapwing rules list shows them", count(rules.Len(), "rule"), count(len(rules.Warnings()), "warning")))
 	}
 	if cfg.Inventory.File != "" {
 		inv, err := cfg.Inventory.file().Load()
 		if err != nil {
 			return Usage(err)
 		}
-		said("inventory", fmt.Sprintf("ok, %s", count(len(inv.Identities), "identity")))
+		r.ok("inventory", count(len(inv.Identities), "identity"))
 	}
-	if err := checkPlaces(&cfg, said); err != nil {
+	if err := checkPlaces(&cfg, r.ok); err != nil {
 		return err
 	}
-	said("configuration", "ok")
-	if o.Offline {
-		return nil
+	if path == "" {
+		path = "defaults and environment"
 	}
-	s := newServices(&cfg)
-	if o.AcceptReset {
-		return acceptReset(ctx, s, rules, said)
+	r.ok("configuration", path)
+	if !o.Offline {
+		s := newServices(&cfg)
+		if o.AcceptReset {
+			err = acceptReset(ctx, s, rules, func(what, says string) { fmt.Fprintf(std.Err, "%-14s %s\n", what, says) })
+		} else {
+			s.checkKafka(ctx, roles, &r)
+			s.checkClickHouse(ctx, roles, &r)
+		}
 	}
-	return errors.Join(checkKafka(ctx, s, said), checkClickHouse(ctx, s, said))
+	return errors.Join(err, r.print(std, o.JSON))
+}
+
+// showConfig prints what is in effect.
+func showConfig(cfg *Config, path string, w io.Writer) error {
+	text, err := yaml.Marshal(cfg)
+	if err != nil {
+		return fmt.Errorf("configuration cannot be printed: %w", err)
+	}
+	if path == "" {
+		path = "defaults and environment"
+	}
+	_, err = fmt.Fprintf(w, "# effective configuration (%s), secrets masked\n%s", path, text)
+	return err
 }
 
 // checkPlaces loads what tells of addresses, and says what it is and how old.
-func checkPlaces(cfg *Config, said func(what, state string)) error {
+func checkPlaces(cfg *Config, said func(what, says string)) error {
 	e, err := newEnricher(cfg, cfg.Secrets.newHasher(), prometheus.NewRegistry(), nopLogger())
 	if err != nil {
 		return err
@@ -79,14 +104,14 @@ func checkPlaces(cfg *Config, said func(what, state string)) error {
 	for _, l := range e.Loaded() {
 		at := "of " + l.Time.UTC().Format(time.DateOnly) + ", " + age(time.Since(l.Time))
 		if l.What == "geo" {
-			said("geo", fmt.Sprintf("ok, %s: %s, %s, built %s", l.File, l.Kind, fileSize(l.Bytes), at))
+			said("geo", fmt.Sprintf("%s: %s, %s, built %s", l.File, l.Kind, fileSize(l.Bytes), at))
 			continue
 		}
 		class := l.Class
 		if class == "" {
 			class = "several classes"
 		}
-		said("network list", fmt.Sprintf("ok, %s: %s (%s), %s, %s, %s, %s", l.File, l.Name, class, l.Kind, count(l.Entries, "network"), fileSize(l.Bytes), at))
+		said("network list", fmt.Sprintf("%s: %s (%s), %s, %s, %s, %s", l.File, l.Name, class, l.Kind, count(l.Entries, "network"), fileSize(l.Bytes), at))
 	}
 	if len(cfg.Geo.Databases) == 0 {
 		said("geo", "no database: countries come from the table in the binary, without cities, providers or impossible-travel")
@@ -115,47 +140,6 @@ func fileSize(n int64) string {
 	return fmt.Sprintf("%.1f MB", float64(n)/1e6)
 }
 
-func checkKafka(ctx context.Context, s *services, said func(what, state string)) error {
-	kc, err := s.openKafka(ctx)
-	if err != nil {
-		return err
-	}
-	defer kc.Close()
-	diffs, err := kc.CheckTopics(ctx, s.cfg.topics())
-	if err != nil {
-		return err
-	}
-	for _, d := range diffs {
-		said("kafka", d.String())
-	}
-	if len(diffs) > 0 {
-		return errors.New("kafka: topics differ; `lapwing migrate` creates what is missing")
-	}
-	said("kafka", "ok")
-	if err := kc.CheckCells(ctx); err != nil {
-		return err
-	}
-	said("cells", "ok, their log reaches their state")
-	return nil
-}
-
-func checkClickHouse(ctx context.Context, s *services, said func(what, state string)) error {
-	db, err := s.openClickHouse(ctx, false)
-	if err != nil {
-		return err
-	}
-	defer db.Close() //nolint:errcheck // nothing was written
-	if err := db.CheckSchema(ctx); err != nil {
-		return err
-	}
-	version, err := db.Version(ctx)
-	if err != nil {
-		return err
-	}
-	said("clickhouse", "ok, "+version)
-	return nil
-}
-
 // acceptReset takes over every cell with leave to drop state whose log is gone
 // and to skip events that retention took, and writes each cell's snapshot.
 func acceptReset(ctx context.Context, s *services, rules *sigma.Set, said func(what, state string)) error {
@@ -171,6 +155,7 @@ func acceptReset(ctx context.Context, s *services, rules *sigma.Set, said func(w
 	said("cells", "taking over; stop every process with the role detect first, or this waits for them")
 	err = kc.RunDetect(ctx, kafka.DetectOptions{
 		Group:       s.cfg.groupName("detect"),
+		Cells:       s.cfg.Detect.Cells,
 		AcceptReset: true,
 		NewCell:     func(n int) stream.Cell { return newCell(s.cfg, rules, n, nil) },
 		WithCell: func(n int, run func(func(stream.Cell))) {

@@ -182,7 +182,7 @@ type EnrichConfig struct {
 
 // DetectConfig tunes the detect role.
 type DetectConfig struct {
-	Cells             int              `yaml:"cells" doc:"Partitions of lapwing.events. Choose it once: another number would move identities between cells."`
+	Cells             int              `yaml:"cells" doc:"Into how many cells identities are dealt out; each is a partition of lapwing.events. Another number needs: lapwing migrate --cells N."`
 	FalseAlertsPerDay float64          `yaml:"false_alerts_per_day" doc:"How many false alerts a day the team can take, for the whole fleet."`
 	Disabled          []string         `yaml:"disabled" doc:"Detectors that are switched off."`
 	Sigma             []string         `yaml:"sigma" doc:"Sigma rules to run: files, and directories of *.yml and *.yaml. A change needs a restart."`

@@ -209,7 +209,7 @@ func TestCheckMasksSecrets(t *testing.T) {
 	cfg.Secrets.OldHMACKeys = []Secret{"s3cret-old"}
 	cfg.Destinations = []Destination{{Name: "a", Kind: "webhook", Secret: "s3cret"}}
 	var out, errOut strings.Builder
-	require.NoError(t, Check(t.Context(), cfg, "", CheckOptions{Offline: true}, IO{Out: &out, Err: &errOut}))
+	require.NoError(t, Check(t.Context(), cfg, "", CheckOptions{Offline: true, ShowConfig: true}, IO{Out: &out, Err: &errOut}))
 	require.NotContains(t, out.String(), "s3cret")
 	require.Contains(t, out.String(), "hmac_key: '********'")
 }
@@ -223,8 +223,8 @@ func TestCheckSaysWhatItKnowsOfNetworks(t *testing.T) {
 	cfg.Networks.Lists = []NetworkList{{File: list, Class: "tor"}}
 	var out, errOut strings.Builder
 	require.NoError(t, Check(t.Context(), cfg, "", CheckOptions{Offline: true}, IO{Out: &out, Err: &errOut}))
-	require.Contains(t, errOut.String(), "ok, "+list+": tor (tor), text, 2 networks, 20 bytes, of "+old.UTC().Format(time.DateOnly)+", 3 days old")
-	require.Contains(t, errOut.String(), "no database: countries come from the table in the binary")
+	require.Contains(t, out.String(), "ok    "+list+": tor (tor), text, 2 networks, 20 bytes, of "+old.UTC().Format(time.DateOnly)+", 3 days old")
+	require.Contains(t, out.String(), "no database: countries come from the table in the binary")
 
 	require.NoError(t, os.WriteFile(list, []byte("192.0.2.1\nhello\n"), 0o600))
 	err := Check(t.Context(), cfg, "", CheckOptions{Offline: true}, IO{Out: &out, Err: &errOut})

@@ -85,6 +85,7 @@ func (p *process) startDetect() error {
 	p.goRole(RoleDetect, func(ctx context.Context) error {
 		return p.kafka.RunDetect(ctx, kafka.DetectOptions{
 			Group:          p.groupName("detect"),
+			Cells:          p.cfg.Detect.Cells,
 			NewCell:        func(n int) stream.Cell { return newCell(&p.cfg, rules, n, metrics.observer(n)) },
 			SnapshotEvery:  time.Duration(p.cfg.Detect.SnapshotEvery),
 			SnapshotEvents: int64(p.cfg.Detect.SnapshotEvents),

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/lapwing-sec/lapwing/internal/kafka"
 )
 
 // RunOptions configures Run.
@@ -56,6 +58,11 @@ func (p *process) verify(ctx context.Context) error {
 	var errs []error
 	for _, d := range diffs {
 		errs = append(errs, errors.New(d.String()))
+	}
+	if !slices.ContainsFunc(diffs, func(d kafka.Difference) bool { return d.Setting == "topic" }) {
+		if _, err := p.kafka.CheckLayout(ctx, p.cfg.Detect.Cells); err != nil {
+			return err // what `lapwing migrate` without --cells would not mend
+		}
 	}
 	if p.db != nil {
 		if err := p.db.CheckSchema(ctx); err != nil {

@@ -2,6 +2,8 @@ package clickhouse
 
 import (
 	"errors"
+	"regexp"
+	"strconv"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/ClickHouse/clickhouse-go/v2/lib/proto"
@@ -9,6 +11,9 @@ import (
 
 // codeOf is the server's exception code, or 0 where the server said nothing.
 func codeOf(err error) int32 {
+	if err == nil {
+		return 0
+	}
 	var known *serverError
 	if errors.As(err, &known) {
 		return known.code
@@ -17,8 +22,16 @@ func codeOf(err error) int32 {
 	if errors.As(err, &ex) {
 		return ex.Code
 	}
+	// Over HTTP the client gives some answers as text.
+	if m := httpCode.FindStringSubmatch(err.Error()); m != nil {
+		if n, convErr := strconv.ParseInt(m[1], 10, 32); convErr == nil {
+			return int32(n)
+		}
+	}
 	return 0
 }
+
+var httpCode = regexp.MustCompile(`\[HTTP \d+\] response body: "Code: (\d+)\b`)
 
 // rowCodes are exceptions that a row's own content causes: the same row will be
 // refused each time. Any other failure, known or not, is taken to pass.

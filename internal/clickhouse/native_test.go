@@ -36,11 +36,13 @@ type nativeServer struct {
 	dir  string
 	tcp  int
 	http int
-	mu   sync.Mutex
-	cmd  *exec.Cmd
+	// tls are four more arguments of the script, or none.
+	tls []string
+	mu  sync.Mutex
+	cmd *exec.Cmd
 }
 
-func startNative(t *testing.T) *nativeServer {
+func startNative(t *testing.T, tls ...string) *nativeServer {
 	t.Helper()
 	script, err := filepath.Abs("../../scripts/clickhouse-server.sh")
 	require.NoError(t, err)
@@ -50,7 +52,7 @@ func startNative(t *testing.T) *nativeServer {
 		}
 		t.Skipf("%s", out)
 	}
-	s := &nativeServer{t: t, dir: t.TempDir(), tcp: freePort(t), http: freePort(t)}
+	s := &nativeServer{t: t, dir: t.TempDir(), tcp: freePort(t), http: freePort(t), tls: tls}
 	s.start()
 	t.Cleanup(s.kill)
 	return s
@@ -68,7 +70,7 @@ func (s *nativeServer) start() {
 	s.t.Helper()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.cmd = exec.Command("bash", "../../scripts/clickhouse-server.sh", "run", s.dir, strconv.Itoa(s.tcp), strconv.Itoa(s.http), nativePassword)
+	s.cmd = exec.Command("bash", append([]string{"../../scripts/clickhouse-server.sh", "run", s.dir, strconv.Itoa(s.tcp), strconv.Itoa(s.http), nativePassword}, s.tls...)...)
 	out, err := os.OpenFile(filepath.Join(s.dir, "out"), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
 	require.NoError(s.t, err)
 	s.cmd.Stdout, s.cmd.Stderr = out, out
@@ -153,7 +155,7 @@ func TestNativeProtocol(t *testing.T) {
 		cfg := server.config(server.addr())
 		cfg.Password = "battery staple"
 		_, err := Open(t.Context(), cfg, testLog(t))
-		require.EqualError(t, err, "clickhouse at "+server.addr()+`: wrong user or password for user "default"`)
+		require.EqualError(t, err, "clickhouse at "+server.addr()+`: wrong user or password for user "default": mind clickhouse.user and password`)
 	})
 
 	t.Run("a batch arrives whole", func(t *testing.T) {

@@ -5,14 +5,18 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
 	"regexp"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
+
+	"github.com/lapwing-sec/lapwing/internal/certs"
 )
 
 // Protocols of Config.Protocol.
@@ -161,12 +165,32 @@ func (d *DB) describe(err error) error {
 		if d.cfg.Token != "" {
 			return &serverError{fmt.Sprintf("clickhouse at %s: wrong token", where), code, err}
 		}
-		return &serverError{fmt.Sprintf("clickhouse at %s: wrong user or password for user %q", where, d.cfg.User), code, err}
+		return &serverError{fmt.Sprintf("clickhouse at %s: wrong user or password for user %q: mind clickhouse.user and password", where, d.cfg.User), code, err}
 	case 60, 81:
 		return &serverError{fmt.Sprintf("clickhouse at %s: database %q has no such table: mind its name (SHOW TABLES lists those there are), or run `lapwing migrate`: %s", where, d.cfg.Database, firstLine(err)), code, err}
+	case 497:
+		return &serverError{fmt.Sprintf("clickhouse at %s: user %q lacks a right: %s: grant it (deploy/clickhouse/users.sql has all)", where, d.cfg.User, firstLine(err)), code, err}
 	default:
+		if why := d.handshake(err); why != "" {
+			return &serverError{fmt.Sprintf("clickhouse at %s: %s", where, why), code, err}
+		}
 		return &serverError{fmt.Sprintf("clickhouse at %s: %s", where, firstLine(err)), code, err}
 	}
+}
+
+// handshake words what went wrong before a server said anything, "" for what it
+// does not know.
+func (d *DB) handshake(err error) string {
+	if why := certs.Explain(err, "clickhouse.tls"); why != "" {
+		return why
+	}
+	if codeOf(err) == 0 && (errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET)) {
+		if d.cfg.TLS != nil {
+			return "it closes the connection without a word: the port may not speak TLS (clickhouse.tls.enabled), or another protocol (clickhouse.protocol)"
+		}
+		return "it closes the connection without a word: the port may want TLS (clickhouse.tls.enabled), or another protocol (clickhouse.protocol)"
+	}
+	return ""
 }
 
 // serverError is one line, with the server's exception behind it.

@@ -34,7 +34,7 @@ func TestOpenSaysWhatIsWrongInOneLine(t *testing.T) {
 	_, err := Open(t.Context(), Config{Addr: []string{engine.Addr()}, Protocol: HTTP, Token: "guess"}, testLog(t))
 	require.ErrorContains(t, err, "wrong token")
 	_, err = Open(t.Context(), Config{Addr: []string{engine.Addr()}, Protocol: HTTP, User: "hunter", Password: "guess"}, testLog(t))
-	require.EqualError(t, err, "clickhouse at "+engine.Addr()+`: wrong user or password for user "hunter"`)
+	require.EqualError(t, err, "clickhouse at "+engine.Addr()+`: wrong user or password for user "hunter": mind clickhouse.user and password`)
 }
 
 func TestMigrateAndCheckSchema(t *testing.T) {

@@ -112,10 +112,14 @@ func (c *Client) Ping(ctx context.Context) error {
 	defer cancel()
 	// Metadata is answered from the transport's cache; ApiVersions is not.
 	_, err := c.api.ApiVersions(ctx, &kafkago.ApiVersionsRequest{})
-	if err != nil {
-		return fmt.Errorf("kafka: no broker at %s answers: %w", strings.Join(c.cfg.Brokers, ", "), err)
+	if err == nil {
+		return nil
 	}
-	return nil
+	var known *connectionError
+	if errors.As(c.explain(err), &known) {
+		return known
+	}
+	return fmt.Errorf("kafka at %s: no broker answers: %w", strings.Join(c.cfg.Brokers, ", "), err)
 }
 
 func (c *Client) ping(ctx context.Context) error {
@@ -124,7 +128,8 @@ func (c *Client) ping(ctx context.Context) error {
 		if last = c.Ping(ctx); last == nil {
 			return nil
 		}
-		if b.tries >= 10 || !b.wait(ctx) {
+		// A broker that has just started may not know its users yet.
+		if b.tries >= 10 || b.tries >= 5 && c.needsOperator(last) || !b.wait(ctx) {
 			return last
 		}
 	}

@@ -35,7 +35,7 @@ func TestConnectSaysWhatIsWrong(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 	defer cancel()
 	_, err := Connect(ctx, Config{Brokers: []string{"127.0.0.1:1"}}, nil, zerolog.Nop())
-	require.ErrorContains(t, err, "no broker at 127.0.0.1:1 answers")
+	require.ErrorContains(t, err, "kafka at 127.0.0.1:1: no broker answers")
 }
 
 func TestConnectWithPasswords(t *testing.T) {

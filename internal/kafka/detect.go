@@ -41,14 +41,19 @@ func (c *Client) RunDetect(ctx context.Context, o DetectOptions) error {
 			return err
 		}
 	}
-	d := &detecting{c: c, o: o, warm: make(map[int]*warmCell), still: make(map[int]bool)}
+	layout, err := c.layoutFor(ctx, o)
+	if err != nil {
+		return unlessDone(ctx, err)
+	}
+	d := &detecting{c: c, o: o, layout: layout, warm: make(map[int]*warmCell), still: make(map[int]bool)}
 	return c.runGroup(ctx, "detect", o.Group, []string{c.Topic("events")}, d.session)
 }
 
 // detecting is what the sessions of a process share.
 type detecting struct {
-	c *Client
-	o DetectOptions
+	c      *Client
+	o      DetectOptions
+	layout Layout
 
 	mu   sync.Mutex
 	warm map[int]*warmCell // of partitions whose last session has ended
@@ -74,9 +79,15 @@ func (d *detecting) session(ctx context.Context, s *session) error {
 	d.mu.Lock()
 	warm := d.warm
 	d.warm = make(map[int]*warmCell)
-	d.waiting += len(s.owned)
+	cells := 0
+	for _, tp := range s.owned {
+		if tp.partition < d.layout.Cells {
+			cells++
+		}
+	}
+	d.waiting += cells
 	d.mu.Unlock()
-	if len(s.owned) == 0 {
+	if cells == 0 {
 		d.ready(func() {})
 	}
 	positions := make(map[topicPartition]committed)
@@ -94,6 +105,11 @@ func (d *detecting) session(ctx context.Context, s *session) error {
 	}()
 	err := s.each(ctx, func(ctx, hard context.Context, tp topicPartition) error {
 		cell := tp.partition
+		if cell >= d.layout.Cells {
+			// A partition of a cell that is no more has nobody to judge it.
+			<-ctx.Done()
+			return nil
+		}
 		var once sync.Once
 		restored := func() { once.Do(func() { d.ready(func() { d.waiting-- }) }) }
 		w, err := d.runCell(ctx, hard, s, cell, warm[cell], restored, func(next int64) {
@@ -128,6 +144,14 @@ func (d *detecting) session(ctx context.Context, s *session) error {
 	return err
 }
 
+// layoutFor is the layout that detect runs on.
+func (c *Client) layoutFor(ctx context.Context, o DetectOptions) (Layout, error) {
+	if o.Migrating {
+		return c.Layout(ctx)
+	}
+	return c.CheckLayout(ctx, o.Cells)
+}
+
 func (d *detecting) runCell(ctx, hard context.Context, s *session, cell int, was *warmCell, ready func(), moved func(next int64)) (*warmCell, error) {
 	c, o := d.c, d.o
 	name := strconv.Itoa(cell)
@@ -157,7 +181,7 @@ func (d *detecting) runCell(ctx, hard context.Context, s *session, cell int, was
 	ticker := stream.NewTicker(time.Second)
 	defer ticker.Stop()
 	cfg := stream.CellConfig{
-		Cell: cell, New: o.NewCell, Events: events, State: stateReader, StateWriter: state,
+		Cell: cell, Layout: d.layout.Generation, New: o.NewCell, Events: events, State: stateReader, StateWriter: state,
 		Alerts: func(ctx context.Context, b *stream.Batch) error {
 			_, err := alerts.Append(ctx, cell, b)
 			return err
@@ -193,12 +217,12 @@ func (d *detecting) runCell(ctx, hard context.Context, s *session, cell int, was
 // CheckCells compares the stored state of every cell with its partition of
 // lapwing.events; see stream.CheckCell. It takes nothing over.
 func (c *Client) CheckCells(ctx context.Context) error {
-	n, err := c.partitions(ctx, c.Topic("events"))
+	layout, err := c.Layout(ctx)
 	if err != nil {
 		return err
 	}
 	var errs []error
-	for cell := range n {
+	for cell := range layout.Cells {
 		events, err := c.reader(c.Topic("events"), cell)
 		if err != nil {
 			return err
@@ -207,7 +231,7 @@ func (c *Client) CheckCells(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		errs = append(errs, stream.CheckCell(ctx, cell, events, state))
+		errs = append(errs, stream.CheckCell(ctx, cell, layout.Generation, events, state))
 	}
 	return errors.Join(errs...)
 }
@@ -215,11 +239,15 @@ func (c *Client) CheckCells(ctx context.Context) error {
 // Snapshot hands the newest snapshot of a cell to restore; see
 // stream.ReadSnapshot.
 func (c *Client) Snapshot(ctx context.Context, cell int, restore func(r io.Reader) error) (next int64, found bool, err error) {
+	layout, err := c.Layout(ctx)
+	if err != nil {
+		return 0, false, err
+	}
 	state, err := c.reader(c.Topic("state"), cell)
 	if err != nil {
 		return 0, false, err
 	}
-	return stream.ReadSnapshot(ctx, state, cell, restore)
+	return stream.ReadSnapshot(ctx, state, cell, layout.Generation, restore)
 }
 
 // unlessDone drops the error of what was interrupted.

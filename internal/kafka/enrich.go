@@ -44,16 +44,11 @@ func (c *Client) RunEnrich(ctx context.Context, o EnrichOptions) error {
 			return err
 		}
 	}
-	n, err := c.partitions(ctx, events)
+	layout, err := c.CheckLayout(ctx, o.Cells)
 	if err != nil {
-		return err
+		return unlessDone(ctx, err)
 	}
-	if o.Cells == 0 {
-		o.Cells = n
-	}
-	if o.Cells != n {
-		return fmt.Errorf("kafka: %s has %d partitions, but %d cells are configured: set detect.cells to the number of partitions", events, n, o.Cells)
-	}
+	o.Cells = layout.Cells
 	if o.Cells > maxCells {
 		return fmt.Errorf("kafka: %d cells, more than %d", o.Cells, maxCells)
 	}
@@ -138,6 +133,12 @@ func (c *Client) takeOver(ctx context.Context, s *session, o EnrichOptions, gate
 	if len(s.owned) == 0 {
 		return nil, nil
 	}
+	// Partitions of cells that are no more: what was written there before their
+	// number changed must be found, and nothing may be added.
+	all, err := c.partitions(ctx, events)
+	if err != nil {
+		return nil, err
+	}
 	owned := make([]takeover, len(s.owned))
 	limit := make(chan struct{}, 8)
 	errs := make([]error, len(s.owned))
@@ -151,7 +152,7 @@ func (c *Client) takeOver(ctx context.Context, s *session, o EnrichOptions, gate
 				errs[i] = err
 				return
 			}
-			fences, err := stream.Fence(ctx, p, o.Cells, tp.topic, tp.partition, int32(p.identity().epoch))
+			fences, err := stream.Fence(ctx, p, all, tp.topic, tp.partition, int32(p.identity().epoch))
 			owned[i], errs[i] = takeover{tp, p, fences}, err
 		})
 	}
@@ -171,7 +172,7 @@ func (c *Client) takeOver(ctx context.Context, s *session, o EnrichOptions, gate
 			return nil, err
 		}
 		readers[i] = r
-		from, err := c.rawPosition(ctx, r, offsets[t.topicPartition], o.Cells)
+		from, err := c.rawPosition(ctx, r, offsets[t.topicPartition], all)
 		if err != nil {
 			return nil, err
 		}
@@ -180,7 +181,7 @@ func (c *Client) takeOver(ctx context.Context, s *session, o EnrichOptions, gate
 			First: t.producer.identity().epoch == 0 && offsets[t.topicPartition].next < 0,
 		}
 	}
-	cells := make([]stream.Reader, o.Cells)
+	cells := make([]stream.Reader, all)
 	for cell := range cells {
 		r, err := c.reader(events, cell)
 		if err != nil {

@@ -80,8 +80,9 @@ func (g *group) rebalance() error {
 			return nil
 		case err == nil:
 			back = newBackoff()
-		case hopeless(err):
-			return fmt.Errorf("kafka: join group %s: %w", g.group, err)
+		case hopeless(err) && (back.tries >= 5 || !g.c.needsOperator(err)):
+			// Brokers that start may not know their users yet.
+			return fmt.Errorf("kafka: join group %s: %w", g.group, g.c.explain(err))
 		default:
 			if lostGeneration(err) {
 				g.lose()
@@ -91,7 +92,7 @@ func (g *group) rebalance() error {
 			if back.tries > 0 && back.tries%10 == 0 {
 				level = zerolog.WarnLevel
 			}
-			g.c.log.WithLevel(level).Err(err).Str("group", g.group).Msg("joining the group fails, still trying")
+			g.c.log.WithLevel(level).Err(g.c.explain(err)).Str("group", g.group).Msg("joining the group fails, still trying")
 			back.wait(g.ctx)
 			continue
 		}
@@ -251,7 +252,7 @@ func (g *group) sessionEnded(s *session) error {
 	if len(ours) == 0 {
 		return nil
 	}
-	g.c.log.Error().Err(s.err).Str("stage", g.stage).Str("group", g.group).Int("partitions", len(ours)).
+	g.c.log.Error().Err(g.c.explain(s.err)).Str("stage", g.stage).Str("group", g.group).Int("partitions", len(ours)).
 		Msg("stage stopped, taking its partitions up again")
 	g.retry(ours)
 	return nil
@@ -403,7 +404,7 @@ func (c *Client) awaitTopic(ctx context.Context, topic string) error {
 			}
 		}
 		if err != nil && !retriable(err) {
-			return fmt.Errorf("kafka: topic %s: %w", topic, err)
+			return fmt.Errorf("kafka: topic %s: %w", topic, c.explain(err))
 		}
 		if b.tries == 10 {
 			c.log.Warn().Err(err).Str("topic", topic).Msg("waiting for the topic; `lapwing migrate` creates it")

@@ -61,7 +61,7 @@ type EnrichOptions struct {
 	// Group is the consumer group; default "lapwing-enrich".
 	Group     string
 	RawTopics []RawTopic
-	// Cells is the number of partitions of lapwing.events; 0 asks the broker.
+	// Cells is the configured number of cells; 0 takes the one in force.
 	Cells int
 	// Transform parses and enriches one raw record and hands every sub-record
 	// to h before it returns. It is called concurrently for different
@@ -91,6 +91,11 @@ type EnrichOptions struct {
 type DetectOptions struct {
 	// Group is the consumer group; default "lapwing-detect".
 	Group string
+	// Cells is the configured number of cells; 0 takes the one in force.
+	Cells int
+	// Migrating runs the cells of the layout in force although a change of it was
+	// begun.
+	Migrating bool
 	// NewCell makes the empty state of one cell.
 	NewCell func(cell int) stream.Cell
 	// SnapshotEvery and SnapshotEvents: a snapshot is due when either is

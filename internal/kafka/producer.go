@@ -205,7 +205,7 @@ func (p *producer) send(ctx context.Context, partition int, pp *producerPart, b 
 		}
 		p.c.metrics.retries.WithLabelValues(p.stage).Inc()
 		if back.tries == 10 {
-			p.c.log.Warn().Err(err).Str("topic", p.topic).Int("partition", partition).Msg("write keeps failing, still trying")
+			p.c.log.Warn().Err(p.c.explain(err)).Str("topic", p.topic).Int("partition", partition).Msg("write keeps failing, still trying")
 		}
 		back.wait(ctx)
 	}

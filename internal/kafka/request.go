@@ -96,7 +96,7 @@ func (c *Client) retry(ctx context.Context, what string, f func(ctx context.Cont
 			return ctx.Err()
 		}
 		if !retriable(err) || b.tries >= 12 {
-			return fmt.Errorf("kafka: %s: %w", what, err)
+			return fmt.Errorf("kafka: %s: %w", what, c.explain(err))
 		}
 		if !b.wait(ctx) {
 			return ctx.Err()

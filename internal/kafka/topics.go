@@ -17,8 +17,9 @@ type Topic struct {
 	Partitions int
 	// Config holds the settings that matter, such as cleanup.policy.
 	Config map[string]string
-	// Fixed topics must have exactly Partitions; others at least one.
-	Fixed bool
+	// Fixed topics must have exactly Partitions, PerCell ones at least so many, others
+	// at least one.
+	Fixed, PerCell bool
 }
 
 // Difference is one way in which a topic is not as it should be.
@@ -45,9 +46,9 @@ func TopicsWithPrefix(prefix string, cells int, raw []string) []Topic {
 	}
 	compact := map[string]string{"cleanup.policy": "compact"}
 	topics := []Topic{
-		{Name: prefix + "events", Partitions: cells, Config: deleteAfter(7 * day), Fixed: true},
-		{Name: prefix + "alerts", Partitions: cells, Config: deleteAfter(30 * day), Fixed: true},
-		{Name: prefix + "state", Partitions: cells, Config: compact, Fixed: true},
+		{Name: prefix + "events", Partitions: cells, Config: deleteAfter(7 * day), PerCell: true},
+		{Name: prefix + "alerts", Partitions: cells, Config: deleteAfter(30 * day), PerCell: true},
+		{Name: prefix + "state", Partitions: cells, Config: compact, PerCell: true},
 		{Name: prefix + "alert-state", Partitions: 1, Config: compact, Fixed: true},
 		{Name: prefix + "identities", Partitions: 1, Config: compact, Fixed: true},
 		{Name: prefix + "deadletter", Partitions: 1, Config: deleteAfter(7 * day), Fixed: true},
@@ -166,7 +167,7 @@ func (c *Client) CheckTopics(ctx context.Context, topics []Topic) ([]Difference,
 			diffs = append(diffs, Difference{Topic: t.Name, Setting: "topic", Want: "present", Have: "missing"})
 			continue
 		}
-		if t.Fixed && h.partitions != t.Partitions {
+		if t.Fixed && h.partitions != t.Partitions || t.PerCell && h.partitions < t.Partitions {
 			diffs = append(diffs, Difference{t.Name, "partitions", strconv.Itoa(t.Partitions), strconv.Itoa(h.partitions)})
 		}
 		if len(t.Config) > 0 {

@@ -13,7 +13,10 @@ import (
 // CellConfig is what the detect stage needs for one cell.
 type CellConfig struct {
 	Cell int
-	New  func(cell int) Cell
+	// Layout is the generation of cells: it changes with their number. State of
+	// another generation is other identities' and is left alone.
+	Layout int
+	New    func(cell int) Cell
 	// Events reads the cell's partition of lapwing.events, State its partition
 	// of lapwing.state; StateWriter is fenced.
 	Events, State Reader
@@ -104,7 +107,7 @@ func (s *CellStage) Do(f func(Cell)) bool {
 
 // Restore loads the newest usable snapshot and checks that the log reaches it.
 func (s *CellStage) Restore(ctx context.Context) error {
-	slots, err := readSlots(ctx, s.cfg.State, s.cfg.Cell)
+	slots, err := readSlots(ctx, s.cfg.State, s.cfg.Cell, s.cfg.Layout)
 	if err != nil {
 		return fmt.Errorf("read the state of cell %d: %w", s.cfg.Cell, err)
 	}
@@ -119,6 +122,7 @@ func (s *CellStage) Restore(ctx context.Context) error {
 		first, second = second, first
 	}
 	s.cell, s.next, s.slot, s.reset = nil, start, "", 0
+	other := false
 	for name, sl := range slots {
 		if sl.end != nil {
 			s.reset = max(s.reset, sl.end.Reset)
@@ -129,9 +133,10 @@ func (s *CellStage) Restore(ctx context.Context) error {
 	}
 	for _, sl := range []*slot{first, second} {
 		if sl.end == nil {
-			if len(sl.chunks) > 0 {
+			if len(sl.chunks) > 0 && !sl.other {
 				warn("slot %s has no end record and was ignored", sl.name)
 			}
+			other = other || sl.other
 			continue
 		}
 		if sl.end.Reset < s.reset {
@@ -150,6 +155,9 @@ func (s *CellStage) Restore(ctx context.Context) error {
 	}
 	if s.cell == nil {
 		s.cell = s.cfg.New(s.cfg.Cell)
+		if other {
+			warn("there is state, but of another number of cells: it was ignored; if that number was never changed, lapwing.alert-state, which holds it, was recreated")
+		}
 		if start > 0 {
 			warn("no snapshot: the state is rebuilt from what the log still holds, and offsets 0 to %d are gone", start)
 		}
@@ -199,8 +207,8 @@ func (s *CellStage) reach(start, end int64) error {
 // CheckCell compares the position of a cell's newest snapshot with its log,
 // without taking the cell over. The error wraps ErrReset when the log does not
 // reach it; a cell without snapshots is well.
-func CheckCell(ctx context.Context, cell int, events, state Reader) error {
-	slots, err := readSlots(ctx, state, cell)
+func CheckCell(ctx context.Context, cell, layout int, events, state Reader) error {
+	slots, err := readSlots(ctx, state, cell, layout)
 	if err != nil {
 		return fmt.Errorf("read the state of cell %d: %w", cell, err)
 	}
@@ -426,7 +434,7 @@ func (s *CellStage) begin(ctx context.Context) error {
 	if s.slot == "A" {
 		name = "B"
 	}
-	end := slotEnd{ID: uint64(from.UnixNano()), Offset: s.next, Digest: s.cell.Digest(), Written: from.UTC(), Reset: s.reset}
+	end := slotEnd{ID: uint64(from.UnixNano()), Offset: s.next, Digest: s.cell.Digest(), Written: from.UTC(), Reset: s.reset, Layout: s.cfg.Layout}
 	res := snapshotResult{offset: s.next, slot: name, records: s.since, pause: pause}
 	done := make(chan snapshotResult, 1)
 	cfg, old := s.cfg, s.old[name]

@@ -311,7 +311,7 @@ func TestAnAcceptedResetIsDurable(t *testing.T) {
 				w.add(10)
 			}
 			check := func() error {
-				return CheckCell(t.Context(), 0, &memReader{w.events, 0, 4}, &memReader{w.state, 0, 100})
+				return CheckCell(t.Context(), 0, 0, &memReader{w.events, 0, 4}, &memReader{w.state, 0, 100})
 			}
 			require.NoError(t, check())
 			harm.log(w)

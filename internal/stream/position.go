@@ -37,10 +37,11 @@ func (p *Position) Metadata() string {
 	return string(b)
 }
 
-// ParsePosition reads a committed offset and its metadata back. Metadata that
-// is not ours, as when somebody set the group's offsets by hand, gives a
-// position with Ends nil.
-func ParsePosition(next int64, metadata string, cells int) Position {
+// ParsePosition reads a committed offset and its metadata back, for so many
+// partitions of lapwing.events: those that came since begin at 0. Metadata that is
+// not ours, as when somebody set the group's offsets by hand, gives a position with
+// Ends nil.
+func ParsePosition(next int64, metadata string, partitions int) Position {
 	p := Position{Next: next}
 	parts := strings.Split(metadata, ";")
 	if len(parts) != 4 || parts[0] != "v1" {
@@ -51,10 +52,10 @@ func ParsePosition(next int64, metadata string, cells int) Position {
 		return p
 	}
 	ends := strings.Split(parts[3], ",")
-	if len(ends) != cells {
+	if len(ends) > partitions {
 		return p
 	}
-	offsets := make([]int64, cells)
+	offsets := make([]int64, partitions)
 	for i, s := range ends {
 		if offsets[i], err = strconv.ParseInt(s, 36, 64); err != nil || offsets[i] < 0 {
 			return p

@@ -37,6 +37,8 @@ type slotEnd struct {
 	// the state. What was written before the newest reset no longer counts,
 	// however high its offset.
 	Reset int `json:"reset,omitempty"`
+	// Layout is the generation of cells that the state belongs to; see CellConfig.
+	Layout int `json:"layout,omitempty"`
 }
 
 // slot is what a scan of a cell's state found under one name.
@@ -45,14 +47,26 @@ type slot struct {
 	end    *slotEnd
 	seen   int64 // offset of the end record
 	chunks map[int][]byte
+	other  bool // complete, but of another layout: as if it were empty
 }
 
 func slotKey(cell int, name string, part string) []byte {
 	return []byte(strconv.Itoa(cell) + "/" + name + "/" + part)
 }
 
-// readSlots reads a partition of lapwing.state whole.
-func readSlots(ctx context.Context, r Reader, cell int) (map[string]*slot, error) {
+// readSlots reads a partition of lapwing.state whole. Slots of another layout count
+// as empty, except that their chunks are there.
+func readSlots(ctx context.Context, r Reader, cell, layout int) (map[string]*slot, error) {
+	slots, err := scanSlots(ctx, r, cell)
+	for _, s := range slots {
+		if s.end != nil && s.end.Layout != layout {
+			s.end, s.other = nil, true
+		}
+	}
+	return slots, err
+}
+
+func scanSlots(ctx context.Context, r Reader, cell int) (map[string]*slot, error) {
 	slots := map[string]*slot{"A": {name: "A", chunks: map[int][]byte{}}, "B": {name: "B", chunks: map[int][]byte{}}}
 	at, end, err := r.Bounds(ctx)
 	if err != nil {
@@ -144,8 +158,8 @@ func restoreSlot(s *slot, c Cell) error {
 // ReadSnapshot hands the newest usable snapshot of a cell to restore, and
 // returns the offset in lapwing.events that it stands at. found is false when
 // there is none. It takes nothing over: a running owner is not disturbed.
-func ReadSnapshot(ctx context.Context, state Reader, cell int, restore func(r io.Reader) error) (next int64, found bool, err error) {
-	slots, err := readSlots(ctx, state, cell)
+func ReadSnapshot(ctx context.Context, state Reader, cell, layout int, restore func(r io.Reader) error) (next int64, found bool, err error) {
+	slots, err := readSlots(ctx, state, cell, layout)
 	if err != nil {
 		return 0, false, fmt.Errorf("read the state of cell %d: %w", cell, err)
 	}
@@ -170,6 +184,50 @@ func ReadSnapshot(ctx context.Context, state Reader, cell int, restore func(r io
 		return s.end.Offset, true, nil
 	}
 	return 0, false, nil
+}
+
+// MovedSnapshot is the state of a cell of a layout that is about to be.
+type MovedSnapshot struct {
+	Cell int
+	// From is the layout in force, whose newest snapshot is left alone; To the one
+	// that the state is for.
+	From, To int
+	// Offset in lapwing.events that the state stands at.
+	Offset int64
+	State  Cell
+	Now    time.Time
+}
+
+// WriteMoved writes a snapshot that counts once its layout is in force, and not
+// before: until then the cell's state is what it was. It returns the bytes written.
+// It may be repeated. w must be fenced.
+func WriteMoved(ctx context.Context, w Writer, state Reader, m MovedSnapshot) (int64, error) {
+	slots, err := scanSlots(ctx, state, m.Cell)
+	if err != nil {
+		return 0, fmt.Errorf("read the state of cell %d: %w", m.Cell, err)
+	}
+	chunks := map[string]int{}
+	keep := &slot{}
+	for _, name := range []string{"A", "B"} {
+		s := slots[name]
+		for n := range s.chunks {
+			chunks[name] = max(chunks[name], n+1)
+		}
+		if s.end != nil && s.end.Layout == m.From && newer(s, keep) {
+			keep = s
+		}
+	}
+	name := "A"
+	if keep.name == "A" {
+		name = "B"
+	}
+	content := new(pieces)
+	if err := m.State.Snapshot(content); err != nil {
+		return 0, fmt.Errorf("snapshot of cell %d: %w", m.Cell, err)
+	}
+	end := slotEnd{ID: uint64(m.Now.UnixNano()), Offset: m.Offset, Digest: m.State.Digest(), Written: m.Now.UTC(), Layout: m.To} //nolint:gosec // after 1970
+	n, _, err := writeSlot(ctx, w, m.Cell, name, chunks[name], end, content)
+	return n, err
 }
 
 // pieces holds a snapshot in memory without ever moving it.

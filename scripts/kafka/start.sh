@@ -2,9 +2,13 @@
 # Runs one Apache Kafka broker (KRaft, one node) on loopback, for tests.
 #
 #   scripts/kafka/start.sh fetch            fetch the jars once, print their folder
-#   scripts/kafka/start.sh run DIR PORT CONTROLLER_PORT
+#   scripts/kafka/start.sh run DIR PORT CONTROLLER_PORT [PROPERTIES [SCRAM...]]
 #                                           run a broker in the foreground, data in DIR;
 #                                           KAFKA_ADVERTISED=host:port: what clients are told
+#
+# PROPERTIES is a file of settings that win over those below, such as listeners
+# with TLS and SASL. Each SCRAM is a user made when DIR is new:
+# 'SCRAM-SHA-256=[name=NAME,password=PASSWORD]'.
 #
 # The jars come from Maven Central through mvn, into
 # ${LAPWING_CACHE:-${XDG_CACHE_HOME:-~/.cache}/lapwing}/kafka-VERSION.
@@ -37,8 +41,16 @@ fetch() {
 	trap - EXIT
 }
 
+# java_kafka [exec] CLASS ARG...
+java_kafka() {
+	exec=
+	[ "$1" = exec ] && exec=exec && shift
+	$exec java -Xmx512m -XX:+UseSerialGC -cp "$jars/*" "-Dlog4j2.configurationFile=$dir/log4j2.yaml" "$@"
+}
+
 run() {
-	dir=$1 port=$2 controller=$3
+	dir=$1 port=$2 controller=$3 properties=${4:-}
+	[ $# -le 4 ] && shift $# || shift 4
 	mkdir -p "$dir"
 	if [ ! -f "$dir/server.properties" ]; then
 		cat >"$dir/server.properties" <<-PROPERTIES
@@ -62,6 +74,7 @@ run() {
 			log.cleaner.backoff.ms=100
 			log.cleaner.min.cleanable.ratio=0.01
 		PROPERTIES
+		[ -z "$properties" ] || cat "$properties" >>"$dir/server.properties"
 		cat >"$dir/log4j2.yaml" <<-'LOG4J'
 			Configuration:
 			  Appenders:
@@ -70,12 +83,15 @@ run() {
 			    Root: {level: WARN, AppenderRef: {ref: out}}
 		LOG4J
 	fi
-	set -- java -Xmx512m -XX:+UseSerialGC -cp "$jars/*" "-Dlog4j2.configurationFile=$dir/log4j2.yaml"
 	if [ ! -d "$dir/log" ]; then
-		id=$("$@" kafka.tools.StorageTool random-uuid | tail -n 1)
-		"$@" kafka.tools.StorageTool format -t "$id" -c "$dir/server.properties" >"$dir/format.out" 2>&1
+		for user in "$@"; do
+			set -- "$@" --add-scram "$user"
+			shift
+		done
+		id=$(java_kafka kafka.tools.StorageTool random-uuid | tail -n 1)
+		java_kafka kafka.tools.StorageTool format -t "$id" -c "$dir/server.properties" "$@" >"$dir/format.out" 2>&1
 	fi
-	exec "$@" kafka.Kafka "$dir/server.properties"
+	java_kafka exec kafka.Kafka "$dir/server.properties"
 }
 
 need java "a Java runtime, 17 or newer (Debian: apt-get install openjdk-17-jre-headless)"
@@ -85,12 +101,13 @@ fetch)
 	echo "$jars"
 	;;
 run)
-	[ $# -eq 4 ] || { echo "usage: start.sh run DIR PORT CONTROLLER_PORT" >&2; exit 2; }
+	[ $# -ge 4 ] || { echo "usage: start.sh run DIR PORT CONTROLLER_PORT [PROPERTIES [SCRAM...]]" >&2; exit 2; }
 	fetch
-	run "$2" "$3" "$4"
+	shift
+	run "$@"
 	;;
 *)
-	echo "usage: start.sh fetch | run DIR PORT CONTROLLER_PORT" >&2
+	echo "usage: start.sh fetch | run DIR PORT CONTROLLER_PORT [PROPERTIES [SCRAM...]]" >&2
 	exit 2
 	;;
 esac

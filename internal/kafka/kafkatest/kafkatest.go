@@ -26,6 +26,7 @@ type Broker struct {
 	script, dir string
 	listen      string
 	ports       [2]string
+	extra       []string // more arguments of the script
 	cmd         *exec.Cmd
 	out         *output
 	exited      chan struct{}
@@ -60,6 +61,18 @@ func Start(t testing.TB) *Broker {
 // broker's own address and returns the one that clients shall use.
 func StartBehind(t testing.TB, proxy func(upstream string) (advertised string)) *Broker {
 	t.Helper()
+	b := prepare(t)
+	if proxy != nil {
+		b.Addr = proxy(b.listen)
+	}
+	b.run(t)
+	t.Cleanup(b.Kill)
+	return b
+}
+
+// prepare fetches Apache Kafka and chooses ports.
+func prepare(t testing.TB) *Broker {
+	t.Helper()
 	_, file, _, _ := runtime.Caller(0)
 	b := &Broker{script: filepath.Join(filepath.Dir(file), "..", "..", "..", "scripts", "kafka", "start.sh"), dir: filepath.Join(t.TempDir(), "kafka")}
 	fetch := exec.Command(b.script, "fetch") //nolint:gosec // our own script
@@ -75,11 +88,6 @@ func StartBehind(t testing.TB, proxy func(upstream string) (advertised string)) 
 	}
 	b.Addr = "127.0.0.1:" + b.ports[0]
 	b.listen = b.Addr
-	if proxy != nil {
-		b.Addr = proxy(b.listen)
-	}
-	b.run(t)
-	t.Cleanup(b.Kill)
 	return b
 }
 
@@ -101,7 +109,7 @@ func freePort(t testing.TB) string {
 func (b *Broker) run(t testing.TB) {
 	t.Helper()
 	b.out = new(output)
-	b.cmd = exec.Command(b.script, "run", b.dir, b.ports[0], b.ports[1]) //nolint:gosec // our own script
+	b.cmd = exec.Command(b.script, append([]string{"run", b.dir, b.ports[0], b.ports[1]}, b.extra...)...) //nolint:gosec // our own script
 	b.cmd.Env = append(os.Environ(), "KAFKA_ADVERTISED="+b.Addr)
 	b.cmd.Stdout, b.cmd.Stderr = b.out, b.out
 	b.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}

@@ -1,0 +1,133 @@
+package detect
+
+import (
+	"strings"
+
+	"github.com/lapwing-sec/lapwing/schemas"
+)
+
+var ciDriftCard = Meta{
+	Name: "ci-drift", Title: "A pipeline's token from another job", Basis: Learned, Family: FamilyClient, Way: WayConsequence,
+	Severity: schemas.SeverityMedium, Wake: OnNew(Pipeline, Repository),
+	MinSample: "learned (7 active days, or 200 calls below 1% novelty); alone: " + matureSample,
+	Floor:     "one accepted call; alone: a repository that never used the identity, no more than 3 known, and fewer than 3 peers that it uses",
+	Kept:      "one slot of 8 bytes a repository and one for each (repository, ref), 16 of each",
+	Model:     "Good-Turing novelty rate of the subject's repository and ref; pull requests and tags are one ref each",
+	Attacks:   []schemas.Technique{{UID: "T1195.002", Name: "Compromise Software Supply Chain"}},
+	NHI:       []string{"NHI6:2025"}, API: []string{"API2:2023"}, NIST: nistActivity, PCI: []string{"6.2.1", "10.4.1.1"},
+	FirstChecks: []string{
+		"Open the run that the token names: who started it, from which commit?",
+		"Read the role's trust policy: does it name repository and branch, or everybody's?",
+		"Revoke what the job got, then narrow the subject that may have it.",
+	},
+}
+
+// ciDrift watches the subject of a pipeline's token (OpenID Connect): which
+// repository and ref the job belongs to. Another branch is evidence, another
+// repository under the same identity a finding.
+type ciDrift struct{ arrivalOnly }
+
+// fewRepositories is up to how many repositories a further one is news by itself.
+const fewRepositories = 3
+
+// Meta implements Detector.
+func (ciDrift) Meta() *Meta { return &ciDriftCard }
+
+// subject finds the claim in which a pipeline's token names its job:
+// "repo:OWNER/NAME:ref:REF", "project_path:GROUP/NAME:ref_type:branch:ref:REF".
+func subject(ev *schemas.Event) string {
+	for _, s := range [...]string{ev.Principal, ev.SessionId, ev.Workload} {
+		if isSubject(s) {
+			return s
+		}
+	}
+	for _, key := range subjectKeys {
+		if s := ev.Attributes[key]; isSubject(s) {
+			return s
+		}
+	}
+	return ""
+}
+
+var subjectKeys = [...]string{
+	"session.webIdentity.token.actions.githubusercontent.com:sub", "session.webIdentity.gitlab.com:sub", "session.webIdentity.sub", "subject", "sub", "oidc_sub",
+}
+
+func isSubject(s string) bool {
+	return len(s) > 8 && (strings.HasPrefix(s, "repo:") || strings.HasPrefix(s, "project_path:")) && strings.IndexByte(s, '/') > 0
+}
+
+// job cuts a subject into repository and ref. Numbers of pull requests and names
+// of tags are left out: they are new each time.
+func job(subject string) (repository, ref string) {
+	_, rest, _ := strings.Cut(subject, ":")
+	repository, ref, _ = strings.Cut(rest, ":")
+	switch {
+	case strings.Contains(ref, "refs/tags/") || strings.Contains(ref, "ref_type:tag"):
+		ref = "tags"
+	case strings.Contains(ref, "pull_request") || strings.Contains(ref, "refs/pull/") || strings.Contains(ref, "merge_request"):
+		ref = "pull requests"
+	}
+	return repository, ref
+}
+
+// pipeline looks up the job behind a call. Only pipelines' calls are looked at.
+func (e *Engine) pipeline(p *Profile, call *Call) {
+	s := &call.sights
+	s[Repository], s[Pipeline] = Sight{}, Sight{}
+	if call.Event.IdentityKind != "ci_pipeline" && p.observed[Repository] == 0 && call.Event.PrincipalType != "WebIdentityUser" {
+		return
+	}
+	sub := subject(call.Event)
+	if sub == "" {
+		return
+	}
+	repository, ref := job(sub)
+	e.sight(p, call, Repository, repository)
+	e.lookInto(p, call, Pipeline, hashNumber(Pipeline, uint64(hashValue(Pipeline, ref))<<32|uint64(hashValue(Repository, repository))))
+}
+
+// Observe implements Detector.
+func (ciDrift) Observe(c *Cell, p *Profile, call *Call, out *Findings) {
+	ev := call.Event
+	if !call.Success || p.Human() {
+		return
+	}
+	repository, ref := job(subject(ev))
+	if call.New(Repository) {
+		s, rarity := c.Novelty(p, call, Repository)
+		if s == 0 {
+			return
+		}
+		f := Finding{
+			Way: WayFused, Severity: schemas.SeverityMedium, Surprise: s, Value: clip(repository, 120),
+			Did: "was used by a job of another repository, " + clip(repository, 80),
+			Sentence: who(ev) + " called " + ev.Operation + touched(ev) + origin(ev) + " for a job of " + clip(repository, 120) + " (" + clip(ref, 80) +
+				"). That repository was " + rarity + ".",
+			Observed: "a job of " + clip(repository, 120), Expected: "the repositories seen before", Rarity: rarity,
+		}
+		have, _ := others(c, p, call, Repository)
+		if mature(p, call) && !call.Backfill && valuesOf(c, p, Repository) <= fewRepositories && have < usedByPeers {
+			f.Way = WayConsequence
+			if changesSomething(call) {
+				f.Severity = schemas.SeverityHigh
+			}
+		}
+		out.Add(f)
+		return
+	}
+	if !call.New(Pipeline) || call.Sight(Repository).State == Absent || valuesOf(c, p, Pipeline) >= Pipeline.limit() {
+		return
+	}
+	s, rarity := c.Novelty(p, call, Pipeline)
+	if s == 0 {
+		return
+	}
+	out.Add(Finding{
+		Way: WayFused, Severity: schemas.SeverityLow, Surprise: s, Value: clip(repository+" "+ref, 160),
+		Did: "was used by another kind of job, " + clip(ref, 80),
+		Sentence: who(ev) + " called " + ev.Operation + touched(ev) + origin(ev) + " for a job of " + clip(repository, 120) + " on " + clip(ref, 80) +
+			"; such a job was " + rarity + ".",
+		Observed: "a job on " + clip(ref, 80), Expected: "the refs seen before", Rarity: rarity,
+	})
+}

@@ -1,0 +1,122 @@
+package detect
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/lapwing-sec/lapwing/schemas"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+)
+
+// Sightings of a cause give the same incidents with the same members, in
+// whatever order they come.
+func TestTheOrderOfSightingsChangesNoIncident(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		at := fleetStart.AddDate(0, 0, 9).UnixNano()
+		var all []sighted
+		for range rapid.IntRange(1, 25).Draw(rt, "sightings") {
+			at += rapid.Int64Range(0, int64(40*time.Minute)).Draw(rt, "gap")
+			id := "aws:1:role/" + formatInt(rapid.Int64Range(0, 6).Draw(rt, "identity"))
+			all = append(all, sighted{at: at, identity: id, alert: "a" + id, severity: schemas.SeverityMedium, x: found{meta: &newClientCard, Finding: Finding{Way: WayStrong, Value: "axios"}}})
+		}
+		order := rapid.Permutation(all).Draw(rt, "order")
+		play := func(list []sighted) map[string]string {
+			e := newEngine(t)
+			e.out = &Output{}
+			for _, s := range list {
+				e.shows(cause{causeFinding, "new-client\x00axios"}, s)
+			}
+			out := map[string]string{}
+			for _, inc := range e.incidents.list {
+				members := slices.Clone(inc.members)
+				slices.Sort(members)
+				out[inc.id] = strings.Join(members, " ")
+			}
+			return out
+		}
+		assert.Equal(rt, play(all), play(order))
+	})
+}
+
+// strangers is a fleet of which several identities break a policy within an
+// hour, all from one strange address.
+func strangers(t *testing.T, n int, gap time.Duration) (*Engine, Output) {
+	t.Helper()
+	members, all := fleet(5, 12, 4)
+	at := fleetStart.AddDate(0, 0, 4)
+	var odd []*schemas.Event
+	for i := range n {
+		ev := members[i].event(at.Add(time.Duration(i)*gap).UnixNano(), members[i].ops[0])
+		ev.SrcIp, ev.SrcPrefix, ev.Country = "203.0.113.9", "203.0.113.0/24", "BR"
+		ev.Declared = &schemas.Declared{Managed: true, Violations: []*schemas.Violation{{Detector: "region-policy", Observed: "BR", Expected: "DE"}}}
+		odd = append(odd, ev)
+	}
+	events := merge(all, odd)
+	e := newEngine(t)
+	var out Output
+	drive(e, events, ends(events), &out)
+	return e, out
+}
+
+func TestSeveralIdentitiesWithOneCauseAreOneIncident(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		n       int
+		gap     time.Duration
+		pages   int // of members
+		members int // of the incident; 0 for none
+	}{
+		{"two are two alerts", 2, 5 * time.Minute, 2, 0},
+		{"five within an hour: the first two had paged, the rest are held", 5, 5 * time.Minute, 2, 5},
+		{"three in three hours are three alerts", 3, time.Hour + time.Minute, 3, 0},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			_, out := strangers(t, c.n, c.gap)
+			pages, incidents := 0, map[string]*schemas.Alert{}
+			woke := 0
+			for i := range out.Alerts {
+				a := &out.Alerts[i]
+				l := &a.Unmapped.Lapwing
+				if len(l.Identities) > 0 {
+					incidents[a.Actor.User.UID] = a
+					woke += btoi(l.Page)
+					continue
+				}
+				pages += btoi(l.Page && a.FindingInfo.Analytic.UID == "region-policy")
+			}
+			assert.Equal(t, c.pages, pages)
+			if c.members == 0 {
+				assert.Empty(t, incidents)
+				return
+			}
+			a := incidents["source:203.0.113.9"]
+			require.NotNil(t, a)
+			assert.Len(t, a.Unmapped.Lapwing.Identities, c.members)
+			assert.Len(t, a.Unmapped.Lapwing.Links, c.members, "each member's alert is linked")
+			assert.NotEmpty(t, a.FindingInfo.RelatedEvents)
+			assert.Contains(t, a.FindingInfo.Title, "5 identities raised alerts from 203.0.113.9")
+		})
+	}
+}
+
+func TestAHeldMemberLinksToItsIncidentAndNeverSaysThatItPaged(t *testing.T) {
+	_, out := strangers(t, 5, 5*time.Minute)
+	last := map[string]*schemas.Alert{}
+	for i := range out.Alerts {
+		if a := &out.Alerts[i]; a.FindingInfo.Analytic.UID == "region-policy" && len(a.Unmapped.Lapwing.Identities) == 0 {
+			last[a.Actor.User.UID] = a
+		}
+	}
+	linked := 0
+	for _, a := range last {
+		if !a.Unmapped.Lapwing.Paged {
+			linked++
+			assert.NotEmpty(t, a.Unmapped.Lapwing.Links)
+		}
+	}
+	assert.Equal(t, 3, linked)
+}

@@ -1,0 +1,468 @@
+package detect
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/cespare/xxhash/v2"
+)
+
+// Partition is the newest watermark of a raw partition, as a cell has heard it.
+type Partition struct {
+	Topic     string
+	Partition int32
+	// Watermark is Unix nanoseconds; the least number there is where none was heard.
+	Watermark int64
+	// Idle says that the partition holds back nobody.
+	Idle bool
+}
+
+// Partitions lists the raw partitions that the cell has heard of, by topic as first
+// heard, then by number.
+func (e *Engine) Partitions() []Partition {
+	var out []Partition
+	for i := range e.clock.topics {
+		t := &e.clock.topics[i]
+		for _, p := range t.parts {
+			out = append(out, Partition{t.name, p.id, p.watermark, p.idle})
+		}
+	}
+	return out
+}
+
+// Rekey deals the state of all cells out to other cells, of which cellOf names the
+// one of an identity. All engines must have been told the same time of every raw
+// partition, so that none has judged a pane that another has open; fresh are new
+// engines, one for each new cell. old is only read.
+//
+// What is an identity's goes with it: its profile, values, open panes and alerts,
+// timers, verdicts, what it adopted, and from which prefixes it called. What was
+// counted over the cell (calibration tables, counts of active identities, tests and
+// pages) is summed over the old cells and dealt out in equal whole parts: a cell is
+// a random sample of the fleet, so this is what it would have counted itself, in
+// expectation; and nothing is counted twice however often cells are changed.
+// Windows of Sigma correlations that are under way begin anew, since their groups
+// are no identities.
+func Rekey(old, fresh []*Engine, cellOf func(id string) int) error {
+	if len(old) == 0 || len(fresh) == 0 {
+		return errors.New("rekey: no cells")
+	}
+	for _, e := range fresh {
+		if e.stats.Events > 0 || e.store.live > 0 {
+			return errors.New("rekey: an engine is not new")
+		}
+	}
+	r := &rekey{old: old, fresh: fresh, cellOf: cellOf, seers: map[uint32]int{}}
+	r.clocks()
+	if err := r.identities(); err != nil {
+		return err
+	}
+	r.deal()
+	r.adoptions()
+	r.egress()
+	r.verdicts()
+	return nil
+}
+
+type rekey struct {
+	old, fresh []*Engine
+	cellOf     func(id string) int
+	topics     [][]uint8      // of an old engine: topic -> topic
+	seers      map[uint32]int // fingerprint of an identity -> its cell
+}
+
+// part is the share of n that falls to the i-th of so many parts; they add up to n.
+func share[T uint32 | uint64 | int32](n T, i, of int) T {
+	s := n / T(of)           //nolint:gosec // few cells
+	if T(i%of) < n-s*T(of) { //nolint:gosec // few cells
+		s++
+	}
+	return s
+}
+
+// clocks gives every new cell all topics, in one order, and the time that the
+// old cells agree on.
+func (r *rekey) clocks() {
+	var all clock
+	for _, e := range r.old {
+		index := make([]uint8, maxTopics)
+		for i := range e.clock.topics {
+			from := &e.clock.topics[i]
+			to := all.topic(from.name)
+			index[i] = uint8(to) //nolint:gosec // below maxTopics
+			first := all.topics[to].time == never && len(all.topics[to].parts) == 0
+			all.topics[to].join(from, first)
+		}
+		r.topics = append(r.topics, index)
+	}
+	for n, e := range r.fresh {
+		for i := range all.topics {
+			t := all.topics[i]
+			t.parts = slices.Clone(t.parts)
+			for k := range t.counts {
+				t.counts[k] = share(t.counts[k], n, len(r.fresh))
+			}
+			e.clock.topics = append(e.clock.topics, t)
+		}
+	}
+}
+
+// join adds what another cell knows of the topic.
+func (t *topicClock) join(o *topicClock, first bool) {
+	for _, p := range o.parts {
+		known := slices.ContainsFunc(t.parts, func(q partitionClock) bool { return q.id == p.id })
+		q := t.part(p.id)
+		q.idle = p.idle && (q.idle || !known)
+		q.watermark = max(q.watermark, p.watermark)
+	}
+	if first {
+		t.time, t.newest, t.boundary, t.started, t.out = o.time, o.newest, o.boundary, o.started, o.out
+		t.counts, t.ratios = o.counts, o.ratios
+		return
+	}
+	for i := range t.counts {
+		// The cells' ratios are samples of the topic's one: the mean, weighted by
+		// how many identities each rests on.
+		if a, b := float64(t.counts[i]), float64(o.counts[i]); a+b > 0 && t.ratios[i] != o.ratios[i] {
+			t.ratios[i] = float32((float64(float64(t.ratios[i])*a) + float64(float64(o.ratios[i])*b)) / (a + b))
+		}
+		t.counts[i] += o.counts[i]
+	}
+	if o.started && !t.started {
+		t.boundary, t.started = o.boundary, true
+	} else if o.started {
+		t.boundary = max(t.boundary, o.boundary)
+	}
+	t.time, t.newest, t.out = max(t.time, o.time), max(t.newest, o.newest), t.out && o.out
+}
+
+// owner is where an identity of an old cell is.
+type owner struct {
+	id   string
+	cell int
+	p    *Profile
+}
+
+// identities moves each identity, in id order, with all that hangs on it. It is
+// written and read as a snapshot does it, so that no field can be forgotten.
+func (r *rekey) identities() error {
+	var all []owner
+	for n, e := range r.old {
+		for i, id := range e.store.ids {
+			if id != "" {
+				all = append(all, owner{id, n, e.store.at(uint32(i))}) //nolint:gosec // an index
+			}
+		}
+	}
+	slices.SortFunc(all, func(a, b owner) int { return strings.Compare(a.id, b.id) })
+	var buf bytes.Buffer
+	from := &codec{w: &buf}
+	for _, o := range all {
+		n := r.cellOf(o.id)
+		if n < 0 || n >= len(r.fresh) {
+			return fmt.Errorf("rekey: cell %d of %d", n, len(r.fresh))
+		}
+		r.seers[fold(xxhash.Sum64String(o.id))] = n
+		buf.Reset()
+		r.old[o.cell].visitIdentity(from, o.id, o.p)
+		if from.flush(); from.err != nil {
+			return fmt.Errorf("rekey: %w", from.err)
+		}
+		e := r.fresh[n]
+		to := &codec{r: bufio.NewReaderSize(&buf, 1<<10), rules: e.sigma}
+		p := e.visitIdentity(to, "", nil)
+		if to.err == nil {
+			if _, err := to.r.ReadByte(); !errors.Is(err, io.EOF) {
+				to.err = errDamaged
+			}
+		}
+		if to.err != nil {
+			return fmt.Errorf("rekey identity %q: %w", clip(o.id, 80), to.err)
+		}
+		e.renumber(p, r.topics[o.cell])
+	}
+	waiting := make([][]closing, len(r.fresh))
+	lists := make([]timerHeap, len(r.fresh))
+	for _, e := range r.old {
+		for _, w := range e.panes.waiting {
+			n := r.cellOf(w.id)
+			waiting[n] = append(waiting[n], closing{pane: w.pane, id: w.id})
+		}
+		for _, t := range e.timers.list {
+			if p, _ := e.store.find(t.id); p == nil {
+				continue // of an identity that was forgotten
+			}
+			n := r.cellOf(t.id)
+			lists[n] = append(lists[n], t)
+		}
+	}
+	for n, e := range r.fresh {
+		slices.SortFunc(waiting[n], compareClosing)
+		var c codec
+		if e.hold(&c, waiting[n]); c.err != nil {
+			return fmt.Errorf("rekey: %w", c.err)
+		}
+		slices.SortFunc(lists[n], func(a, b timer) int {
+			if a.before(&b) {
+				return -1
+			}
+			return btoi(b.before(&a))
+		})
+		e.timers.list = lists[n]
+	}
+	return nil
+}
+
+// renumber moves an identity from the topics' numbers of its old cell to those of
+// the new one.
+func (e *Engine) renumber(p *Profile, topics []uint8) {
+	for i := range p.topics {
+		if s := &p.topics[i]; s.topic != 0 {
+			s.topic = topics[s.topic-1] + 1
+		}
+	}
+	for i := p.open; i != 0; {
+		pane := e.panes.at(i - 1)
+		var set uint64
+		for t, to := range topics {
+			if pane.topics&(1<<uint(t)) != 0 { //nolint:gosec // below maxTopics
+				set |= 1 << to
+			}
+		}
+		pane.topics = set
+		i = pane.next
+	}
+	if d := e.dossiers[p.self]; d != nil {
+		for i := range d.notes {
+			d.notes[i].topic = topics[d.notes[i].topic]
+		}
+	}
+}
+
+// deal sums the tables of the old cells and gives each new cell its part.
+func (r *rekey) deal() {
+	base := int64(never)
+	for _, e := range r.old {
+		if e.tables.base.used {
+			base = max(base, e.tables.base.hour)
+		}
+	}
+	var sum tables
+	sum.init()
+	hours := map[int64]*layer{}
+	for _, e := range r.old {
+		t := &e.tables
+		sum.newest = max(sum.newest, t.newest)
+		if t.first != 0 && (sum.first == 0 || t.first < sum.first) {
+			sum.first = t.first
+		}
+		if t.base.used {
+			sum.base.join(&t.base)
+		}
+		for _, l := range t.recent {
+			if l.hour <= base {
+				// Another cell has folded this hour already.
+				one := layer{values: map[valueKey]int32{}}
+				one.add(l)
+				sum.base.join(&one)
+				continue
+			}
+			h := hours[l.hour]
+			if h == nil {
+				h = &layer{hour: l.hour, used: true, values: map[valueKey]int32{}}
+				hours[l.hour] = h
+				sum.recent = append(sum.recent, h)
+			}
+			h.join(l)
+		}
+	}
+	slices.SortFunc(sum.recent, func(a, b *layer) int { return compare(a.hour, b.hour) })
+	for n, e := range r.fresh {
+		t := &e.tables
+		t.first, t.newest = sum.first, sum.newest
+		t.base = *sum.base.part(n, len(r.fresh))
+		for _, l := range sum.recent {
+			t.recent = append(t.recent, l.part(n, len(r.fresh)))
+		}
+	}
+}
+
+// join adds a layer of the same hours, week and ledger included.
+func (l *layer) join(o *layer) {
+	l.hour, l.used = max(l.hour, o.hour), true
+	for g := range groups {
+		for s, from := range o.tails[g] {
+			if from == nil {
+				continue
+			}
+			if l.tails[g][s] == nil {
+				l.tails[g][s] = new(histogram)
+			}
+			l.tails[g][s].add(from)
+		}
+		for i, n := range o.levels[g] {
+			l.levels[g][i] += n
+		}
+		l.spread[g].sum += o.spread[g].sum
+		l.spread[g].panes += o.spread[g].panes
+		l.season[g].calls += o.season[g].calls
+		l.season[g].expected += o.season[g].expected
+		l.count[g] += o.count[g]
+		for i := range o.week[g] {
+			l.week[g][i].calls += o.week[g][i].calls
+			l.week[g][i].expected += o.week[g][i].expected
+		}
+	}
+	for w := range ways {
+		l.tests[w] += o.tests[w]
+		l.pages[w] += o.pages[w]
+	}
+	for _, h := range o.ledger {
+		i, found := slices.BinarySearchFunc(l.ledger, h.hour, func(x ledgerHour, hour int64) int { return compare(x.hour, hour) })
+		if !found {
+			l.ledger = slices.Insert(l.ledger, i, ledgerHour{hour: h.hour})
+		}
+		for w := range ways {
+			l.ledger[i].tests[w] += h.tests[w]
+			l.ledger[i].pages[w] += h.pages[w]
+		}
+	}
+	keys := make([]valueKey, 0, len(o.values))
+	for k := range o.values {
+		keys = append(keys, k)
+	}
+	slices.SortFunc(keys, compareKeys)
+	for _, k := range keys {
+		if _, ok := l.values[k]; ok || len(l.values) < maxValues {
+			l.values[k] += o.values[k]
+		}
+	}
+}
+
+// part is the layer of one of so many cells that share what this one counted.
+func (l *layer) part(n, of int) *layer {
+	p := &layer{hour: l.hour, used: l.used, values: map[valueKey]int32{}}
+	u := func(x uint64) uint64 { return share(x, n, of) }
+	for g := range groups {
+		for s, from := range l.tails[g] {
+			if from == nil {
+				continue
+			}
+			h := new(histogram)
+			for i, x := range from {
+				h[i] = u(x)
+			}
+			p.tails[g][s] = h
+		}
+		for i, x := range l.levels[g] {
+			p.levels[g][i] = u(x)
+		}
+		p.spread[g] = spread{u(l.spread[g].sum), u(l.spread[g].panes)}
+		p.season[g] = season{u(l.season[g].calls), u(l.season[g].expected)}
+		p.count[g] = u(l.count[g])
+		for i, x := range l.week[g] {
+			p.week[g][i] = season{u(x.calls), u(x.expected)}
+		}
+	}
+	for w := range ways {
+		p.tests[w], p.pages[w] = u(l.tests[w]), u(l.pages[w])
+	}
+	for _, h := range l.ledger {
+		one := ledgerHour{hour: h.hour}
+		for w := range ways {
+			one.tests[w], one.pages[w] = u(h.tests[w]), u(h.pages[w])
+		}
+		p.ledger = append(p.ledger, one)
+	}
+	for k, x := range l.values {
+		// Values that few showed do not all fall to the first cell.
+		if x = share(x, n+int(k.hash%uint32(of)), of); x > 0 { //nolint:gosec // few cells
+			p.values[k] = x
+		}
+	}
+	return p
+}
+
+// adoptions gives each adopter of a value to its cell.
+func (r *rekey) adoptions() {
+	for n, e := range r.old {
+		keys := make([]adoptionKey, 0, len(e.adopt.values))
+		for k := range e.adopt.values {
+			keys = append(keys, k)
+		}
+		slices.SortFunc(keys, compareAdoptions)
+		for _, k := range keys {
+			v := e.adopt.values[k]
+			for _, x := range v.list[:v.n] {
+				r.fresh[r.cellOf(x.id)].adopt.insert(adoptionKey{k.dim, r.topics[n][k.topic], k.hash, k.quarter}, x)
+			}
+		}
+		for _, to := range r.fresh {
+			to.adopt.swept = max(to.adopt.swept, e.adopt.swept)
+		}
+	}
+}
+
+// egress gives each sighting to its identity's cell; that of one which was
+// forgotten since goes to all.
+func (r *rekey) egress() {
+	for _, e := range r.old {
+		prefixes := make([]uint32, 0, len(e.egress.prefixes))
+		for p := range e.egress.prefixes {
+			prefixes = append(prefixes, p)
+		}
+		slices.Sort(prefixes)
+		for _, to := range r.fresh {
+			to.egress.newest = max(to.egress.newest, e.egress.newest)
+			to.egress.swept = max(to.egress.swept, e.egress.swept)
+		}
+		for _, p := range prefixes {
+			for _, s := range e.egress.prefixes[p].list {
+				n, known := r.seers[s.id]
+				for i, to := range r.fresh {
+					if !known || i == n {
+						to.egress.take(p, s)
+					}
+				}
+			}
+		}
+	}
+}
+
+// take adds a sighting as it was noted.
+func (g *egress) take(prefix uint32, s sighting) {
+	c := g.prefixes[prefix]
+	if c == nil {
+		if len(g.prefixes) >= maxEgress {
+			return
+		}
+		c = &callers{}
+		g.prefixes[prefix] = c
+	}
+	if at, found := slices.BinarySearchFunc(c.list, s, sighting.compare); !found {
+		c.list = slices.Insert(c.list, at, s)
+	}
+}
+
+// verdicts gives each verdict to its identity's cell, the oldest first.
+func (r *rekey) verdicts() {
+	for _, e := range r.old {
+		for _, v := range e.verdicts {
+			to := r.fresh[r.cellOf(v.identity)]
+			to.verdicts = append(to.verdicts, v)
+		}
+	}
+	for _, e := range r.fresh {
+		if len(r.old) > 1 {
+			slices.SortStableFunc(e.verdicts, func(a, b *verdict) int { return compare(a.at, b.at) })
+		}
+		if n := len(e.verdicts) - maxVerdicts; n > 0 {
+			e.verdicts = slices.Delete(e.verdicts, 0, n)
+		}
+	}
+}

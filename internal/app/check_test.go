@@ -1,0 +1,79 @@
+package app
+
+import (
+	"bytes"
+	"encoding/json"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/rs/zerolog"
+	"github.com/stretchr/testify/require"
+
+	"github.com/lapwing-sec/lapwing/internal/embedded"
+	"github.com/lapwing-sec/lapwing/internal/kafka"
+)
+
+// kafkaFindings are the findings of check about Kafka.
+func kafkaFindings(t *testing.T, cfg Config, roles ...string) map[string]checkFinding {
+	t.Helper()
+	var r checkReport
+	s := newServices(&cfg)
+	s.checkKafka(t.Context(), roles, &r)
+	out := map[string]checkFinding{}
+	for _, f := range r.findings {
+		out[f.What] = f
+	}
+	return out
+}
+
+func TestCheckSaysWhatToChange(t *testing.T) {
+	broker, err := embedded.StartBroker(embedded.BrokerConfig{Dir: t.TempDir(), Log: zerolog.Nop()})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, broker.Close()) })
+	cfg := Defaults()
+	cfg.Kafka.Brokers = []string{broker.Addr()}
+	cfg.RawTopics = []RawTopicConfig{{Topic: "raw.kong", Format: "kong", Partitions: 1}}
+	kc, err := kafka.Connect(t.Context(), kafka.Config{Brokers: cfg.Kafka.Brokers}, nil, zerolog.Nop())
+	require.NoError(t, err)
+	t.Cleanup(kc.Close)
+
+	got := kafkaFindings(t, cfg, Roles()...)
+	require.Equal(t, checkFinding{"topic lapwing.events", checkFail, "missing", "run `lapwing migrate`, which creates it"}, got["topic lapwing.events"])
+	require.Equal(t, checkOK, got["kafka"].Result)
+
+	topics := cfg.topics()
+	i := slices.IndexFunc(topics, func(x kafka.Topic) bool { return x.Name == "lapwing.state" })
+	topics[i].Config = map[string]string{"cleanup.policy": "delete"}
+	require.NoError(t, kc.EnsureTopics(t.Context(), topics))
+	got = kafkaFindings(t, cfg, Roles()...)
+	require.Equal(t, checkFinding{
+		"topic lapwing.state", checkFail, "cleanup.policy is delete, want compact",
+		"kafka-configs.sh --alter --topic lapwing.state --add-config cleanup.policy=compact",
+	}, got["topic lapwing.state"])
+	require.Equal(t, checkOK, got["cells"].Result)
+
+	cfg.Detect.Cells = 2
+	got = kafkaFindings(t, cfg, Roles()...)
+	require.Equal(t, "partitions is 1, want 2", got["topic lapwing.events"].Says)
+	require.Contains(t, got["cells"].Says, "run `lapwing migrate --cells 2`")
+
+	cfg.Kafka.Brokers = []string{"127.0.0.1:1"}
+	require.Contains(t, kafkaFindings(t, cfg, RoleDetect)["kafka"].Says, "kafka at 127.0.0.1:1: no broker answers")
+}
+
+func TestCheckIsShort(t *testing.T) {
+	var out, errs bytes.Buffer
+	require.NoError(t, Check(t.Context(), Defaults(), "", CheckOptions{Offline: true}, IO{Out: &out, Err: &errs}))
+	require.Equal(t, "geo            ok    no database: countries come from the table in the binary, without cities, providers or impossible-travel\n"+
+		"configuration  ok    defaults and environment\n", out.String())
+	require.Empty(t, errs.String())
+
+	out.Reset()
+	require.NoError(t, Check(t.Context(), Defaults(), "", CheckOptions{Offline: true, JSON: true}, IO{Out: &out, Err: &errs}))
+	for line := range strings.Lines(out.String()) {
+		var f checkFinding
+		require.NoError(t, json.Unmarshal([]byte(line), &f))
+		require.Equal(t, checkOK, f.Result)
+	}
+}
