@@ -61,9 +61,9 @@ func (w *world) recreated(_, _ *lapwingProcess) {
 		return err == nil && err2 == nil && at[1] >= ends[1]
 	})
 	w.leave(d)
-	code, _, stderr := lapwing(t, "", "check", "--config", w.config)
-	require.Equal(t, 1, code)
-	require.Contains(t, stderr, "retention took")
+	code, stdout, stderr := lapwing(t, "", "check", "--config", w.config)
+	require.Equal(t, 1, code, stderr)
+	require.Contains(t, stdout+stderr, "retention took")
 	code, _, stderr = lapwing(t, "", "check", "--config", w.config, "--accept-reset")
 	require.Zero(t, code, stderr)
 	d = w.run(detectRole).up(t)
@@ -97,6 +97,7 @@ func (w *world) recreated(_, _ *lapwingProcess) {
 		e = w.run(enrichRole).up(t)
 		w.await("enrich to be ready", func() bool { status, _ := e.get("/readyz"); return status == http.StatusOK })
 	}
+	w.connectOracle()
 	count := w.eventCount()
 	w.feed(300)
 	w.await("the new topic's events", func() bool { return w.eventCount() >= count+300 })

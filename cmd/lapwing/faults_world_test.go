@@ -247,16 +247,24 @@ func newWorld(t *testing.T, engine string, b *faultBroker, db *faultDatabase, r 
 	}
 	w.loadTraffic()
 	w.configure()
+	w.connectOracle()
 	var err error
-	w.oracle, err = kgo.NewClient(kgo.SeedBrokers(b.addr), kgo.RecordPartitioner(kgo.ManualPartitioner()),
-		kgo.RetryTimeout(90*time.Second), kgo.ProduceRequestTimeout(3*time.Second), kgo.RequestTimeoutOverhead(2*time.Second),
-		kgo.MetadataMinAge(100*time.Millisecond), kgo.RetryBackoffFn(func(int) time.Duration { return 50 * time.Millisecond }))
-	require.NoError(t, err)
-	t.Cleanup(w.oracle.Close)
 	w.kc, err = kafka.Connect(t.Context(), kafka.Config{Brokers: []string{b.addr}, Prefix: w.prefix, RequestTimeout: 3 * time.Second}, nil, zerolog.Nop())
 	require.NoError(t, err)
 	t.Cleanup(w.kc.Close)
 	return w
+}
+
+// connectOracle makes the oracle's client anew: one that knew a topic by its id
+// will not write to another of that name.
+func (w *world) connectOracle() {
+	w.t.Helper()
+	var err error
+	w.oracle, err = kgo.NewClient(kgo.SeedBrokers(w.broker.addr), kgo.RecordPartitioner(kgo.ManualPartitioner()),
+		kgo.RetryTimeout(90*time.Second), kgo.ProduceRequestTimeout(3*time.Second), kgo.RequestTimeoutOverhead(2*time.Second),
+		kgo.MetadataMinAge(100*time.Millisecond), kgo.RetryBackoffFn(func(int) time.Duration { return 50 * time.Millisecond }))
+	require.NoError(w.t, err)
+	w.t.Cleanup(w.oracle.Close)
 }
 
 // start creates what is missing and begins to watch.
