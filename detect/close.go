@@ -242,7 +242,11 @@ func (e *Engine) closePane(p *Profile, pane *Pane) {
 		}
 		l.spread[p.group].panes++
 	}
-	s.learnPane(pane, x, rate)
+	if p.pinned() {
+		s.passPane(pane)
+	} else {
+		s.learnPane(pane, x, rate)
+	}
 	e.armSilence(p)
 	e.refresh(p, pane)
 	e.cell.view = nil

@@ -61,7 +61,8 @@ type Engine struct {
 	sigma     *sigmaEngine
 
 	dossiers map[uint32]*dossier
-	verdicts []*verdict // of analysts, in the order in which they came
+	words    []*profileWord // of operators about profiles, in the order in which they came
+	verdicts []*verdict     // of analysts, in the order in which they came
 
 	call     Call
 	findings Findings
@@ -200,6 +201,8 @@ func (e *Engine) Control(c *schemas.Control, out *Output) {
 		}
 	case schemas.ControlKind_CONTROL_KIND_FEEDBACK:
 		e.feedback(c)
+	case schemas.ControlKind_CONTROL_KIND_PROFILE:
+		e.profileWord(c)
 	default:
 		e.stats.Unusable++
 	}

@@ -41,8 +41,12 @@ type ProfileView struct {
 	Sets []SetView `json:"sets"`
 	// OpenAlerts are alerts that may still grow.
 	OpenAlerts []string `json:"open_alerts,omitempty"`
+	// Pinned says that an operator had it stop learning.
+	Pinned bool `json:"pinned,omitempty"`
 	// MemoryBytes is what the profile takes.
 	MemoryBytes int `json:"memory_bytes"`
+	// State is the profile as an import takes it, in an export (Engine.ProfileState).
+	State []byte `json:"state,omitempty"`
 }
 
 // LevelView is a level with the bound that one in a thousand would exceed.
@@ -125,7 +129,7 @@ func (e *Engine) Profiles(fn func(v *ProfileView) error) error {
 func (e *Engine) view(p *Profile) ProfileView {
 	s := &p.stats
 	v := ProfileView{
-		Identity: e.store.ids[p.self], Kind: p.Kind(), Managed: p.Managed(), Anonymous: p.Anonymous(),
+		Identity: e.store.ids[p.self], Kind: p.Kind(), Managed: p.Managed(), Anonymous: p.Anonymous(), Pinned: p.pinned(),
 		FirstSeen: time.Unix(0, p.first).UTC(), LastSeen: time.Unix(0, p.last).UTC(),
 		Calls: p.Calls(), ActiveDays: p.ActiveDays(), ActivePanes: int(s.judged), Mature: p.mature(),
 		Anchor: round2(float64(s.anchor)), Drift: round2(float64(s.sum)),

@@ -58,6 +58,9 @@ type loosed struct {
 // stays held. Undone takes that back.
 func (e *Engine) feedback(c *schemas.Control) {
 	p, _ := e.store.find(c.IdentityId)
+	if p == nil && e.ofIncident(c) {
+		return
+	}
 	if p == nil || max(len(c.AlertId), len(c.Detector), len(c.Value)) > maxFeedbackText {
 		e.stats.Unusable++
 		return

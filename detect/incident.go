@@ -305,162 +305,6 @@ func (e *Engine) tell(inc *incident) {
 	e.stats.Versions++
 }
 
-// composeIncident words one version of an incident.
-func (e *Engine) composeIncident(inc *incident, at int64, activity int, closed string) schemas.Alert {
-	f := e.commonFacts(inc.members)
-	parts := ordered(inc.parts)
-	if k := inc.cause.kind; k == causeSpray || k == causeLog {
-		parts[0].Sentence, parts[0].Observed = e.incidentSentence(inc), identitiesWord(len(inc.members)+inc.more)
-	}
-	slices.SortStableFunc(inc.samples, func(x, y schemas.RelatedEvent) int { return compare(x.Time, y.Time) })
-	title, desc := e.incidentWords(inc, parts)
-	out := e.compose(inc.cause.actor(), f, &inc.openAlert, parts, title, desc, at, activity, closed)
-	out.Actor.User.TypeID, out.Actor.User.Type = 99, "Other"
-	l := &out.Unmapped.Lapwing
-	l.Identities = slices.Clone(inc.members)
-	slices.Sort(l.Identities)
-	for _, a := range inc.alerts {
-		if !slices.Contains(l.Links, a) {
-			l.Links = append(l.Links, a)
-		}
-	}
-	slices.Sort(l.Links)
-	return out
-}
-
-// incidentWords are its title and its explanation. Members with a finding of
-// consequence are named.
-func (e *Engine) incidentWords(inc *incident, parts []part) (title, desc string) {
-	n := identitiesWord(len(inc.members) + inc.more)
-	switch inc.cause.kind {
-	case causeSpray, causeLog:
-		x := &parts[0]
-		members := slices.Clone(inc.members)
-		slices.Sort(members)
-		for i := range members {
-			members[i] = shortID(members[i])
-		}
-		who := "They are " + firstOf(members, 8) + "."
-		if inc.cause.kind == causeSpray {
-			return inc.cause.value + " was refused as " + n + " within 30 minutes",
-				x.Sentence + " " + who
-		}
-		return "The log " + inc.cause.value + " fell silent: " + n + " stopped together",
-			x.Sentence + " While it is silent, nothing that happens there is seen. " + who
-	case causeSource:
-		title = n + " raised alerts from " + inc.cause.value + " within an hour"
-	case causeCredential:
-		title = n + " raised alerts with credential " + clip(inc.cause.value, 40) + " within an hour"
-	default:
-		title = n + " within an hour: " + strings.ToLower(inc.meta.Title[:1]) + inc.meta.Title[1:]
-		if _, value, ok := strings.Cut(inc.cause.value, "\x00"); ok && value != "" {
-			title += " (" + clip(value, 60) + ")"
-		}
-	}
-	var grave, told []string
-	for i := range parts {
-		q := &parts[i]
-		if q.Way == WayConsequence && q.Did != "" {
-			grave = append(grave, q.Did)
-		}
-		if len(told) < 5 {
-			told = append(told, q.Sentence)
-		}
-	}
-	if len(grave) > 0 {
-		title += "; " + firstOf(e.graveMembers(inc), 3)
-	}
-	desc = title + ": one cause, or one intruder. " + strings.Join(told, " ")
-	if more := len(parts) - len(told); more > 0 {
-		desc += " And " + plural(more, "more finding") + "."
-	}
-	return title, desc + " Each has an alert of its own, linked and without a page."
-}
-
-// incidentSentence says what an incident with one finding for all has seen.
-func (e *Engine) incidentSentence(inc *incident) string {
-	n := identitiesWord(len(inc.members) + inc.more)
-	if inc.cause.kind == causeSpray {
-		return inc.cause.value + " was refused as " + n + " within 30 minutes (" + clockTime(inc.first) +
-			"), none of which was ever seen there: somebody tries what credentials open."
-	}
-	return "In the log " + inc.cause.value + " " + n + " are overdue that called regularly, the last by " + clockTime(inc.last) +
-		"; the log itself has all but stopped, so nothing is said of each."
-}
-
-// identitiesWord counts identities: "1 identity", "12 identities".
-func identitiesWord(n int) string {
-	if n == 1 {
-		return "1 identity"
-	}
-	return thousands(n) + " identities"
-}
-
-// graveMembers are the members with a finding of consequence, with what they did.
-func (e *Engine) graveMembers(inc *incident) (out []string) {
-	for _, s := range e.incidents.seen[inc.cause] {
-		if s.x.Way != WayConsequence || s.at < inc.first || s.at > inc.last {
-			continue
-		}
-		name := shortID(s.identity)
-		if p, _ := e.store.find(s.identity); p != nil {
-			name = display(s.identity, e.store.facts[p.self])
-		}
-		if line := name + " " + s.x.Did; !slices.Contains(out, line) {
-			out = append(out, line)
-		}
-	}
-	return out
-}
-
-// firstOf joins the first of a list and counts the others.
-func firstOf(list []string, most int) string {
-	if len(list) <= most {
-		return strings.Join(list, ", ")
-	}
-	return strings.Join(list[:most], ", ") + " and " + thousands(len(list)-most) + " more"
-}
-
-// commonFacts is what is declared alike of all members.
-func (e *Engine) commonFacts(members []string) *facts {
-	var out *facts
-	for _, id := range members {
-		p, _ := e.store.find(id)
-		if p == nil {
-			continue
-		}
-		f := e.store.facts[p.self]
-		if out == nil {
-			x := *f
-			x.name, x.lastRotation, x.exceptions = "", 0, nil
-			x.dependants = slices.Clone(f.dependants)
-			out = &x
-			continue
-		}
-		for _, s := range [...]struct {
-			to   *string
-			from string
-		}{
-			{&out.kind, f.kind}, {&out.owner, f.owner}, {&out.team, f.team}, {&out.environment, f.environment},
-			{&out.criticality, f.criticality}, {&out.vendor, f.vendor}, {&out.route, f.route}, {&out.runbook, f.runbook},
-		} {
-			if *s.to != s.from {
-				*s.to = ""
-			}
-		}
-		out.managed = out.managed && f.managed
-		for _, d := range f.dependants {
-			if !slices.Contains(out.dependants, d) && len(out.dependants) < 32 {
-				out.dependants = append(out.dependants, d)
-			}
-		}
-	}
-	if out == nil {
-		return &facts{}
-	}
-	return out
-}
-
 // sweepIncidents closes incidents whose time has come and forgets what no
 // further sighting can belong to.
 func (e *Engine) sweepIncidents(now int64) {
@@ -495,6 +339,44 @@ func (e *Engine) closeIncident(inc *incident, at int64, reason string) {
 	inc.page = false
 	e.out.Alerts = append(e.out.Alerts, e.composeIncident(inc, at, schemas.ActivityClose, reason))
 	e.stats.Versions++
+}
+
+// ofIncident takes in an analyst's word about an incident: it closes, and the word
+// holds for the alert of each member. It reports whether the record is about one.
+func (e *Engine) ofIncident(c *schemas.Control) bool {
+	inc := e.incidentByID(c.AlertId)
+	if inc == nil || c.IdentityId != inc.cause.actor() {
+		return false
+	}
+	if c.Detector != "" && len(inc.alerts) == 0 {
+		return true // its members have no alerts of their own
+	}
+	for i, s := range e.membersOf(inc) {
+		if i == maxMembers {
+			break
+		}
+		word := &schemas.Control{
+			Kind: c.Kind, Time: c.Time, AlertId: s.alert, IdentityId: s.identity, Verdict: c.Verdict, Detector: c.Detector, Value: c.Value, By: c.By, Reason: c.Reason,
+		}
+		if p, _ := e.store.find(s.identity); p != nil && s.alert != "" {
+			e.feedback(word)
+		}
+	}
+	if c.Verdict != verdictUndone && !inc.closed {
+		inc.closed = true
+		e.closeIncident(inc, max(c.Time, inc.last), c.Verdict+by(c.By))
+	}
+	return true
+}
+
+// membersOf are an incident's members with their alerts, each alert once.
+func (e *Engine) membersOf(inc *incident) (out []sighted) {
+	for _, s := range e.incidents.seen[inc.cause] {
+		if slices.Contains(inc.members, s.identity) && !slices.ContainsFunc(out, func(o sighted) bool { return o.alert == s.alert && o.identity == s.identity }) {
+			out = append(out, s)
+		}
+	}
+	return out
 }
 
 // incidentByID is an incident that has not been forgotten, or nil.
@@ -541,7 +423,8 @@ func (n *incidents) visit(c *codec) {
 		}
 		inc := *p
 		inc.cause.visit(c)
-		inc.openAlert.visit(c)
+		alert := &inc.openAlert
+		alert.visit(c)
 		c.texts(&inc.members)
 		c.num(&inc.more)
 		c.texts(&inc.alerts)
@@ -549,9 +432,9 @@ func (n *incidents) visit(c *codec) {
 	})
 }
 
-func (k *cause) visit(c *codec) {
-	kind := uint8(k.kind)
-	c.u8(&kind)
-	k.kind = causeKind(kind)
-	c.text(&k.value)
+func (c *cause) visit(x *codec) {
+	kind := uint8(c.kind)
+	x.u8(&kind)
+	c.kind = causeKind(kind)
+	x.text(&c.value)
 }

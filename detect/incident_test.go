@@ -120,3 +120,31 @@ func TestAHeldMemberLinksToItsIncidentAndNeverSaysThatItPaged(t *testing.T) {
 	}
 	assert.Equal(t, 3, linked)
 }
+
+func TestAVerdictOnAnIncidentHoldsForItsMembers(t *testing.T) {
+	members, all := fleet(5, 12, 4)
+	at := fleetStart.AddDate(0, 0, 4)
+	e := newEngine(t)
+	var out Output
+	drive(e, all, nil, &out)
+	for i := range 4 {
+		ev := members[i].event(at.Add(time.Duration(i)*time.Minute).UnixNano(), members[i].ops[0])
+		ev.SrcIp, ev.SrcPrefix = "203.0.113.9", "203.0.113.0/24"
+		ev.Declared = &schemas.Declared{Managed: true, Violations: []*schemas.Violation{{Detector: "network-policy", Observed: ev.SrcIp, Expected: "10.0.0.0/8"}}}
+		drive(e, merge([]*schemas.Event{ev}), nil, &out)
+	}
+	require.NotEmpty(t, e.incidents.list)
+	inc := e.incidents.list[0]
+	e.Control(&schemas.Control{
+		Kind: schemas.ControlKind_CONTROL_KIND_FEEDBACK, Time: at.Add(time.Hour).UnixNano(), AlertId: inc.id, IdentityId: inc.cause.actor(), Verdict: "expected", By: "ana", Reason: "a test",
+	}, &out)
+	assert.True(t, inc.closed)
+	closed := map[string]bool{}
+	for i := range out.Alerts {
+		if a := &out.Alerts[i]; a.Unmapped.Lapwing.CloseReason == "expected by ana" {
+			closed[a.Actor.User.UID] = true
+		}
+	}
+	assert.Len(t, closed, 5, "four members and the incident")
+	assert.Len(t, e.Verdicts(), 4)
+}

@@ -4,7 +4,6 @@ import (
 	"math"
 	"testing"
 	"time"
-	"unsafe"
 
 	"github.com/lapwing-sec/lapwing/schemas"
 	"pgregory.net/rapid"
@@ -220,54 +219,6 @@ func seq(n int) []int {
 		out[i] = i
 	}
 	return out
-}
-
-// TestBytesByDetector prints what a profile's memory is spent on, and holds the
-// mean of a usual fleet to its bound.
-func TestBytesByDetector(t *testing.T) {
-	var p Profile
-	var s statistics
-	size := func(x uintptr) int { return int(x) } //nolint:gosec // small
-	for _, row := range []struct {
-		what  string
-		bytes int
-	}{
-		{"call-rate (three levels, two sums, seasons)", size(3*unsafe.Sizeof(s.rate) + 8 + unsafe.Sizeof(s.seasonRatio) + unsafe.Sizeof(s.seasonCount))},
-		{"egress-volume (one level)", size(unsafe.Sizeof(s.bytes))},
-		{"enumeration (two levels)", size(2 * unsafe.Sizeof(s.resources))},
-		{"denied-probing (two levels, one sum)", size(2*unsafe.Sizeof(s.denied)) + 4},
-		{"agent-spend (one level, two maxima)", size(unsafe.Sizeof(s.spend)) + 8},
-		{"auth-failures (one level, two maxima)", size(unsafe.Sizeof(s.auth)) + 8},
-		{"slow-drift (anchor, day's mean and weight, sum)", 16},
-		{"policy-change (when it widened its rights)", size(unsafe.Sizeof(p.widened))},
-		{"silence (gap, deadline, last call)", 4 + 8 + 8},
-		{"own maxima of every volume signal", size(unsafe.Sizeof(s.best) + unsafe.Sizeof(s.today))},
-		{"evidence by family, for the fused way", size(unsafe.Sizeof(s.near) + unsafe.Sizeof(s.far))},
-		{"first-seen detectors: novelty counters", size(unsafe.Sizeof(p.observed) + unsafe.Sizeof(p.fresh) + unsafe.Sizeof(p.singles))},
-		{"impossible-travel (two places)", size(unsafe.Sizeof(p.places))},
-		{"dormant (gaps)", size(unsafe.Sizeof(p.gaps))},
-		{"consequence tallies", size(unsafe.Sizeof(p.tallyNow)+unsafe.Sizeof(p.tallyBest)) + 2},
-		{"rate-budget", size(unsafe.Sizeof(p.budget))},
-		{"all set and edge detectors: one slot", size(unsafe.Sizeof(slot{}))},
-		{"profile without its slots", profileBytes},
-	} {
-		t.Logf("%5d  %s", row.bytes, row.what)
-	}
-	if unsafe.Sizeof(slot{}) != 8 {
-		t.Error("a slot is not 8 bytes")
-	}
-	if most := profileBytes + 8*slotClasses[len(slotClasses)-1]; most > 8192 {
-		t.Errorf("a profile can take %d bytes", most)
-	}
-	_, all := fleet(6, 40, 3)
-	e := newEngine(t)
-	drive(e, all, []*schemas.Control{}, &Output{})
-	st := e.Stats()
-	if mean := st.ProfileBytes / st.Identities; mean > 1536 {
-		t.Errorf("mean %d bytes a profile", mean)
-	} else {
-		t.Logf("%5d  mean of a small fleet", mean)
-	}
 }
 
 // A raw topic that is heard of late begins with the first pane that has anything,

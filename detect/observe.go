@@ -39,7 +39,11 @@ func (e *Engine) observe(topic int, p *Profile, ev *schemas.Event) {
 	e.discover(p, call)
 	call.stage = p.stageBit(call)
 	p.learnShape(call)
-	e.learn(p, call, grave)
+	if p.pinned() {
+		e.passes(p, call, grave)
+	} else {
+		e.learn(p, call, grave)
+	}
 	if late || !counts {
 		e.stats.Late++
 		return

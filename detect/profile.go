@@ -96,6 +96,7 @@ const (
 	flagManaged uint8 = 1 << iota
 	flagAnonymous
 	flagDiscovered
+	flagPinned
 )
 
 // Calls is how many calls were seen, late and back-filled ones included.

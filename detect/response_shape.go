@@ -50,9 +50,6 @@ func shapeOf(bytes uint64) uint8 {
 	return uint8(math.Min(math.Round(math.Log2(float64(bytes)+1)*shapeUnit), 1<<8-1)) //nolint:gosec // clamped
 }
 
-// size is the middle of what a number of units stands for.
-func shapeSize(units uint8) float64 { return math.Exp2(float64(units) / shapeUnit) }
-
 // learnShape compares a response with its endpoint's largest and learns it. It
 // is called for each event that arrives, before its pane is.
 func (p *Profile) learnShape(call *Call) {
@@ -80,6 +77,7 @@ func (p *Profile) learnShape(call *Call) {
 		}
 		p.shapeDay = call.Day
 	}
+	learn := !p.pinned()
 	tag := uint16(op.hash>>16) | 1 //nolint:gosec // the high half
 	size := shapeOf(bytes)
 	free := -1
@@ -89,12 +87,17 @@ func (p *Profile) learnShape(call *Call) {
 			if x.best > 0 && size > x.best && op.State == Known && op.Weight >= shapeWeight && bytes >= shapeBytes && !call.Backfill {
 				call.outsized = size - x.best
 			}
-			x.today = max(x.today, size)
+			if learn {
+				x.today = max(x.today, size)
+			}
 			return
 		}
 		if x.tag == 0 && free < 0 {
 			free = i
 		}
+	}
+	if !learn {
+		return
 	}
 	if free < 0 { // an endpoint not called today gives way: the one of the smallest responses
 		for i := range p.shapes {

@@ -78,6 +78,7 @@ func (e *Engine) visit(c *codec) {
 	e.incidents.visit(c)
 	e.sprays.visit(c)
 	e.visitVerdicts(c)
+	e.visitProfileWords(c)
 	e.sigma.visit(c)
 	end := snapshotEnd
 	c.text(&end)

@@ -146,6 +146,8 @@ const (
 	ControlKind_CONTROL_KIND_END ControlKind = 3
 	// An analyst's verdict: acknowledged, expected, false_positive.
 	ControlKind_CONTROL_KIND_FEEDBACK ControlKind = 4
+	// An operator's word about an identity's profile.
+	ControlKind_CONTROL_KIND_PROFILE ControlKind = 5
 )
 
 // Enum value maps for ControlKind.
@@ -156,6 +158,7 @@ var (
 		2: "CONTROL_KIND_WATERMARK",
 		3: "CONTROL_KIND_END",
 		4: "CONTROL_KIND_FEEDBACK",
+		5: "CONTROL_KIND_PROFILE",
 	}
 	ControlKind_value = map[string]int32{
 		"CONTROL_KIND_UNSPECIFIED": 0,
@@ -163,6 +166,7 @@ var (
 		"CONTROL_KIND_WATERMARK":   2,
 		"CONTROL_KIND_END":         3,
 		"CONTROL_KIND_FEEDBACK":    4,
+		"CONTROL_KIND_PROFILE":     5,
 	}
 )
 
@@ -1287,13 +1291,17 @@ type Control struct {
 	// Event time at which an operator's word takes effect.
 	Time int64 `protobuf:"varint,7,opt,name=time,proto3" json:"time,omitempty"`
 	// FEEDBACK: what was decided about which alert.
-	AlertId       string `protobuf:"bytes,8,opt,name=alert_id,json=alertId,proto3" json:"alert_id,omitempty"`
-	IdentityId    string `protobuf:"bytes,9,opt,name=identity_id,json=identityId,proto3" json:"identity_id,omitempty"`
-	Verdict       string `protobuf:"bytes,10,opt,name=verdict,proto3" json:"verdict,omitempty"`
-	Detector      string `protobuf:"bytes,11,opt,name=detector,proto3" json:"detector,omitempty"`
-	Value         string `protobuf:"bytes,12,opt,name=value,proto3" json:"value,omitempty"`
-	By            string `protobuf:"bytes,13,opt,name=by,proto3" json:"by,omitempty"`
-	Reason        string `protobuf:"bytes,14,opt,name=reason,proto3" json:"reason,omitempty"`
+	AlertId    string `protobuf:"bytes,8,opt,name=alert_id,json=alertId,proto3" json:"alert_id,omitempty"`
+	IdentityId string `protobuf:"bytes,9,opt,name=identity_id,json=identityId,proto3" json:"identity_id,omitempty"`
+	Verdict    string `protobuf:"bytes,10,opt,name=verdict,proto3" json:"verdict,omitempty"`
+	Detector   string `protobuf:"bytes,11,opt,name=detector,proto3" json:"detector,omitempty"`
+	Value      string `protobuf:"bytes,12,opt,name=value,proto3" json:"value,omitempty"`
+	By         string `protobuf:"bytes,13,opt,name=by,proto3" json:"by,omitempty"`
+	Reason     string `protobuf:"bytes,14,opt,name=reason,proto3" json:"reason,omitempty"`
+	// PROFILE: what to do with the profile of identity_id (pin, unpin, reset,
+	// import, undo), and for import the profile, as lapwing profile export writes it.
+	Action        string `protobuf:"bytes,15,opt,name=action,proto3" json:"action,omitempty"`
+	Profile       []byte `protobuf:"bytes,16,opt,name=profile,proto3" json:"profile,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1424,6 +1432,20 @@ func (x *Control) GetReason() string {
 		return x.Reason
 	}
 	return ""
+}
+
+func (x *Control) GetAction() string {
+	if x != nil {
+		return x.Action
+	}
+	return ""
+}
+
+func (x *Control) GetProfile() []byte {
+	if x != nil {
+		return x.Profile
+	}
+	return nil
 }
 
 var File_event_proto protoreflect.FileDescriptor
@@ -1570,7 +1592,7 @@ const file_event_proto_rawDesc = "" +
 	"\x06issued\x18\x03 \x01(\x03R\x06issued\x12\x18\n" +
 	"\aexpires\x18\x04 \x01(\x03R\aexpires\x12\x18\n" +
 	"\arevoked\x18\x05 \x01(\x03R\arevoked\x12!\n" +
-	"\frotate_every\x18\x06 \x01(\x03R\vrotateEvery\"\x84\x03\n" +
+	"\frotate_every\x18\x06 \x01(\x03R\vrotateEvery\"\xb6\x03\n" +
 	"\aControl\x12+\n" +
 	"\x04kind\x18\x01 \x01(\x0e2\x17.lapwing.v1.ControlKindR\x04kind\x12\x1b\n" +
 	"\traw_topic\x18\x02 \x01(\tR\brawTopic\x12#\n" +
@@ -1587,7 +1609,9 @@ const file_event_proto_rawDesc = "" +
 	"\bdetector\x18\v \x01(\tR\bdetector\x12\x14\n" +
 	"\x05value\x18\f \x01(\tR\x05value\x12\x0e\n" +
 	"\x02by\x18\r \x01(\tR\x02by\x12\x16\n" +
-	"\x06reason\x18\x0e \x01(\tR\x06reason*^\n" +
+	"\x06reason\x18\x0e \x01(\tR\x06reason\x12\x16\n" +
+	"\x06action\x18\x0f \x01(\tR\x06action\x12\x18\n" +
+	"\aprofile\x18\x10 \x01(\fR\aprofile*^\n" +
 	"\aOutcome\x12\x17\n" +
 	"\x13OUTCOME_UNSPECIFIED\x10\x00\x12\x13\n" +
 	"\x0fOUTCOME_SUCCESS\x10\x01\x12\x12\n" +
@@ -1596,13 +1620,14 @@ const file_event_proto_rawDesc = "" +
 	"\bReadOnly\x12\x19\n" +
 	"\x15READ_ONLY_UNSPECIFIED\x10\x00\x12\x12\n" +
 	"\x0eREAD_ONLY_TRUE\x10\x01\x12\x13\n" +
-	"\x0fREAD_ONLY_FALSE\x10\x02*\x90\x01\n" +
+	"\x0fREAD_ONLY_FALSE\x10\x02*\xaa\x01\n" +
 	"\vControlKind\x12\x1c\n" +
 	"\x18CONTROL_KIND_UNSPECIFIED\x10\x00\x12\x16\n" +
 	"\x12CONTROL_KIND_FENCE\x10\x01\x12\x1a\n" +
 	"\x16CONTROL_KIND_WATERMARK\x10\x02\x12\x14\n" +
 	"\x10CONTROL_KIND_END\x10\x03\x12\x19\n" +
-	"\x15CONTROL_KIND_FEEDBACK\x10\x04B0Z.github.com/lapwing-sec/lapwing/schemas;schemasb\x06proto3"
+	"\x15CONTROL_KIND_FEEDBACK\x10\x04\x12\x18\n" +
+	"\x14CONTROL_KIND_PROFILE\x10\x05B0Z.github.com/lapwing-sec/lapwing/schemas;schemasb\x06proto3"
 
 var (
 	file_event_proto_rawDescOnce sync.Once

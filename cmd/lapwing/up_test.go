@@ -327,5 +327,33 @@ func TestVerdictsTakeEffectAndAreTakenBack(t *testing.T) {
 		return strings.Contains(run("profile", "show", "kong:consumer/partner-1"), "GET /v1/orders/{id}")
 	})
 	require.Contains(t, run("profile", "export"), `"identity":"kong:consumer/partner-3"`)
+	changesAProfile(t, run)
 	p.stop(t)
+}
+
+// changesAProfile has an operator pin, import and reset profiles, and take it back.
+func changesAProfile(t *testing.T, run func(args ...string) string) {
+	t.Helper()
+	const one, other = "kong:consumer/partner-1", "kong:consumer/partner-1-renamed"
+	run("profile", "pin", one, "--reason", "frozen for the audit", "--dry-run")
+	require.NotContains(t, run("profile", "show", one), "pinned")
+	run("profile", "pin", one, "--reason", "frozen for the audit", "--by", "ana")
+	require.Contains(t, run("profile", "show", one), "pinned: it learns nothing more")
+	code, _, stderr := lapwing(t, "", "profile", "pin", one, "--reason", "again")
+	require.Equal(t, 2, code, stderr)
+	require.Contains(t, stderr, "is pinned already")
+	run("profile", "import", other, "--from", one, "--reason", "renamed")
+	require.Contains(t, run("profile", "show", other), "operation              1 value")
+	file := filepath.Join(t.TempDir(), "export.ndjson")
+	run("profile", "export", one, "--out", file)
+	run("profile", "reset", one, "--reason", "a new task")
+	require.NotContains(t, run("profile", "show", one), "operation ")
+	run("profile", "import", one, "--file", file, "--reason", "not after all")
+	require.Contains(t, run("profile", "show", one), "operation ")
+	run("profile", "undo", one)
+	require.NotContains(t, run("profile", "show", one), "operation ")
+	list := run("profile", "changes", "--json")
+	require.Equal(t, 4, strings.Count(list, "\n"), list)
+	require.Equal(t, 1, strings.Count(list, `"undone":true`), list)
+	require.Contains(t, list, `"reason":"frozen for the audit"`)
 }

@@ -63,7 +63,12 @@ func AlertFeedback(ctx context.Context, cfg Config, o FeedbackOptions, std IO) (
 	}
 	recs := feedbackRecords(a, verdict, &o, time.Now())
 	if !o.DryRun {
-		if err := s.sendFeedback(ctx, recs); err != nil {
+		// An incident is no identity: it lives in the cell that raised it.
+		cell := anyCell
+		if len(a.Unmapped.Lapwing.Identities) > 0 {
+			cell = a.Unmapped.Lapwing.Cell
+		}
+		if err := s.sendFeedback(ctx, recs, cell); err != nil {
 			return err
 		}
 	}
@@ -107,21 +112,35 @@ func feedbackRecords(a *schemas.Alert, verdict string, o *FeedbackOptions, now t
 }
 
 // sendFeedback appends verdicts to the cells of their identities.
-func (s *services) sendFeedback(ctx context.Context, recs []feedbackRecord) error {
+func (s *services) sendFeedback(ctx context.Context, recs []feedbackRecord, cell int) error {
+	list := make([]*schemas.Control, len(recs))
+	for i := range recs {
+		c, err := recs[i].control()
+		if err != nil {
+			return Usage(err)
+		}
+		list[i] = c
+	}
+	return s.sendControls(ctx, list, cell)
+}
+
+// anyCell stands for the cell of each record's identity.
+const anyCell = -1
+
+// sendControls appends an operator's words to the cells of their identities.
+func (s *services) sendControls(ctx context.Context, list []*schemas.Control, to int) error {
 	kc, err := s.openKafka(ctx)
 	if err != nil {
 		return err
 	}
 	defer kc.Close()
 	byCell := map[int]*stream.Batch{}
-	for i := range recs {
-		c, err := recs[i].control()
-		if err != nil {
-			return Usage(err)
-		}
-		cell, err := cellOf(ctx, kc, c.IdentityId)
-		if err != nil {
-			return err
+	for _, c := range list {
+		cell := to
+		if cell == anyCell {
+			if cell, err = cellOf(ctx, kc, c.IdentityId); err != nil {
+				return err
+			}
 		}
 		if byCell[cell] == nil {
 			byCell[cell] = &stream.Batch{}
@@ -162,7 +181,7 @@ func FeedbackImport(ctx context.Context, cfg Config, name string, std IO) error 
 	for i, c := range list {
 		recs[i] = recordOf(c)
 	}
-	if err := newServices(&cfg).sendFeedback(ctx, recs); err != nil {
+	if err := newServices(&cfg).sendFeedback(ctx, recs, anyCell); err != nil {
 		return err
 	}
 	fmt.Fprintf(std.Err, "%s recorded\n", count(len(recs), "verdict"))

@@ -124,6 +124,7 @@ func ProfileExport(ctx context.Context, cfg Config, ids []string, out string, st
 					return nil
 				}
 				n++
+				v.State, _ = e.ProfileState(v.Identity)
 				return enc.Encode(v)
 			})
 		})

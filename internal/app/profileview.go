@@ -18,7 +18,11 @@ func writeProfiles(path string, e *detect.Engine) error {
 		b := bufio.NewWriterSize(w, 1<<16)
 		enc := json.NewEncoder(b)
 		enc.SetEscapeHTML(false)
-		if err := e.Profiles(func(v *detect.ProfileView) error { return enc.Encode(v) }); err != nil {
+		err := e.Profiles(func(v *detect.ProfileView) error {
+			v.State, _ = e.ProfileState(v.Identity)
+			return enc.Encode(v)
+		})
+		if err != nil {
 			return err
 		}
 		return b.Flush()
@@ -69,6 +73,9 @@ func profileText(v *detect.ProfileView, top int) string {
 	state := "still learned: its own history is too short for a strong finding"
 	if v.Mature {
 		state = "learned"
+	}
+	if v.Pinned {
+		state += ", and pinned: it learns nothing more"
 	}
 	fact("state", "%s; %s, %s", state, kind, map[bool]string{true: "in the inventory", false: "in no inventory"}[v.Managed])
 	fact("seen", "%s to %s UTC", v.FirstSeen.Format("2006-01-02 15:04"), v.LastSeen.Format("2006-01-02 15:04"))

@@ -140,6 +140,8 @@ func controlHeaders(kind schemas.ControlKind) []Header {
 		name = "end"
 	case schemas.ControlKind_CONTROL_KIND_FEEDBACK:
 		name = "feedback"
+	case schemas.ControlKind_CONTROL_KIND_PROFILE:
+		name = "profile"
 	case schemas.ControlKind_CONTROL_KIND_UNSPECIFIED:
 	}
 	return []Header{{Key: ControlHeader, Value: []byte(name)}}
