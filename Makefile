@@ -84,10 +84,19 @@ FAULTS_DIR      := $(CURDIR)/.cache/faults
 faults: chdb ## 15 fault scenarios against an oracle (SEEDS_KFAKE=100 SEEDS_PROCESSES=5 SEEDS_APACHE=3; SEED=7 SCENARIO="1 5" repeats; FAULTS_RACE=-race)
 	@rm -rf $(FAULTS_DIR) && mkdir -p $(FAULTS_DIR)
 	@status=0; LAPWING_FAULTS_DIR=$(FAULTS_DIR) LAPWING_FAULTS_SEED='$(SEED)' LAPWING_FAULTS_SCENARIOS='$(SCENARIO)' \
-	LAPWING_FAULTS_SEEDS_KFAKE=$(SEEDS_KFAKE) LAPWING_FAULTS_SEEDS_PROCESSES=$(SEEDS_PROCESSES) LAPWING_FAULTS_SEEDS_APACHE=$(SEEDS_APACHE) \
-	$(if $(FAULTS_RACE),CGO_ENABLED=1 )$(GO) test $(FAULTS_RACE) -count 1 -p 1 -timeout 40m -run 'TestFaults|TestMutations' ./internal/faults/... || status=$$?; \
+	LAPWING_FAULTS_THROUGHPUT=$(if $(SEED)$(SCENARIO),0,1) LAPWING_FAULTS_SEEDS_KFAKE=$(SEEDS_KFAKE) LAPWING_FAULTS_SEEDS_PROCESSES=$(SEEDS_PROCESSES) LAPWING_FAULTS_SEEDS_APACHE=$(SEEDS_APACHE) \
+	$(if $(FAULTS_RACE),CGO_ENABLED=1 )$(GO) test $(FAULTS_RACE) -count 1 -p 1 -timeout 40m -run 'TestFaults|TestMutations' ./internal/faults/... ./cmd/lapwing || status=$$?; \
 	$(GO) run ./internal/faults/report -dir $(FAULTS_DIR) -out faults/report.json -engines '$(if $(SEED)$(SCENARIO),,$(FAULTS_ENGINES))' || status=1; \
 	exit $$status
+
+# How long soak runs; SOAK_ENGINE=apache-kafka takes the other broker.
+MINUTES     ?= 20
+SOAK_ENGINE ?= kfake
+
+.PHONY: soak
+soak: chdb ## the whole system at half load with random faults for MINUTES (20): flat memory, equal counts, a report
+	LAPWING_SOAK_MINUTES=$(MINUTES) LAPWING_SOAK_ENGINE=$(SOAK_ENGINE) LAPWING_FAULTS_SEED='$(SEED)' \
+	$(GO) test -count 1 -timeout $$(( $(MINUTES) + 20 ))m -v -run 'TestSoak$$' ./cmd/lapwing
 
 .PHONY: generate
 generate: $(TOOLS)/buf $(TOOLS)/protoc-gen-go $(TOOLS)/protoc-gen-go-vtproto ## everything that is generated

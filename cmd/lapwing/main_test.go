@@ -21,7 +21,11 @@ import (
 const asLapwing = "LAPWING_TEST_AS_COMMAND"
 
 func TestMain(m *testing.M) {
+	if text := os.Getenv(asBroker); text != "" {
+		os.Exit(serveBroker(text))
+	}
 	if os.Getenv(asLapwing) != "" {
+		endWithParent()
 		os.Exit(run(os.Args[1:], app.StdIO()))
 	}
 	os.Exit(m.Run())

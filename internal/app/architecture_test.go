@@ -38,6 +38,8 @@ var layers = []struct {
 		"the four domain packages meet only in schemas, so that each can be read and replaced alone"},
 	{[]string{"internal/stream"}, []string{"schemas"},
 		"streams carry events and know no Kafka"},
+	{[]string{"internal/faults"}, nil,
+		"the frame of the fault scenarios counts and reports; the scenarios are tests and see everything"},
 	{[]string{"internal/certs"}, nil,
 		"why TLS failed is a matter of its own"},
 	{[]string{"internal/faults"}, nil,

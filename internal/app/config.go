@@ -126,12 +126,16 @@ type APIConfig struct {
 
 // KafkaConfig is the connection to Kafka.
 type KafkaConfig struct {
-	Brokers     []string   `yaml:"brokers" doc:"host:port of one or more brokers. Empty: up and demo start the embedded broker."`
-	ClientID    string     `yaml:"client_id" doc:"Name shown in the brokers' logs."`
-	Prefix      string     `yaml:"prefix" doc:"Starts the names of Lapwing's own topics and consumer groups."`
-	Replication int        `yaml:"replication" doc:"Replication factor of topics that Lapwing creates; 0 leaves it to the broker."`
-	TLS         ClientTLS  `yaml:"tls"`
-	SASL        SASLConfig `yaml:"sasl"`
+	Brokers     []string `yaml:"brokers" doc:"host:port of one or more brokers. Empty: up and demo start the embedded broker."`
+	ClientID    string   `yaml:"client_id" doc:"Name shown in the brokers' logs."`
+	Prefix      string   `yaml:"prefix" doc:"Starts the names of Lapwing's own topics and consumer groups."`
+	Replication int      `yaml:"replication" doc:"Replication factor of topics that Lapwing creates; 0 leaves it to the broker."`
+
+	SessionTimeout schemas.Duration `yaml:"session_timeout" doc:"A process that was silent for this long loses its partitions to the others. The brokers bound it (group.min.session.timeout.ms, 6s unless changed)."`
+	RequestTimeout schemas.Duration `yaml:"request_timeout" doc:"How long one attempt of one request may take before it is repeated."`
+
+	TLS  ClientTLS  `yaml:"tls"`
+	SASL SASLConfig `yaml:"sasl"`
 }
 
 // ClientTLS is how a server's certificate is checked, and our own.
@@ -237,7 +241,10 @@ func Defaults() Config {
 			Splunk:          SplunkConfig{Acks: true},
 		},
 		RawTopics: defaultRawTopics(),
-		Kafka:     KafkaConfig{ClientID: "lapwing", Prefix: "lapwing."},
+		Kafka: KafkaConfig{
+			ClientID: "lapwing", Prefix: "lapwing.",
+			SessionTimeout: schemas.Duration(30 * time.Second), RequestTimeout: schemas.Duration(10 * time.Second),
+		},
 		ClickHouse: ClickHouseConfig{
 			Protocol: "native", Database: "lapwing", User: "default",
 		},

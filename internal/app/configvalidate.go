@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/lapwing-sec/lapwing/detect"
 	"github.com/lapwing-sec/lapwing/enrich"
@@ -107,6 +108,12 @@ func (l *loader) validate(c *Config) error {
 	}
 	if c.Kafka.Replication < 0 || c.Kafka.Replication > 100 {
 		bad("kafka.replication", "%d: want 0 to 100", c.Kafka.Replication)
+	}
+	if d := time.Duration(c.Kafka.SessionTimeout); d < 500*time.Millisecond || d > time.Hour {
+		bad("kafka.session_timeout", "%s: want 500ms to 1h", d)
+	}
+	if d := time.Duration(c.Kafka.RequestTimeout); d < 100*time.Millisecond || d > 10*time.Minute {
+		bad("kafka.request_timeout", "%s: want 100ms to 10m", d)
 	}
 	for _, k := range []struct{ key, addr string }{
 		{"embedded.kafka_listen", c.Embedded.KafkaListen}, {"embedded.clickhouse_listen", c.Embedded.ClickHouseListen},

@@ -202,6 +202,7 @@ func (c KafkaConfig) client(drain time.Duration) (kafka.Config, error) {
 	out := kafka.Config{
 		Brokers: c.Brokers, TLS: t, ClientID: c.ClientID, Prefix: c.Prefix,
 		Replication: c.Replication, DrainTimeout: drain,
+		SessionTimeout: time.Duration(c.SessionTimeout), RequestTimeout: time.Duration(c.RequestTimeout),
 	}
 	if c.Replication == 0 {
 		out.Replication = -1

@@ -20,6 +20,9 @@ type BrokerConfig struct {
 	Dir string
 	// Listen is host:port, a loopback address; port 0 (the default) chooses one.
 	Listen string
+	// Advertise is the host:port that clients are told to connect to, where a
+	// proxy stands before the broker; empty is the address listened at.
+	Advertise string
 	// Sync flushes each batch to the disk before it is acknowledged. Without
 	// it an acknowledged record survives kill -9, but not a loss of power.
 	Sync bool
@@ -48,7 +51,13 @@ func StartBroker(cfg BrokerConfig) (*Broker, error) {
 	opts := []kfake.Opt{
 		kfake.NumBrokers(1),
 		kfake.DefaultNumPartitions(1),
-		kfake.ListenFn(func(network, _ string) (net.Listener, error) { return net.Listen(network, listen) }),
+		kfake.ListenFn(func(network, _ string) (net.Listener, error) {
+			ln, err := net.Listen(network, listen)
+			if err == nil && cfg.Advertise != "" {
+				ln, err = advertise(ln, cfg.Advertise)
+			}
+			return ln, err
+		}),
 		kfake.WithLogger(brokerLogger{cfg.Log}),
 	}
 	if cfg.Dir != "" {
@@ -98,6 +107,22 @@ func loopback(addr string) (string, error) {
 		return "", fmt.Errorf("listen address %q: the embedded services listen on loopback only, such as 127.0.0.1:0", addr)
 	}
 	return addr, nil
+}
+
+// advertised is a listener that gives out another address than its own.
+type advertised struct {
+	net.Listener
+	addr *net.TCPAddr
+}
+
+func (a advertised) Addr() net.Addr { return a.addr }
+
+func advertise(ln net.Listener, addr string) (net.Listener, error) {
+	a, err := net.ResolveTCPAddr("tcp", addr)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("advertised address %q: %w", addr, err), ln.Close())
+	}
+	return advertised{ln, a}, nil
 }
 
 // dialReady waits until the address accepts a connection, at most 5 seconds.

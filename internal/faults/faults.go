@@ -82,6 +82,9 @@ type Row struct {
 	// faults until a new event had its effect: virtual seconds in process, real
 	// ones elsewhere.
 	RecoverySeconds float64 `json:"recovery_seconds"`
+	// Throughput is the share of the undisturbed throughput that was kept, where
+	// it was measured.
+	Throughput float64 `json:"throughput,omitempty"`
 }
 
 // Mutation says which scenario noticed that a mechanism was broken on purpose.

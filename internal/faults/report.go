@@ -74,14 +74,14 @@ func eachLine[T any](dir, pattern string, f func(T)) error {
 // Table prints the rows and what became of the mutations, for people.
 func (r *Report) Table(w io.Writer) error {
 	tw := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
-	fmt.Fprintln(tw, "scenario\tengine\tseeds\tevents\tfaults\tlost\tduplicated\trecovery")
+	fmt.Fprintln(tw, "scenario\tengine\tseeds\tevents\tfaults\tlost\tduplicated\trecovery\tthroughput")
 	for _, row := range r.Scenarios {
 		if row.Seeds == 0 {
 			fmt.Fprintf(tw, "%s\t%s\t0\tnot run\n", row.Scenario, row.Engine)
 			continue
 		}
-		fmt.Fprintf(tw, "%s\t%s\t%d\t%d\t%d\t%d\t%d\t%.1f s\n",
-			row.Scenario, row.Engine, row.Seeds, row.Events, row.Faults, row.Lost, row.DuplicatedEffects, row.RecoverySeconds)
+		fmt.Fprintf(tw, "%s\t%s\t%d\t%d\t%d\t%d\t%d\t%.1f s\t%s\n",
+			row.Scenario, row.Engine, row.Seeds, row.Events, row.Faults, row.Lost, row.DuplicatedEffects, row.RecoverySeconds, percent(row.Throughput))
 	}
 	if err := tw.Flush(); err != nil {
 		return fmt.Errorf("table: %w", err)
@@ -98,6 +98,13 @@ func (r *Report) Table(w io.Writer) error {
 		fmt.Fprintf(w, "  %s: noticed by %s (%s)\n", m.Mutation, m.Caught, m.Why)
 	}
 	return nil
+}
+
+func percent(share float64) string {
+	if share == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%.1f%%", 100*share)
 }
 
 // Missing says what the report lacks to be whole: scenarios on an engine,

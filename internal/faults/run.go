@@ -106,6 +106,20 @@ func (r *Result) Recovered(d time.Duration) {
 	r.add(func(row *Row) { row.RecoverySeconds = max(row.RecoverySeconds, d.Seconds()) })
 }
 
+// Throughput notes which share of the undisturbed throughput was kept; the worst
+// seed counts.
+func (r *Result) Throughput(share float64) {
+	r.add(func(row *Row) { row.Throughput = least(row.Throughput, share) })
+}
+
+// least is the smaller of two shares, of which 0 is none.
+func least(a, b float64) float64 {
+	if a == 0 || b != 0 && b < a {
+		return b
+	}
+	return a
+}
+
 func (r *Result) add(f func(*Row)) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -210,6 +224,7 @@ func (r *Row) merge(o Row) {
 	r.Lost += o.Lost
 	r.DuplicatedEffects += o.DuplicatedEffects
 	r.RecoverySeconds = max(r.RecoverySeconds, o.RecoverySeconds)
+	r.Throughput = least(r.Throughput, o.Throughput)
 }
 
 func (r *Row) record() error {

@@ -49,21 +49,20 @@ func (c *Client) RunConsumer(ctx context.Context, o ConsumerOptions) error {
 			defer close(committing)
 			s.keepCommitting(cctx, time.Second, recommitEvery, snapshot)
 		}()
-		err = s.eachPartition(ctx, func(ctx context.Context, tp topicPartition) error {
-			return c.consumePartition(ctx, s, o, tp, offsets[tp].next, func(next int64) {
+		err = s.each(ctx, func(ctx, hard context.Context, tp topicPartition) error {
+			return c.consumePartition(ctx, hard, o, tp, offsets[tp].next, func(next int64) {
 				mu.Lock()
 				positions[tp] = committed{next: next}
 				mu.Unlock()
 			})
-		})
+		}, func(hard context.Context, tp topicPartition) { s.finalCommit(hard, tp, snapshot) })
 		cancel()
 		<-committing
-		s.finalCommit(snapshot())
 		return err
 	})
 }
 
-func (c *Client) consumePartition(ctx context.Context, s *session, o ConsumerOptions, tp topicPartition, next int64, moved func(int64)) error {
+func (c *Client) consumePartition(ctx, hard context.Context, o ConsumerOptions, tp topicPartition, next int64, moved func(int64)) error {
 	r, err := c.reader(tp.topic, tp.partition)
 	if err != nil {
 		return err
@@ -85,7 +84,7 @@ func (c *Client) consumePartition(ctx context.Context, s *session, o ConsumerOpt
 	moved(next)
 	for b := newBackoff(); ; {
 		before := next
-		next, err = c.handlePartition(ctx, s, o, tp, r, next, moved)
+		next, err = c.handlePartition(ctx, hard, o, tp, r, next, moved)
 		if ctx.Err() != nil {
 			return nil
 		}
@@ -118,7 +117,7 @@ const lastDelivery = 3 * time.Second
 
 // handlePartition gives the records from next on to one handler until that
 // fails or ctx ends.
-func (c *Client) handlePartition(ctx context.Context, s *session, o ConsumerOptions, tp topicPartition, r *reader, next int64, moved func(int64)) (_ int64, err error) {
+func (c *Client) handlePartition(ctx, hard context.Context, o ConsumerOptions, tp topicPartition, r *reader, next int64, moved func(int64)) (_ int64, err error) {
 	h, err := o.NewHandler(tp.partition)
 	if err != nil {
 		return next, fmt.Errorf("new handler: %w", err)
@@ -128,7 +127,7 @@ func (c *Client) handlePartition(ctx context.Context, s *session, o ConsumerOpti
 	}
 	// A delivery under way when the partition is given up may end: cut off, it
 	// would be repeated.
-	hctx, cancel := context.WithCancel(s.hard)
+	hctx, cancel := context.WithCancel(hard)
 	defer cancel()
 	defer context.AfterFunc(ctx, func() { time.AfterFunc(lastDelivery, cancel) })()
 	part := strconv.Itoa(tp.partition)

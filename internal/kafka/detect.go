@@ -3,9 +3,8 @@ package kafka
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
-	"slices"
+	"maps"
 	"strconv"
 	"sync"
 	"time"
@@ -46,82 +45,104 @@ func (c *Client) RunDetect(ctx context.Context, o DetectOptions) error {
 	if err != nil {
 		return unlessDone(ctx, err)
 	}
-	warm := make(map[int]*warmCell)
-	return c.runGroup(ctx, "detect", o.Group, []string{c.Topic("events")}, func(ctx context.Context, s *session) error {
-		next, err := c.detectGeneration(ctx, s, o, layout, warm)
-		warm = next
-		return err
-	})
+	d := &detecting{c: c, o: o, layout: layout, warm: make(map[int]*warmCell), still: make(map[int]bool)}
+	return c.runGroup(ctx, "detect", o.Group, []string{c.Topic("events")}, d.session)
 }
 
-// detectGeneration runs the cells of one generation and returns those whose
-// state is still whole.
-func (c *Client) detectGeneration(ctx context.Context, s *session, o DetectOptions, layout Layout, warm map[int]*warmCell) (map[int]*warmCell, error) {
-	wctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	kept := make(map[int]*warmCell)
+// detecting is what the sessions of a process share.
+type detecting struct {
+	c      *Client
+	o      DetectOptions
+	layout Layout
+
+	mu   sync.Mutex
+	warm map[int]*warmCell // of partitions whose last session has ended
+	// waiting cells are being restored; those that stand still wait for an
+	// operator.
+	waiting int
+	still   map[int]bool
+}
+
+// ready tells, once no cell waits or stands still.
+func (d *detecting) ready(change func()) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	change()
+	if d.waiting == 0 && len(d.still) == 0 && d.o.OnReady != nil {
+		d.o.OnReady()
+	}
+}
+
+// session runs the cells of a session, and keeps those whose state is still
+// whole for the next one.
+func (d *detecting) session(ctx context.Context, s *session) error {
+	d.mu.Lock()
+	warm := d.warm
+	d.warm = make(map[int]*warmCell)
+	cells := 0
+	for _, tp := range s.owned {
+		if tp.partition < d.layout.Cells {
+			cells++
+		}
+	}
+	d.waiting += cells
+	d.mu.Unlock()
+	if cells == 0 {
+		d.ready(func() {})
+	}
 	positions := make(map[topicPartition]committed)
 	var mu sync.Mutex
-	var wg sync.WaitGroup
-	var errs []error
-	// Partitions of cells that are no more have nobody to judge them.
-	owned := slices.DeleteFunc(slices.Clone(s.owned), func(tp topicPartition) bool { return tp.partition >= layout.Cells })
-	waiting := len(owned)
-	for _, tp := range owned {
-		wg.Go(func() {
-			w, err := c.runCell(wctx, s, o, layout.Generation, tp.partition, warm[tp.partition], func() {
-				mu.Lock()
-				defer mu.Unlock()
-				if waiting--; waiting == 0 && o.OnReady != nil {
-					o.OnReady()
-				}
-			}, func(next int64) {
-				mu.Lock()
-				positions[tp] = committed{next: next}
-				mu.Unlock()
-			})
-			if o.OnStopped != nil && errors.Is(err, stream.ErrReset) {
-				c.metrics.stopped.WithLabelValues("detect").Inc()
-				c.log.Error().Err(err).Int("cell", tp.partition).Msg("cell stands still, the others go on")
-				o.OnStopped(tp.partition, err)
-				<-wctx.Done()
-				return
-			}
-			mu.Lock()
-			defer mu.Unlock()
-			if err != nil {
-				errs = append(errs, fmt.Errorf("cell %d: %w", tp.partition, err))
-				cancel()
-			} else if w != nil && w.stage.Warm() {
-				kept[tp.partition] = w
-			}
-		})
-	}
 	snapshot := func() map[topicPartition]committed {
 		mu.Lock()
 		defer mu.Unlock()
-		m := make(map[topicPartition]committed, len(positions))
-		for tp, p := range positions {
-			m[tp] = p
-		}
-		return m
+		return maps.Clone(positions)
 	}
+	cctx, cancel := context.WithCancel(ctx)
 	committing := make(chan struct{})
 	go func() {
 		defer close(committing)
-		s.keepCommitting(wctx, time.Second, recommitEvery, snapshot)
+		s.keepCommitting(cctx, time.Second, recommitEvery, snapshot)
 	}()
-	if len(owned) == 0 {
-		if o.OnReady != nil {
-			o.OnReady()
+	err := s.each(ctx, func(ctx, hard context.Context, tp topicPartition) error {
+		cell := tp.partition
+		if cell >= d.layout.Cells {
+			// A partition of a cell that is no more has nobody to judge it.
+			<-ctx.Done()
+			return nil
 		}
-		<-wctx.Done()
-	}
-	wg.Wait()
+		var once sync.Once
+		restored := func() { once.Do(func() { d.ready(func() { d.waiting-- }) }) }
+		w, err := d.runCell(ctx, hard, s, cell, warm[cell], restored, func(next int64) {
+			mu.Lock()
+			positions[tp] = committed{next: next}
+			mu.Unlock()
+		})
+		once.Do(func() { d.mu.Lock(); d.waiting--; d.mu.Unlock() })
+		if d.o.OnStopped != nil && errors.Is(err, stream.ErrReset) {
+			d.c.metrics.stopped.WithLabelValues("detect").Inc()
+			d.c.log.Error().Err(err).Int("cell", cell).Msg("cell stands still, the others go on")
+			d.mu.Lock()
+			d.still[cell] = true
+			d.o.OnStopped(cell, err)
+			d.mu.Unlock()
+			<-ctx.Done()
+			if s.leaving() {
+				return nil
+			}
+			// Whoever owns it next will find the same.
+			d.ready(func() { delete(d.still, cell) })
+			return nil
+		}
+		if err == nil && w != nil && w.stage.Warm() {
+			d.mu.Lock()
+			d.warm[cell] = w
+			d.mu.Unlock()
+		}
+		return err
+	}, func(hard context.Context, tp topicPartition) { s.finalCommit(hard, tp, snapshot) })
 	cancel()
 	<-committing
-	s.finalCommit(snapshot())
-	return kept, errors.Join(errs...)
+	return err
 }
 
 // layoutFor is the layout that detect runs on.
@@ -132,7 +153,8 @@ func (c *Client) layoutFor(ctx context.Context, o DetectOptions) (Layout, error)
 	return c.CheckLayout(ctx, o.Cells)
 }
 
-func (c *Client) runCell(ctx context.Context, s *session, o DetectOptions, layout, cell int, was *warmCell, ready func(), moved func(next int64)) (*warmCell, error) {
+func (d *detecting) runCell(ctx, hard context.Context, s *session, cell int, was *warmCell, ready func(), moved func(next int64)) (*warmCell, error) {
+	c, o := d.c, d.o
 	name := strconv.Itoa(cell)
 	state, err := c.newProducer(ctx, "detect", c.Topic("state"), c.txName("detect", name))
 	if err != nil {
@@ -160,7 +182,7 @@ func (c *Client) runCell(ctx context.Context, s *session, o DetectOptions, layou
 	ticker := stream.NewTicker(time.Second)
 	defer ticker.Stop()
 	cfg := stream.CellConfig{
-		Cell: cell, Layout: layout, New: o.NewCell, Events: events, State: stateReader, StateWriter: state,
+		Cell: cell, Layout: d.layout.Generation, New: o.NewCell, Events: events, State: stateReader, StateWriter: state,
 		Alerts: func(ctx context.Context, b *stream.Batch) error {
 			_, err := alerts.Append(ctx, cell, b)
 			return err
@@ -189,7 +211,7 @@ func (c *Client) runCell(ctx context.Context, s *session, o DetectOptions, layou
 		o.WithCell(cell, func(f func(stream.Cell)) { stage.Do(f) })
 		defer o.WithCell(cell, nil)
 	}
-	err = stage.Run(ctx, s.hard, s.leaving)
+	err = stage.Run(ctx, hard, s.leaving)
 	return &warmCell{stage, state.identity()}, err
 }
 

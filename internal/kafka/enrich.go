@@ -52,9 +52,27 @@ func (c *Client) RunEnrich(ctx context.Context, o EnrichOptions) error {
 	if o.Cells > maxCells {
 		return fmt.Errorf("kafka: %d cells, more than %d", o.Cells, maxCells)
 	}
+	gates := newGates(o)
 	return c.runGroup(ctx, "enrich", o.Group, topics, func(ctx context.Context, s *session) error {
-		return c.enrichGeneration(ctx, s, o)
+		return c.enrichSession(ctx, s, o, gates)
 	})
+}
+
+// gates hold the raw partitions of a process together, whenever they came.
+type gates struct {
+	topic map[string]*stream.Gate
+	all   *stream.Gate // nil: topics go as they can
+}
+
+func newGates(o EnrichOptions) gates {
+	g := gates{topic: make(map[string]*stream.Gate)}
+	for _, t := range o.RawTopics {
+		g.topic[t.Name] = stream.NewGate(int64(o.MaxAhead))
+	}
+	if o.HoldTogether {
+		g.all = stream.NewGate(int64(o.HoldWithin))
+	}
+	return g
 }
 
 // takeover is what one raw partition needs before its first record.
@@ -64,8 +82,10 @@ type takeover struct {
 	fences   []int64
 }
 
-func (c *Client) enrichGeneration(ctx context.Context, s *session, o EnrichOptions) error {
-	stages, err := c.takeOver(ctx, s, o)
+func (c *Client) enrichSession(ctx context.Context, s *session, o EnrichOptions, gates gates) error {
+	began := time.Now()
+	stages, err := c.takeOver(ctx, s, o, gates)
+	c.log.Debug().Err(err).Int("partitions", len(s.owned)).Dur("took", time.Since(began)).Msg("took partitions over")
 	if err != nil {
 		if ctx.Err() != nil {
 			return nil
@@ -83,43 +103,36 @@ func (c *Client) enrichGeneration(ctx context.Context, s *session, o EnrichOptio
 	}
 	// From the start: it makes the fences known, and is the first sign of life.
 	if err := s.commit(ctx, positions()); err != nil && ctx.Err() == nil {
+		for _, r := range stages {
+			r.Abandon()
+		}
 		return err
 	}
 	if o.OnReady != nil {
 		o.OnReady()
 	}
-	wctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	var wg sync.WaitGroup
-	var mu sync.Mutex
-	var errs []error
-	for tp, r := range stages {
-		wg.Go(func() {
-			if err := r.Run(wctx, s.hard); err != nil {
-				mu.Lock()
-				errs = append(errs, fmt.Errorf("%s/%d: %w", tp.topic, tp.partition, err))
-				mu.Unlock()
-				cancel()
-			}
-		})
-	}
+	cctx, cancel := context.WithCancel(ctx)
 	committing := make(chan struct{})
 	go func() {
 		defer close(committing)
-		s.keepCommitting(wctx, o.CommitEvery, c.cfg.SessionTimeout/4, positions)
+		s.keepCommitting(cctx, o.CommitEvery, recommitEvery, positions)
 	}()
-	wg.Wait()
+	err = s.each(ctx, func(ctx, hard context.Context, tp topicPartition) error {
+		return stages[tp].Run(ctx, hard)
+	}, func(hard context.Context, tp topicPartition) { s.finalCommit(hard, tp, positions) })
 	cancel()
 	<-committing
-	s.finalCommit(positions())
-	return errors.Join(errs...)
+	return err
 }
 
 // takeOver makes this process the owner of its raw partitions: every one of
 // them is fenced in every cell before any is processed, so that the cells'
 // clocks know of all.
-func (c *Client) takeOver(ctx context.Context, s *session, o EnrichOptions) (map[topicPartition]*stream.Raw, error) {
+func (c *Client) takeOver(ctx context.Context, s *session, o EnrichOptions, gates gates) (map[topicPartition]*stream.Raw, error) {
 	events := c.Topic("events")
+	if len(s.owned) == 0 {
+		return nil, nil
+	}
 	// Partitions of cells that are no more: what was written there before their
 	// number changed must be found, and nothing may be added.
 	all, err := c.partitions(ctx, events)
@@ -180,15 +193,9 @@ func (c *Client) takeOver(ctx context.Context, s *session, o EnrichOptions) (map
 	if err != nil {
 		return nil, err
 	}
-	topicGates := make(map[string]*stream.Gate)
 	disorder := make(map[string]time.Duration)
 	for _, t := range o.RawTopics {
-		topicGates[t.Name] = stream.NewGate(int64(o.MaxAhead))
 		disorder[t.Name] = t.Disorder
-	}
-	var allGate *stream.Gate
-	if o.HoldTogether {
-		allGate = stream.NewGate(int64(o.HoldWithin))
 	}
 	stages := make(map[topicPartition]*stream.Raw, len(owned))
 	for i, t := range owned {
@@ -199,7 +206,7 @@ func (c *Client) takeOver(ctx context.Context, s *session, o EnrichOptions) (map
 				return c.bury(ctx, "enrich", recs)
 			},
 			Live: s.live, From: takeovers[i].From, Written: written[i], Fences: t.fences,
-			TopicGate: topicGates[t.topic], AllGate: allGate,
+			TopicGate: gates.topic[t.topic], AllGate: gates.all,
 			Ticker: stream.NewTicker(o.WatermarkEvery), IdleAfter: o.IdleAfter, Now: c.now,
 			Observe: c.observeRaw(t.topicPartition),
 		})

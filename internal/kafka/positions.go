@@ -64,3 +64,13 @@ func (c *Client) Committed(ctx context.Context, group, topic string) ([]int64, e
 	})
 	return out, err
 }
+
+// Bounds gives the first offset that a partition of a topic still holds, and
+// the one that its next record will get.
+func (c *Client) Bounds(ctx context.Context, topic string, partition int) (start, end int64, err error) {
+	r, err := c.reader(topic, partition)
+	if err != nil {
+		return 0, 0, err
+	}
+	return r.Bounds(ctx)
+}

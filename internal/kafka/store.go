@@ -3,9 +3,7 @@ package kafka
 import (
 	"context"
 	"errors"
-	"fmt"
 	"strconv"
-	"sync"
 	"time"
 
 	"github.com/lapwing-sec/lapwing/internal/stream"
@@ -36,12 +34,12 @@ func (c *Client) RunStore(ctx context.Context, o StoreOptions) error {
 		if o.OnReady != nil {
 			o.OnReady()
 		}
-		return s.eachPartition(ctx, func(ctx context.Context, tp topicPartition) error {
+		return s.each(ctx, func(ctx, hard context.Context, tp topicPartition) error {
 			r, err := c.reader(tp.topic, tp.partition)
 			if err != nil {
 				return err
 			}
-			return stream.RunStore(ctx, s.hard, stream.StoreConfig{
+			return stream.RunStore(ctx, hard, stream.StoreConfig{
 				Topic: tp.topic, Partition: tp.partition, Reader: r, Inserter: o.Inserter,
 				Commit: func(ctx context.Context, next int64, metadata string) error {
 					return s.commit(ctx, map[topicPartition]committed{tp: {next, metadata}})
@@ -55,33 +53,8 @@ func (c *Client) RunStore(ctx context.Context, o StoreOptions) error {
 				},
 				Observe: c.observeStore(tp),
 			})
-		})
+		}, nil)
 	})
-}
-
-// eachPartition runs work for every partition owned until ctx ends; the first
-// that fails ends all.
-func (s *session) eachPartition(ctx context.Context, work func(ctx context.Context, tp topicPartition) error) error {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	var wg sync.WaitGroup
-	var mu sync.Mutex
-	var errs []error
-	for _, tp := range s.owned {
-		wg.Go(func() {
-			if err := work(ctx, tp); err != nil {
-				mu.Lock()
-				errs = append(errs, fmt.Errorf("%s/%d: %w", tp.topic, tp.partition, err))
-				mu.Unlock()
-				cancel()
-			}
-		})
-	}
-	if len(s.owned) == 0 {
-		<-ctx.Done()
-	}
-	wg.Wait()
-	return errors.Join(errs...)
 }
 
 func (c *Client) observeStore(tp topicPartition) stream.StoreObserver {

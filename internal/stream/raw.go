@@ -180,6 +180,13 @@ func (r *Raw) Committable() (Position, bool) {
 	return r.committed, r.committed.Ends != nil
 }
 
+// Abandon ends a stage that is not run after all: nobody waits for it any more.
+func (r *Raw) Abandon() {
+	r.cfg.Ticker.Stop()
+	r.gates[0].Leave()
+	r.gates[1].Leave()
+}
+
 // Run processes the partition until ctx ends; what is in hand then is written
 // as long as hard lives. It returns nil when it was told to stop.
 func (r *Raw) Run(ctx, hard context.Context) error {
@@ -303,6 +310,14 @@ func (r *Raw) chunk(ctx context.Context, c *Chunk) error {
 		}
 		if err := r.record(&c.Records[i]); err != nil {
 			return err
+		}
+		select {
+		case <-r.cfg.Ticker.Chan():
+			// However slow the records are: the cells hear of the time, and whoever
+			// takes over finds this one's place.
+			r.tick()
+			r.submit(true)
+		default:
 		}
 	}
 	if c.Next >= r.cfg.From.Next {

@@ -3,7 +3,8 @@
 #
 #   scripts/kafka/start.sh fetch            fetch the jars once, print their folder
 #   scripts/kafka/start.sh run DIR PORT CONTROLLER_PORT [PROPERTIES [SCRAM...]]
-#                                           run a broker in the foreground, data in DIR
+#                                           run a broker in the foreground, data in DIR;
+#                                           KAFKA_ADVERTISED=host:port: what clients are told
 #
 # PROPERTIES is a file of settings that win over those below, such as listeners
 # with TLS and SASL. Each SCRAM is a user made when DIR is new:
@@ -57,7 +58,7 @@ run() {
 			node.id=1
 			controller.quorum.voters=1@127.0.0.1:$controller
 			listeners=PLAINTEXT://127.0.0.1:$port,CONTROLLER://127.0.0.1:$controller
-			advertised.listeners=PLAINTEXT://127.0.0.1:$port
+			advertised.listeners=PLAINTEXT://${KAFKA_ADVERTISED:-127.0.0.1:$port}
 			controller.listener.names=CONTROLLER
 			log.dirs=$dir/log
 			auto.create.topics.enable=false

@@ -24,6 +24,7 @@ type Broker struct {
 	Addr string
 
 	script, dir string
+	listen      string
 	ports       [2]string
 	extra       []string // more arguments of the script
 	cmd         *exec.Cmd
@@ -53,7 +54,17 @@ func (o *output) String() string {
 // the test is skipped, and says what to install; with CI=true it fails.
 func Start(t testing.TB) *Broker {
 	t.Helper()
+	return StartBehind(t, nil)
+}
+
+// StartBehind is Start for a broker with a proxy before it: proxy is handed the
+// broker's own address and returns the one that clients shall use.
+func StartBehind(t testing.TB, proxy func(upstream string) (advertised string)) *Broker {
+	t.Helper()
 	b := prepare(t)
+	if proxy != nil {
+		b.Addr = proxy(b.listen)
+	}
 	b.run(t)
 	t.Cleanup(b.Kill)
 	return b
@@ -76,6 +87,7 @@ func prepare(t testing.TB) *Broker {
 		b.ports[i] = freePort(t)
 	}
 	b.Addr = "127.0.0.1:" + b.ports[0]
+	b.listen = b.Addr
 	return b
 }
 
@@ -98,6 +110,7 @@ func (b *Broker) run(t testing.TB) {
 	t.Helper()
 	b.out = new(output)
 	b.cmd = exec.Command(b.script, append([]string{"run", b.dir, b.ports[0], b.ports[1]}, b.extra...)...) //nolint:gosec // our own script
+	b.cmd.Env = append(os.Environ(), "KAFKA_ADVERTISED="+b.Addr)
 	b.cmd.Stdout, b.cmd.Stderr = b.out, b.out
 	b.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if err := b.cmd.Start(); err != nil {
@@ -111,7 +124,7 @@ func (b *Broker) run(t testing.TB) {
 	deadline := time.After(90 * time.Second)
 	for {
 		d := net.Dialer{Timeout: time.Second}
-		conn, err := d.DialContext(context.Background(), "tcp", b.Addr)
+		conn, err := d.DialContext(context.Background(), "tcp", b.listen)
 		if err == nil {
 			_ = conn.Close()
 			return
