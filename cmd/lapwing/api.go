@@ -48,6 +48,7 @@ says which endpoints they describe; --shadow keeps those that they do not.`,
 	c.Flags().StringVar(&o.API, "api", "", "only those of this `host` or service")
 	c.Flags().IntVar(&o.Top, "top", 500, "at most so many, the busiest first")
 	c.Flags().StringVarP(&o.Output, "output", "o", app.OutTable, strings.Join(app.OutFormats(), ", "))
+	wideFlag(c, &o.Wide)
 	c.Flags().BoolVar(&asJSON, "json", false, "the same as --output json")
 	return c
 }

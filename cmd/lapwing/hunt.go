@@ -85,6 +85,12 @@ func newHuntSQL(g *global) *cobra.Command {
 
 func outputFlags(c *cobra.Command, o *app.HuntOptions, asJSON *bool) {
 	c.Flags().StringVarP(&o.Output, "output", "o", app.OutTable, strings.Join(app.OutFormats(), ", "))
+	wideFlag(c, &o.Wide)
 	c.Flags().BoolVar(asJSON, "json", false, "the same as --output json")
 	_ = c.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(app.OutFormats(), cobra.ShellCompDirectiveNoFileComp))
+}
+
+// wideFlag is that of commands whose tables fit the terminal.
+func wideFlag(c *cobra.Command, wide *bool) {
+	c.Flags().BoolVar(wide, "wide", false, "show all columns in full, also where the terminal has less room")
 }

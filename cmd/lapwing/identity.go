@@ -43,6 +43,7 @@ func newIdentityList(g *global) *cobra.Command {
 	c.Flags().BoolVar(&o.Unmanaged, "unmanaged", false, "only those in no inventory")
 	c.Flags().StringVar(&o.Owner, "owner", "", "only those of this owner")
 	c.Flags().StringVar(&o.Team, "team", "", "only those of this team")
+	wideFlag(c, &o.Wide)
 	c.Flags().BoolVar(&o.JSON, "json", false, "print NDJSON")
 	return c
 }
@@ -65,6 +66,7 @@ operations and endpoints, networks, alerts.`,
 		},
 	}
 	c.Flags().IntVar(&o.Top, "top", 10, "rows of each section")
+	wideFlag(c, &o.Wide)
 	c.Flags().BoolVar(&o.JSON, "json", false, "print one JSON object")
 	return c
 }

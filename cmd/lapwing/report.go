@@ -41,6 +41,7 @@ used, never rotated, shared, granted and never used, described by no document.`,
 			return app.DiscoveryReport(c.Context(), cfg, o, g.io)
 		},
 	}
+	c.Flags().IntVar(&o.Days, "days", 30, "`days` before the newest event that sections of what is in use cover")
 	c.Flags().StringVar(&o.Format, "format", app.ReportMarkdown, strings.Join(app.ReportFormats(), " or "))
 	c.Flags().StringVar(&o.Out, "out", "", "`file`, or directory for CSV (default: standard output)")
 	return c

@@ -396,7 +396,7 @@ func (d *demo) print(ctx context.Context, card *simulate.Scorecard, s *demoSumma
 			return err
 		}
 		fmt.Fprintf(d.std.Out, "\n$ lapwing hunt run %s\n", name)
-		if err := writeTable(d.std.Out, res, demoHuntRows); err != nil {
+		if err := writeTable(d.std.Out, d.std.Err, res, demoHuntRows, widthFor(d.std.Out, false)); err != nil {
 			return err
 		}
 	}

@@ -2,6 +2,7 @@ package app
 
 import (
 	"bytes"
+	"slices"
 	"strings"
 	"testing"
 
@@ -13,17 +14,17 @@ import (
 
 func TestAReportKeepsWhatLogsHoldFromBeingMarkup(t *testing.T) {
 	sections := []reportSection{
-		{name: "endpoints-in-use", title: "API inventory", question: "Which?", result: &clickhouse.Result{
+		{name: "endpoints-in-use", title: "API inventory", question: "Which?", window: "all that was ever seen", result: &clickhouse.Result{
 			Columns: []clickhouse.Column{{Name: "operation"}, {Name: "calls"}},
 			Rows:    [][]any{{"GET /![x](https://evil.example)|<img>\n# h", uint64(7)}},
 		}},
-		{name: "stale-credentials", title: "Stale", question: "Which?", result: &clickhouse.Result{Columns: []clickhouse.Column{{Name: "a"}}}},
+		{name: "stale-credentials", title: "Stale", question: "Which?", window: "the 30 days before the newest event", result: &clickhouse.Result{Columns: []clickhouse.Column{{Name: "a"}}}},
 	}
 	var out bytes.Buffer
 	require.NoError(t, writeMarkdownReport(&out, "default", sections))
 	text := out.String()
 	require.Contains(t, text, "| [API inventory](#endpoints-in-use) | 1 |")
-	require.Contains(t, text, "## Stale\n\nWhich?\n\nNone.")
+	require.Contains(t, text, "## Stale\n\nWhich? (Window: the 30 days before the newest event.)\n\nNone.")
 	require.NotContains(t, text, "![x](")
 	require.NotContains(t, text, "<img>")
 	for line := range strings.SplitSeq(text, "\n") {
@@ -37,8 +38,11 @@ func TestSectionsOfReportsAreHunts(t *testing.T) {
 		if r, ok := reportHunts[name]; ok {
 			hunt = r.hunt
 		}
-		_, err := clickhouse.FindHunt(hunt)
+		h, err := clickhouse.FindHunt(hunt)
 		require.NoError(t, err)
+		if lookBack[hunt] {
+			require.True(t, slices.ContainsFunc(h.Params, func(p clickhouse.Param) bool { return p.Name == "days" }), hunt)
+		}
 	}
 	for _, s := range identitySections {
 		_, err := clickhouse.FindHunt(s.hunt)

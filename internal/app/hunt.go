@@ -14,8 +14,6 @@ import (
 	"time"
 	"unicode"
 
-	"github.com/jedib0t/go-pretty/v6/table"
-
 	"github.com/lapwing-sec/lapwing/internal/clickhouse"
 )
 
@@ -35,6 +33,8 @@ type HuntOptions struct {
 	Params []string
 	// Output is a name of OutFormats.
 	Output string
+	// Wide shows all columns, also where the terminal has less room.
+	Wide bool
 }
 
 // Or gives the options with JSON as output when --json asks for it.
@@ -118,9 +118,11 @@ func HuntSQL(ctx context.Context, cfg Config, sql string, o HuntOptions, std IO)
 
 func ask(ctx context.Context, cfg Config, o HuntOptions, std IO, question func(*clickhouse.DB) (*clickhouse.Result, error)) (err error) {
 	write, ok := map[string]func(io.Writer, *clickhouse.Result) error{
-		OutTable: func(w io.Writer, r *clickhouse.Result) error { return writeTable(w, r, math.MaxInt) },
-		OutJSON:  writeNDJSON,
-		OutCSV:   writeCSV,
+		OutTable: func(w io.Writer, r *clickhouse.Result) error {
+			return writeTable(w, std.Err, r, math.MaxInt, widthFor(w, o.Wide))
+		},
+		OutJSON: writeNDJSON,
+		OutCSV:  writeCSV,
 	}[o.Output]
 	if !ok {
 		return Usagef("output %q: want %s", o.Output, oneOf(OutFormats()))
@@ -149,27 +151,39 @@ func ask(ctx context.Context, cfg Config, o HuntOptions, std IO, question func(*
 // maxCell is how wide a table's cell may get.
 const maxCell = 60
 
-// writeTable writes an answer for people, at most limit rows of it.
-func writeTable(w io.Writer, res *clickhouse.Result, limit int) error {
-	t := table.NewWriter()
-	t.SetStyle(table.StyleLight)
-	t.Style().Format.Header = 0
-	header := make(table.Row, len(res.Columns))
-	for i, c := range res.Columns {
-		header[i] = c.Name
+// widthFor is how wide a table may be, 0 for any width.
+func widthFor(w io.Writer, wide bool) int {
+	if wide {
+		return 0
 	}
-	t.AppendHeader(header)
+	return terminalWidth(w)
+}
+
+// spareColumns are those of answers that are left out first where there is no
+// room: what another column says as well, or what is asked for seldom.
+var spareColumns = []string{
+	"source", "sources", "anonymous_calls", "anonymous", "errors", "document", "runbook", "route", "countries", "activity", "first_seen", "team", "workloads", "sessions", "networks",
+	"latitude", "longitude", "as_org", "session_id", "tenant", "denied", "kind", "first_ts",
+}
+
+// writeTable writes an answer for people, at most limit rows of it, no wider
+// than width; 0 is any width.
+func writeTable(w, said io.Writer, res *clickhouse.Result, limit, width int) error {
+	g := grid{spare: spareColumns}
+	for _, c := range res.Columns {
+		g.header = append(g.header, c.Name)
+	}
 	for n, row := range res.Rows {
 		if n == limit {
 			break
 		}
-		cells := make(table.Row, len(row))
+		cells := make([]string, len(row))
 		for i, v := range row {
 			cells[i] = clipText(oneLine(clickhouse.Format(v)), maxCell)
 		}
-		t.AppendRow(cells)
+		g.rows = append(g.rows, cells)
 	}
-	_, err := fmt.Fprintln(w, t.Render())
+	err := g.write(w, said, width)
 	if err == nil && len(res.Rows) > limit {
 		_, err = fmt.Fprintf(w, "… %d more rows\n", len(res.Rows)-limit)
 	}

@@ -7,8 +7,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/jedib0t/go-pretty/v6/table"
-
 	"github.com/lapwing-sec/lapwing/enrich"
 	"github.com/lapwing-sec/lapwing/internal/kafka"
 	"github.com/lapwing-sec/lapwing/schemas"
@@ -21,6 +19,8 @@ type IdentityListOptions struct {
 	// Owner and Team keep those of one owner or team, when not empty.
 	Owner, Team string
 	JSON        bool
+	// Wide shows all columns, also where the terminal has less room.
+	Wide bool
 }
 
 // knownIdentity is an identity with what is declared and what was seen of it.
@@ -89,19 +89,23 @@ func IdentityList(ctx context.Context, cfg Config, o IdentityListOptions, std IO
 		}
 		return nil
 	}
-	t := table.NewWriter()
-	t.SetStyle(table.StyleLight)
-	t.Style().Format.Header = 0
-	t.AppendHeader(table.Row{"identity", "kind", "owner", "team", "environment", "criticality", "inventory", "first seen"})
+	g := grid{
+		header: []string{"identity", "kind", "owner", "team", "environment", "criticality", "inventory", "first seen"},
+		spare:  []string{"first seen", "environment", "team", "criticality"},
+	}
 	for _, id := range ids {
 		k := all[id]
 		state := "declared"
 		if !k.Managed {
 			state = "unmanaged"
 		}
-		t.AppendRow(table.Row{id, k.Kind, k.Owner, k.Team, k.Environment, k.Criticality, state, day(k.FirstSeen)})
+		row := []string{id, k.Kind, k.Owner, k.Team, k.Environment, k.Criticality, state, day(k.FirstSeen)}
+		for i := range row {
+			row[i] = oneLine(row[i])
+		}
+		g.rows = append(g.rows, row)
 	}
-	if _, err := fmt.Fprintln(std.Out, t.Render()); err != nil {
+	if err := g.write(std.Out, std.Err, widthFor(std.Out, o.Wide)); err != nil {
 		return err
 	}
 	fmt.Fprintln(std.Err, count(len(ids), "identity"))

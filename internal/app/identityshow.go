@@ -20,6 +20,8 @@ type IdentityShowOptions struct {
 	// Top bounds the rows of each section.
 	Top  int
 	JSON bool
+	// Wide shows all columns, also where the terminal has less room.
+	Wide bool
 }
 
 // identitySections are the hunts that tell what an identity does, in their
@@ -69,7 +71,9 @@ func IdentityShow(ctx context.Context, cfg Config, name string, o IdentityShowOp
 			continue
 		}
 		fmt.Fprintf(std.Out, "\n%s\n", sec.title)
-		write := func(w io.Writer, r *clickhouse.Result) error { return writeTable(w, r, o.Top) }
+		write := func(w io.Writer, r *clickhouse.Result) error {
+			return writeTable(w, std.Err, r, o.Top, widthFor(w, o.Wide))
+		}
 		if sec.key == "activity" {
 			write = writeFacts
 		}

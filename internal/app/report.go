@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 
 	"github.com/jedib0t/go-pretty/v6/table"
@@ -47,6 +49,9 @@ type ReportOptions struct {
 	// Out is a file, or for CSV a directory with a file a section; empty means
 	// standard output.
 	Out string
+	// Days is the window of all sections that look back from the newest event;
+	// 0 is 30.
+	Days int
 }
 
 // DiscoveryReport writes what is in use: identities, credentials and endpoints,
@@ -58,6 +63,12 @@ func DiscoveryReport(ctx context.Context, cfg Config, o ReportOptions, std IO) (
 	if o.Format == ReportCSV && o.Out == "" {
 		return Usagef("CSV is one file a section: name a directory with --out")
 	}
+	if o.Days == 0 {
+		o.Days = 30
+	}
+	if o.Days < 1 || o.Days > maxReportDays {
+		return Usagef("days %d: want 1 to %d", o.Days, maxReportDays)
+	}
 	db, err := newServices(&cfg).openClickHouse(ctx, true)
 	if err != nil {
 		return err
@@ -65,7 +76,7 @@ func DiscoveryReport(ctx context.Context, cfg Config, o ReportOptions, std IO) (
 	defer func() { err = errors.Join(err, db.Close()) }()
 	sections := make([]reportSection, 0, len(discoverySections))
 	for _, name := range discoverySections {
-		s, err := readSection(ctx, db, name)
+		s, err := readSection(ctx, db, name, o.Days)
 		if err != nil {
 			return err
 		}
@@ -91,14 +102,26 @@ func DiscoveryReport(ctx context.Context, cfg Config, o ReportOptions, std IO) (
 // reportSection is one question and its answer.
 type reportSection struct {
 	name, title, question string
+	window                string // what time it covers, in words
 	result                *clickhouse.Result
 }
 
-func readSection(ctx context.Context, db *clickhouse.DB, name string) (reportSection, error) {
-	s := reportSection{name: name}
-	hunt, params := name, map[string]string(nil)
+const maxReportDays = 3650
+
+// lookBack are the hunts whose parameter days is how far they look back; others
+// read what is kept of all time.
+var lookBack = map[string]bool{"identities-in-use": true, "unmanaged-identities": true, "stale-credentials": true, "shared-credentials": true}
+
+func readSection(ctx context.Context, db *clickhouse.DB, name string, days int) (reportSection, error) {
+	s := reportSection{name: name, window: "all that was ever seen"}
+	hunt, params := name, map[string]string{}
 	if r, ok := reportHunts[name]; ok {
-		hunt, params, s.title = r.hunt, r.params, r.title
+		hunt, s.title = r.hunt, r.title
+		maps.Copy(params, r.params)
+	}
+	if lookBack[hunt] {
+		params["days"] = strconv.Itoa(days)
+		s.window = "the " + count(days, "day") + " before the newest event"
 	}
 	h, err := clickhouse.FindHunt(hunt)
 	if err != nil {
@@ -128,7 +151,7 @@ func writeMarkdownReport(w io.Writer, tenant string, sections []reportSection) e
 	}
 	b.WriteString(t.RenderMarkdown())
 	for _, s := range sections {
-		fmt.Fprintf(&b, "\n\n<a id=%q></a>\n\n## %s\n\n%s\n\n", s.name, s.title, s.question)
+		fmt.Fprintf(&b, "\n\n<a id=%q></a>\n\n## %s\n\n%s (Window: %s.)\n\n", s.name, s.title, s.question, s.window)
 		if len(s.result.Rows) == 0 {
 			b.WriteString("None.")
 			continue
