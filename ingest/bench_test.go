@@ -42,6 +42,41 @@ func BenchmarkParse(b *testing.B) {
 	}
 }
 
+// targets are records of the sizes that the targets of speed are stated for.
+func targets() []struct{ name, format, in string } {
+	return []struct{ name, format, in string }{
+		{"cloudtrail", "cloudtrail", `{"eventVersion":"1.08","userIdentity":{"type":"AssumedRole","principalId":"AROAEXAMPLEEXAMPLE:run-42","arn":"arn:aws:sts::123456789012:assumed-role/ci-deploy/run-42","accountId":"123456789012","accessKeyId":"ASIAIOSFODNN7EXAMPLE","sessionContext":{"sessionIssuer":{"type":"Role","principalId":"AROAEXAMPLEEXAMPLE","arn":"arn:aws:iam::123456789012:role/ci-deploy","accountId":"123456789012","userName":"ci-deploy"},"attributes":{"creationDate":"2026-03-01T09:00:00Z","mfaAuthenticated":"false"}}},"eventTime":"2026-03-01T10:00:00Z","eventSource":"s3.amazonaws.com","eventName":"GetObject","awsRegion":"us-east-1","sourceIPAddress":"203.0.113.9","userAgent":"[aws-sdk-go/1.44.122 (go1.21.0; linux; amd64) S3Manager]","requestParameters":{"bucketName":"acme-artifacts","key":"releases/2026/03/01/app.tar.gz","Host":"acme-artifacts.s3.us-east-1.amazonaws.com"},"responseElements":null,"additionalEventData":{"SignatureVersion":"SigV4","CipherSuite":"TLS_AES_128_GCM_SHA256","bytesTransferredIn":0,"AuthenticationMethod":"AuthHeader","bytesTransferredOut":182734},"requestID":"79104EXAMPLEB723","eventID":"3f0c2a5e-7a41-4b8e-9d11-0a1b2c3d4e5f","readOnly":true,"resources":[{"type":"AWS::S3::Object","ARN":"arn:aws:s3:::acme-artifacts/releases/2026/03/01/app.tar.gz"}],"eventType":"AwsApiCall","managementEvent":false,"recipientAccountId":"123456789012","eventCategory":"Data"}`},
+		{"gateway", "kong", `{"request":{"method":"GET","uri":"/v1/orders/8412?expand=items","url":"https://api.example.com/v1/orders/8412","size":412,"headers":{"host":"api.example.com","user-agent":"partner-sync/2.1","x-request-id":"3c8d8d8a1f5b7e4d6c9a0b1c2d3e4f5a"}},"response":{"status":200,"size":1934,"headers":{"content-type":"application/json"}},"latencies":{"request":57,"kong":3,"proxy":54},"client_ip":"203.0.113.9","started_at":1767225600123,"service":{"name":"orders","host":"orders.internal"},"route":{"name":"orders-get","paths":["/v1/orders"]},"consumer":{"id":"2d3f7f1e-6a0c-4f5e-8a55-3f1d2f7f0a03","username":"partner-7"}}`},
+		{"nginx-json", "nginx", nginxJSON},
+		{"combined", "nginx", `203.0.113.9 - partner-7 [01/Mar/2026:10:00:00 +0000] "GET /v1/orders/8412?expand=items HTTP/1.1" 200 1934 "https://shop.example.com/cart" "python-requests/2.31.0"`},
+		{"apache", "apache", `203.0.113.9 - partner-7 [01/Mar/2026:10:00:00 +0000] "GET /v1/orders/8412?expand=items HTTP/1.1" 200 1934 "https://shop.example.com/cart" "python-requests/2.31.0"`},
+	}
+}
+
+// BenchmarkTargets runs records of 1.3 KB (CloudTrail), 600 B (a gateway's JSON)
+// and 150 B (a line), with redaction and the raw text kept.
+func BenchmarkTargets(b *testing.B) {
+	for _, s := range targets() {
+		b.Run(s.name, func(b *testing.B) {
+			p, err := New(s.format, Options{Hasher: testHasher, KeepRaw: true})
+			if err != nil {
+				b.Fatal(err)
+			}
+			raw := []byte(s.in)
+			var d discard
+			b.SetBytes(int64(len(raw)))
+			b.ReportAllocs()
+			for b.Loop() {
+				p.Parse(raw, &d)
+			}
+			b.ReportMetric(float64(len(raw)), "B/record")
+			if d.bad > 0 {
+				b.Fatal("the record is refused")
+			}
+		})
+	}
+}
+
 // BenchmarkFormats runs all samples of a format by turns: one row a format.
 func BenchmarkFormats(b *testing.B) {
 	for _, f := range Formats() {

@@ -142,7 +142,7 @@ func parseEnvoyLine(r *record) error {
 			break
 		}
 		if i < len(names) {
-			e.field(names[i], a.clean(word))
+			e.field(names[i], a.clean(word)) //nolint:gosec // bounded in the line above
 		} else {
 			e.behind(word, &w)
 		}

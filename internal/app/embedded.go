@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"path/filepath"
+	"slices"
 
 	"golang.org/x/sync/errgroup"
 
@@ -104,6 +105,11 @@ func (c *Config) topics() []kafka.Topic {
 	}
 	topics := kafka.TopicsWithPrefix(c.Kafka.Prefix, c.Detect.Cells, raw)
 	for i := range topics {
+		// One process reads all of the embedded broker: more than one partition for
+		// each of forty formats is nothing but work at the start.
+		if len(c.Kafka.Brokers) == 0 && slices.Contains(raw, topics[i].Name) {
+			topics[i].Partitions = 1
+		}
 		for _, t := range c.RawTopics {
 			if t.Topic == topics[i].Name && t.Partitions > 0 {
 				topics[i].Partitions = t.Partitions

@@ -279,7 +279,7 @@ func source(path string) string {
 func (t *Tailer) file(ctx context.Context, f found) error {
 	id := fileID(f.info)
 	m := t.marks.byFile(id)
-	if m != nil && m.done(f.info) && !(t.cfg.Again && m.skips()) {
+	if m != nil && m.done(f.info) && (!t.cfg.Again || !m.skips()) {
 		return nil
 	}
 	in, err := openRegular(f.path)
