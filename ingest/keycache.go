@@ -10,6 +10,7 @@ const (
 	cachedKeys   = 1024 // a power of two
 	maxCachedKey = 48
 	maxCrowded   = 1 << 14
+	recentKeys   = 128
 )
 
 // keyCache remembers what redaction makes of the keys of JSON members, which
@@ -19,6 +20,10 @@ const (
 type keyCache struct {
 	slots   []cachedKey
 	crowded int
+	// recent are the slots of the keys of the record before, by their node:
+	// records of one source have the same keys in the same places.
+	recent [recentKeys]*cachedKey
+	node   int // that is looked for, or none
 }
 
 type cachedKey struct {
@@ -28,6 +33,20 @@ type cachedKey struct {
 }
 
 var keySeed = maphash.MakeSeed()
+
+// at is look for the key of node n, which was most likely the same one in the
+// record before.
+func (c *keyCache) at(r *redactor, n int, key string) (secrecy, string) {
+	if n < recentKeys {
+		if slot := c.recent[n]; slot != nil && slot.key == key && slot.guess == r.guess {
+			return slot.level, key
+		}
+		c.node = n
+	} else {
+		c.node = none
+	}
+	return c.look(r, key)
+}
 
 // look returns how secret the value of a member is by its key, and the key,
 // which is another one where a secret was hidden in it. key is not empty.
@@ -40,13 +59,14 @@ func (c *keyCache) look(r *redactor, key string) (secrecy, string) {
 	}
 	at := maphash.String(keySeed, key) % cachedKeys
 	slot := &c.slots[at]
-	if slot.key == key && slot.guess == r.guess {
-		return slot.level, key
+	if slot.key != "" && (slot.key != key || slot.guess != r.guess) {
+		slot = &c.slots[at^1]
 	}
-	if slot.key != "" {
-		if slot = &c.slots[at^1]; slot.key == key && slot.guess == r.guess {
-			return slot.level, key
+	if slot.key == key && slot.guess == r.guess {
+		if c.node >= 0 {
+			c.recent[c.node] = slot
 		}
+		return slot.level, key
 	}
 	level, hidden := r.key(key)
 	switch {

@@ -52,7 +52,7 @@ func (m *memo) possible(s string, i int) bool {
 // prefixEnds reports whether the prefix of a token may end at i, with a token
 // behind it.
 func prefixEnds(s string, i int) bool {
-	return i >= 2 && len(s)-i > minToken && beforeLast[s[i]][s[i-1]] && thirdLast[s[i]][s[i-2]]
+	return i >= 2 && len(s)-i > minToken && prefixPairs[s[i]][pairOf(s, i)]
 }
 
 // namesValue reports whether tight may know the name that ends before the colon

@@ -30,7 +30,7 @@ func (r *redactor) document(d *document, also func(d *document, n int) bool) {
 			level = secret
 		} else if n.key != "" {
 			var key string
-			if level, key = d.known.look(r, n.key); key != n.key {
+			if level, key = d.known.at(r, i, n.key); key != n.key {
 				d.edits = append(d.edits, edit{n.keyStart, n.keyEnd, quoteJSON(key)})
 				n.key = key
 			}

@@ -45,7 +45,15 @@ func (r *redactor) plain(s string) string {
 	var m memo
 	last := 0
 	for i := 0; i < len(s); i++ {
-		if !triggers[s[i]] || !m.possible(s, i) {
+		c := s[i]
+		if !triggers[c] {
+			continue
+		}
+		// What possible would say of these, without the call.
+		if (c == '_' || c == '-' && i > 0 && isAlnum(s[i-1]) && i+1 < len(s) && s[i+1] != '-') && !prefixEnds(s, i) {
+			continue
+		}
+		if !m.possible(s, i) {
 			continue
 		}
 		start, end := r.find(s, i, &m)

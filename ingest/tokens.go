@@ -71,25 +71,23 @@ var tokenPrefixes = func() (t [256][]string) {
 	return t
 }()
 
-// beforeLast holds, by the last byte of a prefix, the bytes that stand before it.
-var beforeLast = func() (t [256][256]bool) {
+// prefixPairs holds, by the last byte of a prefix, the two bytes that stand before
+// it, of each the five low bits: that settles nearly every dash, dot and
+// underscore of a log with one look.
+var prefixPairs = func() (t [256]*[1 << 10]bool) {
 	for last, list := range tokenPrefixes {
 		for _, p := range list {
-			t[last][p[len(p)-2]] = true
+			if t[last] == nil {
+				t[last] = new([1 << 10]bool)
+			}
+			t[last][pairOf(p, len(p)-1)] = true
 		}
 	}
 	return t
 }()
 
-// thirdLast holds, by the last byte of a prefix, its third byte from the end.
-var thirdLast = func() (t [256][256]bool) {
-	for last, list := range tokenPrefixes {
-		for _, p := range list {
-			t[last][p[len(p)-3]] = true
-		}
-	}
-	return t
-}()
+// pairOf is the place in a table of prefixPairs of the two bytes before s[i].
+func pairOf(s string, i int) int { return int(s[i-1]&31)<<5 | int(s[i-2]&31) }
 
 // prefixed finds a token by the well-known prefix that ends at i.
 func prefixed(s string, i int) (start, end int) {
