@@ -9,6 +9,12 @@ import (
 // matchAPIGateway looks for the names of API Gateway's variables beside a
 // route.
 func matchAPIGateway(p *probe) confidence {
+	if p.doc == nil {
+		if _, ok := gatewayLine(p.line); ok {
+			return certain
+		}
+		return no
+	}
 	switch {
 	case p.has("requestId") && p.count("resourcePath", "routeKey") > 0 && p.count("requestTime", "requestTimeEpoch") > 0:
 		return certain

@@ -9,6 +9,7 @@ import (
 
 const (
 	gatewayREST = `{"requestId":"c6af9ac6-7b61-11e6-9a41-93e8deadbeef","extendedRequestId":"Abc=","ip":"203.0.113.7","caller":"AROAEXAMPLE:build-1","user":"AROAEXAMPLE:build-1","userArn":"arn:aws:sts::111122223333:assumed-role/ci/build-1","requestTime":"01/Mar/2026:10:00:00 +0000","requestTimeEpoch":1772359200250,"httpMethod":"GET","resourcePath":"/v1/orders/{order}","path":"/prod/v1/orders/8812","status":"200","protocol":"HTTP/1.1","responseLength":"2048","responseLatency":"42","domainName":"a1b2c3.execute-api.us-east-1.amazonaws.com","apiId":"a1b2c3","stage":"prod","userAgent":"curl/8.5","apiKeyId":"k9x8y7"}`
+	gatewayCLF  = `203.0.113.7 AROAEXAMPLEEXAMPLE1:build-1 AROAEXAMPLEEXAMPLE1:build-1 [01/Mar/2026:10:00:00 +0000] "GET /v1/orders/{order} HTTP/1.1" 200 2048 c6af9ac6-7b61-11e6-9a41-93e8deadbeef`
 	gatewayHTTP = `{"requestId":"JKJaXmPLvHcESHA=","ip":"203.0.113.7","requestTime":"01/Mar/2026:10:00:00 +0000","httpMethod":"GET","routeKey":"GET /v1/orders/{order}","status":"200","protocol":"HTTP/1.1","responseLength":"2048"`
 )
 
@@ -56,6 +57,14 @@ func apigatewaySamples() []sample {
 		{"a signature that is wrong", "apigateway", strings.Replace(gatewayHTTP, `"200"`, `"403"`, 1) + `,"userArn":"arn:aws:iam::111122223333:user/a","error.responseType":"INVALID_SIGNATURE"}`, gatewayEvent(func(ev *schemas.Event) {
 			ev.StatusCode, ev.Outcome, ev.ErrorCode, ev.PrincipalType, ev.Anonymous = 403, denied, "INVALID_SIGNATURE", "anonymous", true
 		}), map[string]string{"refused_user": "arn:aws:iam::111122223333:user/a"}},
+		{"a line of the common log format", "apigateway", gatewayCLF, gatewayEvent(func(ev *schemas.Event) {
+			ev.Id, ev.RequestId = "c6af9ac6-7b61-11e6-9a41-93e8deadbeef", "c6af9ac6-7b61-11e6-9a41-93e8deadbeef"
+			ev.Principal, ev.PrincipalType = "AROAEXAMPLEEXAMPLE1:build-1", "IAM"
+		}), map[string]string{"protocol": "HTTP/1.1"}},
+		{"a line by nobody", "apigateway", strings.ReplaceAll(gatewayCLF, "AROAEXAMPLEEXAMPLE1:build-1", "-"), gatewayEvent(func(ev *schemas.Event) {
+			ev.Id, ev.RequestId = "c6af9ac6-7b61-11e6-9a41-93e8deadbeef", "c6af9ac6-7b61-11e6-9a41-93e8deadbeef"
+			ev.PrincipalType, ev.Anonymous = "anonymous", true
+		}), nil},
 		{"a WebSocket connects", "apigateway", `{"requestId":"q1","extendedRequestId":"q1=","ip":"203.0.113.7","requestTime":"01/Mar/2026:10:00:00 +0000","eventType":"CONNECT","routeKey":"$connect","status":"200","connectionId":"c-1"}`, gatewayEvent(func(ev *schemas.Event) {
 			ev.Id, ev.RequestId, ev.Operation, ev.HttpMethod, ev.UrlPath, ev.RouteTemplate, ev.Resources, ev.BytesOut = "q1", "q1", "WS /$connect", "WS", "/$connect", "/$connect", []string{"/$connect"}, 0
 			ev.PrincipalType, ev.Anonymous = "anonymous", true
@@ -68,7 +77,23 @@ func apigatewayCanaries() []canaryRecord {
 		{"an API key", "apigateway", gatewayHTTP + `,"identity.apiKey":"` + canary + `"}`},
 		{"a token in an object", "apigateway", gatewayHTTP + `,"request":{"header":{"authorization":"Bearer ` + canary + `"}}}`},
 		{"a token in a message", "apigateway", gatewayHTTP + `,"error.message":"token=` + canary + ` expired"}`},
+		{"a token in the path of a line", "apigateway", strings.Replace(gatewayCLF, "{order}", "{order}?token="+canary, 1)},
 		{"a query", "apigateway", gatewayHTTP + `,"queryString":"key=` + canary + `"}`},
+	}
+}
+
+// A line of another server that logs ids of requests is none of API Gateway's.
+func TestLinesOfOthersAreNotAPIGateways(t *testing.T) {
+	for _, line := range []string{
+		`203.0.113.9 - - [01/Mar/2026:10:00:00 +0000] "GET /v1/orders/17 HTTP/1.1" 200 2048 c6af9ac6-7b61-11e6-9a41-93e8deadbeef`,
+		`203.0.113.9 - alice [01/Mar/2026:10:00:00 +0000] "GET /v1/orders/17 HTTP/1.1" 200 2048 "-" "curl/8"`,
+	} {
+		if format, ok := Detect([]byte(line)); ok && format == "apigateway" {
+			t.Errorf("taken: %s", line)
+		}
+	}
+	if format, ok := Detect([]byte(gatewayCLF)); !ok || format != "apigateway" {
+		t.Errorf("found as %q", format)
 	}
 }
 

@@ -59,7 +59,7 @@ const (
 var formats = [...]Format{
 	// Amazon Web Services
 	{Name: "cloudtrail", Title: "AWS CloudTrail", Disorder: disorderAudit, match: matchCloudTrail, json: parseCloudTrail},
-	{Name: "apigateway", Title: "Amazon API Gateway access log, JSON", Disorder: disorderCloudGateway, match: matchAPIGateway, json: parseAPIGateway, guess: true},
+	{Name: "apigateway", Title: "Amazon API Gateway access log, JSON or common log format", Disorder: disorderCloudGateway, match: matchAPIGateway, json: parseAPIGateway, text: parseAPIGatewayLine, guess: true},
 	{Name: "alb", Title: "AWS Application, Classic and Network Load Balancers", Disorder: disorderCloudGateway, match: matchALB, text: parseALB, guess: true},
 	{Name: "cloudfront", Title: "Amazon CloudFront, standard and real-time", Disorder: disorderAudit, match: matchCloudFront, json: parseCloudFrontObject, text: parseCloudFrontLine, guess: true},
 	{Name: "aws-waf", Title: "AWS WAF", Disorder: disorderCloudGateway, match: matchAWSWAF, json: parseAWSWAF, guess: true},
