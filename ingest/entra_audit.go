@@ -13,6 +13,8 @@ func matchEntraAudit(p *probe) confidence {
 		return certain
 	case p.signs("initiatedBy") > 0 && p.signs("activityDisplayName", "targetResources", "loggedByService", "activityDateTime") > 0:
 		return certain
+	case p.risky(), p.signs("provisioningAction", "provisioningStatusInfo") > 0 && p.signs("targetSystem", "servicePrincipal", "sourceIdentity") > 0:
+		return certain
 	case strings.EqualFold(p.category(), "AuditLogs") && p.signs("loggedByService", "activityDisplayName", "targetResources") > 0:
 		return certain
 	}
@@ -23,6 +25,12 @@ func matchEntraAudit(p *probe) confidence {
 // resource type"; Azure Monitor, table AuditLogs).
 func parseEntraAudit(r *record) error {
 	e, ev := entraRecord(r), r.ev
+	switch {
+	case e.at("riskEventType") != none:
+		return e.risk()
+	case e.at("provisioningAction") != none:
+		return e.provisioning()
+	}
 	if err := r.when("activityDateTime", e.at("activityDateTime"), e.at("time"), e.at("TimeGenerated")); err != nil {
 		return err
 	}

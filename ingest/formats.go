@@ -70,7 +70,7 @@ var formats = [...]Format{
 
 	// Microsoft Azure, Entra ID and 365
 	{Name: "entra-signin", Title: "Microsoft Entra ID sign-in logs", Disorder: disorderAudit, match: matchEntraSignin, json: parseEntraSignin},
-	{Name: "entra-audit", Title: "Microsoft Entra ID audit logs", Disorder: disorderAudit, match: matchEntraAudit, json: parseEntraAudit},
+	{Name: "entra-audit", Title: "Microsoft Entra ID audit, risk and provisioning logs", Disorder: disorderAudit, match: matchEntraAudit, json: parseEntraAudit},
 	{Name: "entra-graph-activity", Title: "Microsoft Graph activity logs", Disorder: disorderAudit, match: matchEntraGraphActivity, json: parseEntraGraphActivity},
 	{Name: "o365", Title: "Office 365 Management Activity API", Disorder: disorderAudit, match: matchO365, json: parseO365},
 	{Name: "azure-keyvault", Title: "Azure Key Vault", Disorder: disorderAudit, match: matchAzureKeyVault, json: parseAzureKeyVault},
