@@ -49,16 +49,20 @@ func whyNoShadow(ctx context.Context, db *clickhouse.DB, cfg *Config) (string, e
 	if len(cfg.APIs) == 0 {
 		return "no documents are configured to hold calls against: name them under apis (docs/discovery.md)", nil
 	}
-	res, err := db.Query(ctx, "SELECT uniqExactIf(api, api_document != '') AS described, arrayStringConcat(arraySort(groupUniqArrayIf(5)(api, api_document = '')), ', ') AS others FROM endpoints_seen", nil)
+	res, err := db.Query(ctx, "SELECT uniqExactIf(api, api_document != '') AS described, arrayStringConcat(arraySort(groupUniqArrayIf(5)(api, api_document = '' AND api != '')), ', ') AS others, sumIf(calls, api = '') AS nameless FROM endpoints_seen WHERE tenant = {tenant:String}",
+		map[string]string{"tenant": cfg.Tenant})
 	if err != nil || len(res.Rows) == 0 {
 		return "", err
 	}
 	described, others := clickhouse.Format(res.Rows[0][0]), oneLine(clickhouse.Format(res.Rows[0][1]))
+	nameless := clickhouse.Format(res.Rows[0][2])
 	switch {
 	case described != "0":
 		return "every endpoint that was called at a described API is in its document", nil
-	case others == "":
+	case others == "" && nameless == "0":
 		return "no call of an API was seen yet", nil
+	case others == "":
+		return "the logs name neither a host nor a service (" + nameless + " calls), so that no document can be found for a call: log the host (in NGINX $host, in Apache %v)", nil
 	}
 	return "no call was to an API that the documents under apis describe. They are known by hosts; the logs name " + others +
 		". Where a log has no host, say the name that it has instead: service: NAME beside file", nil
