@@ -163,7 +163,7 @@ func widthFor(w io.Writer, wide bool) int {
 // room: what another column says as well, or what is asked for seldom.
 var spareColumns = []string{
 	"source", "sources", "anonymous_calls", "anonymous", "errors", "document", "runbook", "route", "countries", "activity", "first_seen", "team", "workloads", "sessions", "networks",
-	"latitude", "longitude", "as_org", "session_id", "tenant", "denied", "kind", "first_ts",
+	"latitude", "longitude", "as_org", "session_id", "tenant", "denied", "kind",
 }
 
 // writeTable writes an answer for people, at most limit rows of it, no wider
