@@ -163,9 +163,15 @@ func brokerMoves(t *testing.T, r *Result, o options) *verdict {
 // restart stops all brokers and starts them again on what they had on disk.
 func (w *world) restart() {
 	w.t.Helper()
+	w.mu.Lock()
+	w.down = true
+	w.mu.Unlock()
 	w.cluster.Close()
 	pass(time.Second)
 	w.must(w.startCluster())
+	w.mu.Lock()
+	w.down = false
+	w.mu.Unlock()
 }
 
 func (w *world) startCluster() error {

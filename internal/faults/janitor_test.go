@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
@@ -24,7 +25,7 @@ func (w *world) janitor(done <-chan struct{}) {
 		}
 		heard := w.heard()
 		for _, g := range groups {
-			info := w.cluster.GroupInfo(g)
+			info := w.groupInfo(g)
 			if info == nil {
 				continue
 			}
@@ -42,6 +43,16 @@ func (w *world) janitor(done <-chan struct{}) {
 			}
 		}
 	}
+}
+
+// groupInfo is nil while the brokers restart.
+func (w *world) groupInfo(group string) *kfake.GroupInfo {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.down {
+		return nil
+	}
+	return w.cluster.GroupInfo(group)
 }
 
 // heard tells when each member was heard of last.
@@ -77,6 +88,12 @@ func (w *world) sendRequest(group string, req kmsg.Request) {
 	b = binary.BigEndian.AppendUint16(b, 0xffff) // no client id
 	b = req.AppendTo(b)
 	binary.BigEndian.PutUint32(b, uint32(len(b)-4))
+	w.mu.Lock()
+	down := w.down
+	w.mu.Unlock()
+	if down {
+		return
+	}
 	if node := w.cluster.CoordinatorFor(group); int(node) < len(w.brokers) && node >= 0 {
 		w.sendFrameTo(w.brokers[node], b)
 	}

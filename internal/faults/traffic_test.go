@@ -16,7 +16,7 @@ const identities = 12
 // inventory declares what the generator's identities may do.
 func inventory() (*schemas.Inventory, error) {
 	text := "identities:\n"
-	for i := range identities {
+	for i := range identities + 8 { // some for live
 		text += fmt.Sprintf(`  - id: kong:consumer/partner-%d
     kind: integration
     owner: owner-%d@example.com

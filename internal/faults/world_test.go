@@ -64,7 +64,10 @@ type world struct {
 	enricher  *enrich.Enricher
 	mu        sync.Mutex
 	processes []*process
+	down      bool // the brokers restart
 	closed    chan struct{}
+	// probes counts the identities used by live.
+	probes int
 	// v is what was found; after a mutation it should be something.
 	v *verdict
 }

@@ -172,12 +172,12 @@ func (c *Client) takeOver(ctx context.Context, s *session, o EnrichOptions, gate
 			return nil, err
 		}
 		readers[i] = r
-		from, err := c.rawPosition(ctx, r, offsets[t.topicPartition], all)
+		from, end, err := c.rawPosition(ctx, r, offsets[t.topicPartition], all)
 		if err != nil {
 			return nil, err
 		}
 		takeovers[i] = stream.Takeover{
-			Topic: t.topic, Partition: t.partition, From: from, Fences: t.fences,
+			Topic: t.topic, Partition: t.partition, From: from, Fences: t.fences, End: end,
 			First: t.producer.identity().epoch == 0 && offsets[t.topicPartition].next < 0,
 		}
 	}
@@ -214,18 +214,19 @@ func (c *Client) takeOver(ctx context.Context, s *session, o EnrichOptions, gate
 	return stages, nil
 }
 
-// rawPosition checks a committed position against the raw log.
-func (c *Client) rawPosition(ctx context.Context, r *reader, was committed, cells int) (stream.Position, error) {
+// rawPosition checks a committed position against the raw log, and gives that
+// log's end.
+func (c *Client) rawPosition(ctx context.Context, r *reader, was committed, cells int) (p stream.Position, end int64, err error) {
 	start, end, err := r.Bounds(ctx)
 	if err != nil {
-		return stream.Position{}, err
+		return p, 0, err
 	}
-	p := stream.ParsePosition(was.next, was.metadata, cells)
+	p = stream.ParsePosition(was.next, was.metadata, cells)
 	switch {
 	case was.next < 0:
 		p.Next = start
 	case was.next > end:
-		return p, fmt.Errorf("%w: enrich stands at %d in %s/%d, but the log ends at %d, so the topic was recreated; reset the offsets of the group to its start",
+		return p, 0, fmt.Errorf("%w: enrich stands at %d in %s/%d, but the log ends at %d, so the topic was recreated; reset the offsets of the group to its start",
 			stream.ErrReset, was.next, r.topic, r.partition, end)
 	case was.next < start:
 		c.metrics.lost.WithLabelValues("enrich").Add(float64(start - was.next))
@@ -233,7 +234,7 @@ func (c *Client) rawPosition(ctx context.Context, r *reader, was committed, cell
 			Msg("retention took raw records before they were read: they are lost")
 		p.Next = start
 	}
-	return p, nil
+	return p, end, nil
 }
 
 // bury writes dead letters.

@@ -71,6 +71,10 @@ type Takeover struct {
 	Fences []int64
 	// First: nobody owned the partition before, so there is nothing to find.
 	First bool
+	// End is where the raw partition ended after the fence; 0 when not known.
+	// What is said to be from beyond is of another topic of that name, and the
+	// position would wait for it.
+	End int64
 }
 
 // Readback reads every cell once, from the oldest of the positions to the last
@@ -125,7 +129,7 @@ func Readback(ctx context.Context, cells []Reader, takeovers []Takeover) ([]*Wri
 					continue // not ours; detect counts it
 				}
 				k, ok := bySource[source{ev.RawTopic, ev.RawPartition}]
-				if !ok || ev.RawOffset < takeovers[k].From.Next {
+				if !ok || ev.RawOffset < takeovers[k].From.Next || takeovers[k].End > 0 && ev.RawOffset >= takeovers[k].End {
 					continue
 				}
 				w := found[k]
