@@ -3,7 +3,9 @@
 # the cache, without root and without being installed.
 #
 #   unpack BINARY PACKAGE...   fill $root below $cache with the packages, which
-#                              bring /usr/sbin/BINARY; the last one gives the version
+#                              bring /usr/sbin/BINARY; the last one gives the version.
+#                              BINARY may be a path such as bin/NAME, below /usr;
+#                              with $alone set, what they depend on is left out
 #
 # $name, for messages, $cache and $root are the caller's.
 
@@ -14,7 +16,8 @@ fail() {
 
 unpack() {
 	local binary=$1 wanted=("${@:2}") main=${*: -1} candidate packages deb
-	[ -x "$root/usr/sbin/$binary" ] && return
+	case $binary in */*) ;; *) binary=sbin/$binary ;; esac
+	[ -x "$root/usr/$binary" ] && return
 	command -v apt-get >/dev/null && command -v dpkg-deb >/dev/null || fail "needs apt-get and dpkg-deb: it is a package of Debian and Ubuntu."
 	candidate=$(apt-cache policy "$main" 2>/dev/null | sed -n 's/^ *Candidate: //p')
 	if [ -z "$candidate" ] || [ "$candidate" = "(none)" ]; then
@@ -24,7 +27,8 @@ unpack() {
 	work=$(mktemp -d "$cache/.fetch-XXXXXX")
 	trap 'rm -rf "$work"' EXIT
 	# What an installation would bring along and this machine lacks.
-	packages=$(apt-get install --print-uris -qq --no-install-recommends "${wanted[@]}" 2>"$work/apt.err" | awk '{print $2}' | cut -d_ -f1 | sort -u)
+	packages=
+	[ -n "${alone:-}" ] || packages=$(apt-get install --print-uris -qq --no-install-recommends "${wanted[@]}" 2>"$work/apt.err" | awk '{print $2}' | cut -d_ -f1 | sort -u)
 	[ -n "$packages" ] || packages="${wanted[*]}"
 	echo "$name: fetching $candidate with $(wc -w <<<"$packages") packages" >&2
 	# shellcheck disable=SC2086 # a list of names
@@ -35,8 +39,8 @@ unpack() {
 	for deb in "$work"/*.deb; do
 		dpkg-deb -x "$deb" "$work/root"
 	done
-	[ -x "$work/root/usr/sbin/$binary" ] || fail "the package holds no $binary."
+	[ -x "$work/root/usr/$binary" ] || fail "the package holds no $binary."
 	# A concurrent fetch may have been faster; then its copy stays.
-	mv -T "$work/root" "$root" 2>/dev/null || [ -x "$root/usr/sbin/$binary" ] || fail "could not move it to $root."
+	mv -T "$work/root" "$root" 2>/dev/null || [ -x "$root/usr/$binary" ] || fail "could not move it to $root."
 	rm -rf "$work"
 }

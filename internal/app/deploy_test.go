@@ -3,6 +3,7 @@ package app
 import (
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -49,6 +50,32 @@ func TestDeployNamesMetricsThatExist(t *testing.T) {
 				t.Errorf("%s shows %s, which nobody exports", file, n)
 			}
 		}
+	}
+}
+
+// Each alert rule fires when it should, and not when it should not.
+func TestPrometheusRules(t *testing.T) {
+	script, err := filepath.Abs("../../scripts/promtool.sh")
+	require.NoError(t, err)
+	if out, err := exec.CommandContext(t.Context(), script, "fetch").CombinedOutput(); err != nil {
+		if os.Getenv("CI") == "true" {
+			t.Fatalf("%s", out)
+		}
+		t.Skipf("%s", out)
+	}
+	cmd := exec.CommandContext(t.Context(), script, "test", "rules", "lapwing.rules.test.yml")
+	cmd.Dir = "../../deploy/prometheus"
+	out, err := cmd.CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	rules, err := os.ReadFile("../../deploy/prometheus/lapwing.rules.yml")
+	require.NoError(t, err)
+	tests, err := os.ReadFile("../../deploy/prometheus/lapwing.rules.test.yml")
+	require.NoError(t, err)
+	docs, err := os.ReadFile("../../docs/operations.md")
+	require.NoError(t, err)
+	for _, m := range regexp.MustCompile(`- alert: (\w+)`).FindAllStringSubmatch(string(rules), -1) {
+		require.Contains(t, string(tests), `alertname="`+m[1]+`"`, "a rule without a test")
+		require.Contains(t, string(docs), "`"+m[1]+"`", "a rule that the guide does not explain")
 	}
 }
 

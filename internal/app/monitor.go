@@ -50,6 +50,14 @@ func (r *readiness) missing() []string {
 // newMonitor serves what operators look at: /metrics, /healthz (the process
 // lives), /readyz (it does its work, or why not), /debug/pprof.
 func newMonitor(reg *prometheus.Registry, ready *readiness) http.Handler {
+	reg.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "lapwing_ready", Help: "1 while the process does its work, 0 while /readyz says why not.",
+	}, func() float64 {
+		if len(ready.missing()) > 0 {
+			return 0
+		}
+		return 1
+	}))
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(reg, promhttp.HandlerOpts{Registry: reg}))
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {

@@ -26,6 +26,10 @@ func (p *process) startAlert() error {
 
 // startDestination delivers to one destination, as a consumer group of its own.
 func (p *process) startDestination(d alerting.Destination, sink alerting.Sink, metrics *alerting.DeliveryMetrics) error {
+	// From the start, so that Prometheus sees the first of each.
+	for _, result := range []string{"delivered", "filtered", "repeat", "retried", "refused"} {
+		metrics.Alerts.WithLabelValues(d.Name, result)
+	}
 	p.life.onStop("destination "+d.Name, func(context.Context) error { return sink.Close() })
 	name := RoleAlert + " " + d.Name
 	p.goRole(name, func(ctx context.Context) error {

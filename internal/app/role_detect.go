@@ -94,7 +94,10 @@ func (p *process) startDetect() error {
 			SnapshotEvents: int64(p.cfg.Detect.SnapshotEvents),
 			AcceptReset:    p.hooks.acceptReset,
 			OnPosition:     p.hooks.onPosition,
-			OnStopped:      func(n int, err error) { p.ready.set(cellName(n), err.Error()) },
+			OnRestoring: func(n int, next, end int64) {
+				p.ready.set(RoleDetect, fmt.Sprintf("restoring cell %d: replayed up to %d of %d", n, next, end))
+			},
+			OnStopped: func(n int, err error) { p.ready.set(cellName(n), err.Error()) },
 			OnReady: func() {
 				for n := range p.cfg.Detect.Cells {
 					p.ready.set(cellName(n), "")

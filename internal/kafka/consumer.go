@@ -7,7 +7,6 @@ import (
 	"io"
 	"strconv"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/lapwing-sec/lapwing/internal/stream"
@@ -133,24 +132,16 @@ func (c *Client) handlePartition(ctx, hard context.Context, o ConsumerOptions, t
 	part := strconv.Itoa(tp.partition)
 	lag, pos := c.metrics.lag.WithLabelValues(o.Group, tp.topic, part), c.metrics.position.WithLabelValues(o.Group, tp.topic, part)
 	in := c.metrics.in.WithLabelValues(o.Group)
-	var at atomic.Int64
-	at.Store(-1)
-	lctx, stopLag := context.WithCancel(ctx)
-	defer stopLag()
-	go c.watchLag(lctx, tp, &at, lag.Set)
 	for {
-		at.Store(-1)
 		chunk, err := r.Fetch(ctx, next)
 		if err != nil {
 			return next, err
 		}
-		at.Store(next)
 		recs := chunk.Records
 		for len(recs) > 0 && err == nil && ctx.Err() == nil {
 			n := min(len(recs), o.MaxRecords)
 			if err = h.Handle(hctx, recs[:n]); err == nil {
 				next = recs[n-1].Offset + 1
-				at.Store(next)
 				moved(next)
 				in.Add(float64(n))
 			}
@@ -165,31 +156,6 @@ func (c *Client) handlePartition(ctx, hard context.Context, o ConsumerOptions, t
 		chunk.Release()
 		if err != nil || ctx.Err() != nil {
 			return next, err
-		}
-	}
-}
-
-// lagEvery is how often the lag of a partition is looked up whose handler is
-// busy: a destination that is down would hide it.
-const lagEvery = 10 * time.Second
-
-// watchLag sets the lag of a partition while at says that its records are being
-// handled (-1: they are not; the next fetch tells).
-func (c *Client) watchLag(ctx context.Context, tp topicPartition, at *atomic.Int64, set func(float64)) {
-	t := time.NewTicker(lagEvery)
-	defer t.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-t.C:
-		}
-		if at.Load() < 0 {
-			continue
-		}
-		_, end, err := c.bounds(ctx, tp.topic, tp.partition)
-		if next := at.Load(); err == nil && next >= 0 {
-			set(float64(max(end-next, 0)))
 		}
 	}
 }

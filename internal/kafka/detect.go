@@ -191,7 +191,7 @@ func (d *detecting) runCell(ctx, hard context.Context, s *session, cell int, was
 			return c.Produce(ctx, c.Topic("identities"), b.Records())
 		},
 		AcceptReset: o.AcceptReset, SnapshotEvery: o.SnapshotEvery, SnapshotEvents: o.SnapshotEvents,
-		Ticker: ticker, Now: c.now, Observe: c.observeCell(cell, o, moved),
+		Ticker: ticker, Now: c.now, Observe: c.observeCell(cell, o, moved, ready),
 	}
 	var stage *stream.CellStage
 	if was != nil && id.id == was.id.id && id.epoch == was.id.epoch+1 {
@@ -199,14 +199,15 @@ func (d *detecting) runCell(ctx, hard context.Context, s *session, cell int, was
 		// between our two epochs.
 		stage = was.stage
 		stage.Rebind(cfg)
+		ready()
 	} else {
+		c.metrics.restored.WithLabelValues(name).Set(0)
 		stage = stream.NewCellStage(cfg)
 		if err := stage.Restore(ctx); err != nil {
 			return nil, unlessDone(ctx, err)
 		}
 	}
 	moved(stage.Next())
-	ready()
 	if o.WithCell != nil {
 		o.WithCell(cell, func(f func(stream.Cell)) { stage.Do(f) })
 		defer o.WithCell(cell, nil)
@@ -259,7 +260,7 @@ func unlessDone(ctx context.Context, err error) error {
 	return err
 }
 
-func (c *Client) observeCell(cell int, o DetectOptions, moved func(int64)) stream.CellObserver {
+func (c *Client) observeCell(cell int, o DetectOptions, moved func(int64), ready func()) stream.CellObserver {
 	m, name := c.metrics, strconv.Itoa(cell)
 	topic := c.Topic("events")
 	in, out, bad := m.in.WithLabelValues("detect"), m.out.WithLabelValues("detect"), m.bad.WithLabelValues("detect")
@@ -277,6 +278,12 @@ func (c *Client) observeCell(cell int, o DetectOptions, moved func(int64)) strea
 				restored.Set(min(1, float64(next-from)/float64(to-from)))
 			}
 			moved(next)
+			if ready != nil && next >= to {
+				ready()
+				ready = nil
+			} else if ready != nil && o.OnRestoring != nil {
+				o.OnRestoring(cell, next, to)
+			}
 			if o.OnPosition != nil {
 				o.OnPosition(cell, next, end)
 			}
@@ -285,8 +292,10 @@ func (c *Client) observeCell(cell int, o DetectOptions, moved func(int64)) strea
 			from, to = offset, end
 			if to <= from {
 				restored.Set(1)
-			} else {
-				restored.Set(0)
+				ready()
+				ready = nil
+			} else if o.OnRestoring != nil {
+				o.OnRestoring(cell, from, to)
 			}
 			for _, w := range warnings {
 				c.log.Warn().Int("cell", cell).Msg(w)

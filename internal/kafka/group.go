@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
 	kafkago "github.com/segmentio/kafka-go"
 
@@ -53,6 +54,11 @@ func (c *Client) runGroup(ctx context.Context, stage, name string, topics []stri
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	// From the start: of a counter that begins with its first event, Prometheus never
+	// sees that event.
+	for _, m := range []*prometheus.CounterVec{c.metrics.bad, c.metrics.lost, c.metrics.retries, c.metrics.fenced} {
+		m.WithLabelValues(stage)
+	}
 	g := &group{
 		membership: newMembership(c, name, topics), stage: stage, run: run, ctx: ctx,
 		parts: make(map[topicPartition]*part), ended: make(chan *session, 1), again: make(chan []topicPartition),
@@ -200,11 +206,18 @@ func (g *group) start(parts []topicPartition) {
 	}()
 	go func() {
 		defer cancel()
+		watching := make(chan struct{})
+		go func() {
+			defer close(watching)
+			s.watchLag(ctx)
+		}()
 		s.err = g.run(ctx, s)
 		for _, p := range s.parts {
 			p.release()
 			p.cancel()
 		}
+		cancel()
+		<-watching
 		select {
 		case g.ended <- s:
 		case <-g.ctx.Done():
@@ -331,6 +344,9 @@ type session struct {
 	commits sync.Mutex // one at a time, or an older one may come last
 	finalMu sync.Mutex
 	final   []topicPartition // wait for their last commit
+
+	ackedMu sync.Mutex
+	acked   map[topicPartition]int64
 }
 
 // committed is what the group remembers of a partition; next -1 is nothing.
@@ -440,7 +456,9 @@ func (s *session) fetchOffsets(ctx context.Context) (map[topicPartition]committe
 				if p.Error != nil {
 					return p.Error
 				}
-				got[topicPartition{topic, p.Partition}] = committed{p.CommittedOffset, p.Metadata}
+				tp := topicPartition{topic, p.Partition}
+				got[tp] = committed{p.CommittedOffset, p.Metadata}
+				s.committedAt(tp, p.CommittedOffset)
 			}
 		}
 		return nil
@@ -503,6 +521,11 @@ func (s *session) commitLocked(ctx context.Context, positions map[topicPartition
 		switch {
 		case err == nil:
 			s.c.metrics.commit.WithLabelValues(s.stage).Observe(time.Since(began).Seconds())
+			for topic, parts := range req.Topics {
+				for _, p := range parts {
+					s.committedAt(topicPartition{topic, p.Partition}, p.Offset)
+				}
+			}
 			return nil
 		case !errors.Is(err, kafkago.RebalanceInProgress) && !errors.Is(err, kafkago.IllegalGeneration):
 			if lostGeneration(err) {

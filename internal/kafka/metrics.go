@@ -9,7 +9,7 @@ import (
 // metrics of all stages of one client.
 type metrics struct {
 	in, out, bad, late, duplicate, skipped *prometheus.CounterVec
-	lag, position                          *prometheus.GaugeVec
+	lag, position, oldest                  *prometheus.GaugeVec
 	watermark                              *prometheus.GaugeVec
 	commit, produce, insert                *prometheus.HistogramVec
 	restored                               *prometheus.GaugeVec
@@ -37,6 +37,7 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		skipped:         counter(reg, "lapwing_enrich_readback_skipped_total", "Events found already written when a partition was taken over.", []string{"topic"}),
 		lag:             gauge(reg, "lapwing_stage_lag_records", "Records between the position and the end of the partition.", part),
 		position:        gauge(reg, "lapwing_stage_position", "Offset of the next record.", part),
+		oldest:          gauge(reg, "lapwing_stage_oldest_unacknowledged_seconds", "Age of the oldest record that is not acknowledged, 0 when there is none.", part),
 		watermark:       gauge(reg, "lapwing_enrich_watermark_seconds", "Watermark of a raw partition, Unix time.", []string{"topic", "partition"}),
 		commit:          histogram(reg, "lapwing_stage_commit_seconds", "Time to commit a position.", stage, seconds),
 		produce:         histogram(reg, "lapwing_stage_produce_seconds", "Time from sending a batch to its acknowledgement.", stage, seconds),

@@ -40,6 +40,8 @@ type Config struct {
 
 	// Dial replaces the network: a proxy, or a test's. Default TCP, 5 s.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
+	// lagEvery replaces the pace at which lag is measured, in tests.
+	lagEvery time.Duration
 }
 
 // SASL names a mechanism and its credentials.
@@ -119,6 +121,10 @@ type DetectOptions struct {
 	// OnReady is not called while one stands still. When it is nil, RunDetect
 	// returns the error.
 	OnStopped func(cell int, err error)
+	// OnRestoring, when not nil, is told how far a cell that was taken over has
+	// replayed its log, up to the end as of the take-over. OnReady is not called
+	// before every cell is there.
+	OnRestoring func(cell int, next, end int64)
 	// WithCell, when not nil, is handed each cell when this process has taken
 	// it over (with a function that runs f between two records), and nil when
 	// it gives the cell up.
