@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -297,4 +298,45 @@ func mustJSON(t testing.TB, v any) string {
 	b, err := json.Marshal(v)
 	require.NoError(t, err)
 	return string(b)
+}
+
+// lookingCell tells of each event that it applies.
+type lookingCell struct {
+	*countingCell
+	look func()
+}
+
+func (c *lookingCell) Event(ev *schemas.Event, out *stream.Out) {
+	c.look()
+	c.countingCell.Event(ev, out)
+}
+
+// A cell that replays its log is not there yet.
+func TestDetectIsReadyOnceItHasReplayedItsLog(t *testing.T) {
+	b := newFake(t)
+	c := b.connect(t)
+	b.setup(t, c, 1, "raw.a")
+	require.NoError(t, c.Produce(t.Context(), "raw.a", rawRecords(0, 300, 5)))
+	stop := start(t, func(ctx context.Context) error {
+		return c.RunEnrich(ctx, EnrichOptions{RawTopics: []RawTopic{{Name: "raw.a"}}, Transform: transform})
+	})
+	eventually(t, "events", func() bool { return countEvents(t, c) == 300 })
+	require.NoError(t, stop())
+	var ready, restoring, early atomic.Int64
+	stop = start(t, func(ctx context.Context) error {
+		return c.RunDetect(ctx, DetectOptions{
+			NewCell: func(n int) stream.Cell {
+				cell, ok := newCountingCell(n).(*countingCell)
+				require.True(t, ok)
+				return &lookingCell{cell, func() { early.Add(ready.Load()) }}
+			},
+			OnRestoring: func(int, int64, int64) { restoring.Add(1) },
+			OnReady:     func() { ready.Add(1) },
+		})
+	})
+	eventually(t, "the cell", func() bool { return ready.Load() == 1 })
+	require.NoError(t, stop())
+	require.Positive(t, restoring.Load())
+	require.Zero(t, early.Load(), "ready before its log was replayed")
+	require.Equal(t, int64(1), ready.Load())
 }
