@@ -88,12 +88,10 @@ func serve(ctx context.Context, cfg Listener, clientAuth tls.ClientAuthType, h h
 		return "", fmt.Errorf("%s: cannot listen at %s: %w (another lapwing? choose another address: %s.listen)", name, cfg.Listen, listenCause(err), name)
 	}
 	addr := ln.Addr().String()
-	if cfg.MaxConnections > 0 {
-		ln = limitListener(ln, cfg.MaxConnections)
-	}
 	srv := &http.Server{
 		Handler:           withToken(cfg.Token.Reveal(), h),
 		ReadHeaderTimeout: readHeaderTimeout,
+		ReadTimeout:       readTimeout,
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeaderBytes,
 	}
@@ -101,6 +99,10 @@ func serve(ctx context.Context, cfg Listener, clientAuth tls.ClientAuthType, h h
 		if srv.TLSConfig, err = cfg.TLS.server(clientAuth); err != nil {
 			return "", errors.Join(fmt.Errorf("%s: %w", name, err), ln.Close())
 		}
+	}
+	if cfg.MaxConnections > 0 {
+		held := newConnections(ln, cfg.MaxConnections)
+		ln, srv.ConnState, srv.ConnContext, srv.Handler = held, held.connState, held.connContext, held.handler(srv.Handler)
 	}
 	life.onStop(name, srv.Shutdown)
 	go func() {
