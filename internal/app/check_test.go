@@ -3,6 +3,8 @@ package app
 import (
 	"bytes"
 	"encoding/json"
+	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -76,4 +78,19 @@ func TestCheckIsShort(t *testing.T) {
 		require.NoError(t, json.Unmarshal([]byte(line), &f))
 		require.Equal(t, checkOK, f.Result)
 	}
+}
+
+// The writer of deploy/clickhouse/users.sql has what check asks for, and no more.
+func TestTheWriterIsGrantedWhatCheckAsksFor(t *testing.T) {
+	text, err := os.ReadFile("../../deploy/clickhouse/users.sql")
+	require.NoError(t, err)
+	var have []string
+	for _, m := range regexp.MustCompile(`(?m)^GRANT (\w+) ON lapwing\.(\w+) TO lapwing_writer;`).FindAllStringSubmatch(string(text), -1) {
+		have = append(have, m[1]+" "+m[2])
+	}
+	var want []string
+	for _, g := range grants(Roles()) {
+		want = append(want, g.Right+" "+g.Table)
+	}
+	require.ElementsMatch(t, want, have)
 }

@@ -17,8 +17,7 @@ type Grant struct {
 func (d *DB) User() string { return d.cfg.User }
 
 // Granted asks the server whether our user has a right, with CHECK GRANT. known is
-// false where the server does not know that statement (before 24.10, and the
-// embedded engine, which has no users).
+// false where the server does not know that statement (before 24.10).
 func (d *DB) Granted(ctx context.Context, g Grant) (has, known bool, err error) {
 	var n uint8
 	err = d.bare.QueryRow(ctx, fmt.Sprintf("CHECK GRANT %s ON %s.%s", g.Right, d.cfg.Database, g.Table)).Scan(&n)
