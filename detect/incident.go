@@ -421,15 +421,18 @@ func (n *incidents) visit(c *codec) {
 		if *p == nil {
 			*p = &incident{}
 		}
-		inc := *p
-		inc.cause.visit(c)
-		alert := &inc.openAlert
-		alert.visit(c)
-		c.texts(&inc.members)
-		c.num(&inc.more)
-		c.texts(&inc.alerts)
-		c.bool(&inc.closed)
+		(*p).visit(c)
 	})
+}
+
+func (inc *incident) visit(c *codec) {
+	inc.cause.visit(c)
+	alert := &inc.openAlert
+	alert.visit(c)
+	c.texts(&inc.members)
+	c.num(&inc.more)
+	c.texts(&inc.alerts)
+	c.bool(&inc.closed)
 }
 
 func (c *cause) visit(x *codec) {

@@ -18,8 +18,8 @@ type Partition struct {
 	Partition int32
 	// Watermark is Unix nanoseconds; the least number there is where none was heard.
 	Watermark int64
-	// Idle says that the partition holds back nobody.
-	Idle bool
+	// Idle says that the partition holds back nobody, Ended that nothing more comes.
+	Idle, Ended bool
 }
 
 // Partitions lists the raw partitions that the cell has heard of, by topic as first
@@ -29,7 +29,7 @@ func (e *Engine) Partitions() []Partition {
 	for i := range e.clock.topics {
 		t := &e.clock.topics[i]
 		for _, p := range t.parts {
-			out = append(out, Partition{t.name, p.id, p.watermark, p.idle})
+			out = append(out, Partition{t.name, p.id, p.watermark, p.idle, p.ended})
 		}
 	}
 	return out
@@ -41,7 +41,8 @@ func (e *Engine) Partitions() []Partition {
 // engines, one for each new cell. old is only read.
 //
 // What is an identity's goes with it: its profile, values, open panes and alerts,
-// timers, verdicts, what it adopted, and from which prefixes it called. What was
+// timers, verdicts, what it adopted, from which prefixes it called, and what it shares
+// with others. An incident goes with the identity that showed its cause first. What was
 // counted over the cell (calibration tables, counts of active identities, tests and
 // pages) is summed over the old cells and dealt out in equal whole parts: a cell is
 // a random sample of the fleet, so this is what it would have counted itself, in
@@ -65,8 +66,9 @@ func Rekey(old, fresh []*Engine, cellOf func(id string) int) error {
 	r.deal()
 	r.adoptions()
 	r.egress()
+	r.sprays()
 	r.verdicts()
-	return nil
+	return r.incidents()
 }
 
 type rekey struct {
@@ -83,6 +85,14 @@ func share[T uint32 | uint64 | int32](n T, i, of int) T {
 		s++
 	}
 	return s
+}
+
+// signed is share of a number that may be negative.
+func signed(n int64, i, of int) int64 {
+	if n < 0 {
+		return -int64(share(uint64(-n), i, of)) //nolint:gosec // of the same size
+	}
+	return int64(share(uint64(n), i, of)) //nolint:gosec // of the same size
 }
 
 // clocks gives every new cell all topics, in one order, and the time that the
@@ -117,7 +127,7 @@ func (t *topicClock) join(o *topicClock, first bool) {
 	for _, p := range o.parts {
 		known := slices.ContainsFunc(t.parts, func(q partitionClock) bool { return q.id == p.id })
 		q := t.part(p.id)
-		q.idle = p.idle && (q.idle || !known)
+		q.idle, q.ended = p.idle && (q.idle || !known), p.ended && (q.ended || !known)
 		q.watermark = max(q.watermark, p.watermark)
 	}
 	if first {
@@ -310,6 +320,7 @@ func (l *layer) join(o *layer) {
 		}
 		l.spread[g].sum += o.spread[g].sum
 		l.spread[g].panes += o.spread[g].panes
+		l.centres[g].add(&o.centres[g])
 		l.season[g].calls += o.season[g].calls
 		l.season[g].expected += o.season[g].expected
 		l.count[g] += o.count[g]
@@ -363,6 +374,11 @@ func (l *layer) part(n, of int) *layer {
 			p.levels[g][i] = u(x)
 		}
 		p.spread[g] = spread{u(l.spread[g].sum), u(l.spread[g].panes)}
+		p.centres[g].n = u(l.centres[g].n)
+		for i := range features {
+			p.centres[g].sum[i] = signed(l.centres[g].sum[i], n, of)
+			p.centres[g].square[i] = signed(l.centres[g].square[i], n, of)
+		}
 		p.season[g] = season{u(l.season[g].calls), u(l.season[g].expected)}
 		p.count[g] = u(l.count[g])
 		for i, x := range l.week[g] {
@@ -449,20 +465,156 @@ func (g *egress) take(prefix uint32, s sighting) {
 	}
 }
 
-// verdicts gives each verdict to its identity's cell, the oldest first.
+// verdicts gives each verdict, and each operator's word about a profile, to its
+// identity's cell, the oldest first.
 func (r *rekey) verdicts() {
 	for _, e := range r.old {
 		for _, v := range e.verdicts {
 			to := r.fresh[r.cellOf(v.identity)]
 			to.verdicts = append(to.verdicts, v)
 		}
+		for _, w := range e.words {
+			to := r.fresh[r.cellOf(w.identity)]
+			to.words = append(to.words, w)
+		}
 	}
 	for _, e := range r.fresh {
 		if len(r.old) > 1 {
 			slices.SortStableFunc(e.verdicts, func(a, b *verdict) int { return compare(a.at, b.at) })
+			slices.SortStableFunc(e.words, func(a, b *profileWord) int { return compare(a.at, b.at) })
 		}
 		if n := len(e.verdicts) - maxVerdicts; n > 0 {
 			e.verdicts = slices.Delete(e.verdicts, 0, n)
 		}
+		if n := len(e.words) - maxProfileWords; n > 0 {
+			e.words = slices.Delete(e.words, 0, n)
+		}
 	}
+}
+
+// sprays gives each identity that was refused to its cell.
+func (r *rekey) sprays() {
+	for n, e := range r.old {
+		for k, panes := range e.sprays.seen {
+			key := sprayKey{r.topics[n][k.topic], k.source}
+			for _, x := range panes {
+				for _, id := range x.ids {
+					r.fresh[r.cellOf(id)].sprays.take(key, x, id)
+				}
+			}
+		}
+	}
+}
+
+// take adds one identity of a pane; nothing depends on the order.
+func (s *sprays) take(key sprayKey, from sprayPane, id string) {
+	panes := s.seen[key]
+	if panes == nil && len(s.seen) >= maxSprays {
+		return
+	}
+	i, found := slices.BinarySearchFunc(panes, from.pane, func(x sprayPane, pane int64) int { return compare(x.pane, pane) })
+	if !found {
+		panes = slices.Insert(panes, i, sprayPane{pane: from.pane, sample: from.sample})
+	}
+	x := &panes[i]
+	if from.sample.Time < x.sample.Time || from.sample.Time == x.sample.Time && from.sample.UID < x.sample.UID {
+		x.sample = from.sample
+	}
+	if at, known := slices.BinarySearch(x.ids, id); !known {
+		x.ids = slices.Insert(x.ids, at, id)
+		x.ids = x.ids[:min(len(x.ids), sprayedMost)]
+	}
+	s.seen[key] = panes
+}
+
+// incidents gives each sighting of a cause to its identity's cell, and each incident
+// to the cell of its first member. Incidents of one id, which cells had for one cause
+// on one day, become one.
+func (r *rekey) incidents() error {
+	var buf bytes.Buffer
+	for _, e := range r.old {
+		for k, list := range e.incidents.seen {
+			for _, x := range list {
+				n := &r.fresh[r.cellOf(x.identity)].incidents
+				if n.seen[k] == nil && len(n.seen) >= maxCauses {
+					continue
+				}
+				at, _ := slices.BinarySearchFunc(n.seen[k], x, func(a, b sighted) int {
+					if a.before(&b) {
+						return -1
+					}
+					return btoi(b.before(&a))
+				})
+				if v := slices.Insert(n.seen[k], at, x); len(v) <= maxSightings {
+					n.seen[k] = v
+				} else {
+					n.seen[k] = v[:maxSightings]
+				}
+			}
+		}
+		for _, inc := range e.incidents.list {
+			first := inc.actorID()
+			if len(inc.members) > 0 {
+				first = inc.members[0]
+			}
+			to := r.fresh[r.cellOf(first)]
+			buf.Reset()
+			from := &codec{w: &buf}
+			if inc.visit(from); from.err == nil {
+				from.flush()
+			}
+			moved := new(incident)
+			c := &codec{r: bufio.NewReaderSize(&buf, 1<<10), rules: to.sigma}
+			if moved.visit(c); from.err != nil || c.err != nil {
+				return fmt.Errorf("rekey incident %s: %w", clip(inc.id, 40), errors.Join(from.err, c.err))
+			}
+			if i := slices.IndexFunc(to.incidents.list, func(x *incident) bool { return x.id == inc.id }); i >= 0 {
+				to.incidents.list[i].join(moved)
+				continue
+			}
+			to.incidents.list = append(to.incidents.list, moved)
+		}
+		for _, to := range r.fresh {
+			to.incidents.swept = max(to.incidents.swept, e.incidents.swept)
+			to.incidents.newest = max(to.incidents.newest, e.incidents.newest)
+		}
+	}
+	for _, e := range r.fresh {
+		slices.SortStableFunc(e.incidents.list, func(a, b *incident) int {
+			if a.arrival != b.arrival {
+				return compare(a.arrival, b.arrival)
+			}
+			return strings.Compare(a.id, b.id)
+		})
+		if n := len(e.incidents.list) - maxIncidents; n > 0 {
+			e.incidents.list = slices.Delete(e.incidents.list, 0, n)
+		}
+	}
+	return nil
+}
+
+// actorID names an incident among identities.
+func (inc *incident) actorID() string { return inc.cause.actor() }
+
+// join adds the members of another part of the same incident.
+func (inc *incident) join(o *incident) {
+	if o.version > inc.version {
+		inc.openAlert = o.openAlert
+	}
+	for _, id := range o.members {
+		switch {
+		case slices.Contains(inc.members, id):
+		case len(inc.members) < maxMembers:
+			inc.members = append(inc.members, id)
+		default:
+			inc.more++
+		}
+	}
+	for _, id := range o.alerts {
+		if !slices.Contains(inc.alerts, id) && len(inc.alerts) < maxMembers {
+			inc.alerts = append(inc.alerts, id)
+		}
+	}
+	inc.more += o.more
+	inc.closed = inc.closed && o.closed
 }

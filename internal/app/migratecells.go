@@ -252,7 +252,7 @@ func (m *cellMigration) level(ctx context.Context, old []*detect.Engine) ([]int6
 		for _, p := range e.Partitions() {
 			k := source{p.Topic, p.Partition}
 			if known, ok := level[k]; ok {
-				p.Watermark, p.Idle = max(p.Watermark, known.Watermark), p.Idle && known.Idle
+				p.Watermark, p.Idle, p.Ended = max(p.Watermark, known.Watermark), p.Idle && known.Idle, p.Ended && known.Ended
 			} else {
 				order = append(order, k)
 			}
@@ -266,8 +266,12 @@ func (m *cellMigration) level(ctx context.Context, old []*detect.Engine) ([]int6
 			return nil, err
 		}
 		p := level[k]
+		kind := schemas.ControlKind_CONTROL_KIND_WATERMARK
+		if p.Ended {
+			kind = schemas.ControlKind_CONTROL_KIND_END
+		}
 		if err := b.AddControl(&schemas.Control{
-			Kind: schemas.ControlKind_CONTROL_KIND_WATERMARK, RawTopic: p.Topic, RawPartition: p.Partition, Watermark: p.Watermark, Idle: p.Idle,
+			Kind: kind, RawTopic: p.Topic, RawPartition: p.Partition, Watermark: p.Watermark, Idle: p.Idle,
 		}); err != nil {
 			return nil, err
 		}
