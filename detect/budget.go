@@ -7,6 +7,9 @@ import "math"
 // higher one leaves unspent moves down.
 type budget struct {
 	strong, fused float64 // least calibrated surprise
+	// rare is the least surprise that a rare event needs, rarePages how many a day
+	// are expected above it.
+	rare, rarePages float64
 	// Tests a day and pages a day by way, as counted over the last week.
 	tests, pages [ways]float64
 	allowance    [ways]float64
@@ -23,6 +26,7 @@ const leastTests = 2000
 func (t *tables) budget(upTo int64, perDay float64) budget {
 	var b budget
 	var tests, pages [ways]uint64
+	var rare rareCounts
 	first, last := int64(math.MaxInt64), int64(never)
 	count := func(h ledgerHour) {
 		if h.hour <= upTo-ledgerHours || h.hour > upTo {
@@ -33,12 +37,13 @@ func (t *tables) budget(upTo int64, perDay float64) budget {
 			tests[w] += h.tests[w]
 			pages[w] += h.pages[w]
 		}
+		rare.add(&h.rare)
 	}
 	for _, h := range t.base.ledger {
 		count(h)
 	}
 	for _, l := range t.recent {
-		count(ledgerHour{l.hour, l.tests, l.pages})
+		count(ledgerHour{l.hour, l.tests, l.pages, l.rare})
 	}
 	days := 1.0
 	if last >= first {
@@ -52,7 +57,9 @@ func (t *tables) budget(upTo int64, perDay float64) budget {
 		b.allowance[w] = third + left
 		left = math.Max(0, b.allowance[w]-b.pages[w])
 	}
-	b.strong = threshold(b.tests[WayStrong], b.allowance[WayStrong])
+	b.rare, b.rarePages = rare.least(b.allowance[WayStrong] / 2)
+	// What the rare events are expected to page is not the statistics' to spend.
+	b.strong = threshold(b.tests[WayStrong], b.allowance[WayStrong]-b.rarePages)
 	b.fused = threshold(b.tests[WayFused], b.allowance[WayFused])
 	return b
 }

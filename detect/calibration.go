@@ -58,7 +58,7 @@ func (e *Engine) record(hour int64, p *Profile, signal Signal, s, c float64) {
 	}
 	weight := uint64(wholePoint)
 	if c >= tailFrom {
-		if p.stats.inTail&(1<<signal) != 0 {
+		if p.stats.inTail&(1<<signal) != 0 && !e.lacks(offRobust) {
 			weight = 1
 		}
 		p.stats.inTail |= 1 << signal
@@ -191,6 +191,9 @@ func fit(h *histogram) *tail {
 // calibrate gives the calibrated surprise of s, and the name of the pool.
 func (v *view) calibrate(group uint8, signal Signal, s float64) (c float64, from string) {
 	t := v.tail(group, signal)
+	if v.off&offTails != 0 {
+		t = nil
+	}
 	if t == nil || t.n == 0 {
 		return priorTail(signal, s), shippedPrior
 	}

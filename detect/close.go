@@ -126,7 +126,7 @@ func (e *Engine) fleetRatio(topic int, n int64) {
 	slices.SortFunc(e.ratios, func(a, b ratio) int { return compareFloat(a.value, b.value) })
 	median, n0 := medianOf(e.ratios)
 	const enough = 10
-	if n0 < enough {
+	if n0 < enough || e.lacks(offFleet) {
 		return
 	}
 	median = math.Min(math.Max(median, 0.5), 20)
@@ -241,6 +241,9 @@ func (e *Engine) closePane(p *Profile, pane *Pane) {
 			l.spread[p.group].sum += uint64(math.Round(math.Min(spread, 20) * 1000))
 		}
 		l.spread[p.group].panes++
+	}
+	if e.lacks(offRobust) {
+		rate = 0
 	}
 	if p.pinned() {
 		s.passPane(pane)

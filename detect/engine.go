@@ -26,6 +26,9 @@ type Config struct {
 	MaxIdentities int
 	// Sigma are the rules of the detector "sigma"; nil for none.
 	Sigma *sigma.Set
+	// Without turns parts of judging off, by the names that Mechanisms lists: for
+	// evaluations that show what each part carries.
+	Without []string
 	// ProductVersion is written into alerts.
 	ProductVersion string
 }
@@ -44,6 +47,7 @@ type Engine struct {
 	cfg       Config
 	detectors []active
 	wake      Trigger
+	without   mechanism
 	classify  *capability.Classifier
 	cell      Cell
 
@@ -112,6 +116,10 @@ func New(cfg Config) (*Engine, error) {
 		}
 		off[name] = true
 	}
+	without, err := mechanismsOf(cfg.Without)
+	if err != nil {
+		errs = append(errs, err)
+	}
 	classify, err := capability.New()
 	if err != nil {
 		errs = append(errs, fmt.Errorf("capability data: %w", err))
@@ -119,11 +127,14 @@ func New(cfg Config) (*Engine, error) {
 	if len(errs) > 0 {
 		return nil, errors.Join(errs...)
 	}
-	e := &Engine{cfg: cfg, classify: classify, off: off, dossiers: map[uint32]*dossier{}}
+	e := &Engine{cfg: cfg, without: without, classify: classify, off: off, dossiers: map[uint32]*dossier{}}
 	e.cell.e = e
 	e.call.e = e
 	for _, d := range catalogue {
 		m := d.Meta()
+		if m.Basis == Declared && without&offDeclared != 0 {
+			continue
+		}
 		// Without rules nothing wakes for every event.
 		if !off[m.Name] && (m != &sigmaCard || cfg.Sigma.Len() > 0) {
 			e.detectors = append(e.detectors, active{d, m})

@@ -76,7 +76,7 @@ func (e *Engine) judge(p *Profile, pane *Pane, v *view) (rate float64) {
 		if x.Signal <= SignalRate24h {
 			rate = math.Max(rate, x.tail)
 		}
-		if x.Strong && p.mature() && x.tail >= v.budget.strong && !silent {
+		if x.Strong && !e.lacks(offStrong) && p.mature() && x.tail >= v.budget.strong && !silent {
 			strong = append(strong, x)
 		}
 	}
@@ -131,7 +131,7 @@ func (e *Engine) judge(p *Profile, pane *Pane, v *view) (rate float64) {
 			e.dossier(p).keep(&found, pane, x.tail)
 		}
 	}
-	if fresh == 0 || !p.mature() {
+	if fresh == 0 || !p.mature() || e.lacks(offFused) {
 		return rate
 	}
 	switch {
@@ -153,7 +153,7 @@ func (e *Engine) weighNotes(p *Profile, pane *Pane, v *view, d *dossier, now *[f
 			continue
 		}
 		if n.pane == pane.Number && n.tail == 0 {
-			if n.hash != 0 && e.adopt.others(n.dim, n.hash, n.topic, pane.Number, e.store.ids[p.self]) >= adoptedBy {
+			if n.hash != 0 && !e.lacks(offAdoption) && e.adopt.others(n.dim, n.hash, n.topic, pane.Number, e.store.ids[p.self]) >= adoptedBy {
 				e.stats.Adopted++
 				continue
 			}

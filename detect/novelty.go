@@ -25,6 +25,9 @@ func (c *Cell) novelty(p *Profile, s Sight, d Dimension, at int64) (float64, str
 		return 0, ""
 	}
 	q := p.NoveltyRate(d, noveltyPrior(d))
+	if c.e.lacks(offNoveltyRate) {
+		return -math.Log10(noveltyPrior(d)), "not seen in " + historyOf(p, at)
+	}
 	// The same in days: one that comes from somewhere else on each run makes
 	// many calls from there, so that its calls tell nothing of its novelty. One
 	// stray value in a history is allowed for.

@@ -20,11 +20,17 @@ func (e *Engine) arrived(p *Profile, call *Call, list []found, late bool) (grave
 		}
 		if x.Way == WayConsequence {
 			grave = true
+			if e.lacks(offConsequence) {
+				x.Way = WayFused
+			}
 		}
 		if e.suspended(p, x, call.Time) {
 			continue
 		}
 		e.heed(p, x, call.Time)
+		if x.Way == WayStrong && x.meta.Basis == Learned && !e.affordable(p, x, call) {
+			x.Way = WayFused
+		}
 		switch {
 		case p.Human() && x.meta.Basis == Learned && x.Way != WayConsequence:
 			continue

@@ -333,6 +333,7 @@ func (l *layer) join(o *layer) {
 		l.tests[w] += o.tests[w]
 		l.pages[w] += o.pages[w]
 	}
+	l.rare.add(&o.rare)
 	for _, h := range o.ledger {
 		i, found := slices.BinarySearchFunc(l.ledger, h.hour, func(x ledgerHour, hour int64) int { return compare(x.hour, hour) })
 		if !found {
@@ -342,6 +343,7 @@ func (l *layer) join(o *layer) {
 			l.ledger[i].tests[w] += h.tests[w]
 			l.ledger[i].pages[w] += h.pages[w]
 		}
+		l.ledger[i].rare.add(&h.rare)
 	}
 	keys := make([]valueKey, 0, len(o.values))
 	for k := range o.values {
@@ -388,8 +390,9 @@ func (l *layer) part(n, of int) *layer {
 	for w := range ways {
 		p.tests[w], p.pages[w] = u(l.tests[w]), u(l.pages[w])
 	}
+	p.rare = l.rare.part(u)
 	for _, h := range l.ledger {
-		one := ledgerHour{hour: h.hour}
+		one := ledgerHour{hour: h.hour, rare: h.rare.part(u)}
 		for w := range ways {
 			one.tests[w], one.pages[w] = u(h.tests[w]), u(h.pages[w])
 		}

@@ -14,7 +14,7 @@ import (
 
 // snapshotVersion is the version of the format, snapshotMagic its first bytes.
 const (
-	snapshotVersion = 6
+	snapshotVersion = 7
 	snapshotMagic   = "lapwing detect state\n"
 	snapshotEnd     = "end\n"
 )
@@ -28,6 +28,7 @@ func (e *Engine) Digest() string {
 	c := e.cfg
 	_, _ = fmt.Fprintf(h, "%s%d\n%s %d/%d %v %d %q\n%v\n", snapshotMagic, snapshotVersion, // a hash never fails
 		c.Tenant, c.Cell, c.Cells, c.FalseAlertsPerDay, c.MaxIdentities, c.Disabled, priorCorners)
+	_, _ = fmt.Fprintln(h, e.without)
 	_, _ = fmt.Fprintln(h, capability.Digest(), c.Sigma.Digest())
 	for _, d := range e.detectors {
 		_, _ = fmt.Fprintf(h, "%s %d %d\n", d.meta.Name, d.meta.Way, d.meta.Severity)
@@ -149,12 +150,14 @@ func (l *layer) visit(c *codec) {
 		c.u64(&l.tests[w])
 		c.u64(&l.pages[w])
 	}
+	l.rare.visit(c)
 	list(c, &l.ledger, func(h *ledgerHour) {
 		c.i64(&h.hour)
 		for w := range ways {
 			c.u64(&h.tests[w])
 			c.u64(&h.pages[w])
 		}
+		h.rare.visit(c)
 	})
 	keys := make([]valueKey, 0, len(l.values))
 	for k := range l.values {

@@ -92,6 +92,9 @@ func seasonBin(pane int64) int {
 // season is the factor of a pane's hour: the identity's own, drawn towards its
 // group's by eight panes.
 func (s *statistics) season(v *view, group uint8, pane int64) float64 {
+	if v.off&offSeason != 0 {
+		return 1
+	}
 	b := seasonBin(pane)
 	const weight = 8
 	g := v.season(group, hourOf(pane))

@@ -27,6 +27,7 @@ type layer struct {
 	count   [groups]uint64 // identities first seen
 	tests   [ways]uint64
 	pages   [ways]uint64
+	rare    rareCounts
 	values  map[valueKey]int32
 	// Of base only: what time-dependent tables need.
 	week   [groups][hoursOfWeek]season
@@ -38,6 +39,7 @@ type ledgerHour struct {
 	hour  int64
 	tests [ways]uint64
 	pages [ways]uint64
+	rare  rareCounts
 }
 
 // season sums calls and what was expected of them, to compare hours of the week.
@@ -152,7 +154,7 @@ func (b *layer) add(l *layer) {
 		b.week[g][hour].expected += l.season[g].expected
 		b.count[g] += l.count[g]
 	}
-	b.ledger = append(b.ledger, ledgerHour{l.hour, l.tests, l.pages})
+	b.ledger = append(b.ledger, ledgerHour{l.hour, l.tests, l.pages, l.rare})
 	for len(b.ledger) > 0 && b.ledger[0].hour < l.hour-ledgerHours {
 		b.ledger = b.ledger[1:]
 	}
@@ -190,6 +192,7 @@ type view struct {
 	budget     budget
 	t          *tables
 	upTo       int64
+	off        mechanism
 }
 
 // oldestView is how far behind the newest version a version may be asked for.
@@ -206,7 +209,7 @@ func (t *tables) view(k int64, e *Engine) *view {
 		}
 	}
 	t.fold(t.newest - foldAfter)
-	v := &view{hour: k, upTo: k - tablesLag, t: t, week: t.base.week}
+	v := &view{hour: k, upTo: k - tablesLag, t: t, week: t.base.week, off: e.without}
 	for _, l := range t.recent {
 		if l.hour <= v.upTo {
 			for g := range groups {
@@ -270,6 +273,9 @@ func (v *view) season(group uint8, hour int64) float64 {
 }
 
 func (e *Engine) prevalence(p *Profile, s Sight, d Dimension) (have, of int) {
+	if e.lacks(offPeers) {
+		return 0, 0
+	}
 	v := e.tables.view(e.call.hour, e)
 	return e.tables.have(v.hour, p.group, d, s.hash), int(v.identities[p.group]) //nolint:gosec // bounded
 }

@@ -21,6 +21,8 @@ type SimulateOptions struct {
 	Days       int
 	Identities int
 	Events     int
+	// Learn are the first days, without attacks and hard cases; 0 is half.
+	Learn int
 	// Dir takes files; Kafka sends to the raw topics instead.
 	Dir   string
 	Kafka bool
@@ -43,7 +45,7 @@ func simFile(format string) string {
 // fleet makes the fleet. Its days are always the same ones, unless this
 // machine's clock has not reached them: nobody believes events of the future.
 func (o *SimulateOptions) fleet() (*simulate.Fleet, error) {
-	cfg := simulate.Config{Seed: o.Seed, Days: o.Days, Identities: o.Identities, Events: o.Events}
+	cfg := simulate.Config{Seed: o.Seed, Days: o.Days, Identities: o.Identities, Events: o.Events, LearnDays: o.Learn}
 	f, err := simulate.New(cfg)
 	if now := time.Now(); err == nil && f.End().After(now) {
 		cfg.Start = mondayBefore(now.AddDate(0, 0, -f.Days()))

@@ -165,7 +165,7 @@ var archetypes = []archetype{
 		tail: cloudReads, rare: 0.6, errors: [2]float64{.005, .05}, duties: []duty{{name: "collect", every: []time.Duration{30 * time.Minute, time.Hour, 2 * time.Hour}, flows: []string{
 			"4 | ec2:DescribeInstances ; ec2:DescribeVolumes ~1 ; monitoring:GetMetricData x1-3 ~1 ; 0.6! rds:DescribeDBInstances ~1 ; 0.5! ec2:DescribeReservedInstances ~1", "1 | 0.5! ce:GetCostAndUsage ; 0.4! config:DescribeConfigRules ~1 ; s3:ListBuckets ~1 ; 0.4! securityhub:GetFindings ~1"}}}},
 	{name: "monthly", kind: "service_account", share: 4, form: formatCloudTrail, as: asRole, names: "month-close-$d", clients: []string{"boto3", "java"}, net: "vpc", session: "etl", tz: [2]int{0, 0},
-		errors: [2]float64{.001, .01}, duties: []duty{
+		tail: cloudReads, rare: 0.05, errors: [2]float64{.001, .01}, duties: []duty{
 			{name: "month end", daily: [2]int{2, 6}, days: "1", flows: []string{"1 | s3:ListObjects x2-4 ~2 ; s3:GetObject x20-60 ~3 ; athena:StartQueryExecution x2-6 ~4 ; athena:GetQueryExecution x6-12 ~20 ; athena:GetQueryResults x2-6 ~2 ; s3:PutObject x4-12 ~3"}},
 			{name: "check", prob: .5, daily: [2]int{6, 9}, days: "mon", flows: []string{"1 | s3:ListObjects x1-2 ~2 ; s3:GetObject x1-3 ~2"}}}},
 	{name: "weekly", kind: "service_account", share: 5, form: formatCloudTrail, as: asRole, names: "report-$d", clients: []string{"boto3", "go-v2"}, net: "vpc", session: "etl", tz: [2]int{0, 0}, tail: cloudReads, rare: 0.05,
@@ -202,7 +202,7 @@ var archetypes = []archetype{
 			{name: "sync", every: []time.Duration{30 * time.Minute, time.Hour}, flows: []string{"4 | GET /v1/customers?email={s} x1-3 ~1 ; 0.5! PATCH /v1/customers/{n} ~1", "2 | GET /v1/orders?status=open&page={p} x1-2 ~1", "1 | 0.6! POST /v1/events ; GET /v1/webhooks ~1"}},
 			{name: "export", prob: .4, daily: [2]int{2, 6}, flows: []string{"1 | POST /v1/reports ; GET /v1/reports/{u}/status x2-6 ~20 ; GET /v1/reports/{u}/download ~2"}}}},
 	{name: "heartbeat", kind: "service_account", share: 10, form: formatKong, as: asConsumer, names: "beat-$d-$n", clients: []string{"curl-script", "go-http", "requests"}, net: "onprem", tz: [2]int{0, 0},
-		errors: [2]float64{.001, .01}, duties: []duty{{name: "beat", every: []time.Duration{5 * time.Minute, 10 * time.Minute, 15 * time.Minute}, flows: []string{"1 | POST /v1/heartbeat"}}, {name: "flags", prob: .4, every: []time.Duration{time.Hour}, flows: []string{"1 | GET /v1/flags"}}}},
+		tail: "GET /v1/flags|GET /v1/health", rare: 0.05, errors: [2]float64{.001, .01}, duties: []duty{{name: "beat", every: []time.Duration{5 * time.Minute, 10 * time.Minute, 15 * time.Minute}, flows: []string{"1 | POST /v1/heartbeat"}}, {name: "flags", prob: .4, every: []time.Duration{time.Hour}, flows: []string{"1 | GET /v1/flags"}}}},
 	{name: "hourly-poster", kind: "service_account", share: 5, form: formatKong, as: asConsumer, names: "push-$d-$n", clients: []string{"requests", "dotnet", "apache-hc"}, net: "onprem", tz: [2]int{0, 0},
 		tail: "GET /v1/flags|GET /v1/health", rare: 0.1, errors: [2]float64{.001, .02}, duties: []duty{{name: "post", every: []time.Duration{time.Hour}, flows: []string{"1 | POST /v1/telemetry/batch x1-2 ~2", "1 | POST /v1/events x1-2 ~2"}}}},
 	{name: "admin-tool", kind: "service_account", share: 2, form: formatKong, as: asConsumer, names: "admin-$d", clients: []string{"go-http"}, net: "pods", tz: [2]int{-5, 2},
@@ -215,7 +215,7 @@ var archetypes = []archetype{
 	{name: "edge-json", kind: "service_account", share: 18, form: formatNGINXJSON, as: asNginxUser, names: "edge-$d-$n", clients: []string{"go-http", "okhttp", "axios", "requests", "node-fetch"}, net: "vpc", tz: [2]int{-6, 2},
 		tail: edgeReads, rare: 0.3, errors: [2]float64{.003, .03}, duties: []duty{{name: "traffic", perDay: [2]float64{10, 48}, pattern: &shoppers, elastic: true, flows: []string{"5 | GET /v2/inventory/{n} x1-3 ~1", "2 | GET /v2/routes/{d} ; GET /v2/locations/{n} x1-2 ~1", "2 | POST /v2/acks x1-3 ~1", "1 | GET /v2/users/{n}/profile", "1 | GET /v2/invoices/{n} x1-2 ~1"}}}},
 	{name: "edge-cron", kind: "service_account", share: 5, form: formatNGINXJSON, as: asNginxUser, names: "cron-$d-$n", clients: []string{"curl-script", "requests"}, net: "onprem", tz: [2]int{0, 0},
-		errors: [2]float64{.001, .01}, duties: []duty{{name: "beat", every: []time.Duration{10 * time.Minute, 15 * time.Minute}, flows: []string{"1 | GET /v2/status"}}, {name: "upload", prob: .6, daily: [2]int{1, 6}, flows: []string{"1 | PUT /upload/{n}.csv x1-4 ~5"}}}},
+		tail: edgeReads, rare: 0.05, errors: [2]float64{.001, .01}, duties: []duty{{name: "beat", every: []time.Duration{10 * time.Minute, 15 * time.Minute}, flows: []string{"1 | GET /v2/status"}}, {name: "upload", prob: .6, daily: [2]int{1, 6}, flows: []string{"1 | PUT /upload/{n}.csv x1-4 ~5"}}}},
 	{name: "nobody", kind: "", share: 3, form: formatNGINX, as: asNobody, names: "", clients: []string{"probe", "curl-script"}, net: "nobody", tz: [2]int{0, 0},
 		errors: [2]float64{.3, .9}, duties: []duty{{name: "noise", perDay: [2]float64{8, 24}, pattern: &flat, elastic: true, flows: []string{"1 | GET /v2/status"}}}},
 }

@@ -78,7 +78,7 @@ func (a *act) moment(t int64) time.Time { return time.UnixMilli(t).UTC() }
 // an identity of its own.
 var attacks = []attack{
 	// Declared policy.
-	{name: "key-from-unapproved-country", no: 4, kinds: partners, fits: fixedPlace, network: "foreign", client: "own", title: "A partner's key is used from a country that its policy does not name; operations and client are its own.",
+	{name: "key-from-unapproved-country", intrinsic: true, no: 4, kinds: partners, fits: fixedPlace, network: "foreign", client: "own", title: "A partner's key is used from a country that its policy does not name; operations and client are its own.",
 		play: func(a *act) {
 			d := a.f.declare(a.id)
 			d.managed = true
@@ -309,7 +309,7 @@ var attacks = []attack{
 		play: func(a *act) { a.make(a.own(false)[0], with{n: 1200, gap: 1, dense: true}) }},
 
 	// Places.
-	{name: "new-country-key", no: 16, kinds: []string{"partner", "saas"}, fits: fixedPlace, network: "foreign", client: "own", title: "A gateway key is used from a country where it never was, for ordinary reads.",
+	{name: "new-country-key", intrinsic: true, no: 16, kinds: []string{"partner", "saas"}, fits: fixedPlace, network: "foreign", client: "own", title: "A gateway key is used from a country where it never was, for ordinary reads.",
 		play: func(a *act) {
 			a.ip = a.abroad()
 			ops := a.own(true)
@@ -317,7 +317,7 @@ var attacks = []attack{
 				a.make(ops[i%len(ops)], with{gap: 110})
 			}
 		}},
-	{name: "new-country-access-key", no: 16, kinds: keyed, fits: busy, network: "foreign", client: "own", title: "An access key of a data centre is used from abroad with its own client.",
+	{name: "new-country-access-key", intrinsic: true, no: 16, kinds: keyed, fits: busy, network: "foreign", client: "own", title: "An access key of a data centre is used from abroad with its own client.",
 		play: func(a *act) {
 			a.ip = a.abroad()
 			ops := a.own(true)
@@ -325,7 +325,7 @@ var attacks = []attack{
 				a.make(ops[i%len(ops)], with{gap: 60})
 			}
 		}},
-	{name: "two-far-places", no: 16, kinds: []string{"partner", "saas", "edge-user"}, fits: fixedPlace, network: "foreign", client: "own", title: "Within half an hour one credential is used at home and on another continent, in turns.",
+	{name: "two-far-places", intrinsic: true, no: 16, kinds: []string{"partner", "saas", "edge-user"}, fits: fixedPlace, network: "foreign", client: "own", title: "Within half an hour one credential is used at home and on another continent, in turns.",
 		play: func(a *act) {
 			far := pool(kindISP, "BR", "JP", "AU")[a.d.IntN(4)] + 2345
 			ops := a.own(true)
@@ -337,13 +337,13 @@ var attacks = []attack{
 				a.make(ops[i%len(ops)], w)
 			}
 		}},
-	{name: "role-session-abroad", no: 16, kinds: []string{"service", "lambda", "etl"}, fits: busy, network: "foreign", client: "own", title: "A workload's session credentials are used outside of the cloud, for its usual reads.",
+	{name: "role-session-abroad", intrinsic: true, no: 16, kinds: []string{"service", "lambda", "etl"}, fits: busy, network: "foreign", client: "own", title: "A workload's session credentials are used outside of the cloud, for its usual reads.",
 		play: func(a *act) {
 			a.ip = a.abroad()
 			a.make(a.usual(), with{n: 6, gap: 45})
 			a.do("sts:GetCallerIdentity", with{})
 		}},
-	{name: "key-on-a-rented-server", no: 17, kinds: keyed, fits: busy, network: "foreign", client: "other", title: "A long-lived key turns up on a rented server with a command line client, which looks around.",
+	{name: "key-on-a-rented-server", intrinsic: true, no: 17, kinds: keyed, fits: busy, network: "foreign", client: "other", title: "A long-lived key turns up on a rented server with a command line client, which looks around.",
 		play: func(a *act) {
 			a.do("sts:GetCallerIdentity", with{})
 			a.do("iam:ListUsers", with{gap: 8})
@@ -351,14 +351,14 @@ var attacks = []attack{
 			a.do("iam:ListAttachedUserPolicies", with{gap: 8})
 			a.do("ec2:DescribeInstances", with{gap: 8, fault: faultDenied})
 		}},
-	{name: "gateway-key-elsewhere", no: 17, kinds: gateway, fits: fixedPlace, network: "foreign", client: "other", title: "A gateway key is used from a network that is not its own, by another program, beside the usual traffic.",
+	{name: "gateway-key-elsewhere", intrinsic: true, no: 17, kinds: gateway, fits: fixedPlace, network: "foreign", client: "other", title: "A gateway key is used from a network that is not its own, by another program, beside the usual traffic.",
 		play: func(a *act) {
 			ops := a.own(true)
 			for i := range 12 {
 				a.make(ops[i%len(ops)], with{gap: 50})
 			}
 		}},
-	{name: "key-in-the-office", no: 17, kinds: keyed, fits: busy, network: "known", client: "other", title: "A server's key is used from the office network with another client.",
+	{name: "key-in-the-office", intrinsic: true, no: 17, kinds: keyed, fits: busy, network: "known", client: "other", title: "A server's key is used from the office network with another client.",
 		play: func(a *act) {
 			a.do("sts:GetCallerIdentity", with{})
 			a.do("s3:ListBuckets", with{gap: 20})
@@ -366,7 +366,7 @@ var attacks = []attack{
 		}},
 
 	// Persons.
-	{name: "person-with-a-role", no: 18, kinds: []string{"service", "etl", "lambda"}, fits: busy, network: "known", title: "An engineer uses a workload's role from a laptop, over the office network.",
+	{name: "person-with-a-role", intrinsic: true, no: 18, kinds: []string{"service", "etl", "lambda"}, fits: busy, network: "known", title: "An engineer uses a workload's role from a laptop, over the office network.",
 		play: func(a *act) {
 			a.agent = a.pick(foreignAgents["laptop"])
 			a.label.Client = "other"
@@ -374,7 +374,7 @@ var attacks = []attack{
 			a.do("s3:ListBuckets", with{gap: 60})
 			a.make(a.usual(), with{n: 4, gap: 45})
 		}},
-	{name: "browser-with-a-key", no: 18, kinds: []string{"partner", "edge-user", "saas"}, fits: fixedPlace, network: "foreign", client: "other", title: "A machine's credential is used with a browser, from a home.",
+	{name: "browser-with-a-key", intrinsic: true, no: 18, kinds: []string{"partner", "edge-user", "saas"}, fits: fixedPlace, network: "foreign", client: "other", title: "A machine's credential is used with a browser, from a home.",
 		play: func(a *act) {
 			a.agent = a.pick(foreignAgents["browser"])
 			a.ip = pool(kindISP, "US", "GB")[a.d.IntN(8)] + 7000
@@ -383,7 +383,7 @@ var attacks = []attack{
 				a.make(ops[i%len(ops)], with{gap: 35})
 			}
 		}},
-	{name: "console-with-a-key", no: 18, kinds: []string{"legacy-key", "vendor"}, fits: busy, network: "foreign", client: "other", title: "The console is used with a machine's identity.",
+	{name: "console-with-a-key", intrinsic: true, no: 18, kinds: []string{"legacy-key", "vendor"}, fits: busy, network: "foreign", client: "other", title: "The console is used with a machine's identity.",
 		play: func(a *act) {
 			a.agent = a.pick(foreignAgents["browser"])
 			a.do("s3:ListBuckets", with{})
@@ -415,11 +415,11 @@ var attacks = []attack{
 			a.later(0.65)
 			a.make(a.usual(), with{n: 6, gap: 40})
 		}},
-	{name: "heartbeat-stops", no: 20, kinds: []string{"heartbeat"}, network: "usual", client: "own", title: "A heartbeat every few minutes stops for good.",
+	{name: "heartbeat-stops", intrinsic: true, no: 20, kinds: []string{"heartbeat"}, network: "usual", client: "own", title: "A heartbeat every few minutes stops for good.",
 		play: func(a *act) { a.silence(40 * hourMS) }},
-	{name: "heartbeat-pauses", no: 20, kinds: []string{"edge-cron", "heartbeat"}, network: "usual", client: "own", title: "A regular caller is silent for five hours.",
+	{name: "heartbeat-pauses", intrinsic: true, no: 20, kinds: []string{"edge-cron", "heartbeat"}, network: "usual", client: "own", title: "A regular caller is silent for five hours.",
 		play: func(a *act) { a.silence(5 * hourMS) }},
-	{name: "scraper-stops", no: 20, kinds: []string{"monitor"}, fits: frequent, network: "usual", client: "own", title: "A monitoring role that polls day and night stops.",
+	{name: "scraper-stops", intrinsic: true, no: 20, kinds: []string{"monitor"}, fits: frequent, network: "usual", client: "own", title: "A monitoring role that polls day and night stops.",
 		play: func(a *act) { a.silence(18 * hourMS) }},
 
 	// Probing, walking, carrying away.

@@ -272,6 +272,19 @@ var hardCases = []hardCase{
 		s.label(24, ids, day-3*hourMS, day+12*hourMS)
 		return nil
 	}},
+	{"wide-infrastructure-change", "A pipeline that changes infrastructure applies a large plan: two hours of roles, rules and tags, all of kinds that it made before.", func(s *stagehand) error {
+		from := s.someDay() + 13*hourMS
+		fl, err := parseFlow(s.f.lib, "1 | ec2:DescribeVpcs x2-4 ~1 ; iam:CreateRole x3-6 ~1 ; iam:AttachRolePolicy x3-6 ~1 ; ec2:AuthorizeSecurityGroupIngress x4-9 ~1 ; ec2:CreateTags x6-12 ~1 ; s3:PutBucketPolicy x2-4 ~1")
+		if err != nil {
+			return err
+		}
+		ids := s.cast(1, inProduction, "terraform")
+		for _, id := range ids {
+			id.effects = append(id.effects, effect{from: from, to: from + 2*hourMS, extra: &fl, extraDay: 96})
+		}
+		s.label(13, ids, from, from+2*hourMS)
+		return nil
+	}},
 	{"steady-growth", "A partner wins customers: a few per cent more calls every day.", func(s *stagehand) error {
 		ids := s.cast(2, busy, "partner")
 		for _, id := range ids {

@@ -9,14 +9,21 @@ import (
 	"github.com/lapwing-sec/lapwing/schemas"
 )
 
-// coverage is the share of identities that a diligent organisation knows.
-const coverage = 0.85
+// usualCoverage is the share of identities that a diligent organisation knows.
+const usualCoverage = 0.85
 
 // managed says whether an identity stands in the inventory.
 func (f *Fleet) managed(id *identity) bool {
 	k := &f.kinds[id.kind]
 	if k.as == asService || k.as == asNobody {
 		return false
+	}
+	coverage := f.cfg.Coverage
+	switch {
+	case coverage < 0:
+		return false
+	case coverage == 0:
+		coverage = usualCoverage
 	}
 	if d := f.declared[id.index]; d != nil && d.managed {
 		return true

@@ -27,6 +27,8 @@ type Label struct {
 	// case touches several.
 	Identity   string   `json:"identity"`
 	Identities []string `json:"identities,omitempty"`
+	// Log is the format that an attack's calls are logged in.
+	Log string `json:"log,omitempty"`
 	// Network is the source: usual, known or foreign. Client is own or other.
 	Network string `json:"network,omitempty"`
 	Client  string `json:"client,omitempty"`

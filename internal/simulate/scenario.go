@@ -30,6 +30,9 @@ type attack struct {
 	fits  func(*Fleet, *identity) bool
 	// network and client fix the stratum; empty ones are drawn.
 	network, client string
+	// intrinsic says that place and client are what it is about: it is played in
+	// no other stratum.
+	intrinsic bool
 	refused         bool
 	title           string
 	play            func(a *act)
@@ -81,6 +84,7 @@ func (f *Fleet) stage() error {
 	// Which ones a small fleet gets, and when each happens, is drawn.
 	order := slices.Clone(chosen)
 	slices.SortStableFunc(order, func(a, b *attack) int { return cmp.Compare(f.draws(a.name, 1), f.draws(b.name, 1)) })
+	order = f.turned(order, limit)
 	slot := make(map[string]int)
 	for i, a := range order {
 		slot[a.name] = i
@@ -203,7 +207,7 @@ type with struct {
 // begin settles from where and with what the attack is made.
 func (a *act) begin() {
 	k := &a.f.kinds[a.id.kind]
-	network, client := a.at.network, a.at.client
+	network, client := a.f.stratum(a.at)
 	if network == "" {
 		network = [...]string{"usual", "known", "known", "foreign"}[a.d.IntN(4)]
 	}
@@ -224,7 +228,7 @@ func (a *act) begin() {
 		a.toWorkingHours()
 	}
 	a.first = a.t
-	a.label = Label{ID: "attack/" + a.at.name, Kind: KindAttack, Case: a.at.no, Name: a.at.name, Title: a.at.title, Identity: a.id.id, Network: network, Client: client, Refused: a.at.refused}
+	a.label = Label{ID: "attack/" + a.at.name, Kind: KindAttack, Case: a.at.no, Name: a.at.name, Title: a.at.title, Identity: a.id.id, Log: k.form.String(), Network: network, Client: client, Refused: a.at.refused}
 }
 
 // knownAddress is one that the organisation uses, but not this identity.

@@ -48,6 +48,9 @@ type Scorecard struct {
 	// those of hard cases too.
 	False       int     `json:"false_alerts"`
 	FalsePerDay float64 `json:"false_alerts_per_day"`
+	// FalseLearned and FalseDeclared are its two parts.
+	FalseLearned  int `json:"false_alerts_learned"`
+	FalseDeclared int `json:"false_alerts_declared"`
 	// Reports are alerts that paged nobody; FalseReports those among them that
 	// matched nothing.
 	Reports      int `json:"reports"`
@@ -88,6 +91,7 @@ type Row struct {
 	// Alert and Detector are those that found it first, or fired.
 	Alert    string        `json:"alert,omitempty"`
 	Detector string        `json:"detector,omitempty"`
+	Rank     float64       `json:"rank,omitempty"` // the highest of those that found it
 	Delay    time.Duration `json:"time_to_detect_ns,omitempty"`
 }
 
@@ -96,7 +100,9 @@ type FalseAlert struct {
 	Alert    string    `json:"alert"`
 	Detector string    `json:"detector"`
 	Identity string    `json:"identity"`
+	Family   string    `json:"family,omitempty"` // declared or learned
 	Time     time.Time `json:"time"`
+	Rank     float64   `json:"rank"` // its risk, then its confidence
 	Title    string    `json:"title"`
 	HardCase string    `json:"hard_case,omitempty"`
 }
@@ -112,6 +118,8 @@ type Stratum struct {
 // finding is all versions of one alert.
 type finding struct {
 	id, detector, title string
+	family              string
+	rank                float64
 	identities          []string
 	paged               bool
 	first, page         int64            // event time of the first version, and of the first that paged
@@ -216,6 +224,11 @@ func Score(labels []Label, alerts []schemas.Alert, from, to time.Time) Scorecard
 			s.FalseReports++
 		default:
 			s.False++
+			if f.family == "declared" {
+				s.FalseDeclared++
+			} else {
+				s.FalseLearned++
+			}
 			s.FalsePages = append(s.FalsePages, f.describe(labels))
 		}
 	}
@@ -272,7 +285,7 @@ func collect(alerts []schemas.Alert) []*finding {
 		a := &alerts[i]
 		f := byID[a.ID()]
 		if f == nil {
-			f = &finding{id: a.ID(), detector: a.FindingInfo.Analytic.UID, title: a.FindingInfo.Title, events: make(map[int64]int64), named: make(map[string]int64), first: a.Time, begin: a.Time, end: a.Time}
+			f = &finding{id: a.ID(), detector: a.FindingInfo.Analytic.UID, title: a.FindingInfo.Title, family: a.Unmapped.Lapwing.Family, events: make(map[int64]int64), named: make(map[string]int64), first: a.Time, begin: a.Time, end: a.Time}
 			byID[f.id] = f
 			out = append(out, f)
 		}
@@ -289,6 +302,7 @@ func collect(alerts []schemas.Alert) []*finding {
 			opened = min(opened, a.FindingInfo.FirstSeenTime)
 		}
 		f.first = min(f.first, opened)
+		f.rank = max(f.rank, float64(a.RiskScore)+float64(a.Confidence)/1000)
 		f.begin, f.end = min(f.begin, opened), max(f.end, a.Time)
 		if a.Unmapped.Lapwing.Page && (!f.paged || a.Time < f.page) {
 			f.paged, f.page = true, a.Time
@@ -360,6 +374,7 @@ func judge(l Label, byIdentity map[string][]*finding) Row {
 			if named < 0 && !l.Silence && len(l.Times)+len(l.Events) > 0 {
 				continue
 			}
+			r.Rank = max(r.Rank, f.rank)
 			at := max(f.page, named)
 			if best < 0 || at < best {
 				best = at
@@ -372,7 +387,7 @@ func judge(l Label, byIdentity map[string][]*finding) Row {
 }
 
 func (f *finding) describe(labels []Label) FalseAlert {
-	fa := FalseAlert{Alert: f.id, Detector: f.detector, Title: f.title, Time: time.UnixMilli(f.first).UTC()}
+	fa := FalseAlert{Alert: f.id, Detector: f.detector, Title: f.title, Family: f.family, Rank: f.rank, Time: time.UnixMilli(f.first).UTC()}
 	if len(f.identities) > 0 {
 		fa.Identity = f.identities[0]
 	}

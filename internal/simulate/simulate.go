@@ -30,6 +30,14 @@ type Config struct {
 	// Attacks and HardCases choose what happens besides; the zero value is all
 	// that the fleet has identities for.
 	Attacks, HardCases Selection
+	// Turn, from 1 on, goes through the attacks: each turn of a seed takes the
+	// next ones in an order of the seed's, and puts each that is not about place
+	// or client into the next of the six strata. 0 takes the first ones, each in
+	// a stratum of its own choice.
+	Turn int
+	// Coverage is the share of identities that the inventory names, besides those
+	// that a scenario declares; 0 takes 0.85, below 0 is none, scenarios included.
+	Coverage float64
 }
 
 // Selection chooses scenarios by name. The zero value takes all of them.
