@@ -35,7 +35,7 @@ type tape struct {
 type tapeEvent struct {
 	time     int64
 	off, end int
-	late     bool
+	by       int64 // how late it comes
 }
 
 // evalReading prepares parsers and the enricher on a fleet's inventory.
@@ -304,10 +304,7 @@ func (t *tape) judge(ctx context.Context, o judging) ([]schemas.Alert, error) {
 			o.visit(&ev)
 		}
 		if j != nil {
-			if e.late {
-				// What comes late has its own old time; the clock stays.
-				ev.Time, ev.Late = ev.ReceivedTime, true
-			}
+			ev.Late = e.by > 0
 			j.event(&ev)
 		}
 	}

@@ -33,9 +33,9 @@ type attack struct {
 	// intrinsic says that place and client are what it is about: it is played in
 	// no other stratum.
 	intrinsic bool
-	refused         bool
-	title           string
-	play            func(a *act)
+	refused   bool
+	title     string
+	play      func(a *act)
 }
 
 // hardCase is one benign scenario that looks like more than it is.
