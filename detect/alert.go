@@ -191,9 +191,9 @@ func confidence(a *openAlert, head *part) int {
 		return 45
 	case head.Way == WayConsequence:
 		return 85
-	case head.Way == WayStrong && head.Calibration != shippedPrior:
+	case head.Way == WayStrong && !byPrior(head.Calibration):
 		return 75
-	case head.Calibration == shippedPrior:
+	case byPrior(head.Calibration):
 		return 50
 	default:
 		return 65

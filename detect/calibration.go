@@ -104,20 +104,20 @@ type tail struct {
 }
 
 // tail is the pool that calibrates a signal for a group: its own, else that of
-// all kinds, else what was shipped (nil). A pool counts once it has enough
-// identities and enough panes that gave the signal.
-func (v *view) tail(group uint8, signal Signal) *tail {
+// all kinds. A pool speaks for itself once it has enough identities and enough
+// panes that gave the signal; alone says so. Until then what was shipped stands
+// beside it.
+func (v *view) tail(group uint8, signal Signal) (t *tail, alone bool) {
+	if v.off&offTails != 0 {
+		return nil, false
+	}
 	if v.identities[group] >= poolIdentities {
 		if t := v.pool(int(group), signal); t.points() >= poolPanes {
-			return t
+			return t, true
 		}
 	}
-	if v.identities[groups] >= fleetIdentities {
-		if t := v.pool(groups, signal); t.points() >= poolPanes {
-			return t
-		}
-	}
-	return nil
+	t = v.pool(groups, signal)
+	return t, v.identities[groups] >= fleetIdentities && t.points() >= poolPanes
 }
 
 // pool is the tail of one group, fitted when first asked for.
@@ -188,16 +188,45 @@ func fit(h *histogram) *tail {
 	return t
 }
 
-// calibrate gives the calibrated surprise of s, and the name of the pool.
+// priorPanes is what the shipped prior weighs beside the panes of a young or
+// small fleet.
+const priorPanes = 1_000
+
+// calibrate gives the calibrated surprise of s, and the name of the pool. A pool
+// that is too small to speak for itself is drawn towards the shipped prior, which
+// counts as so many panes more: its share of panes beyond s is the mean of both,
+// so that a small fleet leaves the prior step by step, and nothing jumps when it
+// has grown.
 func (v *view) calibrate(group uint8, signal Signal, s float64) (c float64, from string) {
-	t := v.tail(group, signal)
-	if v.off&offTails != 0 {
-		t = nil
-	}
+	t, alone := v.tail(group, signal)
 	if t == nil || t.n == 0 {
 		return priorTail(signal, s), shippedPrior
 	}
-	return t.calibrated(s), t.from
+	if alone {
+		return t.calibrated(s), t.from
+	}
+	n := float64(t.points())
+	prior := math.Pow(10, -priorTail(signal, s))
+	p := (float64(n*t.beyond(s)) + float64(priorPanes*prior)) / (n + priorPanes)
+	c = -math.Log10(math.Min(p, 1))
+	if n < priorPanes {
+		return c, shippedPrior
+	}
+	return c, smallFleet
+}
+
+// smallFleet names the pool of a fleet that is too small to speak for itself.
+const smallFleet = "this small fleet and " + shippedPrior
+
+// beyond is the share of panes seen at s or beyond.
+func (t *tail) beyond(s float64) float64 {
+	i := binOf(s)
+	within := 1.0
+	if w := binStart(i+1) - binStart(i); s > binStart(i) && w > 0 {
+		within = 1 - math.Min((s-binStart(i))/w, 1)
+	}
+	in := float64(t.above[i] - t.above[i+1])
+	return (float64(t.above[i+1]) + float64(in*within)) / float64(t.n)
 }
 
 func (t *tail) calibrated(s float64) float64 {
@@ -210,13 +239,7 @@ func (t *tail) calibrated(s float64) float64 {
 			p = t.share * math.Pow(1+float64(t.shape*z), -1/t.shape)
 		}
 	} else {
-		i := binOf(s)
-		within := 1.0
-		if w := binStart(i+1) - binStart(i); s > binStart(i) && w > 0 {
-			within = 1 - math.Min((s-binStart(i))/w, 1)
-		}
-		in := float64(t.above[i] - t.above[i+1])
-		p = (float64(t.above[i+1]) + float64(in*within) + wholePoint) / (float64(t.n) + wholePoint)
+		p = (float64(t.beyond(s)*float64(t.n)) + wholePoint) / (float64(t.n) + wholePoint)
 	}
 	// No claim beyond ten times what the pool has seen.
 	least := wholePoint / (float64(t.n) * 10)

@@ -17,7 +17,7 @@ const (
 	matureAge      = 8 * 24 * time.Hour
 	rareAge        = 14 * 24 * time.Hour
 	rareCallsADay  = 20
-	matureSample   = "100 calls over 8 days with 7 of them active, over 14 days below 20 calls a day; before that, against the peers"
+	matureSample   = "100 calls over 8 days with 7 of them active, over 14 days below 20 calls a day; before that, against the peers, or against the whole fleet where the kind has fewer than ten others"
 	peersToJudgeBy = 10
 	rareAmongPeers = 20 // one in twenty or fewer
 )
@@ -35,6 +35,8 @@ type firstUse struct {
 	class capability.Set
 	// have of peers have the class in their baseline.
 	have, of int
+	// fleet: of every kind, because its own has too few.
+	fleet bool
 	// mature: its own history is enough.
 	mature bool
 	// newClass: the class itself is outside the baseline. Else only the
@@ -74,6 +76,10 @@ func judgeClass(c *Cell, p *Profile, call *Call, class capability.Set) (u firstU
 	case !u.mature:
 		if !u.newClass {
 			return u, false
+		}
+		if u.of < peersToJudgeBy {
+			// A small fleet has few of a kind: all of its identities stand in.
+			u.have, u.of, u.fleet = fleetCan(c, class)
 		}
 		if u.of < peersToJudgeBy || !fleetKnown(c, call) || rareAmongPeers*u.have > u.of {
 			if u.severity < schemas.SeverityHigh || !class.Any(telling) && !call.Denied {
@@ -133,7 +139,7 @@ func (u firstUse) finding(p *Profile, call *Call, value, did, what string) Findi
 		Way: u.way, Severity: u.severity, Refused: call.Denied || call.Failed, Surprise: u.surprise,
 		Value: value, Capability: u.class, Did: did,
 		Sentence: who(ev) + " " + what + origin(ev) + ended(call) + ". " +
-			past + " in " + historyOf(p, call.Time) + peersSay(p, u.have, u.of) + ".",
+			past + " in " + historyOf(p, call.Time) + u.peersSay(p) + ".",
 		Observed: ev.Operation + touched(ev),
 		Rarity:   "not seen in " + historyOf(p, call.Time),
 	}
@@ -148,6 +154,9 @@ func (u firstUse) finding(p *Profile, call *Call, value, did, what string) Findi
 			" only: too short to say whether this is usual."
 	case !u.mature:
 		f.Rarity = thousands(u.have) + " of " + plural(u.of, "peer") + " do this; its own history is short"
+		if u.fleet {
+			f.Rarity = thousands(u.have) + " of " + thousands(u.of) + " other identities of this fleet do this; its own history is short"
+		}
 	}
 	if u.way == WayFused {
 		f.Refused = false
@@ -199,6 +208,21 @@ var (
 func peersCan(c *Cell, p *Profile, class capability.Set) (have, of int) {
 	have, of = c.peers(p, Sight{State: Unseen, hash: capabilityHash(class.First())}, CapabilityBit)
 	return have, max(0, of-1)
+}
+
+// fleetCan counts the other identities of every kind that have a class in their
+// baseline, and how many there are.
+func fleetCan(c *Cell, class capability.Set) (have, of int, fleet bool) {
+	have, of = c.e.prevalenceOfAll(CapabilityBit, capabilityHash(class.First()))
+	return have, max(0, of-1), true
+}
+
+// peersSay words how many of its kind, or of the fleet, use the class.
+func (u firstUse) peersSay(p *Profile) string {
+	if u.fleet && u.of >= minPeersSaid {
+		return "; " + thousands(u.have) + " of " + thousands(u.of) + " other identities of this fleet do this"
+	}
+	return peersSay(p, u.have, u.of)
 }
 
 // others counts the other identities of its kind that have the call's value in

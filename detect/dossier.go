@@ -44,22 +44,22 @@ func (e *Engine) dossier(p *Profile) *dossier {
 	return d
 }
 
-// strongest is the largest surprise among the notes of a family in a pane.
+// strongest is the largest surprise among the notes of a family that a pane
+// weighs.
 func (d *dossier) strongest(pane int64, f Family) float64 {
 	most := 0.0
 	for i := range d.notes {
-		if n := &d.notes[i]; n.pane == pane && n.meta.Family.evidence() == f {
+		if n := &d.notes[i]; n.pane <= pane && n.tail == 0 && n.meta.Family.evidence() == f {
 			most = max(most, n.Surprise)
 		}
 	}
 	return most
 }
 
-// note keeps arrival evidence until its pane closes. The same detector and
+// note keeps arrival evidence until a pane closes that weighs it. The same detector and
 // value counts once a pane.
-func (e *Engine) note(p *Profile, call *Call, x *found) {
+func (e *Engine) note(p *Profile, call *Call, x *found, pane int64) {
 	d := e.dossier(p)
-	pane := paneOf(call.Time)
 	same := 0
 	for i := range d.notes {
 		n := &d.notes[i]

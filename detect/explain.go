@@ -160,8 +160,11 @@ func rarityWords(q *part) string {
 		return ""
 	}
 	s := strings.ToUpper(q.Rarity[:1]) + q.Rarity[1:]
-	if q.Calibration == shippedPrior {
+	switch q.Calibration {
+	case shippedPrior:
 		s += " (by the shipped prior: this fleet is too small or too young for tails of its own)"
+	case smallFleet:
+		s += " (by what this fleet has shown and the shipped prior together: it is too small for tails of its own)"
 	}
 	return s
 }
@@ -197,8 +200,8 @@ func (c *Cell) rarity(p *Profile, signal Signal, surprise float64) string {
 		return ""
 	}
 	days := v.days()
-	t := v.tail(p.group, signal)
-	if t == nil || days < 1 {
+	t, alone := v.tail(p.group, signal)
+	if !alone || days < 1 {
 		return ""
 	}
 	n := plural(int(v.identities[groups]), "identity") //nolint:gosec // bounded

@@ -143,6 +143,9 @@ func (e *Engine) judge(p *Profile, pane *Pane, v *view) (rate float64) {
 	return rate
 }
 
+// weighed is the least tail of a note that a pane has weighed.
+const weighed = 1e-6
+
 // weighNotes calibrates the arrival evidence of a pane, drops what several
 // peers adopted too, and takes the maximum of each family.
 func (e *Engine) weighNotes(p *Profile, pane *Pane, v *view, d *dossier, now *[families]float64) {
@@ -152,13 +155,14 @@ func (e *Engine) weighNotes(p *Profile, pane *Pane, v *view, d *dossier, now *[f
 		if n.pane < pane.Number-288 {
 			continue
 		}
-		if n.pane == pane.Number && n.tail == 0 {
+		if n.pane <= pane.Number && n.tail == 0 {
 			if n.hash != 0 && !e.lacks(offAdoption) && e.adopt.others(n.dim, n.hash, n.topic, pane.Number, e.store.ids[p.self]) >= adoptedBy {
 				e.stats.Adopted++
 				continue
 			}
 			f := n.meta.Family.evidence()
 			n.tail, _ = v.calibrate(p.group, noteSignal(f), n.Surprise)
+			n.tail = math.Max(n.tail, weighed)
 			now[f] = math.Max(now[f], n.tail)
 		}
 		kept = append(kept, *n)

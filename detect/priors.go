@@ -3,6 +3,11 @@ package detect
 // shippedPrior names the tails that stand in until a fleet is large enough.
 const shippedPrior = "the shipped prior"
 
+// byPrior says that a shipped prior spoke, alone or beside a small fleet's tails.
+func byPrior(calibration string) bool {
+	return calibration == shippedPrior || calibration == smallFleet
+}
+
 // priorTail turns a surprise into a calibrated one where no pool of the cell is
 // large enough. It is a polygon through (0, 0): real traffic is far less
 // regular than any model of it, so a surprise of 12 by the model is worth about

@@ -35,8 +35,14 @@ func (e *Engine) arrived(p *Profile, call *Call, list []found, late bool) (grave
 		case p.Human() && x.meta.Basis == Learned && x.Way != WayConsequence:
 			continue
 		case x.Way == WayFused:
-			if !late && !call.Backfill && x.Surprise > 0 {
-				e.note(p, call, x)
+			if !call.Backfill && x.Surprise > 0 {
+				// What comes late counts where it still can: in the first pane that is
+				// open. Else novelty sent late would be learned and never weighed.
+				pane := paneOf(call.Time)
+				if late {
+					pane = max(pane, p.below, e.clock.topics[call.topic].boundary)
+				}
+				e.note(p, call, x, pane)
 			}
 			continue
 		}

@@ -9,7 +9,7 @@ import (
 var silenceCard = Meta{
 	Name: "silence", Title: "A regular caller stopped", Basis: Learned, Family: FamilyTime, Way: WayStrong,
 	Severity:  schemas.SeverityMedium,
-	MinSample: "100 active panes over 14 days, active on half of the days",
+	MinSample: "100 active panes over 14 days, active on half of the days; 400 over 7 days for one that calls in four panes of five",
 	Floor:     "twice its own longest gap and an hour (four times for one that comes and goes); never when its source is silent or many stop together",
 	Kept:      "12 bytes: the longest gap and the deadline, and one timer",
 	Model:     "the longest gap so far, doubled",

@@ -279,3 +279,15 @@ func (e *Engine) prevalence(p *Profile, s Sight, d Dimension) (have, of int) {
 	v := e.tables.view(e.call.hour, e)
 	return e.tables.have(v.hour, p.group, d, s.hash), int(v.identities[p.group]) //nolint:gosec // bounded
 }
+
+// prevalenceOfAll is prevalence over every kind.
+func (e *Engine) prevalenceOfAll(d Dimension, h uint32) (have, of int) {
+	if e.lacks(offPeers) {
+		return 0, 0
+	}
+	v := e.tables.view(e.call.hour, e)
+	for g := range groups {
+		have += e.tables.have(v.hour, uint8(g), d, h) //nolint:gosec // nine kinds
+	}
+	return have, int(v.identities[groups]) //nolint:gosec // bounded
+}

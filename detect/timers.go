@@ -132,12 +132,15 @@ type quiet struct {
 // silenceDeadline is when the identity should have called: twice its own
 // longest gap and an hour after its last call (four times, where it calls in
 // less than two panes of five). It is never for an identity
-// whose habits are not known: 14 days, 100 active panes, on half of its days.
+// whose habits are not known: 14 days, 100 active panes, on half of its days; a
+// week where it calls in four panes of five.
 func (e *Engine) silenceDeadline(p *Profile) int64 {
 	s := &p.stats
 	const leastPanes, leastDays = 100, 14
 	age := (s.lastSeen - p.first) / day
-	if s.judged < leastPanes || age < leastDays || int64(s.days)*2 < age || s.gapMax <= 0 || p.Human() || p.Anonymous() {
+	// One that hardly ever pauses shows its habits in a week.
+	steady := s.judged >= 4*leastPanes && age >= leastDays/2 && 5*int64(s.judged) >= 4*(s.lastPane-paneOf(p.first)+1)
+	if !steady && (s.judged < leastPanes || age < leastDays) || int64(s.days)*2 < age || s.gapMax <= 0 || p.Human() || p.Anonymous() {
 		return math.MaxInt64
 	}
 	// One that is nearly always there keeps to its gaps; one that comes and goes

@@ -69,7 +69,7 @@ func (e *evaluation) headline() {
 		rows := attackRows(cohorts)
 		cf, co := recallOf(rows, isCloud)
 		gf, g := recallOf(rows, func(r *simulate.Row) bool { return !isCloud(r) })
-		t.add(name, len(cohorts), thousandsOf(events), sum.attacks, share(cf, co), share(gf, g), percent(sum.recall()), percent(ratioOf(sum.byTime, sum.attacks)),
+		t.add(name, len(cohorts), withCommas(events), sum.attacks, share(cf, co), share(gf, g), percent(sum.recall()), percent(ratioOf(sum.byTime, sum.attacks)),
 			perDay(sum.falseAlerts, sum.days), fmt.Sprintf("%.2f", worst), perDay(sum.learned, sum.days), perDay(sum.declared, sum.days), fmt.Sprintf("%.2f", pages/max(nominal, 1e-9)))
 		return ratioOf(cf, co), ratioOf(gf, g), sum, worst
 	}
@@ -106,8 +106,6 @@ func (e *evaluation) headline() {
 		word, percent(p.RecallCloud), percent(p.RecallCloudWorst), 100*targetCloud, percent(p.RecallGateway), percent(p.RecallGatewayWorst), 100*targetGateway,
 		percent(p.RecallStratumLeast), 100*targetStratum, p.FalsePerDay, p.FalsePerDayLearned, p.FalsePerDayDeclared, p.FalsePerDayWorst, e.cfg.Detect.FalseAlertsPerDay)
 }
-
-func thousandsOf(n int) string { return count(n, "") }
 
 type stratumName struct{ network, client string }
 

@@ -234,7 +234,8 @@ type judging struct {
 	// blind.
 	visit func(ev *schemas.Event)
 	blind bool
-	// onEnd sees the engine at the end.
+	// watch sees every pane that closes, onEnd the engine at the end.
+	watch func(v *detect.PaneView)
 	onEnd func(e *detect.Engine) error
 }
 
@@ -253,6 +254,9 @@ func (t *tape) judge(ctx context.Context, o judging) ([]schemas.Alert, error) {
 		var err error
 		if j, err = t.newJudge(o.tune); err != nil {
 			return nil, err
+		}
+		if o.watch != nil {
+			j.engine.Watch(o.watch)
 		}
 		if o.from == nil {
 			j.announce(t.topics)
