@@ -18,6 +18,7 @@ LDFLAGS := -s -w -X github.com/lapwing-sec/lapwing/internal/app.version=$(VERSIO
 FUZZTIME ?= 30s
 SEEDS    ?= 1 2 3
 DEMO     ?=
+EVAL     ?=
 
 # schemas, detect and the simulator are one goroutine's each, and slow to race.
 RACE ?= ./alerting/... ./cmd/... ./enrich/... ./ingest/... ./internal/app/... ./internal/clickhouse/... ./internal/embedded/... ./internal/kafka/... ./internal/stream/...
@@ -66,8 +67,8 @@ bench: ## benchmarks
 	$(GO) test -run '^$$' -bench . -benchmem ./...
 
 .PHONY: eval
-eval: build ## recall, false alerts a day and time to detect, over SEEDS (1 2 3)
-	scripts/eval.sh $(SEEDS)
+eval: build ## how good detection is: one report, eval/report.json and .md (EVAL="--sections primary --seeds 1")
+	$(BIN) eval --report eval/report.json --markdown eval/report.md $(EVAL)
 
 # The fault scenarios: seeds in process, with real processes, and with those on Apache
 # Kafka. SEED=7 SCENARIO="1 5" runs that seed of these scenarios alone.
@@ -123,7 +124,7 @@ components: ## fetch what the tests need once: the engine, Apache Kafka, clickho
 
 .PHONY: clean
 clean: ## remove what was built here; the cache of fetched components stays
-	rm -rf bin .cache eval/report.json faults/report.json
+	rm -rf bin .cache eval/report.json eval/report.md faults/report.json
 	$(GO) clean -testcache
 
 # One pattern builds any pinned tool.

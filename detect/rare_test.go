@@ -3,6 +3,7 @@ package detect
 import (
 	"math"
 	"testing"
+	"time"
 
 	"pgregory.net/rapid"
 )
@@ -76,5 +77,32 @@ func TestASmallFleetIsDrawnTowardsThePrior(t *testing.T) {
 	v.tails[groups][SignalRate] = fit(h)
 	if c, from := v.calibrate(1, SignalRate, s); c > 2.1 || from != smallFleet {
 		t.Errorf("one pane in a hundred was as surprising: %v by %s", c, from)
+	}
+}
+
+// Novelty that comes when its pane is closed is weighed in the next that closes:
+// else it would be learned and never judged.
+func TestNoveltySentLateIsWeighedInTheNextPane(t *testing.T) {
+	e, m, at := settled(t, 9)
+	ev := m.event(at.Add(-6*time.Hour).UnixNano(), "iam:ListUsers")
+	ev.Service, ev.Late, ev.Watermark = "iam", true, at.Add(-time.Minute).UnixNano()
+	var out Output
+	e.Event(ev, &out)
+	p, _ := e.store.find(m.id)
+	of := func() *note {
+		for i := range e.dossier(p).notes {
+			if n := &e.dossier(p).notes[i]; n.meta.Name == "new-operation" {
+				return n
+			}
+		}
+		t.Fatal("no evidence of the new operation")
+		return nil
+	}
+	if n := of(); n.tail != 0 || n.pane < paneOf(at.Add(-30*time.Minute).UnixNano()) {
+		t.Errorf("weighed %v in pane %d", n.tail, n.pane)
+	}
+	drive(e, merge(m.events(random(2), at, at.Add(2*time.Hour))), nil, &out)
+	if of().tail == 0 {
+		t.Error("the next panes did not weigh it")
 	}
 }

@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/lapwing-sec/lapwing/internal/simulate"
 )
@@ -35,7 +34,7 @@ func (e *evaluation) graft(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	mark, err := t.mark(ctx, fleet.Judged().Add(24*time.Hour), nil)
+	mark, err := t.mark(ctx, fleet.Judged().Add(probesAfter), nil)
 	if err != nil {
 		return err
 	}

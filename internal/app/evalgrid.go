@@ -14,6 +14,9 @@ type gridCell struct {
 	paged, reported, played int
 }
 
+// probesAfter is how long after judging begins the first probe may be played.
+const probesAfter = 30 * time.Hour
+
 // gridAfter is how long a probe's pages are waited for.
 const gridAfter = 90 * time.Minute
 
@@ -38,7 +41,7 @@ func gridCells() []gridCell {
 
 // grid plays one signal at a time on fleets in which nothing else happens.
 func (e *evaluation) grid(ctx context.Context) error {
-	const repeats = 2 // identities for each cell
+	const repeats = 1 // identities for each cell and seed
 	seeds := e.o.Seeds[:min(2, len(e.o.Seeds))]
 	runs, err := each(ctx, len(seeds), func(ctx context.Context, i int) ([]gridCell, error) {
 		return e.gridOf(ctx, uint64(seeds[i]), repeats)
@@ -120,7 +123,7 @@ func (e *evaluation) gridOf(ctx context.Context, seed uint64, repeats int) ([]gr
 	if err != nil {
 		return nil, err
 	}
-	mark, err := t.mark(ctx, fleet.Judged().Add(24*time.Hour), nil)
+	mark, err := t.mark(ctx, fleet.Judged().Add(probesAfter), nil)
 	if err != nil {
 		return nil, err
 	}
