@@ -72,7 +72,8 @@ func (r *recordReader) Event(index int, ev *schemas.Event) {
 	if ev.Id == "" {
 		ev.Id = recordID(r.raw, index)
 	}
-	inCluster(ev, r.cfg.clusterOf(ev.Format))
+	topic := r.cfg.topicOf(ev.Format)
+	topic.configure(ev)
 	r.reading.enricher.Enrich(ev)
 	ev.RawTopic, ev.Raw = ev.Format, ""
 	r.err = r.yield(ev)
