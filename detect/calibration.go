@@ -195,8 +195,8 @@ const priorPanes = 1_000
 // calibrate gives the calibrated surprise of s, and the name of the pool. A pool
 // that is too small to speak for itself is drawn towards the shipped prior, which
 // counts as so many panes more: its share of panes beyond s is the mean of both,
-// so that a small fleet leaves the prior step by step, and nothing jumps when it
-// has grown.
+// so that a small fleet leaves the prior step by step. Fewer panes than the prior
+// weighs say nothing yet.
 func (v *view) calibrate(group uint8, signal Signal, s float64) (c float64, from string) {
 	t, alone := v.tail(group, signal)
 	if t == nil || t.n == 0 {
@@ -206,13 +206,12 @@ func (v *view) calibrate(group uint8, signal Signal, s float64) (c float64, from
 		return t.calibrated(s), t.from
 	}
 	n := float64(t.points())
+	if n < priorPanes {
+		return priorTail(signal, s), shippedPrior
+	}
 	prior := math.Pow(10, -priorTail(signal, s))
 	p := (float64(n*t.beyond(s)) + float64(priorPanes*prior)) / (n + priorPanes)
-	c = -math.Log10(math.Min(p, 1))
-	if n < priorPanes {
-		return c, shippedPrior
-	}
-	return c, smallFleet
+	return -math.Log10(math.Min(p, 1)), smallFleet
 }
 
 // smallFleet names the pool of a fleet that is too small to speak for itself.
