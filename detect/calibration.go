@@ -195,8 +195,8 @@ const priorPanes = 1_000
 // calibrate gives the calibrated surprise of s, and the name of the pool. A pool
 // that is too small to speak for itself is drawn towards the shipped prior, which
 // counts as so many panes more: its share of panes beyond s is the mean of both,
-// so that a small fleet leaves the prior step by step. Fewer panes than the prior
-// weighs say nothing yet.
+// so that a small fleet leaves the prior step by step. Fewer than twice as many
+// panes say nothing yet.
 func (v *view) calibrate(group uint8, signal Signal, s float64) (c float64, from string) {
 	t, alone := v.tail(group, signal)
 	if t == nil || t.n == 0 {
@@ -206,7 +206,7 @@ func (v *view) calibrate(group uint8, signal Signal, s float64) (c float64, from
 		return t.calibrated(s), t.from
 	}
 	n := float64(t.points())
-	if n < priorPanes {
+	if n < 2*priorPanes {
 		return priorTail(signal, s), shippedPrior
 	}
 	prior := math.Pow(10, -priorTail(signal, s))
