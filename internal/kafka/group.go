@@ -35,6 +35,8 @@ type group struct {
 	parts map[topicPartition]*part // what this member owns
 	ended chan *session
 	again chan []topicPartition
+	// refusals of a sign of life in a row.
+	refusals int
 }
 
 // runGroup joins a group and calls run for partitions that come to this member
@@ -164,10 +166,14 @@ func (g *group) watch(got assignment) error {
 				return err
 			}
 		case parts := <-g.again:
-			if g.heartbeat(g.ctx) != nil && g.ctx.Err() == nil {
+			if err := g.heartbeat(g.ctx); err != nil && g.ctx.Err() == nil {
+				if g.refusals++; hopeless(err) && (g.refusals >= 5 || !g.c.needsOperator(err)) {
+					return fmt.Errorf("kafka: group %s: %w", g.group, g.c.explain(err))
+				}
 				g.retry(parts) // first it must be known whether they are ours
 				continue
 			}
+			g.refusals = 0
 			parts = slices.DeleteFunc(parts, func(tp topicPartition) bool { p := g.parts[tp]; return p == nil || p.session != nil })
 			if len(parts) > 0 {
 				g.start(parts)
