@@ -238,6 +238,7 @@ func (e *Engine) decodeProfile(p *Profile, state []byte) error {
 	x.last = max(kept.last, min(x.last, kept.first))
 	x.stats.lastCall = 0 // its timer was another's
 	*p = x
+	e.armSilence(p)
 	// What was raised and said of another identity is not said of this one.
 	for _, s := range slices.Clone(e.slots.table(&p.slots)) {
 		if d := Dimension(s.dim - 1); s.dim != 0 && (d == Rule || d == Verdict) {
