@@ -78,7 +78,7 @@ SEEDS_APACHE    ?= 3
 SEED            ?=
 SCENARIO        ?=
 FAULTS_RACE     ?=
-FAULTS_ENGINES  ?= kfake
+FAULTS_ENGINES  ?= kfake,apache-kafka
 FAULTS_DIR      := $(CURDIR)/.cache/faults
 
 .PHONY: faults

@@ -26,7 +26,6 @@ type probeClass struct {
 	params, resp   string
 	gateway        string
 	cloudKinds     []string
-	gatewayKinds   []string
 	ownOp, harmful bool
 }
 
