@@ -234,7 +234,7 @@ func (w *world) storm() {
 		}
 		guest = next
 		w.fault("guest %d joins", i+1)
-		time.Sleep(time.Second)
+		lasts(time.Second)
 	}
 	w.leave(guest)
 	w.rest()
@@ -308,7 +308,7 @@ func (w *world) sickNetwork() {
 			w.broker.net.mend(w.t)
 		}
 		w.post(in, 20)
-		time.Sleep(300*time.Millisecond + time.Duration(w.rng.Int64N(int64(500*time.Millisecond))))
+		lasts(300*time.Millisecond + time.Duration(w.rng.Int64N(int64(500*time.Millisecond))))
 		cure()
 		w.healed = time.Now()
 	}

@@ -476,8 +476,11 @@ func (p *lapwingProcess) signal(t testing.TB, sig syscall.Signal) {
 // pause waits a random time below most: the moment of a fault is what a seed
 // decides.
 func (w *world) pause(most time.Duration) {
-	time.Sleep(time.Duration(w.rng.Int64N(int64(most))))
+	lasts(time.Duration(w.rng.Int64N(int64(most))))
 }
+
+// lasts lets a fault last: the clocks of real processes cannot be turned.
+func lasts(d time.Duration) { <-time.After(d) }
 
 // feed produces the next n records of the traffic and returns once they are
 // acknowledged.
@@ -545,7 +548,7 @@ func (w *world) await(what string, ok func() bool) {
 			}
 			w.t.Fatalf("waited in vain for %s", what)
 		}
-		time.Sleep(20 * time.Millisecond)
+		<-time.After(20 * time.Millisecond)
 	}
 }
 
