@@ -194,7 +194,7 @@ func (g *group) start(parts []topicPartition) {
 	ctx, cancel := context.WithCancel(g.ctx)
 	s := &session{
 		membership: g.membership, c: g.c, stage: g.stage, owned: parts, incarnation: g.standing().incarnation,
-		leaving: func() bool { return g.ctx.Err() != nil },
+		leaving: func() bool { return g.ctx.Err() != nil }, commits: newLock(),
 	}
 	for _, tp := range parts {
 		p := g.newPart(tp, s)
@@ -347,7 +347,7 @@ type session struct {
 	// leaving: the process stops, rather than the group rebalances.
 	leaving func() bool
 
-	commits sync.Mutex // one at a time, or an older one may come last
+	commits lock // one at a time, or an older one may come last
 	finalMu sync.Mutex
 	final   []topicPartition // wait for their last commit
 
@@ -487,8 +487,10 @@ var errLost = fmt.Errorf("the group has counted this member out: %w", kafkago.Un
 // group rebalances it waits for the next one. What was released meanwhile is
 // left out.
 func (s *session) commit(ctx context.Context, positions map[topicPartition]committed) error {
-	s.commits.Lock()
-	defer s.commits.Unlock()
+	if err := s.commits.acquire(ctx); err != nil {
+		return err
+	}
+	defer s.commits.release()
 	return s.commitLocked(ctx, positions)
 }
 
@@ -578,9 +580,7 @@ func (s *session) keepCommitting(ctx context.Context, every, idle time.Duration,
 		if maps.Equal(now, last) && s.c.now().Sub(at) < idle {
 			continue
 		}
-		s.commits.Lock()
-		err := s.commitLocked(ctx, now)
-		s.commits.Unlock()
+		err := s.commit(ctx, now)
 		if err == nil {
 			last, at = now, s.c.now()
 		}
@@ -599,8 +599,10 @@ func (s *session) finalCommit(ctx context.Context, tp topicPartition, positions 
 	s.finalMu.Lock()
 	s.final = append(s.final, tp)
 	s.finalMu.Unlock()
-	s.commits.Lock()
-	defer s.commits.Unlock()
+	if s.commits.acquire(ctx) != nil {
+		return
+	}
+	defer s.commits.release()
 	s.finalMu.Lock()
 	waiting := s.final
 	s.final = nil
