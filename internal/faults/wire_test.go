@@ -377,7 +377,8 @@ func (w *wire) classify(frame []byte) *request {
 			r.point = "fence events"
 		}
 	case *kmsg.FetchRequest:
-		if len(req.Topics) > 0 {
+		// One byte is asked for where only the age of a record is wanted.
+		if len(req.Topics) > 0 && req.MaxBytes > 1 {
 			r.point = "fetch " + w.topic(req.Topics[0].Topic)
 		}
 	case *kmsg.OffsetCommitRequest:
