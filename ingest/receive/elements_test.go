@@ -40,7 +40,7 @@ func TestManyElementsAreCountedBeforeTheyAreDecoded(t *testing.T) {
 			if got.Code != http.StatusRequestEntityTooLarge {
 				t.Errorf("answer %d %s", got.Code, got.Body)
 			}
-			if took := after.TotalAlloc - before.TotalAlloc; took > 100<<20 {
+			if took := after.TotalAlloc - before.TotalAlloc; took > 128<<20 { // 112 under the race detector
 				t.Errorf("%d MiB were allocated for %d", took>>20, len(tt.body)>>20)
 			}
 		})
