@@ -7,9 +7,7 @@ import "math"
 // higher one leaves unspent moves down.
 type budget struct {
 	strong, fused float64 // least calibrated surprise
-	// rare is the least surprise that a rare event needs, rarePages how many a day
-	// are expected above it.
-	rare, rarePages float64
+	rare          rareGate
 	// Tests a day and pages a day by way, as counted over the last week.
 	tests, pages [ways]float64
 	allowance    [ways]float64
@@ -26,9 +24,9 @@ const leastTests = 2000
 func (t *tables) budget(upTo int64, perDay float64) budget {
 	var b budget
 	var tests, pages [ways]uint64
-	var rare rareCounts
+	var rare rareWeek
 	first, last := int64(math.MaxInt64), int64(never)
-	count := func(h ledgerHour) {
+	count := func(h *ledgerHour) {
 		if h.hour <= upTo-ledgerHours || h.hour > upTo {
 			return
 		}
@@ -37,13 +35,13 @@ func (t *tables) budget(upTo int64, perDay float64) budget {
 			tests[w] += h.tests[w]
 			pages[w] += h.pages[w]
 		}
-		rare.add(&h.rare)
+		rare[(upTo-h.hour)/24].add(&h.rare)
 	}
-	for _, h := range t.base.ledger {
-		count(h)
+	for i := range t.base.ledger {
+		count(&t.base.ledger[i])
 	}
 	for _, l := range t.recent {
-		count(ledgerHour{l.hour, l.tests, l.pages, l.rare})
+		count(&ledgerHour{l.hour, l.tests, l.pages, l.rare})
 	}
 	days := 1.0
 	if last >= first {
@@ -57,9 +55,9 @@ func (t *tables) budget(upTo int64, perDay float64) budget {
 		b.allowance[w] = third + left
 		left = math.Max(0, b.allowance[w]-b.pages[w])
 	}
-	b.rare, b.rarePages = rare.least(b.allowance[WayStrong] / 2)
+	b.rare = rare.gate(b.allowance[WayStrong] * rareShare)
 	// What the rare events are expected to page is not the statistics' to spend.
-	b.strong = threshold(b.tests[WayStrong], b.allowance[WayStrong]-b.rarePages)
+	b.strong = threshold(b.tests[WayStrong], b.allowance[WayStrong]-b.rare.pages)
 	b.fused = threshold(b.tests[WayFused], b.allowance[WayFused])
 	return b
 }

@@ -14,7 +14,7 @@ import (
 
 // snapshotVersion is the version of the format, snapshotMagic its first bytes.
 const (
-	snapshotVersion = 7
+	snapshotVersion = 8
 	snapshotMagic   = "lapwing detect state\n"
 	snapshotEnd     = "end\n"
 )
