@@ -7,7 +7,10 @@ import "math"
 // higher one leaves unspent moves down.
 type budget struct {
 	strong, fused float64 // least calibrated surprise
-	rare          rareGate
+	// rare is what candidates of the strong way need, known the share of a week
+	// that it rests on.
+	rare  rareGate
+	known float64
 	// Tests a day and pages a day by way, as counted over the last week.
 	tests, pages [ways]float64
 	allowance    [ways]float64
@@ -35,7 +38,7 @@ func (t *tables) budget(upTo int64, perDay float64) budget {
 			tests[w] += h.tests[w]
 			pages[w] += h.pages[w]
 		}
-		rare[(upTo-h.hour)/24].add(&h.rare)
+		rare[(upTo-h.hour)/24].add(h.rare)
 	}
 	for i := range t.base.ledger {
 		count(&t.base.ledger[i])
@@ -55,9 +58,8 @@ func (t *tables) budget(upTo int64, perDay float64) budget {
 		b.allowance[w] = third + left
 		left = math.Max(0, b.allowance[w]-b.pages[w])
 	}
-	b.rare = rare.gate(b.allowance[WayStrong] * rareShare)
-	// What the rare events are expected to page is not the statistics' to spend.
-	b.strong = threshold(b.tests[WayStrong], b.allowance[WayStrong]-b.rare.pages)
+	b.rare, b.known = rare.gate(b.allowance[WayStrong]), math.Min(days/ledgerDays, 1)
+	b.strong = threshold(b.tests[WayStrong], b.allowance[WayStrong])
 	b.fused = threshold(b.tests[WayFused], b.allowance[WayFused])
 	return b
 }

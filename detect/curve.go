@@ -27,7 +27,7 @@ func (e *Engine) Curve(signal Signal) Curve {
 	t := v.pool(groups, signal)
 	c := Curve{
 		Signal: signal.String(), Panes: int(t.points()), Identities: int(v.identities[groups]), //nolint:gosec // bounded
-		Needed: v.budget.strong, TestsPerDay: v.budget.tests[WayStrong], Allowance: v.budget.allowance[WayStrong] - v.budget.rare.pages,
+		Needed: v.budget.strong, TestsPerDay: v.budget.tests[WayStrong], Allowance: v.budget.allowance[WayStrong],
 	}
 	for s := 0.0; s <= 16; s += 0.25 {
 		p := CurvePoint{Surprise: s, Prior: priorTail(signal, s), Seen: t.above[binOf(s)] > 0}

@@ -76,8 +76,11 @@ func (e *Engine) judge(p *Profile, pane *Pane, v *view) (rate float64) {
 		if x.Signal <= SignalRate24h {
 			rate = math.Max(rate, x.tail)
 		}
-		if x.Strong && !e.lacks(offStrong) && p.mature() && x.tail >= v.budget.strong && !silent {
-			strong = append(strong, x)
+		if x.Strong && !e.lacks(offStrong) && p.mature() && !silent {
+			e.tables.at(k).rare.count(rareRow(x.meta), rareBin(x.tail), 1)
+			if x.tail >= v.budget.bar(x.meta) {
+				strong = append(strong, x)
+			}
 		}
 	}
 	// Findings made directly at the close.
@@ -88,7 +91,7 @@ func (e *Engine) judge(p *Profile, pane *Pane, v *view) (rate float64) {
 	slices.SortStableFunc(strong, func(a, b *Score) int { return compareFloat(b.tail, a.tail) })
 	for _, x := range strong {
 		found := e.explainScore(p, pane, x)
-		if x.tail < v.budget.strong+peersLift && e.lifted(p, &found, pane.Last) {
+		if x.tail < v.budget.bar(x.meta)+peersLift && e.lifted(p, &found, pane.Last) {
 			continue
 		}
 		found.Way = WayStrong

@@ -6,125 +6,161 @@ import (
 	"slices"
 )
 
-// Rare events are judged by conditions of their own, not by a statistic: a new
-// country, a person's client under a machine's credential, a sleeper that wakes,
-// a caller that falls silent. A condition has no probability, so its budget is
-// kept by counting: every event that meets its condition is counted by its
-// surprise, paged or not, and pages only from the surprise on above which the
-// fleet usually has no more of them than their allowance. What falls below it is
-// evidence for the fused way, and a silence goes to the report. So a fleet in
-// which such things happen daily does not page daily, and one in which they are
-// rare pages at once.
+// What the strong way pages is kept within its allowance by counting. A rare
+// event (a new country, a person's client under a machine's credential, a sleeper
+// that wakes, a caller that falls silent) meets conditions of its own, which have
+// no probability. A statistic has one, but the floors that it must pass as well
+// have none, and the union bound over a day's tests knows nothing of them. So
+// each detector's candidates, paged or not, are counted by surprise, and page
+// from the surprise on above which the fleet usually has no more of them than
+// their share. What falls below is evidence for the fused way, and a silence
+// goes to the report. So a fleet in which such things happen daily does not page
+// daily, and one in which they are rare pages at once.
 //
 // A count cannot tell an attack from a habit; its shape can. A habit is there on
 // most days, an intrusion or a migration on one or two: the two busiest days of
-// the week are left out of what is usual. And each sort of event is counted by
-// itself, so that sleepers which wake daily do not hide a person at a machine's
+// the week are left out of what is usual. And each detector is counted by itself,
+// so that sleepers which wake daily do not hide a person at a machine's
 // credential.
 
 const (
-	// rareBins are half units of surprise.
-	rareBins = 16
-	// rareSilence is the row of silences; the others are the families.
-	rareSilence = int(families)
-	rareRows    = int(families) + 1
-
+	// rareBins are quarter units of surprise.
+	rareBins   = 32
 	ledgerDays = ledgerHours / 24
 	busyDays   = 2
-	// rareShare is what rare events may take of the strong way's allowance. The
-	// quarter that they leave costs the statistics 0.6 of surprise.
-	rareShare = 0.75
+	// belowUnion is how far below the union bound a count may lead a statistic,
+	// as -log10 p, once it has seen a whole week.
+	belowUnion = 1.5
 )
 
-// rareCounts counts rare events by sort and surprise.
-type rareCounts [rareRows][rareBins]uint16
-
-func rareBin(s float64) int { return min(max(int(2*s), 0), rareBins-1) }
-
-func (r *rareCounts) count(row int, s float64) {
-	if n := &r[row][rareBin(s)]; *n < math.MaxUint16 {
-		*n++
-	}
+// rareCount is how many candidates of a detector had a surprise.
+type rareCount struct {
+	row uint32 // rareRow of the detector
+	bin uint8
+	n   uint16
 }
 
-func (r *rareCounts) add(o *rareCounts) {
-	for row := range o {
-		for i, n := range o[row] {
-			r[row][i] = uint16(min(uint32(r[row][i])+uint32(n), math.MaxUint16)) //nolint:gosec // clamped
-		}
+// rareCounts is ascending by row and bin: at most rareBins for each detector.
+type rareCounts []rareCount
+
+func rareRow(m *Meta) uint32 { return ruleHash(Rule, m.Name, "", false) }
+
+func rareBin(s float64) uint8 { return uint8(min(max(int(4*s), 0), rareBins-1)) } //nolint:gosec // clamped
+
+func (r *rareCounts) count(row uint32, bin uint8, n uint64) {
+	if n == 0 {
+		return
+	}
+	i, found := slices.BinarySearchFunc(*r, rareCount{row: row, bin: bin}, func(a, b rareCount) int {
+		return cmp.Or(cmp.Compare(a.row, b.row), cmp.Compare(a.bin, b.bin))
+	})
+	if !found {
+		*r = slices.Insert(*r, i, rareCount{row: row, bin: bin})
+	}
+	(*r)[i].n = uint16(min(uint64((*r)[i].n)+n, math.MaxUint16)) //nolint:gosec // clamped
+}
+
+func (r *rareCounts) add(o rareCounts) {
+	for _, x := range o {
+		r.count(x.row, x.bin, uint64(x.n))
 	}
 }
 
 // part is what one of several cells takes over.
-func (r *rareCounts) part(share func(uint64) uint64) (p rareCounts) {
-	for row := range r {
-		for i, n := range r[row] {
-			p[row][i] = uint16(share(uint64(n))) //nolint:gosec // at most n
-		}
+func (r rareCounts) part(share func(uint64) uint64) (p rareCounts) {
+	for _, x := range r {
+		p.count(x.row, x.bin, share(uint64(x.n)))
 	}
 	return p
 }
 
 func (r *rareCounts) visit(c *codec) {
-	for row := range r {
-		for i := range r[row] {
-			c.u16(&r[row][i])
-		}
-	}
+	list(c, (*[]rareCount)(r), func(x *rareCount) {
+		c.u32(&x.row)
+		c.u8(&x.bin)
+		c.u16(&x.n)
+	})
 }
 
 // rareWeek is a week of counts, by day.
 type rareWeek [ledgerDays]rareCounts
 
-// usual is how many events of a row and of a bin or above a usual day has: the
-// mean without the busiest days. Days of which nothing is known count as quiet.
-func (w *rareWeek) usual(row, bin int) float64 {
-	var days [ledgerDays]float64
+// usual is how many candidates of each detector a usual day has, of a bin or
+// above: the mean without the busiest days. Days of which nothing is known count
+// as quiet.
+func (w *rareWeek) usual() (rows []rareUsual) {
+	var all rareCounts
 	for d := range w {
-		for _, n := range w[d][row][bin:] {
-			days[d] += float64(n)
+		all.add(w[d])
+	}
+	for len(all) > 0 {
+		row := rareUsual{row: all[0].row}
+		var days [ledgerDays]float64
+		for bin := rareBins - 1; bin >= 0; bin-- {
+			for d := range w {
+				for _, x := range w[d] {
+					if x.row == row.row && int(x.bin) == bin {
+						days[d] += float64(x.n)
+					}
+				}
+			}
+			sorted := days
+			slices.Sort(sorted[:])
+			for _, n := range sorted[:ledgerDays-busyDays] {
+				row.above[bin] += n / (ledgerDays - busyDays)
+			}
 		}
+		rows = append(rows, row)
+		n := slices.IndexFunc(all, func(x rareCount) bool { return x.row != row.row })
+		if n < 0 {
+			break
+		}
+		all = all[n:]
 	}
-	slices.Sort(days[:])
-	sum := 0.0
-	for _, n := range days[:ledgerDays-busyDays] {
-		sum += n
-	}
-	return sum / (ledgerDays - busyDays)
+	return rows
 }
 
-// rareGate is the least surprise with which each sort of rare event pages, and
-// how many of all are expected a day.
+// rareUsual is how many candidates a day a detector usually has from each bin up.
+type rareUsual struct {
+	row   uint32
+	above [rareBins]float64
+}
+
+// rareGate is the least surprise with which each detector's candidates page (0
+// where none is named), and how many of all are expected a day.
 type rareGate struct {
-	least [rareRows]float64
+	least map[uint32]float64
 	pages float64
 }
 
-// gate shares an allowance a day out, so that the sort that has least gets what
-// it needs first (max-min fairness), and none of a sort pages that would exceed
-// its share.
-func (w *rareWeek) gate(perDay float64) (g rareGate) {
-	type row struct {
-		n     int
-		usual float64
-	}
-	var rows [rareRows]row
-	for n := range rows {
-		rows[n] = row{n, w.usual(n, 0)}
-	}
-	slices.SortStableFunc(rows[:], func(a, b row) int { return cmp.Compare(a.usual, b.usual) })
+// gate shares an allowance a day out, so that the detector that has least gets
+// what it needs first (max-min fairness), and none pages beyond its share.
+func (w *rareWeek) gate(perDay float64) rareGate {
+	rows := w.usual()
+	slices.SortFunc(rows, func(a, b rareUsual) int {
+		return cmp.Or(cmp.Compare(a.above[0], b.above[0]), cmp.Compare(a.row, b.row))
+	})
+	g := rareGate{least: map[uint32]float64{}}
 	for i, r := range rows {
-		share := max(0, perDay-g.pages) / float64(rareRows-i)
-		bin := 0
-		for bin < rareBins && w.usual(r.n, bin) > share {
-			bin++
+		share := max(0, perDay-g.pages) / float64(len(rows)-i)
+		bin := slices.IndexFunc(r.above[:], func(n float64) bool { return n <= share })
+		if bin < 0 {
+			g.least[r.row] = rareBins / 4
+			continue
 		}
-		g.least[r.n] = float64(bin) / 2
-		if bin < rareBins {
-			g.pages += w.usual(r.n, bin)
+		g.pages += r.above[bin]
+		if bin > 0 {
+			g.least[r.row] = float64(bin) / 4
 		}
 	}
 	return g
+}
+
+// bar is the calibrated surprise from which on a detector's statistic pages: no
+// more than the union bound asks, and no less than what the fleet has shown
+// allows.
+func (b *budget) bar(m *Meta) float64 {
+	return min(b.strong, max(b.rare.least[rareRow(m)], b.strong-belowUnion*b.known))
 }
 
 // affordable counts a rare event found on arrival and reports whether it may
@@ -137,14 +173,15 @@ func (e *Engine) affordable(p *Profile, x *found, call *Call) bool {
 	if s != nil && int(call.Day)-int(s.day) <= verdictDays {
 		return true
 	}
-	return e.affordableAt(int(x.meta.Family), x.Surprise, call.hour)
+	return e.affordableAt(x.meta, x.Surprise, call.hour)
 }
 
 // affordableAt counts a rare event of an hour and reports whether it may page.
 // The tables that decide end hours before, so that the order in which topics are
 // read changes nothing.
-func (e *Engine) affordableAt(row int, s float64, hour int64) bool {
+func (e *Engine) affordableAt(m *Meta, s float64, hour int64) bool {
 	v := e.tables.view(hour, e)
-	e.tables.at(hour).rare.count(row, s)
+	row := rareRow(m)
+	e.tables.at(hour).rare.count(row, rareBin(s), 1)
 	return s >= v.budget.rare.least[row] || e.lacks(offArrivalGate)
 }

@@ -2,51 +2,88 @@ package detect
 
 import (
 	"math"
+	"slices"
 	"testing"
 	"time"
 
 	"pgregory.net/rapid"
 )
 
-func TestRareEventsPageOnlyWhatAWeekAffords(t *testing.T) {
+func TestCandidatesPageOnlyWhatAUsualDayAffords(t *testing.T) {
+	// Counts of a detector by day of the week and surprise.
+	type day = map[float64]uint64
+	each := func(d day) (week [ledgerDays]day) {
+		for i := range week {
+			week[i] = d
+		}
+		return week
+	}
 	for _, c := range []struct {
 		name   string
-		counts map[float64]uint16 // by surprise
+		counts [ledgerDays]day
 		perDay float64
 		least  float64
 	}{
-		{"none so far: the first one pages", nil, 1, 0},
-		{"as many as are allowed", map[float64]uint16{2: 7}, 1, 0},
-		{"one too many: the mild ones are dropped first", map[float64]uint16{1: 3, 4: 5}, 1, 1.5},
-		{"too many even of the gravest", map[float64]uint16{7.5: 50}, 1, 8},
-		{"a budget of one a week", map[float64]uint16{3: 1}, 1.0 / 7, 0},
+		{"none so far: the first one pages", each(nil), 1, 0},
+		{"as many a day as are allowed", each(day{2: 1}), 1, 0},
+		{"one too many a day: the mild ones are dropped first", each(day{1: 1, 4: 1}), 1, 1.25},
+		{"too many a day even of the gravest", each(day{7.9: 5}), 1, 8},
+		{"an intrusion of two days is not usual", [ledgerDays]day{3: {4: 40}, 4: {4: 60}}, 0.5, 0},
+		{"on three days it is", [ledgerDays]day{2: {4: 40}, 3: {4: 40}, 4: {4: 60}}, 0.5, 4.25},
 	} {
-		var r rareCounts
-		for s, n := range c.counts {
-			r[rareBin(s)] += n
+		var w rareWeek
+		for d, counts := range c.counts {
+			for s, n := range counts {
+				w[d].count(1, rareBin(s), n)
+			}
 		}
-		if least, _ := r.least(c.perDay); least != c.least {
+		if least := w.gate(c.perDay).least[1]; least != c.least {
 			t.Errorf("%s: from %v on, want %v", c.name, least, c.least)
 		}
 	}
 }
 
-func TestWhatRareEventsPageStaysWithinTheirAllowance(t *testing.T) {
+func TestADetectorThatFindsMuchHidesNoOther(t *testing.T) {
+	var w rareWeek
+	for d := range w {
+		w[d].count(1, rareBin(4), 20)
+		w[d].count(2, rareBin(2), 1)
+	}
+	g := w.gate(2)
+	if g.least[1] <= 4 || g.least[2] != 0 || g.pages != 1 {
+		t.Errorf("%v", g)
+	}
+}
+
+func TestWhatCandidatesPageStaysWithinTheirAllowance(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		var r rareCounts
-		for i := range r {
-			r[i] = uint16(rapid.IntRange(0, 30).Draw(t, "n")) //nolint:gosec // small
-		}
-		perDay := rapid.Float64Range(0.05, 5).Draw(t, "a day")
-		s, expected := r.least(perDay)
-		paged := 0.0
-		for i := range r {
-			if float64(i)/2 >= s {
-				paged += float64(r[i])
+		var w rareWeek
+		for d := range w {
+			for range rapid.IntRange(0, 20).Draw(t, "counts") {
+				w[d].count(rapid.Uint32Range(1, 4).Draw(t, "row"), rapid.Uint8Range(0, rareBins-1).Draw(t, "bin"), rapid.Uint64Range(1, 3).Draw(t, "n"))
 			}
 		}
-		if paged/7 > perDay+1e-9 || math.Abs(paged/7-expected) > 1e-9 {
-			t.Fatalf("%v a day page from %v on, %v expected, %v allowed", paged/7, s, expected, perDay)
+		perDay := rapid.Float64Range(0.05, 5).Draw(t, "a day")
+		g := w.gate(perDay)
+		paged := 0.0
+		for row := uint32(1); row <= 4; row++ {
+			var days []float64
+			for d := range w {
+				n := 0.0
+				for _, x := range w[d] {
+					if x.row == row && float64(x.bin)/4 >= g.least[row] {
+						n += float64(x.n)
+					}
+				}
+				days = append(days, n)
+			}
+			slices.Sort(days)
+			for _, n := range days[:ledgerDays-busyDays] {
+				paged += n / (ledgerDays - busyDays)
+			}
+		}
+		if paged > perDay+1e-9 || math.Abs(paged-g.pages) > 1e-9 {
+			t.Fatalf("%v a usual day page, %v expected, %v allowed", paged, g.pages, perDay)
 		}
 	})
 }

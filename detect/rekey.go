@@ -333,7 +333,7 @@ func (l *layer) join(o *layer) {
 		l.tests[w] += o.tests[w]
 		l.pages[w] += o.pages[w]
 	}
-	l.rare.add(&o.rare)
+	l.rare.add(o.rare)
 	for _, h := range o.ledger {
 		i, found := slices.BinarySearchFunc(l.ledger, h.hour, func(x ledgerHour, hour int64) int { return compare(x.hour, hour) })
 		if !found {
@@ -343,7 +343,7 @@ func (l *layer) join(o *layer) {
 			l.ledger[i].tests[w] += h.tests[w]
 			l.ledger[i].pages[w] += h.pages[w]
 		}
-		l.ledger[i].rare.add(&h.rare)
+		l.ledger[i].rare.add(h.rare)
 	}
 	keys := make([]valueKey, 0, len(o.values))
 	for k := range o.values {

@@ -192,7 +192,7 @@ func (e *Engine) silences() {
 			}); ok {
 				x := found{e.detectors[i].meta, d.Silent(&e.cell, p, q.at)}
 				x.Way, x.Severity = WayStrong, x.meta.Severity
-				if !e.affordableAt(rareSilence, x.Surprise, hourOf(q.pane)) {
+				if !e.affordableAt(x.meta, x.Surprise, hourOf(q.pane)) {
 					x.Way = WayReport
 				}
 				if !e.suspended(p, &x, q.at) {
