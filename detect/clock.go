@@ -38,6 +38,9 @@ type topicClock struct {
 	// what the whole topic did then against what was expected of it.
 	counts [countsKept]uint32
 	ratios [countsKept]float32
+	// windows are a sample of its identities, by hash: what they did over the last
+	// hours.
+	windows []windowLoad
 	// out says that every partition is idle or has ended: nothing more comes from
 	// here, so that nobody waits.
 	out bool

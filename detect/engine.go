@@ -74,6 +74,7 @@ type Engine struct {
 	out      *Output
 	watch    func(*PaneView) // nil unless somebody looks on
 	ratios   []ratio
+	shown    []float64
 	quiet    []quiet
 	stats    Stats
 }

@@ -65,7 +65,8 @@ type Pane struct {
 	topics  uint64 // topics that contributed, one bit each
 	next    uint32 // the identity's next open pane, or the next free one; index + 1
 	ratio   float32
-	largest uint64 // bytes of the largest call
+	windows [windows]float32 // ratios of the long windows
+	largest uint64           // bytes of the largest call
 	// samples are the first event, two in between, the newest, then what a
 	// detector points at: the largest call, the newest refused one, the newest
 	// that touched something never touched before.
@@ -313,7 +314,7 @@ func (s *paneStore) take(number int64) (uint32, *Pane) {
 	}
 	s.open++
 	p := s.at(i)
-	*p = Pane{Number: number, First: math.MaxInt64, ratio: 1}
+	*p = Pane{Number: number, First: math.MaxInt64, ratio: 1, windows: [windows]float32{1, 1}}
 	return i, p
 }
 

@@ -113,7 +113,7 @@ func (r *rekey) clocks() {
 	for n, e := range r.fresh {
 		for i := range all.topics {
 			t := all.topics[i]
-			t.parts = slices.Clone(t.parts)
+			t.parts, t.windows = slices.Clone(t.parts), slices.Clone(t.windows)
 			for k := range t.counts {
 				t.counts[k] = share(t.counts[k], n, len(r.fresh))
 			}
@@ -132,9 +132,15 @@ func (t *topicClock) join(o *topicClock, first bool) {
 	}
 	if first {
 		t.time, t.newest, t.boundary, t.started, t.out = o.time, o.newest, o.boundary, o.started, o.out
-		t.counts, t.ratios = o.counts, o.ratios
+		t.counts, t.ratios, t.windows = o.counts, o.ratios, slices.Clone(o.windows)
 		return
 	}
+	// The old cells' samples speak of the topic: they serve every new cell until
+	// its own identities have taken their place.
+	t.windows = append(t.windows, o.windows...)
+	slices.SortFunc(t.windows, func(a, b windowLoad) int { return compare(int64(a.identity), int64(b.identity)) })
+	t.windows = slices.CompactFunc(t.windows, func(a, b windowLoad) bool { return a.identity == b.identity })
+	t.windows = t.windows[:min(len(t.windows), windowSample)]
 	for i := range t.counts {
 		// The cells' ratios are samples of the topic's one: the mean, weighted by
 		// how many identities each rests on.

@@ -106,6 +106,14 @@ func (k *clock) visit(c *codec) {
 			c.u32(&t.counts[i])
 			c.f32(&t.ratios[i])
 		}
+		list(c, &t.windows, func(w *windowLoad) {
+			c.i64(&w.pane)
+			c.u32(&w.identity)
+			for i := range w.value {
+				c.f32(&w.value[i])
+				c.bool(&w.solid[i])
+			}
+		})
 	})
 }
 

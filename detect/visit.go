@@ -268,6 +268,9 @@ func (p *Pane) visit(c *codec) {
 	c.u16(&p.Fresh)
 	c.u16(&p.FreshDenied)
 	c.f32(&p.ratio)
+	for i := range p.windows {
+		c.f32(&p.windows[i])
+	}
 	for _, s := range [...]*Sketch{&p.Resources, &p.Operations, &p.DeniedOperations, &p.Sources, &p.Sessions} {
 		c.u8(&s.n)
 		if s.n > 0 {
