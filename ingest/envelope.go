@@ -12,7 +12,7 @@ import (
 // record that looks like it, is for the format to say.
 func (d *document) envelope(n int) int {
 	for c := d.first(n); c != none; c = d.after(n, c) {
-		if len(d.nodes[c].key) < 3 || len(d.nodes[c].key) > 11 {
+		if d.nodes[c].is&isEnvelope == 0 {
 			continue
 		}
 		kind := d.nodes[c].kind
@@ -61,6 +61,16 @@ func (d *document) envelope(n int) int {
 		}
 	}
 	return none
+}
+
+// envelopeKey reports whether envelope knows the key.
+func envelopeKey(key string) bool {
+	switch key {
+	case "Records", "records", "items", "value", "logEvents", "entries", "events", "result", "logs", "data", "properties", "detail",
+		"log", "message", "MESSAGE", "body", "_raw", "@message", "Message", "textPayload", "line", "event", "jsonPayload":
+		return true
+	}
+	return false
 }
 
 // batch reports whether node n holds several records.

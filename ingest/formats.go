@@ -28,6 +28,8 @@ type Format struct {
 	split func(d *document, n int, each func(n int))
 	// secret, where set, names nodes that hide a secret behind a public name.
 	secret func(d *document, n int) bool
+	// asked, where set, narrows secret to members with these keys.
+	asked func(key string) bool
 	// guess is redactor.guess.
 	guess bool
 	// ours says that hashes in the log may be Lapwing's own.
@@ -90,9 +92,9 @@ var formats = [...]Format{
 	{Name: "anthropic-activity", Title: "Anthropic Compliance API activities", Disorder: disorderAudit, match: matchAnthropicActivity, json: parseAnthropicActivity},
 
 	// Kubernetes, secrets and agents
-	{Name: "k8s-audit", Title: "Kubernetes audit log (also of EKS)", Disorder: disorderAudit, match: matchK8sAudit, json: parseK8sAudit, secret: k8sSecret},
+	{Name: "k8s-audit", Title: "Kubernetes audit log (also of EKS)", Disorder: disorderAudit, match: matchK8sAudit, json: parseK8sAudit, secret: k8sSecret, asked: k8sAsked},
 	{Name: "vault", Title: "HashiCorp Vault and OpenBao audit device", Disorder: disorderGateway, match: matchVault, json: parseVault, secret: vaultSecret},
-	{Name: "mcp", Title: "tool calls of AI agents: MCP gateways and servers, OpenTelemetry GenAI", Disorder: disorderGateway, match: matchMCP, json: parseMCP, secret: mcpSecret, guess: true},
+	{Name: "mcp", Title: "tool calls of AI agents: MCP gateways and servers, OpenTelemetry GenAI", Disorder: disorderGateway, match: matchMCP, json: parseMCP, secret: mcpSecret, asked: contents, guess: true},
 
 	// Cloudflare
 	{Name: "cloudflare-http", Title: "Cloudflare Logpush, http_requests", Disorder: disorderLogpush, match: matchCloudflareHTTP, json: parseCloudflareHTTP, guess: true},
@@ -101,7 +103,7 @@ var formats = [...]Format{
 	{Name: "cloudflare-firewall", Title: "Cloudflare Logpush, firewall_events", Disorder: disorderLogpush, match: matchCloudflareFirewall, json: parseCloudflareFirewall, guess: true},
 
 	// Gateways and proxies
-	{Name: "kong", Title: "Kong Gateway http-log", Disorder: disorderGateway, match: matchKong, json: parseKong, secret: kongSecret, guess: true},
+	{Name: "kong", Title: "Kong Gateway http-log", Disorder: disorderGateway, match: matchKong, json: parseKong, secret: kongSecret, asked: kongAsked, guess: true},
 	{Name: "nginx", Title: "NGINX access log, combined or JSON", Disorder: disorderGateway, match: matchNGINX, json: parseNGINXObject, text: parseNGINXLine, guess: true},
 	{Name: "apache", Title: "Apache HTTP Server access log, common, combined or JSON", Disorder: disorderGateway, match: matchApache, json: parseApacheObject, text: parseApacheLine, guess: true},
 	{Name: "traefik", Title: "Traefik access log, common or JSON", Disorder: disorderGateway, match: matchTraefik, json: parseTraefikObject, text: parseTraefikLine, guess: true},
@@ -112,7 +114,7 @@ var formats = [...]Format{
 
 	// Open standards
 	{Name: "ocsf", Title: "OCSF API Activity, Authentication, HTTP Activity (Security Lake)", Disorder: disorderAudit, match: matchOCSF, json: parseOCSF, ours: true},
-	{Name: "otlp", Title: "OpenTelemetry spans and logs, OTLP JSON", Disorder: time.Minute, match: matchOTLP, json: parseOTLP, split: splitOTLP, secret: otlpSecret, guess: true},
+	{Name: "otlp", Title: "OpenTelemetry spans and logs, OTLP JSON", Disorder: time.Minute, match: matchOTLP, json: parseOTLP, split: splitOTLP, secret: otlpSecret, asked: otlpAsked, guess: true},
 }
 
 // Formats lists every format, in the order in which Detect prefers them.

@@ -41,7 +41,15 @@ func (s *Set) New(format string, opt Options) (Parser, error) {
 	if opt.MaxRecordBytes <= 0 {
 		opt.MaxRecordBytes = DefaultMaxRecordBytes
 	}
-	return &parser{set: s, format: f, opt: opt, redactor: redactor{hash: opt.Hasher, guess: f.guess}}, nil
+	return newParser(s, f, opt), nil
+}
+
+func newParser(s *Set, f *Format, opt Options) *parser {
+	p := &parser{set: s, format: f, opt: opt, redactor: redactor{hash: opt.Hasher, guess: f.guess}}
+	p.records.New = func() any {
+		return &record{doc: document{nodes: make([]node, 0, 128), known: keyCache{on: true, asked: f.asked}, clean: cleanTexts{on: true}}}
+	}
+	return p
 }
 
 var bom = []byte("\xEF\xBB\xBF")
@@ -54,6 +62,23 @@ type parser struct {
 	format   *Format
 	opt      Options
 	redactor redactor
+	// records that were read, whose caches know this source's keys.
+	records sync.Pool
+	// others are the parsers of formats that came inside of this one, by name.
+	others sync.Map
+}
+
+// other returns the parser of another format of the set, with the same options.
+func (p *parser) other(name string) (*parser, error) {
+	if q, ok := p.others.Load(name); ok {
+		return q.(*parser), nil
+	}
+	f, err := p.set.find(name)
+	if err != nil {
+		return nil, err
+	}
+	q, _ := p.others.LoadOrStore(name, newParser(p.set, f, p.opt))
+	return q.(*parser), nil
 }
 
 // record is one sub-record on its way to an event: what a format's function
@@ -69,18 +94,17 @@ type record struct {
 	line string
 }
 
-var records = sync.Pool{New: func() any { return &record{doc: document{nodes: make([]node, 0, 128)}} }}
-
 func (p *parser) newRecord() *record {
-	r := records.Get().(*record)
+	r := p.records.Get().(*record)
 	r.p = p
 	return r
 }
 
 func (r *record) free() {
+	p := r.p
 	r.p, r.ev, r.line, r.root = nil, nil, "", 0
 	if r.doc.reset() {
-		records.Put(r)
+		p.records.Put(r)
 	}
 }
 

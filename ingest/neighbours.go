@@ -27,7 +27,7 @@ func (m *memo) possible(s string, i int) bool {
 		}
 		return prefixEnds(s, i)
 	case '-':
-		if i == 0 || isSpace(before) || before == '"' || before == '\'' {
+		if tokenByte(behind) && (i == 0 || isSpace(before) || before == '"' || before == '\'') {
 			m.option = i + maxOption
 		}
 		return behind == '-' || prefixEnds(s, i)

@@ -51,7 +51,10 @@ func collapsed(path string) string {
 func (in *interner) operation(method, path string) (operation, route string) {
 	var buf [512]byte
 	b := append(append(buf[:0], method...), ' ')
-	if route = collapsed(path); route != "" {
+	if len(path) > 64 { // below it, segments are not clipped
+		route = collapsed(path)
+	}
+	if route != "" {
 		b = append(b, route...)
 	} else {
 		b = appendRoute(b, path)
@@ -64,6 +67,19 @@ func (in *interner) operation(method, path string) (operation, route string) {
 func appendRoute(b []byte, path string) []byte {
 	start, segments, ends := len(b), 0, strings.HasSuffix(path, "/")
 	for more := true; more; {
+		// Most segments are words in lower case.
+		word := 0
+		for word < len(path) && path[word] >= 'a' && path[word] <= 'z' {
+			word++
+		}
+		if word > 0 && word < 24 && (word == len(path) || path[word] == '/') && segments < maxSegments && len(b)-start <= maxRouteSize {
+			b = append(append(b, '/'), path[:word]...)
+			segments++
+			if more = word < len(path); more {
+				path = path[word+1:]
+			}
+			continue
+		}
 		var seg string
 		seg, path, more = strings.Cut(path, "/")
 		if seg == "" {
