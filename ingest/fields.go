@@ -27,7 +27,7 @@ func attribute(ev *schemas.Event, name, value string) {
 		return
 	}
 	if ev.Attributes == nil {
-		ev.Attributes = make(map[string]string, 16)
+		ev.Attributes = make(map[string]string, 8)
 	}
 	if len(name) > maxAttributeName {
 		name = clip(name, maxAttributeName)

@@ -74,6 +74,14 @@ func (d *document) read() (open int, err error) {
 		case c == '"':
 			start, seen := i+1, uint8(0)
 			j := start
+			for ; j+4 <= len(s); j += 4 {
+				four := s[j : j+4]
+				all := classes[four[0]] | classes[four[1]] | classes[four[2]] | classes[four[3]]
+				if all&classEnd != 0 {
+					break
+				}
+				seen |= all
+			}
 			for j < len(s) {
 				if seen |= classes[s[j]]; seen&classEnd != 0 {
 					break

@@ -80,8 +80,14 @@ func appendRoute(b []byte, path string) []byte {
 			}
 			continue
 		}
-		var seg string
-		seg, path, more = strings.Cut(path, "/")
+		end, special := word, false
+		for ; end < len(path) && path[end] != '/'; end++ {
+			special = special || path[end] == ';' || path[end] == '%'
+		}
+		seg := path[:end]
+		if more = end < len(path); more {
+			path = path[end+1:]
+		}
 		if seg == "" {
 			continue
 		}
@@ -89,11 +95,8 @@ func appendRoute(b []byte, path string) []byte {
 			b = append(b, "/…"...)
 			break
 		}
-		seg, _, _ = strings.Cut(seg, ";")
-		if strings.IndexByte(seg, '%') >= 0 {
-			if u, err := url.PathUnescape(seg); err == nil {
-				seg = strings.ToValidUTF8(u, "\uFFFD")
-			}
+		if special {
+			seg = plainSegment(seg)
 		}
 		b = append(b, '/')
 		if isID(seg) {
@@ -106,6 +109,18 @@ func appendRoute(b []byte, path string) []byte {
 		b = append(b, '/')
 	}
 	return b
+}
+
+// plainSegment takes the parameters off a segment (RFC 3986, 3.3), and its
+// percent encoding.
+func plainSegment(seg string) string {
+	seg, _, _ = strings.Cut(seg, ";")
+	if strings.IndexByte(seg, '%') >= 0 {
+		if u, err := url.PathUnescape(seg); err == nil {
+			seg = strings.ToValidUTF8(u, "\uFFFD")
+		}
+	}
+	return seg
 }
 
 // isID reports whether a path segment names one object rather than a kind of
@@ -174,8 +189,15 @@ func hasDigit(s string) bool {
 // splitTarget splits a request target into host (of the absolute form), path
 // and query; the fragment, if any, goes.
 func splitTarget(target string) (host, path, query string) {
-	path, _, _ = strings.Cut(target, "#")
-	path, query, _ = strings.Cut(path, "?")
+	path = target
+	for i := range len(target) {
+		if c := target[i]; c == '?' || c == '#' {
+			if path = target[:i]; c == '?' {
+				query, _, _ = strings.Cut(target[i+1:], "#")
+			}
+			break
+		}
+	}
 	if path == "" || path[0] == '/' {
 		return "", path, query
 	}
