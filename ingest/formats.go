@@ -62,7 +62,7 @@ var formats = [...]Format{
 	// Amazon Web Services
 	{Name: "cloudtrail", Title: "AWS CloudTrail", Disorder: disorderAudit, match: matchCloudTrail, json: parseCloudTrail},
 	{Name: "apigateway", Title: "Amazon API Gateway access log, JSON or common log format", Disorder: disorderCloudGateway, match: matchAPIGateway, json: parseAPIGateway, text: parseAPIGatewayLine, guess: true},
-	{Name: "alb", Title: "AWS Application, Classic and Network Load Balancers", Disorder: disorderCloudGateway, match: matchALB, text: parseALB, guess: true},
+	{Name: "alb", Title: "AWS Application, Classic and Network Load Balancers, access and connection logs", Disorder: disorderCloudGateway, match: matchALB, text: parseALB, guess: true},
 	{Name: "cloudfront", Title: "Amazon CloudFront, standard and real-time", Disorder: disorderAudit, match: matchCloudFront, json: parseCloudFrontObject, text: parseCloudFrontLine, guess: true},
 	{Name: "aws-waf", Title: "AWS WAF", Disorder: disorderCloudGateway, match: matchAWSWAF, json: parseAWSWAF, guess: true},
 
@@ -75,10 +75,10 @@ var formats = [...]Format{
 	{Name: "entra-audit", Title: "Microsoft Entra ID audit, risk and provisioning logs", Disorder: disorderAudit, match: matchEntraAudit, json: parseEntraAudit},
 	{Name: "entra-graph-activity", Title: "Microsoft Graph activity logs", Disorder: disorderAudit, match: matchEntraGraphActivity, json: parseEntraGraphActivity},
 	{Name: "o365", Title: "Office 365 Management Activity API", Disorder: disorderAudit, match: matchO365, json: parseO365},
-	{Name: "azure-keyvault", Title: "Azure Key Vault", Disorder: disorderAudit, match: matchAzureKeyVault, json: parseAzureKeyVault},
-	{Name: "azure-appgw", Title: "Azure Application Gateway, with its firewall", Disorder: disorderCloudGateway, match: matchAzureAppGW, json: parseAzureAppGW, guess: true},
-	{Name: "azure-frontdoor", Title: "Azure Front Door, with its firewall", Disorder: disorderCloudGateway, match: matchAzureFrontDoor, json: parseAzureFrontDoor, guess: true},
-	{Name: "azure-activity", Title: "Azure activity log and resource logs", Disorder: disorderAudit, match: matchAzureActivity, json: parseAzureActivity},
+	{Name: "azure-keyvault", Title: "Azure Key Vault", Disorder: disorderAudit, match: matchAzureKeyVault, json: fromTable(parseAzureKeyVault)},
+	{Name: "azure-appgw", Title: "Azure Application Gateway, with its firewall", Disorder: disorderCloudGateway, match: matchAzureAppGW, json: fromTable(parseAzureAppGW), guess: true},
+	{Name: "azure-frontdoor", Title: "Azure Front Door, with its firewall", Disorder: disorderCloudGateway, match: matchAzureFrontDoor, json: fromTable(parseAzureFrontDoor), guess: true},
+	{Name: "azure-activity", Title: "Azure activity log and resource logs", Disorder: disorderAudit, match: matchAzureActivity, json: fromTable(parseAzureActivity)},
 
 	// Services and identity providers
 	{Name: "okta", Title: "Okta System Log", Disorder: disorderAudit, match: matchOkta, json: parseOkta},

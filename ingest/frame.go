@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"unicode/utf8"
@@ -92,6 +93,8 @@ type record struct {
 	root int
 	// line is a record of text, without what was wrapped around it.
 	line string
+	// fields is the #Fields line above it, where it has an order of its own.
+	fields string
 }
 
 func (p *parser) newRecord() *record {
@@ -102,7 +105,7 @@ func (p *parser) newRecord() *record {
 
 func (r *record) free() {
 	p := r.p
-	r.p, r.ev, r.line, r.root = nil, nil, "", 0
+	r.p, r.ev, r.line, r.fields, r.root = nil, nil, "", "", 0
 	if r.doc.reset() {
 		p.records.Put(r)
 	}
@@ -113,6 +116,8 @@ type walk struct {
 	p     *parser
 	h     Handler
 	index int
+	// fields is the #Fields line above what is read, where it has an order of its own.
+	fields string
 	// cuts counts how many times over the text was taken out of a faulty one.
 	cuts int
 }
@@ -197,6 +202,9 @@ func (w *walk) cut(body []byte, err error) {
 	cut(body, w.p.format.cutting(), func(sub []byte) {
 		switch {
 		case isDirective(sub):
+			if fields, ok := ownOrder(sub); ok {
+				w.fields = fields
+			}
 		case len(sub) < len(body) && len(sub) > 0:
 			w.sub(sub)
 		case err != nil:
@@ -312,7 +320,10 @@ func (w *walk) line(raw []byte, text string, wraps int) {
 		w.bad(raw, errNoText)
 		return
 	}
-	r.line = text
+	r.line, r.fields = text, w.fields
+	if w.fields != "" {
+		raw = slices.Concat([]byte(w.fields), []byte{'\n'}, raw) // which says nothing without it
+	}
 	w.read(r, raw, w.p.format.text)
 }
 

@@ -147,6 +147,9 @@ var noHash = NewHasher(nil)
 // key judges a member's key, and hides what looks like a secret in it.
 func (r *redactor) key(key string) (secrecy, string) {
 	level := nameSecrecy(key)
+	if name, plain := columnName(key); !plain {
+		level = max(level, nameSecrecy(name)) // a column of Log Analytics
+	}
 	if len(key) >= 16 && level == public {
 		key = r.text(key)
 	}

@@ -109,6 +109,7 @@ func canaries() []canaryRecord {
 
 		// Microsoft Azure, Entra ID and 365
 		azureCanaries(),
+		azureFlatCanaries(),
 
 		// Kubernetes, secrets and agents; Cloudflare; open standards
 		k8sCanaries(), vaultCanaries(), mcpCanaries(), cloudflareCanaries(), ocsfCanaries(), otlpCanaries(),
