@@ -70,8 +70,8 @@ func (d *document) read() (open int, err error) {
 		}
 		m.start, m.parent = int32(i), int32(open)
 		c := s[i]
-		switch {
-		case c == '"':
+		switch c {
+		case '"':
 			start, seen := i+1, uint8(0)
 			j := start
 			for ; j+4 <= len(s); j += 4 {
@@ -104,7 +104,7 @@ func (d *document) read() (open int, err error) {
 			if err != nil {
 				return open, err
 			}
-		case c == '{' || c == '[':
+		case '{', '[':
 			m.kind, m.str, m.look = kindObject, "", lookAll
 			if c == '[' {
 				m.kind = kindArray

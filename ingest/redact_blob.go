@@ -118,7 +118,7 @@ func startsText(run string) bool {
 	v := uint32(sextets[run[0]])<<18 | uint32(sextets[run[1]])<<12 | uint32(sextets[run[2]])<<6 | uint32(sextets[run[3]])
 	ahead := 0 // bytes of a rune that must follow
 	for shift := 16; shift >= 0; shift -= 8 {
-		switch b := byte(v >> shift); {
+		switch b := byte(v >> shift & 0xff); {
 		case b&0xC0 == 0x80:
 			if ahead == 0 {
 				return false
