@@ -30,6 +30,9 @@ func matchALB(p *probe) confidence {
 		if !albTime(kind) {
 			return no
 		}
+		if isALBConnection(p.line) {
+			return certain
+		}
 		_, rest, _ = strings.Cut(rest, " ")
 		client, rest, _ := strings.Cut(rest, " ")
 		_, rest, _ = strings.Cut(rest, " ")
@@ -91,8 +94,11 @@ var albNames = [...]string{
 }
 
 // parseALB reads one line of the access log of an Application, Classic or
-// Network Load Balancer.
+// Network Load Balancer, or of the connection log of the first.
 func parseALB(r *record) error {
+	if isALBConnection(r.line) {
+		return parseALBConnection(r)
+	}
 	if strings.HasPrefix(r.line, "tls ") {
 		return parseNLB(r)
 	}

@@ -42,12 +42,44 @@ func albSamples() []sample {
 			Time: at("2026-03-01T10:00:00Z"), PrincipalType: "anonymous", Anonymous: true, Operation: "elasticloadbalancing:TLSConnection", Service: "edge", Host: "edge.elb.us-east-2.amazonaws.com",
 			Outcome: success, BytesIn: 98, BytesOut: 246, LatencyUs: 5000, SrcIp: "203.0.113.7", CloudProvider: "aws", Region: "us-east-2", Account: "111122223333",
 		}, map[string]string{"tls_cipher": "ECDHE-RSA-AES128-SHA", "tls_protocol_version": "tlsv12"}},
+		{"a connection by a certificate", "alb", albConn, albConnEvent(func(*schemas.Event) {}), map[string]string{
+			"listener_port": "443", "tls_protocol": "TLSv1.2", "tls_cipher": "ECDHE-RSA-AES128-GCM-SHA256", "leaf_client_cert_serial_number": "FEF257372D5C14D4", "tls_verify_status": "Success", "conn_trace_id": "TID_3180a73013c8ca4bac2f731159d4b0fe",
+		}},
+		{"a connection by a certificate that is not trusted", "alb", strings.Replace(albConn, " Success ", " Failed:ClientCertUntrusted ", 1), albConnEvent(func(ev *schemas.Event) {
+			ev.PrincipalType, ev.Principal, ev.Anonymous, ev.ClientCertificate = "anonymous", "", true, ""
+			ev.CredentialType, ev.CredentialId, ev.CredentialIssued, ev.CredentialExpires = "", "", 0, 0
+			ev.Outcome, ev.ErrorCode = denied, "ClientCertUntrusted"
+		}), map[string]string{"refused_subject": "CN=orders-sync,O=Acme"}},
+		{"a connection without a certificate, and fields that are yet to come", "alb", `2026-03-01T10:00:00.514108Z 203.0.113.7 36280 443 TLSv1.3 TLS_AES_128_GCM_SHA256 0.004 "-" - - - TID_1f x25519`, albConnEvent(func(ev *schemas.Event) {
+			ev.PrincipalType, ev.Principal, ev.Anonymous, ev.ClientCertificate = "anonymous", "", true, ""
+			ev.CredentialType, ev.CredentialId, ev.CredentialIssued, ev.CredentialExpires = "", "", 0, 0
+			ev.LatencyUs, ev.RequestId = 4000, "TID_1f"
+		}), map[string]string{"extra_13": "x25519"}},
+		{"a connection without TLS", "alb", `2026-03-01T10:00:00.514108Z 203.0.113.7 36280 80 - - - "-" - - - TID_1f`, albConnEvent(func(ev *schemas.Event) {
+			ev.Operation = "elasticloadbalancing:Connection"
+			ev.PrincipalType, ev.Principal, ev.Anonymous, ev.ClientCertificate = "anonymous", "", true, ""
+			ev.CredentialType, ev.CredentialId, ev.CredentialIssued, ev.CredentialExpires = "", "", 0, 0
+			ev.LatencyUs, ev.RequestId = 0, "TID_1f"
+		}), map[string]string{"listener_port": "80"}},
 	}
+}
+
+const albConn = `2026-03-01T10:00:00.514108Z 203.0.113.7 36280 443 TLSv1.2 ECDHE-RSA-AES128-GCM-SHA256 4.036 "CN=orders-sync,O=Acme" NotBefore=2025-09-21T22:43:21Z;NotAfter=2026-06-17T22:43:21Z FEF257372D5C14D4 Success TID_3180a73013c8ca4bac2f731159d4b0fe`
+
+func albConnEvent(mutate func(*schemas.Event)) *schemas.Event {
+	ev := &schemas.Event{
+		Time: at("2026-03-01T10:00:00.514108Z"), PrincipalType: "certificate", Principal: "CN=orders-sync,O=Acme", ClientCertificate: "CN=orders-sync,O=Acme", Operation: "elasticloadbalancing:TLSConnection",
+		Service: "elasticloadbalancing", Outcome: success, LatencyUs: 4036000, SrcIp: "203.0.113.7", CloudProvider: "aws", RequestId: "TID_3180a73013c8ca4bac2f731159d4b0fe",
+		CredentialType: "certificate", CredentialId: "FEF257372D5C14D4", CredentialIssued: at("2025-09-21T22:43:21Z"), CredentialExpires: at("2026-06-17T22:43:21Z"),
+	}
+	mutate(ev)
+	return ev
 }
 
 func albCanaries() []canaryRecord {
 	return []canaryRecord{
 		{"a key in a request", "alb", strings.Replace(albLine, "fields=id", "api_key="+canary, 1)},
+		{"a token in a certificate's subject", "alb", strings.Replace(albConn, "O=Acme", "token="+canary, 1)},
 		{"a token in a user agent", "alb", strings.Replace(albLine, "curl/8.5", "x token="+canary, 1)},
 		{"a token in a redirect", "alb", strings.Replace(albLine, `"authenticate,forward" "-"`, `"redirect" "https://x/?access_token=`+canary+`"`, 1)},
 		{"an opaque key of a doubtful name in a request", "alb", strings.Replace(albLine, "fields=id", "key="+canary, 1)},

@@ -54,8 +54,7 @@ func TestListsAreReadWhole(t *testing.T) {
 		{"so is an object in the list's place", `{"x":"y"}`, nil, map[string]string{"list.x": "y"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			r := (&parser{}).newRecord()
-			defer r.free()
+			r := new(record)
 			r.ev = &schemas.Event{}
 			if err := r.doc.parse(`{"list":` + tt.list + `}`); err != nil {
 				t.Fatal(err)

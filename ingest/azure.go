@@ -42,7 +42,8 @@ func azureCategory(p *probe) string {
 	if p.doc == nil {
 		return ""
 	}
-	return strings.ToLower(part{p.doc, p.root}.peek("category", "categoryValue"))
+	root := part{p.doc, p.root}
+	return strings.ToLower(first(root.peek("category", "categoryValue"), azureTables[root.at("Type").value()]))
 }
 
 // peek is name without taking.

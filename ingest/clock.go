@@ -93,11 +93,36 @@ func instant(year, month, day, hour, minute, second, nanos, offset int) (int64, 
 	if year < 1700 || year > 2250 || month < 1 || month > 12 || day < 1 || day > 31 || hour < 0 || hour > 23 || minute < 0 || minute > 59 || second < 0 || second > 60 {
 		return 0, false
 	}
-	t := time.Date(year, time.Month(month), day, hour, minute, second, 0, time.UTC)
-	if t.Day() != day && second < 60 {
-		return 0, false // such as 31 June
+	if day > 28 {
+		if day > daysIn(year, month) {
+			return 0, false // such as 31 June
+		}
 	}
-	return (t.Unix()-int64(offset))*int64(time.Second) + int64(nanos), true
+	seconds := int64(daysBefore(year, month)+day-1)*86400 + int64(hour*3600+minute*60+second-offset)
+	return seconds*int64(time.Second) + int64(nanos), true
+}
+
+func daysIn(year, month int) int {
+	switch month {
+	case 4, 6, 9, 11:
+		return 30
+	case 2:
+		if year%4 == 0 && (year%100 != 0 || year%400 == 0) {
+			return 29
+		}
+		return 28
+	}
+	return 31
+}
+
+// daysBefore is the number of days from 1970-01-01 to the first of a month, in
+// the Gregorian calendar, of a year after Christ. Years begin in March here, so that leap days are
+// at their ends (E. Reingold and N. Dershowitz, Calendrical Calculations).
+func daysBefore(year, month int) int {
+	if month < 3 {
+		year, month = year-1, month+12
+	}
+	return year*365 + year/4 - year/100 + year/400 + (153*(month-3)+2)/5 - 719468
 }
 
 var months = [...]string{"Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"}

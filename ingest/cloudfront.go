@@ -18,6 +18,9 @@ func matchCloudFront(p *probe) confidence {
 		}
 		return no
 	}
+	if strings.Contains(p.fields, "x-edge-") || strings.Contains(p.fields, "cs-uri-stem") && strings.Contains(p.fields, "x-host-header") {
+		return certain
+	}
 	if strings.Count(p.line[:min(len(p.line), 512)], "\t") < 6 {
 		return no
 	}
@@ -57,20 +60,27 @@ type cloudFront struct {
 	date, clock, stamp, query, result, detail, distribution string
 }
 
-// parseCloudFrontLine reads a line of the standard or the real-time log.
+// parseCloudFrontLine reads a line of the standard or the real-time log, in its
+// usual order or in that of the #Fields line above it (standard logging v2 lets
+// one choose fields, order and delimiter).
 func parseCloudFrontLine(r *record) error {
 	c := cloudFront{access: r.access()}
 	names := cloudFrontStandard[:]
 	if end := strings.IndexByte(r.line, '\t'); end > 0 && end != 10 {
 		names = cloudFrontRealTime[:]
 	}
+	delimiter := byte('\t')
+	if r.fields != "" {
+		names = fieldNames(r.fields)
+		delimiter = delimiterOf(r.line, len(names))
+	}
 	var raw []byte
 	kept := 0 // up to here the line is in raw
 	at := 0
 	for i := 0; at <= len(r.line); i++ {
 		end := len(r.line)
-		if tab := strings.IndexByte(r.line[at:], '\t'); tab >= 0 {
-			end = at + tab
+		if next := strings.IndexByte(r.line[at:], delimiter); next >= 0 {
+			end = at + next
 		}
 		name := ""
 		if i < len(names) {
@@ -79,7 +89,7 @@ func parseCloudFrontLine(r *record) error {
 			name = "extra_" + index(i+1)
 		}
 		v := r.line[at:end]
-		if name == "cs(Cookie)" || name == "cs-cookie" || name == "cs-headers" {
+		if strings.EqualFold(name, "cs(Cookie)") || name == "cs-cookie" || name == "cs-headers" {
 			v = c.r.value(v)
 		} else {
 			v = c.r.text(v)
@@ -97,13 +107,24 @@ func parseCloudFrontLine(r *record) error {
 		return err
 	}
 	if r.p.opt.KeepRaw {
-		// Every field was looked at: no secret runs over a tab.
+		// Every field was looked at: no secret runs over a delimiter.
 		r.ev.Raw = r.line
 		if kept > 0 {
 			r.ev.Raw = string(append(raw, r.line[kept:]...))
 		}
 	}
 	return nil
+}
+
+// delimiterOf finds what stands between the fields of a line: a tab, or what was
+// chosen in its place for standard logging v2.
+func delimiterOf(line string, fields int) byte {
+	for _, c := range []byte("\t ,;|") {
+		if strings.Count(line, string(c)) == fields-1 {
+			return c
+		}
+	}
+	return '\t'
 }
 
 // parseCloudFrontObject reads a record of standard logging v2 in JSON.

@@ -42,12 +42,25 @@ func cloudFrontSamples() []sample {
 			ev.Time, ev.ForwardedFor = at("2026-03-01T10:00:00Z"), []string{"198.51.100.9", "10.0.0.1"}
 			ev.StatusCode, ev.Outcome, ev.ErrorCode = 0, failed, "ClientCommError"
 		}), nil},
+		{"an order of its own, under the line that says so", "cloudfront", cloudFrontOwn, cloudFrontEvent(func(ev *schemas.Event) {
+			ev.BytesIn = 0
+		}), map[string]string{"DistributionId": "EDFDVBD6EXAMPLE", "query": "fields=id", "asn": "64500"}},
+		{"an order and a delimiter of its own", "cloudfront", strings.ReplaceAll(cloudFrontOwn, "\t", ";"), cloudFrontEvent(func(ev *schemas.Event) {
+			ev.BytesIn = 0
+		}), map[string]string{"DistributionId": "EDFDVBD6EXAMPLE"}},
+		{"the usual order, and the line that says so", "cloudfront", "#Version: 1.0\n#Fields: " + strings.Join(cloudFrontStandard[:], " ") + "\n" + cloudFrontLine(cloudFrontV1), cloudFrontEvent(func(ev *schemas.Event) {
+			ev.Time, ev.ForwardedFor = at("2026-03-01T10:00:00Z"), []string{"198.51.100.9", "10.0.0.1"}
+		}), map[string]string{"sc-content-type": "application/json"}},
 	}
 }
+
+const cloudFrontOwn = "#Version: 1.0\n#Fields: timestamp(ms) DistributionId c-ip cs-method cs(Host) x-host-header cs-uri-stem cs-uri-query sc-status sc-bytes time-taken cs(User-Agent) x-edge-request-id asn\n" +
+	"1772359200250\tEDFDVBD6EXAMPLE\t203.0.113.7\tGET\td111111abcdef8.cloudfront.net\tapi.example.com\t/v1/orders/8812\tfields=id\t200\t2048\t0.042\tcurl/8.5%20(x)\tSOX4xwn4XV6Q4rgb7XiVGOHms_BGlTAC4KyHmureZmBNrjGdRLiNIQ==\t64500"
 
 func cloudFrontCanaries() []canaryRecord {
 	return []canaryRecord{
 		{"a cookie in a line", "cloudfront", cloudFrontLine(strings.Replace(cloudFrontV1, "|fields=id|-|", "|fields=id|a=1;%20b="+canary+"|", 1))},
+		{"a cookie in a line with an order of its own", "cloudfront", strings.NewReplacer(" asn\n", " cs(Cookie)\n", "\t64500", "\ta=1;%20b="+canary).Replace(cloudFrontOwn)},
 		{"a key in a query", "cloudfront", cloudFrontLine(strings.Replace(cloudFrontV1, "fields=id", "key="+canary, 1))},
 		{"a token in an encoded user agent", "cloudfront", cloudFrontLine(strings.Replace(cloudFrontV1, "curl/8.5%20(x)", "x%20token%3D"+canary, 1))},
 		{"a token in a twice encoded referer", "cloudfront", cloudFrontLine(strings.Replace(cloudFrontV1, "https://www.example.com/", "https://x/?r=https%253A%252F%252Fy%253Faccess_token%253D"+canary, 1))},

@@ -33,14 +33,7 @@ func (c *trail) requestResources() {
 		return
 	}
 	if bucket := d.text(d.get(c.request, "bucketName")); bucket != "" {
-		arn := bucket
-		if !strings.HasPrefix(arn, "arn:") {
-			arn = "arn:aws:s3:::" + bucket
-		}
-		if key := d.text(d.get(c.request, "key")); key != "" {
-			arn += "/" + key
-		}
-		ev.Resources = addOnce(ev.Resources, clip(arn, maxMessage), maxResources)
+		c.object(bucket, d.text(d.get(c.request, "key")))
 	}
 	for i := c.request + 1; i < int(d.nodes[c.request].next); i++ {
 		n := &d.nodes[i]
@@ -66,6 +59,27 @@ func (c *trail) requestResources() {
 		}
 		ev.Resources = addOnce(ev.Resources, clip(v, maxMessage), maxResources)
 	}
+}
+
+// object adds a bucket of S3, or an object in it, to the resources, where it is
+// in most records already.
+func (c *trail) object(bucket, key string) {
+	const prefix = "arn:aws:s3:::"
+	var buf [maxMessage]byte
+	arn := buf[:0]
+	if !strings.HasPrefix(bucket, "arn:") {
+		arn = append(arn, prefix...)
+	}
+	arn = append(arn, bucket...)
+	if key != "" {
+		arn = append(append(arn, '/'), key...)
+	}
+	for _, have := range c.ev.Resources {
+		if have == string(arn) {
+			return
+		}
+	}
+	c.ev.Resources = addOnce(c.ev.Resources, clip(string(arn), maxMessage), maxResources)
 }
 
 // grantVerbs begin the names of calls that can give something to someone.

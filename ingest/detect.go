@@ -21,6 +21,8 @@ type probe struct {
 	doc  *document // nil for text
 	root int
 	line string
+	// fields is the #Fields line above it.
+	fields string
 }
 
 // has reports whether the object has all of these members.
@@ -83,16 +85,20 @@ type detector struct {
 // it is preferred, if among them, else the first in the table.
 func (d *detector) detect(sample []byte, preferred string) (format string, ok bool) {
 	body := bytes.TrimSpace(bytes.TrimPrefix(sample, bom))
+	fields := ""
 	for isDirective(body) {
-		_, body, _ = bytes.Cut(body, []byte{'\n'})
-		body = bytes.TrimSpace(body)
+		directive, rest, _ := bytes.Cut(body, []byte{'\n'})
+		if own, ok := ownOrder(bytes.TrimSpace(directive)); ok {
+			fields = own
+		}
+		body = bytes.TrimSpace(rest)
 	}
 	if len(body) == 0 {
 		return "", false
 	}
 	if body[0] != '{' && !startsArray(body, splitMixed) {
 		line, _, _ := bytes.Cut(body, []byte{'\n'})
-		return d.line(cleanText(line), preferred, 0)
+		return d.line(cleanText(line), fields, preferred, 0)
 	}
 	// Of what is cut off, the nodes up to there stand.
 	_ = d.doc.parse(cleanText(body))
@@ -102,7 +108,7 @@ func (d *detector) detect(sample []byte, preferred string) (format string, ok bo
 	return d.value(&d.doc, 0, preferred, 0)
 }
 
-func (d *detector) line(text, preferred string, wraps int) (string, bool) {
+func (d *detector) line(text, fields, preferred string, wraps int) (string, bool) {
 	text = unwrapLine(text)
 	if text == "" || wraps > maxWraps {
 		return "", false
@@ -115,7 +121,7 @@ func (d *detector) line(text, preferred string, wraps int) (string, bool) {
 		}
 		return d.value(doc, 0, preferred, wraps+1)
 	}
-	return d.set.surest(&probe{line: text}, preferred)
+	return d.set.surest(&probe{line: text, fields: fields}, preferred)
 }
 
 func (d *detector) value(doc *document, n int, preferred string, wraps int) (string, bool) {
@@ -129,7 +135,7 @@ func (d *detector) value(doc *document, n int, preferred string, wraps int) (str
 		}
 		return "", false
 	case kindString:
-		return d.line(doc.nodes[n].str, preferred, wraps+1)
+		return d.line(doc.nodes[n].str, "", preferred, wraps+1)
 	case kindObject:
 	default:
 		return "", false
@@ -146,7 +152,7 @@ func (d *detector) value(doc *document, n int, preferred string, wraps int) (str
 		if err != nil {
 			return "", false
 		}
-		return d.line(text, preferred, wraps+1)
+		return d.line(text, "", preferred, wraps+1)
 	}
 	return d.value(doc, inner, preferred, wraps+1)
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/base64"
 	"errors"
+	"slices"
 	"strings"
 )
 
@@ -12,7 +13,7 @@ import (
 // record that looks like it, is for the format to say.
 func (d *document) envelope(n int) int {
 	for c := d.first(n); c != none; c = d.after(n, c) {
-		if len(d.nodes[c].key) < 3 || len(d.nodes[c].key) > 11 {
+		if d.nodes[c].is&isEnvelope == 0 {
 			continue
 		}
 		kind := d.nodes[c].kind
@@ -63,6 +64,16 @@ func (d *document) envelope(n int) int {
 	return none
 }
 
+// envelopeKey reports whether envelope knows the key.
+func envelopeKey(key string) bool {
+	switch key {
+	case "Records", "records", "items", "value", "logEvents", "entries", "events", "result", "logs", "data", "properties", "detail",
+		"log", "message", "MESSAGE", "body", "_raw", "@message", "Message", "textPayload", "line", "event", "jsonPayload":
+		return true
+	}
+	return false
+}
+
 // batch reports whether node n holds several records.
 func (d *document) batch(n int) bool {
 	if d.nodes[n].kind == kindArray {
@@ -107,6 +118,30 @@ func isDirective(line []byte) bool {
 		}
 	}
 	return false
+}
+
+const fieldsDirective = "#Fields:"
+
+// maxFieldsLine bounds a #Fields line, which goes along with every record. Forty
+// names take 700 bytes.
+const maxFieldsLine = 4 << 10
+
+// ownOrder reports whether a directive says in which order the fields of the
+// lines below it stand, and returns the line, or "" for the usual order.
+func ownOrder(directive []byte) (fields string, ok bool) {
+	rest, ok := bytes.CutPrefix(directive, []byte(fieldsDirective))
+	if !ok || len(directive) > maxFieldsLine {
+		return "", false
+	}
+	if slices.Equal(fieldNames(string(rest)), cloudFrontStandard[:]) {
+		return "", true
+	}
+	return cleanText(directive), true
+}
+
+// fieldNames are the names in a #Fields line, behind its first word.
+func fieldNames(s string) []string {
+	return strings.FieldsFunc(strings.TrimPrefix(s, fieldsDirective), func(r rune) bool { return r == ' ' || r == '\t' || r == ',' || r == ';' || r == '|' || r == '\r' })
 }
 
 // unwrapLine takes off what container runtimes, syslog and journald put before

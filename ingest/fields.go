@@ -27,7 +27,7 @@ func attribute(ev *schemas.Event, name, value string) {
 		return
 	}
 	if ev.Attributes == nil {
-		ev.Attributes = make(map[string]string, 16)
+		ev.Attributes = make(map[string]string, 8)
 	}
 	if len(name) > maxAttributeName {
 		name = clip(name, maxAttributeName)
@@ -50,15 +50,16 @@ func (d *document) attributes(ev *schemas.Event, n int, name string, skip func(n
 	case kindObject, kindArray:
 		i := 0
 		for c := d.first(n); c != none; c = d.after(n, c) {
-			part := d.nodes[c].key
-			if d.nodes[n].kind == kindArray {
-				part = index(i)
-				i++
-			}
-			if len(name)+len(part) > maxAttributeName {
+			if d.nodes[n].kind == kindObject {
+				if len(name)+len(d.nodes[c].key) <= maxAttributeName {
+					d.attributes(ev, c, d.dotted(name, c), skip)
+				}
 				continue
 			}
-			d.attributes(ev, c, d.names.dotted(name, part), skip)
+			if part := index(i); len(name)+len(part) <= maxAttributeName {
+				d.attributes(ev, c, d.names.dotted(name, part), skip)
+			}
+			i++
 		}
 	case kindString, kindNumber, kindTrue, kindFalse:
 		if skip == nil || !skip(name) {
@@ -273,7 +274,10 @@ func hostName(host string) string {
 // micros reads a duration of the given number of microseconds a unit; what is
 // negative, no number or longer than a year is 0.
 func micros(s string, unit float64) uint64 {
-	v := number(s)
+	v := float64(count(s))
+	if v == 0 || len(s) > 15 {
+		v = number(s)
+	}
 	if v <= 0 || v*unit > 365*86400*1e6 {
 		return 0
 	}

@@ -28,6 +28,8 @@ type Format struct {
 	split func(d *document, n int, each func(n int))
 	// secret, where set, names nodes that hide a secret behind a public name.
 	secret func(d *document, n int) bool
+	// asked, where set, narrows secret to members with these keys.
+	asked func(key string) bool
 	// guess is redactor.guess.
 	guess bool
 	// ours says that hashes in the log may be Lapwing's own.
@@ -60,7 +62,7 @@ var formats = [...]Format{
 	// Amazon Web Services
 	{Name: "cloudtrail", Title: "AWS CloudTrail", Disorder: disorderAudit, match: matchCloudTrail, json: parseCloudTrail},
 	{Name: "apigateway", Title: "Amazon API Gateway access log, JSON or common log format", Disorder: disorderCloudGateway, match: matchAPIGateway, json: parseAPIGateway, text: parseAPIGatewayLine, guess: true},
-	{Name: "alb", Title: "AWS Application, Classic and Network Load Balancers", Disorder: disorderCloudGateway, match: matchALB, text: parseALB, guess: true},
+	{Name: "alb", Title: "AWS Application, Classic and Network Load Balancers, access and connection logs", Disorder: disorderCloudGateway, match: matchALB, text: parseALB, guess: true},
 	{Name: "cloudfront", Title: "Amazon CloudFront, standard and real-time", Disorder: disorderAudit, match: matchCloudFront, json: parseCloudFrontObject, text: parseCloudFrontLine, guess: true},
 	{Name: "aws-waf", Title: "AWS WAF", Disorder: disorderCloudGateway, match: matchAWSWAF, json: parseAWSWAF, guess: true},
 
@@ -73,10 +75,10 @@ var formats = [...]Format{
 	{Name: "entra-audit", Title: "Microsoft Entra ID audit, risk and provisioning logs", Disorder: disorderAudit, match: matchEntraAudit, json: parseEntraAudit},
 	{Name: "entra-graph-activity", Title: "Microsoft Graph activity logs", Disorder: disorderAudit, match: matchEntraGraphActivity, json: parseEntraGraphActivity},
 	{Name: "o365", Title: "Office 365 Management Activity API", Disorder: disorderAudit, match: matchO365, json: parseO365},
-	{Name: "azure-keyvault", Title: "Azure Key Vault", Disorder: disorderAudit, match: matchAzureKeyVault, json: parseAzureKeyVault},
-	{Name: "azure-appgw", Title: "Azure Application Gateway, with its firewall", Disorder: disorderCloudGateway, match: matchAzureAppGW, json: parseAzureAppGW, guess: true},
-	{Name: "azure-frontdoor", Title: "Azure Front Door, with its firewall", Disorder: disorderCloudGateway, match: matchAzureFrontDoor, json: parseAzureFrontDoor, guess: true},
-	{Name: "azure-activity", Title: "Azure activity log and resource logs", Disorder: disorderAudit, match: matchAzureActivity, json: parseAzureActivity},
+	{Name: "azure-keyvault", Title: "Azure Key Vault", Disorder: disorderAudit, match: matchAzureKeyVault, json: fromTable(parseAzureKeyVault)},
+	{Name: "azure-appgw", Title: "Azure Application Gateway, with its firewall", Disorder: disorderCloudGateway, match: matchAzureAppGW, json: fromTable(parseAzureAppGW), guess: true},
+	{Name: "azure-frontdoor", Title: "Azure Front Door, with its firewall", Disorder: disorderCloudGateway, match: matchAzureFrontDoor, json: fromTable(parseAzureFrontDoor), guess: true},
+	{Name: "azure-activity", Title: "Azure activity log and resource logs", Disorder: disorderAudit, match: matchAzureActivity, json: fromTable(parseAzureActivity)},
 
 	// Services and identity providers
 	{Name: "okta", Title: "Okta System Log", Disorder: disorderAudit, match: matchOkta, json: parseOkta},
@@ -90,9 +92,9 @@ var formats = [...]Format{
 	{Name: "anthropic-activity", Title: "Anthropic Compliance API activities", Disorder: disorderAudit, match: matchAnthropicActivity, json: parseAnthropicActivity},
 
 	// Kubernetes, secrets and agents
-	{Name: "k8s-audit", Title: "Kubernetes audit log (also of EKS)", Disorder: disorderAudit, match: matchK8sAudit, json: parseK8sAudit, secret: k8sSecret},
+	{Name: "k8s-audit", Title: "Kubernetes audit log (also of EKS)", Disorder: disorderAudit, match: matchK8sAudit, json: parseK8sAudit, secret: k8sSecret, asked: k8sAsked},
 	{Name: "vault", Title: "HashiCorp Vault and OpenBao audit device", Disorder: disorderGateway, match: matchVault, json: parseVault, secret: vaultSecret},
-	{Name: "mcp", Title: "tool calls of AI agents: MCP gateways and servers, OpenTelemetry GenAI", Disorder: disorderGateway, match: matchMCP, json: parseMCP, secret: mcpSecret, guess: true},
+	{Name: "mcp", Title: "tool calls of AI agents: MCP gateways and servers, OpenTelemetry GenAI", Disorder: disorderGateway, match: matchMCP, json: parseMCP, secret: mcpSecret, asked: contents, guess: true},
 
 	// Cloudflare
 	{Name: "cloudflare-http", Title: "Cloudflare Logpush, http_requests", Disorder: disorderLogpush, match: matchCloudflareHTTP, json: parseCloudflareHTTP, guess: true},
@@ -101,7 +103,7 @@ var formats = [...]Format{
 	{Name: "cloudflare-firewall", Title: "Cloudflare Logpush, firewall_events", Disorder: disorderLogpush, match: matchCloudflareFirewall, json: parseCloudflareFirewall, guess: true},
 
 	// Gateways and proxies
-	{Name: "kong", Title: "Kong Gateway http-log", Disorder: disorderGateway, match: matchKong, json: parseKong, secret: kongSecret, guess: true},
+	{Name: "kong", Title: "Kong Gateway http-log", Disorder: disorderGateway, match: matchKong, json: parseKong, secret: kongSecret, asked: kongAsked, guess: true},
 	{Name: "nginx", Title: "NGINX access log, combined or JSON", Disorder: disorderGateway, match: matchNGINX, json: parseNGINXObject, text: parseNGINXLine, guess: true},
 	{Name: "apache", Title: "Apache HTTP Server access log, common, combined or JSON", Disorder: disorderGateway, match: matchApache, json: parseApacheObject, text: parseApacheLine, guess: true},
 	{Name: "traefik", Title: "Traefik access log, common or JSON", Disorder: disorderGateway, match: matchTraefik, json: parseTraefikObject, text: parseTraefikLine, guess: true},
@@ -112,7 +114,7 @@ var formats = [...]Format{
 
 	// Open standards
 	{Name: "ocsf", Title: "OCSF API Activity, Authentication, HTTP Activity (Security Lake)", Disorder: disorderAudit, match: matchOCSF, json: parseOCSF, ours: true},
-	{Name: "otlp", Title: "OpenTelemetry spans and logs, OTLP JSON", Disorder: time.Minute, match: matchOTLP, json: parseOTLP, split: splitOTLP, secret: otlpSecret, guess: true},
+	{Name: "otlp", Title: "OpenTelemetry spans and logs, OTLP JSON", Disorder: time.Minute, match: matchOTLP, json: parseOTLP, split: splitOTLP, secret: otlpSecret, asked: otlpAsked, guess: true},
 }
 
 // Formats lists every format, in the order in which Detect prefers them.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"unicode/utf8"
@@ -41,7 +42,15 @@ func (s *Set) New(format string, opt Options) (Parser, error) {
 	if opt.MaxRecordBytes <= 0 {
 		opt.MaxRecordBytes = DefaultMaxRecordBytes
 	}
-	return &parser{set: s, format: f, opt: opt, redactor: redactor{hash: opt.Hasher, guess: f.guess}}, nil
+	return newParser(s, f, opt), nil
+}
+
+func newParser(s *Set, f *Format, opt Options) *parser {
+	p := &parser{set: s, format: f, opt: opt, redactor: redactor{hash: opt.Hasher, guess: f.guess}}
+	p.records.New = func() any {
+		return &record{doc: document{nodes: make([]node, 0, 128), known: keyCache{on: true, asked: f.asked}, clean: cleanTexts{on: true}}}
+	}
+	return p
 }
 
 var bom = []byte("\xEF\xBB\xBF")
@@ -54,6 +63,23 @@ type parser struct {
 	format   *Format
 	opt      Options
 	redactor redactor
+	// records that were read, whose caches know this source's keys.
+	records sync.Pool
+	// others are the parsers of formats that came inside of this one, by name.
+	others sync.Map
+}
+
+// other returns the parser of another format of the set, with the same options.
+func (p *parser) other(name string) (*parser, error) {
+	if q, ok := p.others.Load(name); ok {
+		return q.(*parser), nil
+	}
+	f, err := p.set.find(name)
+	if err != nil {
+		return nil, err
+	}
+	q, _ := p.others.LoadOrStore(name, newParser(p.set, f, p.opt))
+	return q.(*parser), nil
 }
 
 // record is one sub-record on its way to an event: what a format's function
@@ -67,20 +93,21 @@ type record struct {
 	root int
 	// line is a record of text, without what was wrapped around it.
 	line string
+	// fields is the #Fields line above it, where it has an order of its own.
+	fields string
 }
 
-var records = sync.Pool{New: func() any { return &record{doc: document{nodes: make([]node, 0, 128)}} }}
-
 func (p *parser) newRecord() *record {
-	r := records.Get().(*record)
+	r := p.records.Get().(*record)
 	r.p = p
 	return r
 }
 
 func (r *record) free() {
-	r.p, r.ev, r.line, r.root = nil, nil, "", 0
+	p := r.p
+	r.p, r.ev, r.line, r.fields, r.root = nil, nil, "", "", 0
 	if r.doc.reset() {
-		records.Put(r)
+		p.records.Put(r)
 	}
 }
 
@@ -89,6 +116,8 @@ type walk struct {
 	p     *parser
 	h     Handler
 	index int
+	// fields is the #Fields line above what is read, where it has an order of its own.
+	fields string
 	// cuts counts how many times over the text was taken out of a faulty one.
 	cuts int
 }
@@ -173,6 +202,9 @@ func (w *walk) cut(body []byte, err error) {
 	cut(body, w.p.format.cutting(), func(sub []byte) {
 		switch {
 		case isDirective(sub):
+			if fields, ok := ownOrder(sub); ok {
+				w.fields = fields
+			}
 		case len(sub) < len(body) && len(sub) > 0:
 			w.sub(sub)
 		case err != nil:
@@ -288,7 +320,10 @@ func (w *walk) line(raw []byte, text string, wraps int) {
 		w.bad(raw, errNoText)
 		return
 	}
-	r.line = text
+	r.line, r.fields = text, w.fields
+	if w.fields != "" {
+		raw = slices.Concat([]byte(w.fields), []byte{'\n'}, raw) // which says nothing without it
+	}
 	w.read(r, raw, w.p.format.text)
 }
 

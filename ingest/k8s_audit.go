@@ -33,13 +33,10 @@ const lastApplied = "kubectl.kubernetes.io/last-applied-configuration"
 // k8sSecret finds the contents of Secrets, which audit levels above Metadata
 // log, under whatever names they have.
 func k8sSecret(d *document, n int) bool {
-	switch d.nodes[n].key {
-	case "data", "stringData", lastApplied:
-	default:
-		return false
-	}
-	return d.inSecret(int(d.nodes[n].parent))
+	return k8sAsked(d.nodes[n].key) && d.inSecret(int(d.nodes[n].parent))
 }
+
+func k8sAsked(key string) bool { return key == "data" || key == "stringData" || key == lastApplied }
 
 // inSecret reports whether object n is a Secret, or lies in one or in a call
 // that touches some. It remembers the answer, as an object may have thousands of

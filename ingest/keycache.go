@@ -7,86 +7,168 @@ import (
 
 // Bounds of a keyCache: real sources have a few hundred keys.
 const (
-	cachedKeys   = 1024 // a power of two
+	cachedKeys   = 1024 // a power of two, below 1<<16
 	maxCachedKey = 48
 	maxCrowded   = 1 << 14
-	recentKeys   = 128
 )
 
-// keyCache remembers what redaction makes of the keys of JSON members, which
-// come again with every record. A key has two places; where both are taken it
-// is judged anew each time, and when that has happened often the cache starts
-// over: keys may be chosen by those who attack. It is for one goroutine.
+// traits are what redaction and the search for envelopes want to know of a
+// node before they look at it.
+type traits uint8
+
+const (
+	isSuspect  traits = 1 << iota // a string that may hold a secret by its bytes
+	isElement                     // of a list
+	isValue                       // named by a sibling (holdsValue)
+	isHolder                      // of secrets (holdsSecrets)
+	isEnvelope                    // records may be in it
+	isAsked                       // the format has a say (Format.secret)
+	isUnjudged                    // its key was not looked at
+
+	// isAny is a node of which nothing is known.
+	isAny = isValue | isHolder | isEnvelope | isAsked | isUnjudged
+)
+
+// keyCache remembers the keys of JSON members, which come again with every
+// record: what they mean, and which one comes next. So most keys are not read
+// at all but compared. A key has two places; where both are taken it is judged
+// anew each time, and when that has happened often the cache starts over: keys
+// may be chosen by those who attack. No key is kept that holds a secret. It is
+// for one goroutine, and idle until it is switched on.
 type keyCache struct {
-	slots   []cachedKey
+	on bool
+	// asked, where set, says of which keys the format's own search for secrets
+	// wants to be asked.
+	asked   func(key string) bool
+	slots   []*cachedKey
 	crowded int
-	// recent are the slots of the keys of the record before, by their node:
-	// records of one source have the same keys in the same places.
-	recent [recentKeys]*cachedKey
-	node   int // that is looked for, or none
+	last    *cachedKey // the key before, in the order of the source
+	start   cachedKey  // stands before a record's first key
 }
 
 type cachedKey struct {
-	key   string
-	level secrecy
-	guess bool
+	key    string
+	quoted string // "key":
+	level  secrecy
+	is     traits
+	// next are the slots and one of keys that followed: a key that stands in two
+	// places of a record has two of them.
+	next [2]uint16
+	// joined is what the key was joined with last: a.key for prefix a.
+	prefix, joined string
 }
 
 var keySeed = maphash.MakeSeed()
 
-// at is look for the key of node n, which was most likely the same one in the
-// record before.
-func (c *keyCache) at(r *redactor, n int, key string) (secrecy, string) {
-	if n < recentKeys {
-		if slot := c.recent[n]; slot != nil && slot.key == key && slot.guess == r.guess {
-			return slot.level, key
-		}
-		c.node = n
-	} else {
-		c.node = none
+// begin starts a record.
+func (c *keyCache) begin() {
+	c.last = &c.start
+	if c.crowded > maxCrowded {
+		clear(c.slots)
+		c.crowded, c.start = 0, cachedKey{}
 	}
-	return c.look(r, key)
 }
 
-// look returns how secret the value of a member is by its key, and the key,
-// which is another one where a secret was hidden in it. key is not empty.
-func (c *keyCache) look(r *redactor, key string) (secrecy, string) {
-	if len(key) > maxCachedKey {
-		return r.key(key)
+// expect returns the key that s begins with and its slot and one, if it is one
+// that came behind the key before.
+func (c *keyCache) expect(s string) (*cachedKey, uint16) {
+	for _, slot := range c.last.next {
+		if slot == 0 {
+			break
+		}
+		if k := c.slots[slot-1]; len(s) >= len(k.quoted) && s[:len(k.quoted)] == k.quoted {
+			c.last = k
+			return k, slot
+		}
+	}
+	return nil, 0
+}
+
+// learn takes note of a key that was not expected.
+func (c *keyCache) learn(k *cachedKey, slot uint16) {
+	c.last.next[1] = c.last.next[0]
+	c.last.next[0] = slot
+	c.last = k
+}
+
+// look returns what is known of a key and its slot and one, or nil of one that
+// is not kept.
+func (c *keyCache) look(key string) (*cachedKey, uint16) {
+	if !c.on || key == "" || len(key) > maxCachedKey {
+		return nil, 0
 	}
 	if c.slots == nil {
-		c.slots = make([]cachedKey, cachedKeys)
+		c.slots = make([]*cachedKey, cachedKeys)
 	}
 	at := maphash.String(keySeed, key) % cachedKeys
-	slot := &c.slots[at]
-	if slot.key != "" && (slot.key != key || slot.guess != r.guess) {
-		slot = &c.slots[at^1]
-	}
-	if slot.key == key && slot.guess == r.guess {
-		if c.node >= 0 {
-			c.recent[c.node] = slot
+	for _, at := range [...]uint64{at, at ^ 1} {
+		k := c.slots[at]
+		if k == nil {
+			if k = c.judge(key); k == nil {
+				return nil, 0
+			}
+			c.slots[at] = k
 		}
-		return slot.level, key
-	}
-	level, hidden := r.key(key)
-	switch {
-	case hidden != key: // a secret must not stay here
-	case slot.key == "":
-		*slot = cachedKey{strings.Clone(key), level, r.guess}
-	default:
-		if c.crowded++; c.crowded > maxCrowded {
-			clear(c.slots)
-			c.crowded = 0
+		if k.key == key {
+			return k, uint16(at + 1) //nolint:gosec // cachedKeys is below 1<<16
 		}
 	}
-	return level, hidden
+	c.crowded++
+	return nil, 0
 }
+
+// judge makes the entry of a key, or nil for one in which a secret may be.
+func (c *keyCache) judge(key string) *cachedKey {
+	r := redactor{hash: noHash, guess: true}
+	level, hidden := r.key(key)
+	if hidden != key {
+		return nil
+	}
+	key = strings.Clone(key)
+	k := &cachedKey{key: key, quoted: quoteJSON(key) + ":", level: level}
+	if holdsValue(key) {
+		k.is |= isValue
+	}
+	if holdsSecrets(key) {
+		k.is |= isHolder
+	}
+	if envelopeKey(key) {
+		k.is |= isEnvelope
+	}
+	if c.asked == nil || c.asked(key) {
+		k.is |= isAsked
+	}
+	return k
+}
+
+// noHash stands for a hasher where only whether something is hidden counts.
+var noHash = NewHasher(nil)
 
 // key judges a member's key, and hides what looks like a secret in it.
 func (r *redactor) key(key string) (secrecy, string) {
 	level := nameSecrecy(key)
+	if name, plain := columnName(key); !plain {
+		level = max(level, nameSecrecy(name)) // a column of Log Analytics
+	}
 	if len(key) >= 16 && level == public {
 		key = r.text(key)
 	}
 	return level, key
+}
+
+// dotted returns name and the key of member c, joined by a dot.
+func (d *document) dotted(name string, c int) string {
+	n := &d.nodes[c]
+	if n.slot == 0 {
+		return d.names.dotted(name, n.key)
+	}
+	k := d.known.slots[n.slot-1]
+	if k.prefix == name && k.joined != "" {
+		return k.joined
+	}
+	joined := d.names.dotted(name, n.key)
+	if len(joined) <= maxInternedSize {
+		k.prefix, k.joined = joined[:len(name)], joined
+	}
+	return joined
 }

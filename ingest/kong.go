@@ -20,14 +20,18 @@ func matchKong(p *probe) confidence {
 // but some plugins put the key itself there, and the profile of a person that
 // the OpenID Connect plugin puts into a header.
 func kongSecret(d *document, n int) bool {
-	if len(d.nodes[n].key) == len("x-userinfo") && strings.EqualFold(d.nodes[n].key, "x-userinfo") {
-		return true
+	if !kongAsked(d.nodes[n].key) {
+		return false
 	}
 	if d.nodes[n].key != "id" {
-		return false
+		return true
 	}
 	parent := int(d.nodes[n].parent)
 	return parent != none && d.nodes[parent].key == "authenticated_entity" && !isUUID(d.nodes[n].str)
+}
+
+func kongAsked(key string) bool {
+	return key == "id" || len(key) == len("x-userinfo") && strings.EqualFold(key, "x-userinfo")
 }
 
 // parseKong reads one object of Kong's log serializer, as its http-log,
@@ -161,14 +165,9 @@ func (k *kongLog) http() {
 	if ms := d.text(d.get(k.latencies, "request")); ms != "" {
 		ev.LatencyUs = micros(ms, 1000)
 	}
-	for _, part := range []string{"proxy", "kong"} {
-		if v := d.text(d.get(k.latencies, part)); v != "" {
-			attribute(ev, d.names.join("latencies.", part), v)
-		}
-	}
-	if ct := d.text(d.path(k.response, "headers", "content-type")); ct != "" {
-		attribute(ev, "response.content-type", ct)
-	}
+	attribute(ev, "latencies.proxy", d.text(d.get(k.latencies, "proxy")))
+	attribute(ev, "latencies.kong", d.text(d.get(k.latencies, "kong")))
+	attribute(ev, "response.content-type", d.text(d.path(k.response, "headers", "content-type")))
 }
 
 // header reads one request header; a header sent twice is a list, of which
@@ -288,9 +287,8 @@ func (k *kongLog) who() {
 func (k *kongLog) where() {
 	d, ev := k.d, k.ev
 	ev.Service = first(d.text(d.get(k.service, "name")), d.text(d.get(k.service, "host")), d.text(d.get(k.service, "id")))
-	for _, part := range []string{"id", "host"} {
-		attribute(ev, d.names.join("service.", part), d.text(d.get(k.service, part)))
-	}
+	attribute(ev, "service.id", d.text(d.get(k.service, "id")))
+	attribute(ev, "service.host", d.text(d.get(k.service, "host")))
 	attribute(ev, "route.name", d.text(d.get(k.route, "name")))
 	attribute(ev, "route.id", d.text(d.get(k.route, "id")))
 	if k.tries != none {

@@ -43,12 +43,14 @@ func splitOTLP(d *document, n int, each func(n int)) {
 // otlpSecret finds the values of attributes whose keys name secrets, or what
 // was said to tools and models.
 func otlpSecret(d *document, n int) bool {
-	if d.nodes[n].key != "value" {
+	if !otlpAsked(d.nodes[n].key) {
 		return false
 	}
 	key := d.text(d.beside(int(d.nodes[n].parent), "key"))
 	return key != "" && (contents(key) || nameSecrecy(key) == secret)
 }
+
+func otlpAsked(key string) bool { return key == "value" }
 
 // otel is one span or log record being read.
 type otel struct {
@@ -415,12 +417,12 @@ func (o *otel) inner() (bool, error) {
 	if !ok || name == r.ev.Format {
 		return false, nil
 	}
-	f, err := r.p.set.find(name)
+	inner, err := r.p.other(name)
 	if err != nil {
 		return false, err
 	}
 	var found one
-	(&parser{set: r.p.set, format: f, opt: r.p.opt, redactor: redactor{hash: r.p.opt.Hasher, guess: f.guess}}).Parse([]byte(text), &found)
+	inner.Parse([]byte(text), &found)
 	if found.err != nil {
 		if found.ev != nil {
 			found.ev.Recycle()

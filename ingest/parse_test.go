@@ -57,6 +57,7 @@ func samples() []sample {
 		entraSamples(),
 		o365Samples(),
 		azureSamples(),
+		azureFlatSamples(),
 
 		// Services and identity providers
 		oktaSamples(),

@@ -63,6 +63,9 @@ type Reader struct {
 	src     io.Reader
 	counted *countingReader // hands the unpacked input to in
 	begin   Position
+	// fields is the #Fields line that describes the lines below it, where their
+	// order is not the usual one.
+	fields string
 	// unfinished says that the input ended before the last record did.
 	unfinished bool
 }
@@ -78,6 +81,8 @@ type Position struct {
 	Records bool `json:"records,omitempty"`
 	// Format is the format of the record before, where it was found by content.
 	Format string `json:"format,omitempty"`
+	// Fields is the #Fields line above, which every record below carries.
+	Fields string `json:"fields,omitempty"`
 }
 
 // NewReader returns a Reader of r, which the caller closes. format is a name
@@ -126,7 +131,7 @@ func (r *Reader) Position() Position {
 	if !r.opened {
 		return r.begin
 	}
-	p := Position{Offset: r.counted.n - int64(r.in.Buffered()), Array: r.inArray, Records: r.records}
+	p := Position{Offset: r.counted.n - int64(r.in.Buffered()), Array: r.inArray, Records: r.records, Fields: r.fields}
 	if r.auto {
 		p.Format = r.format
 	}
@@ -238,7 +243,7 @@ func (r *Reader) open() error {
 
 // goOn goes to the position that the Reader was made for.
 func (r *Reader) goOn() error {
-	r.inArray, r.records, r.prefer = r.begin.Array, r.begin.Records, r.begin.Format
+	r.inArray, r.records, r.prefer, r.fields = r.begin.Array, r.begin.Records, r.begin.Format, r.begin.Fields
 	if r.auto {
 		r.format = r.begin.Format
 	}
@@ -320,7 +325,7 @@ func (r *Reader) cut() ([]byte, error) {
 				r.inArray = true
 				continue
 			}
-			return r.line()
+			return r.line(r.fields)
 		case '{':
 			if n := r.recordsFollow(); n > 0 {
 				r.discard(n)
@@ -329,13 +334,16 @@ func (r *Reader) cut() ([]byte, error) {
 			}
 			return r.block(false)
 		case '#':
-			record, err := r.line()
+			record, err := r.line("")
 			if err == nil && isDirective(record) {
+				if fields, ok := ownOrder(record); ok {
+					r.fields = fields
+				}
 				continue
 			}
 			return record, err
 		default:
-			return r.line()
+			return r.line(r.fields)
 		}
 	}
 }
@@ -405,10 +413,13 @@ func (r *Reader) tooLong() error { return fmt.Errorf("%w of %d bytes", errTooLon
 
 var errTooLong = errors.New("longer than the limit")
 
-// line reads up to the end of the line. Of a line that is too long nothing is
-// kept.
-func (r *Reader) line() ([]byte, error) {
+// line reads up to the end of the line, and puts the line that describes it
+// before it. Of a line that is too long nothing is kept.
+func (r *Reader) line(fields string) ([]byte, error) {
 	r.buf = r.buf[:0]
+	if fields != "" {
+		r.buf = append(append(r.buf, fields...), '\n')
+	}
 	long := false
 	for {
 		part, err := r.in.ReadSlice('\n')

@@ -73,6 +73,9 @@ func TestFilesAreCutIntoRecords(t *testing.T) {
 		{"an array that is cut off", "cloudtrail", "[" + a + `,{"x`, []string{a, `{"x`}},
 		{"gzip", "cloudtrail", packed(`{"Records":[` + a + "," + b + `]}`), []string{a, b}},
 		{"two gzip members", "nginx", packed("one\n") + packed("two\n"), []string{"one", "two"}},
+		{"lines in the usual order", "cloudfront", "#Version: 1.0\n#Fields: " + strings.Join(cloudFrontStandard[:], " ") + "\none\n", []string{"one"}},
+		{"lines in an order of their own carry it", "cloudfront", "#Version: 1.0\n#Fields: c-ip date\none\ntwo\n#Fields: date c-ip\nthree", []string{"#Fields: c-ip date\none", "#Fields: c-ip date\ntwo", "#Fields: date c-ip\nthree"}},
+		{"documents carry no order", "cloudfront", "#Fields: c-ip date\n" + a, []string{a}},
 		{"a text line in a JSON format is for its parser to refuse", "kong", "oops\n" + a, []string{"oops", a}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -225,6 +228,7 @@ func TestReadingGoesOnAtAPosition(t *testing.T) {
 		"an object around an array":      `{"owner":"x","Records":[` + trailRole + "," + trailRole + `],"next":null}` + "\n" + trailRole,
 		"documents over several lines":   "{\n\"a\":\n1}\n{\"b\":\n2}\n",
 		"gzip":                           packed.String(),
+		"lines in an order of their own": cloudFrontOwn + "\n" + cloudFrontOwn[strings.LastIndexByte(cloudFrontOwn, '\n')+1:] + "\n" + cloudFrontOwn,
 	} {
 		t.Run(name, func(t *testing.T) {
 			var records []string

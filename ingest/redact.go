@@ -23,21 +23,30 @@ type redactor struct {
 // nodes that are secret whatever their name.
 func (r *redactor) document(d *document, also func(d *document, n int) bool) {
 	secretUntil, heldUntil := 0, 0
+	worth := isSuspect | isElement | isValue | isHolder | isUnjudged
+	if also != nil {
+		worth |= isAsked
+	}
 	for i := range d.nodes {
 		n := &d.nodes[i]
-		level := public
-		if i < secretUntil || also != nil && also(d, i) {
+		if n.is&worth == 0 && n.level == public && i >= heldUntil && i >= secretUntil {
+			continue // most of them
+		}
+		level := n.level
+		if i < secretUntil || also != nil && (n.is&isAsked != 0 || n.key == "") && also(d, i) {
 			level = secret
 		} else if n.key != "" {
-			var key string
-			if level, key = d.known.at(r, i, n.key); key != n.key {
-				d.edits = append(d.edits, edit{n.keyStart, n.keyEnd, quoteJSON(key)})
-				n.key = key
+			if n.slot == 0 {
+				var key string
+				if level, key = r.key(n.key); key != n.key {
+					d.edits = append(d.edits, edit{n.keyStart, n.keyEnd, quoteJSON(key)})
+					n.key = key
+				}
 			}
-			if level == public && holdsValue(n.key) {
+			if level == public && n.is&isValue != 0 && holdsValue(n.key) {
 				level = r.namedBeside(d, i)
 			}
-			if level <= maybe && holdsSecrets(n.key) {
+			if level <= maybe && n.is&isHolder != 0 && holdsSecrets(n.key) {
 				heldUntil = max(heldUntil, int(n.next))
 			}
 		} else if n.kind == kindString && i > 0 && d.nodes[i-1].kind == kindString && d.nodes[i-1].parent == n.parent {
@@ -65,10 +74,15 @@ func (r *redactor) document(d *document, also func(d *document, n int) bool) {
 			case len(n.str) == awsSecretSize, n.look == lookAll && len(n.str) >= 6:
 				hiddenText = r.text(n.str)
 			case n.look == lookPlain && len(n.str) >= 6:
-				hiddenText = r.plain(n.str)
-			}
-			if len(hiddenText) >= minRun && n.look != lookAll && level != secret && !pushed(d, i) {
-				hiddenText = r.blobs(hiddenText)
+				hash := d.clean.hash(n.str)
+				if d.clean.has(hash) {
+					continue
+				}
+				if hiddenText = r.blobs(r.plain(n.str)); hiddenText == n.str {
+					d.clean.add(hash)
+				}
+			case n.look != lookAll && len(n.str) >= minRun:
+				hiddenText = r.blobs(n.str)
 			}
 			if hiddenText != n.str {
 				n.str = hiddenText

@@ -80,6 +80,9 @@ func (r *redactor) blob(s string, start, end int) bool {
 	if len(run) == awsSecretSize && awsSecretShape(run) && saysSecret(s[max(0, start-48):start]) {
 		return true
 	}
+	if !startsText(run) {
+		return false
+	}
 	var head [9]byte
 	if n, err := decodeRun(head[:], run[:12]); err != nil || n < len(head) || !isText(head[:]) {
 		return false // what is no text in its beginning is not decoded
@@ -98,6 +101,40 @@ func (r *redactor) blob(s string, start, end int) bool {
 		return inner.covered(text) != text
 	}
 	return inner.plain(text) != text
+}
+
+// sextets are the values of base64's bytes in both alphabets.
+var sextets = func() (t [256]byte) {
+	for i, c := range []byte("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/") {
+		t[c] = byte(i)
+	}
+	t['-'], t['_'] = 62, 63
+	return t
+}()
+
+// startsText looks at the first three bytes that a run stands for, which rules
+// out nearly every one that is no text at a tenth of the cost of decoding it.
+func startsText(run string) bool {
+	v := uint32(sextets[run[0]])<<18 | uint32(sextets[run[1]])<<12 | uint32(sextets[run[2]])<<6 | uint32(sextets[run[3]])
+	ahead := 0 // bytes of a rune that must follow
+	for shift := 16; shift >= 0; shift -= 8 {
+		switch b := byte(v >> shift & 0xff); {
+		case b&0xC0 == 0x80:
+			if ahead == 0 {
+				return false
+			}
+			ahead--
+		case ahead > 0 || b < ' ' && !isSpace(b) || b == 0x7f:
+			return false
+		case b >= 0xF0:
+			ahead = 3
+		case b >= 0xE0:
+			ahead = 2
+		case b >= 0xC0:
+			ahead = 1
+		}
+	}
+	return true
 }
 
 // decodeRun decodes base64 of either alphabet, up to the last whole byte.

@@ -109,6 +109,7 @@ func canaries() []canaryRecord {
 
 		// Microsoft Azure, Entra ID and 365
 		azureCanaries(),
+		azureFlatCanaries(),
 
 		// Kubernetes, secrets and agents; Cloudflare; open standards
 		k8sCanaries(), vaultCanaries(), mcpCanaries(), cloudflareCanaries(), ocsfCanaries(), otlpCanaries(),
@@ -348,7 +349,19 @@ func TestWhatIsRuledOutIsNoSecret(t *testing.T) {
 		s := strings.Join(rapid.SliceOfN(rapid.SampledFrom(parts), 1, 8).Draw(t, "parts"), "") + rapid.String().Draw(t, "rest")
 		var m, free memo
 		for i := range len(s) {
-			if !triggers[s[i]] || m.possible(s, i) {
+			if !triggers[s[i]] {
+				continue
+			}
+			before := byte(0)
+			if i > 0 {
+				before = s[i-1]
+			}
+			was := m
+			near, possible := m.near(s, i, triggerKind[s[i]], before), m.possible(s, i)
+			if !near && (possible || m != was) {
+				t.Fatalf("%q at byte %d is ruled out at the first look, and not at the second", s, i)
+			}
+			if possible {
 				continue
 			}
 			if start, end := r.find(s, i, &free); end > start {

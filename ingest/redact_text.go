@@ -44,16 +44,16 @@ func (r *redactor) plain(s string) string {
 	var b []byte
 	var m memo
 	last := 0
+	var before byte
 	for i := 0; i < len(s); i++ {
 		c := s[i]
-		if !triggers[c] {
+		t := triggerKind[c]
+		if t == 0 {
+			before = c
 			continue
 		}
-		// What possible would say of these, without the call.
-		if (c == '_' || c == '-' && i > 0 && isAlnum(s[i-1]) && i+1 < len(s) && s[i+1] != '-') && !prefixEnds(s, i) {
-			continue
-		}
-		if !m.possible(s, i) {
+		near := m.near(s, i, t, before)
+		if before = c; !near || !m.possible(s, i) {
 			continue
 		}
 		start, end := r.find(s, i, &m)
@@ -65,6 +65,7 @@ func (r *redactor) plain(s string) string {
 		}
 		b = append(append(b, s[last:start]...), r.hash.Hash(s[start:end])...)
 		last, i = end, end-1
+		before = s[i]
 	}
 	if b == nil {
 		return s

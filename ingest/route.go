@@ -51,7 +51,10 @@ func collapsed(path string) string {
 func (in *interner) operation(method, path string) (operation, route string) {
 	var buf [512]byte
 	b := append(append(buf[:0], method...), ' ')
-	if route = collapsed(path); route != "" {
+	if len(path) > 64 { // below it, segments are not clipped
+		route = collapsed(path)
+	}
+	if route != "" {
 		b = append(b, route...)
 	} else {
 		b = appendRoute(b, path)
@@ -64,8 +67,27 @@ func (in *interner) operation(method, path string) (operation, route string) {
 func appendRoute(b []byte, path string) []byte {
 	start, segments, ends := len(b), 0, strings.HasSuffix(path, "/")
 	for more := true; more; {
-		var seg string
-		seg, path, more = strings.Cut(path, "/")
+		// Most segments are words in lower case.
+		word := 0
+		for word < len(path) && path[word] >= 'a' && path[word] <= 'z' {
+			word++
+		}
+		if word > 0 && word < 24 && (word == len(path) || path[word] == '/') && segments < maxSegments && len(b)-start <= maxRouteSize {
+			b = append(append(b, '/'), path[:word]...)
+			segments++
+			if more = word < len(path); more {
+				path = path[word+1:]
+			}
+			continue
+		}
+		end, special := word, false
+		for ; end < len(path) && path[end] != '/'; end++ {
+			special = special || path[end] == ';' || path[end] == '%'
+		}
+		seg := path[:end]
+		if more = end < len(path); more {
+			path = path[end+1:]
+		}
 		if seg == "" {
 			continue
 		}
@@ -73,11 +95,8 @@ func appendRoute(b []byte, path string) []byte {
 			b = append(b, "/…"...)
 			break
 		}
-		seg, _, _ = strings.Cut(seg, ";")
-		if strings.IndexByte(seg, '%') >= 0 {
-			if u, err := url.PathUnescape(seg); err == nil {
-				seg = strings.ToValidUTF8(u, "\uFFFD")
-			}
+		if special {
+			seg = plainSegment(seg)
 		}
 		b = append(b, '/')
 		if isID(seg) {
@@ -90,6 +109,18 @@ func appendRoute(b []byte, path string) []byte {
 		b = append(b, '/')
 	}
 	return b
+}
+
+// plainSegment takes the parameters off a segment (RFC 3986, 3.3), and its
+// percent encoding.
+func plainSegment(seg string) string {
+	seg, _, _ = strings.Cut(seg, ";")
+	if strings.IndexByte(seg, '%') >= 0 {
+		if u, err := url.PathUnescape(seg); err == nil {
+			seg = strings.ToValidUTF8(u, "\uFFFD")
+		}
+	}
+	return seg
 }
 
 // isID reports whether a path segment names one object rather than a kind of
@@ -158,8 +189,15 @@ func hasDigit(s string) bool {
 // splitTarget splits a request target into host (of the absolute form), path
 // and query; the fragment, if any, goes.
 func splitTarget(target string) (host, path, query string) {
-	path, _, _ = strings.Cut(target, "#")
-	path, query, _ = strings.Cut(path, "?")
+	path = target
+	for i := range len(target) {
+		if c := target[i]; c == '?' || c == '#' {
+			if path = target[:i]; c == '?' {
+				query, _, _ = strings.Cut(target[i+1:], "#")
+			}
+			break
+		}
+	}
 	if path == "" || path[0] == '/' {
 		return "", path, query
 	}

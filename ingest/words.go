@@ -48,6 +48,11 @@ func (w *words) next() (word string, quoted, ok bool) {
 }
 
 func closingQuote(s string, i int) int {
+	if i < len(s) {
+		if end := strings.IndexByte(s[i:], '"'); end >= 0 && strings.IndexByte(s[i:i+end], '\\') < 0 {
+			return i + end
+		}
+	}
 	for i < len(s) && s[i] != '"' {
 		if s[i] == '\\' {
 			i++

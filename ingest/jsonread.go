@@ -1,0 +1,423 @@
+package ingest
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"unicode/utf16"
+	"unicode/utf8"
+)
+
+var (
+	errTruncated = errors.New("ends in the middle of a value")
+	errTrailing  = errors.New("text after the end of the value")
+	errDeep      = fmt.Errorf("nested deeper than %d", maxDepth)
+	errMany      = fmt.Errorf("more than %d values", maxNodes)
+)
+
+// parse reads exactly one JSON value, strictly after RFC 8259, but lets raw
+// control characters stand in strings, which some loggers write. After an error
+// the nodes up to it stand.
+func (d *document) parse(src string) error {
+	if len(src) > 1<<31-1 {
+		return errors.New("longer than 2 GiB")
+	}
+	d.src, d.raw, d.pos, d.nodes, d.edits, d.secrets = src, nil, 0, d.nodes[:0], d.edits[:0], nil
+	d.known.begin()
+	open, err := d.read()
+	if err != nil {
+		for ; open != none; open = int(d.nodes[open].parent) {
+			d.close(open)
+		}
+		return fmt.Errorf("not JSON at byte %d: %w", d.pos, err)
+	}
+	return nil
+}
+
+// close ends the block at node n where the document has been read to.
+func (d *document) close(n int) {
+	//nolint:gosec // parse bounds the source to 2 GiB and nodes to maxNodes
+	d.nodes[n].end, d.nodes[n].next = int32(d.pos), int32(len(d.nodes))
+}
+
+func skipSpace(s string, i int) int {
+	for i < len(s) && s[i] <= ' ' && (s[i] == ' ' || s[i] == '\t' || s[i] == '\n' || s[i] == '\r') {
+		i++
+	}
+	return i
+}
+
+// read reads the value of the whole source. open is the innermost block that
+// was not closed when there is an error.
+//
+//nolint:gocognit,cyclop,funlen,gosec // one loop without calls is what makes it quick; as in close
+func (d *document) read() (open int, err error) {
+	s, depth := d.src, 0
+	open = none
+	var m node // the member that is being read: key, and where it stands
+	i := skipSpace(s, 0)
+	for {
+		// A value begins at i.
+		if i >= len(s) {
+			d.pos = i
+			return open, errTruncated
+		}
+		at := len(d.nodes)
+		if at >= maxNodes {
+			d.pos = i
+			return open, errMany
+		}
+		m.start, m.parent = int32(i), int32(open)
+		c := s[i]
+		switch c {
+		case '"':
+			start, seen := i+1, uint8(0)
+			j := start
+			for ; j+4 <= len(s); j += 4 {
+				four := s[j : j+4]
+				all := classes[four[0]] | classes[four[1]] | classes[four[2]] | classes[four[3]]
+				if all&classEnd != 0 {
+					break
+				}
+				seen |= all
+			}
+			for j < len(s) {
+				if seen |= classes[s[j]]; seen&classEnd != 0 {
+					break
+				}
+				j++
+			}
+			if j < len(s) && s[j] == '"' {
+				m.str, m.look = s[start:j], lookOf(seen, j-start)
+				i = j + 1
+			} else {
+				d.pos = i
+				m.str, m.look, err = d.string()
+				i = d.pos
+			}
+			m.kind, m.end, m.next = kindString, int32(i), int32(at+1)
+			if m.look != lookNever || len(m.str) >= minRun || m.is == isElement {
+				m.is |= isSuspect
+			}
+			d.nodes = append(d.nodes, m)
+			if err != nil {
+				return open, err
+			}
+		case '{', '[':
+			m.kind, m.str, m.look = kindObject, "", lookAll
+			if c == '[' {
+				m.kind = kindArray
+			}
+			d.nodes = append(d.nodes, m)
+			open = at
+			if depth++; depth > maxDepth {
+				d.pos = i
+				return open, errDeep
+			}
+			i = skipSpace(s, i+1)
+			if i < len(s) && s[i] == c+2 {
+				break // an empty block is closed below
+			}
+			if c == '[' {
+				m = node{is: isElement}
+				continue
+			}
+			if i, err = d.member(i, &m); err != nil {
+				return open, err
+			}
+			continue
+		default:
+			d.pos = i
+			err = d.scalar(&m)
+			i = d.pos
+			m.end, m.next = int32(i), int32(at+1)
+			d.nodes = append(d.nodes, m)
+			if err != nil {
+				return open, err
+			}
+		}
+		// A value has ended at i, or an empty block ends there.
+		for {
+			if i = skipSpace(s, i); open == none {
+				if d.pos = i; i != len(s) {
+					return open, errTrailing
+				}
+				return open, nil
+			}
+			if i >= len(s) {
+				d.pos = i
+				return open, errTruncated
+			}
+			b, end := &d.nodes[open], byte('}')
+			if b.kind == kindArray {
+				end = ']'
+			}
+			if s[i] == end {
+				i++
+				b.end, b.next = int32(i), int32(len(d.nodes))
+				open = int(b.parent)
+				depth--
+				continue
+			}
+			if s[i] != ',' {
+				d.pos = i
+				return open, fmt.Errorf("expected ',' or %q, found %q", end, s[i])
+			}
+			i = skipSpace(s, i+1)
+			if end == ']' {
+				m = node{is: isElement}
+			} else if i, err = d.member(i, &m); err != nil {
+				return open, err
+			}
+			break
+		}
+	}
+}
+
+// member reads a key and the colon behind it into m, and returns where its
+// value begins.
+func (d *document) member(i int, m *node) (int, error) {
+	s := d.src
+	*m = node{keyStart: int32(i)} //nolint:gosec // parse bounds the source to 2 GiB
+	// Records of one source have the same keys in the same order.
+	if k, slot := d.known.expect(s[i:]); k != nil {
+		m.key, m.level, m.is, m.slot = k.key, k.level, k.is, slot
+		i += len(k.quoted)
+		m.keyEnd = int32(i - 1) //nolint:gosec // as above
+		return skipSpace(s, i), nil
+	}
+	d.pos = i
+	if i >= len(s) {
+		return i, errTruncated
+	}
+	if s[i] != '"' {
+		return i, fmt.Errorf("expected a key, found %q", s[i])
+	}
+	key, _, err := d.string()
+	if err != nil {
+		return d.pos, err
+	}
+	m.keyEnd = int32(d.pos) //nolint:gosec // as above
+	d.pos = skipSpace(s, d.pos)
+	if d.pos >= len(s) {
+		return d.pos, errTruncated
+	}
+	if s[d.pos] != ':' {
+		return d.pos, fmt.Errorf("expected ':', found %q", s[d.pos])
+	}
+	if k, slot := d.known.look(key); k != nil {
+		m.key, m.level, m.is, m.slot = k.key, k.level, k.is, slot
+		d.known.learn(k, slot)
+	} else {
+		m.key, m.is = key, isAny
+	}
+	return skipSpace(s, d.pos+1), nil
+}
+
+// scalar reads a number or a literal at pos.
+func (d *document) scalar(m *node) (err error) {
+	switch c := d.src[d.pos]; {
+	case c == '-' || c >= '0' && c <= '9':
+		m.kind = kindNumber
+		m.str, err = d.number()
+	case c == 't':
+		m.kind = kindTrue
+		m.str, err = d.literal("true")
+	case c == 'f':
+		m.kind = kindFalse
+		m.str, err = d.literal("false")
+	case c == 'n':
+		m.kind = kindNull
+		_, err = d.literal("null")
+	default:
+		err = fmt.Errorf("unexpected %q", c)
+	}
+	return err
+}
+
+func (d *document) literal(word string) (string, error) {
+	if !strings.HasPrefix(d.src[d.pos:], word) {
+		return "", fmt.Errorf("expected %s", word)
+	}
+	d.pos += len(word)
+	return word, nil
+}
+
+func (d *document) number() (string, error) {
+	start, s, i := d.pos, d.src, d.pos
+	if c := s[i]; c != '-' && c != '0' {
+		for i++; i < len(s) && s[i] >= '0' && s[i] <= '9'; {
+			i++
+		}
+		if i >= len(s) || s[i] != '.' && s[i]|0x20 != 'e' {
+			d.pos = i
+			return s[start:i], nil
+		}
+		i = start
+	}
+	digits := func() bool {
+		from := i
+		for i < len(s) && s[i] >= '0' && s[i] <= '9' {
+			i++
+		}
+		return i > from
+	}
+	if s[i] == '-' {
+		i++
+	}
+	zero := i < len(s) && s[i] == '0'
+	from := i
+	ok := digits() && (!zero || i == from+1)
+	if ok && i < len(s) && s[i] == '.' {
+		i++
+		ok = digits()
+	}
+	if ok && i < len(s) && (s[i] == 'e' || s[i] == 'E') {
+		i++
+		if i < len(s) && (s[i] == '+' || s[i] == '-') {
+			i++
+		}
+		ok = digits()
+	}
+	if !ok {
+		return "", errors.New("bad number")
+	}
+	d.pos = i
+	return s[start:i], nil
+}
+
+// Classes of bytes in a string.
+const (
+	classEnd     = 1 << iota // ends the quick scan
+	classCover               // a secret may be spelled with it
+	classTrigger             // a secret may be recognised here
+	classToken               // the same, and with its prefix it is minToken bytes or longer
+	classWord                // is not in times, addresses and hex, in which no secret can be recognised by its surroundings
+)
+
+// minToken is the least length of what is recognised by its own prefix.
+const minToken = 16
+
+var classes = func() (t [256]uint8) {
+	t['"'], t['\\'], t['%'] = classEnd, classEnd, classCover
+	for c, trigger := range triggers {
+		if trigger {
+			t[c] |= classTrigger
+		}
+	}
+	for _, c := range []byte("._-zJ") {
+		t[c] = classToken
+	}
+	for c := range t {
+		if !isDigit(byte(c)) && strings.IndexByte("abcdefABCDEFTZ.:-", byte(c)) < 0 {
+			t[c] |= classWord
+		}
+	}
+	return t
+}()
+
+// lookOf judges a string of n bytes by the classes of its bytes.
+func lookOf(seen uint8, n int) look {
+	switch {
+	case seen&classCover != 0:
+		return lookAll
+	case seen&classWord == 0:
+		return lookNever
+	case seen&classTrigger != 0 || seen&classToken != 0 && n >= minToken:
+		return lookPlain
+	}
+	return lookNever
+}
+
+// string reads the string at pos and returns its unescaped text.
+func (d *document) string() (text string, l look, err error) {
+	s, i := d.src, d.pos+1
+	start, seen := i, uint8(0)
+	for i < len(s) {
+		if seen |= classes[s[i]]; seen&classEnd != 0 {
+			break
+		}
+		i++
+	}
+	if i < len(s) && s[i] == '"' {
+		d.pos = i + 1
+		return s[start:i], lookOf(seen, i-start), nil
+	}
+	escaped := i
+	for i < len(s) && s[i] != '"' {
+		if s[i] == '\\' {
+			i++
+		}
+		i++
+	}
+	if i >= len(s) {
+		d.pos = len(s)
+		return "", lookAll, errors.New("string without an end")
+	}
+	if text, err = unescape(s[start:i], escaped-start); err != nil {
+		return "", lookAll, err
+	}
+	d.pos = i + 1
+	return text, lookAll, nil
+}
+
+// unescape resolves JSON escapes in s, whose first one is at i. Halves of
+// surrogate pairs become U+FFFD.
+func unescape(s string, i int) (string, error) {
+	b := make([]byte, 0, len(s))
+	b = append(b, s[:i]...)
+	for i < len(s) {
+		if s[i] != '\\' {
+			b = append(b, s[i])
+			i++
+			continue
+		}
+		if i+1 >= len(s) {
+			return "", errors.New("bad escape")
+		}
+		c := s[i+1]
+		i += 2
+		switch c {
+		case '"', '\\', '/':
+			b = append(b, c)
+		case 'b':
+			b = append(b, '\b')
+		case 'f':
+			b = append(b, '\f')
+		case 'n':
+			b = append(b, '\n')
+		case 'r':
+			b = append(b, '\r')
+		case 't':
+			b = append(b, '\t')
+		case 'u':
+			r, ok := hex4(s, i)
+			if !ok {
+				return "", errors.New("bad \\u escape")
+			}
+			i += 4
+			if utf16.IsSurrogate(r) {
+				low, ok := rune(0), false
+				if strings.HasPrefix(s[i:], `\u`) {
+					low, ok = hex4(s, i+2)
+				}
+				if r = utf16.DecodeRune(r, low); ok && r != utf8.RuneError {
+					i += 6
+				}
+			}
+			b = utf8.AppendRune(b, r)
+		default:
+			return "", fmt.Errorf("bad escape \\%c", c)
+		}
+	}
+	return decodedHashes(string(b), s), nil
+}
+
+func hex4(s string, i int) (rune, bool) {
+	if i+4 > len(s) {
+		return 0, false
+	}
+	v, err := strconv.ParseUint(s[i:i+4], 16, 16)
+	return rune(v), err == nil
+}
