@@ -3,6 +3,7 @@ package enrich
 import (
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -28,13 +29,13 @@ func toolFile(t testing.TB, text string) string {
 func TestToolCallsAreHeldAgainstTheServersList(t *testing.T) {
 	apis, err := openAPIs([]APIDocument{{File: toolFile(t, searchTools), Service: "search"}, {File: "testdata/apis/orders.yaml", Service: "orders"}})
 	require.NoError(t, err)
-	const all = "arguments any, deep: boolean or null, limit: integer, query: string, range: object, tags: array"
+	const all = "arguments any: string, deep: boolean or null, limit: integer, query: string, range: object, tags: array"
 	for _, tt := range []struct {
 		name, server, tool, shape, code string
 		// violation is "detector: observed / expected", "" for none.
 		violation string
 	}{
-		{name: "what the schema has", tool: "search", shape: "{query:string,limit:number,deep:null,tags:[string],range:{from:string},any:{x:number}}"},
+		{name: "what the schema has", tool: "search", shape: "{query:string,limit:number,deep:null,tags:[string],range:{from:string},any:string}"},
 		{name: "the least of it", tool: "search", shape: "{query:string}"},
 		{name: "an optional argument that is null", tool: "search", shape: "{query:string,limit:null}"},
 		{name: "an argument that the tool does not have", tool: "search", shape: "{query:string,sudo:boolean,cmd:string}", violation: "schema-violation: search/search with cmd, sudo / " + all},
@@ -73,6 +74,71 @@ func TestToolCallsAreHeldAgainstTheServersList(t *testing.T) {
 			require.Equal(t, tt.violation, strings.Join(got, "; "))
 		})
 	}
+}
+
+func TestPartsOfASchemaAreJudged(t *testing.T) {
+	const tree = `{"type":"object","properties":{"root":{"$ref":"#/$defs/node"}},"$defs":{"node":{"type":"object","required":["name"],"properties":{"name":{"type":"string"},"next":{"$ref":"#/$defs/node"}},"additionalProperties":false}}}`
+	for _, tt := range []struct{ name, schema, shape, wrong string }{
+		{"a reference", tree, "{root:{name:string}}", ""},
+		{"a reference that goes round, broken far down", tree, "{root:{name:string,next:{name:string,next:{name:number}}}}", "root.next.next.name: number"},
+		{"a member that none has there", tree, "{root:{name:string,x:number}}", "root.x"},
+		{"a reference to the whole", `{"type":"object","properties":{"a":{"type":"string"},"sub":{"$ref":"#"}}}`, "{sub:{sub:{a:number}}}", "sub.sub.a: number"},
+		{"references that lead to each other only", `{"properties":{"a":{"$ref":"#/$defs/x"}},"$defs":{"x":{"$ref":"#/$defs/y"},"y":{"$ref":"#/$defs/x"}}}`, "{a:string}", ""},
+		{"a pointer with escapes", `{"properties":{"a":{"$ref":"#/$defs/x~1y%20z"}},"$defs":{"x/y z":{"type":"number"}}}`, "{a:string}", "a: string"},
+		{"a pointer through a list", `{"properties":{"a":{"$ref":"#/allOf/0"}},"allOf":[{"type":"object","required":["a"]}]}`, "{a:{a:{}}}", ""},
+		{"a reference to nothing takes anything", `{"properties":{"a":{"$ref":"#/$defs/x"}}}`, "{a:string}", ""},
+		{"so does one to elsewhere", `{"properties":{"a":{"$ref":"https://example.com/s.json"}}}`, "{a:string}", ""},
+		{"arguments that lie elsewhere may have any name", `{"$ref":"https://example.com/s.json","properties":{}}`, "{a:string}", ""},
+		{"a reference beside other words", `{"properties":{"a":{"$ref":"#/$defs/x","required":["b"]}},"$defs":{"x":{"type":"object"}}}`, "{a:{}}", "no a.b"},
+		{"the words of an enumeration", `{"properties":{"a":{"enum":["x","y",null]}}}`, "{a:number}", "a: number"},
+		{"values of several types", `{"properties":{"a":{"enum":["x",1]}}}`, "{a:number}", ""},
+		{"a constant", `{"properties":{"a":{"const":{"x":1}}}}`, "{a:string}", "a: string"},
+		{"one of two types", `{"properties":{"a":{"anyOf":[{"type":"string"},{"type":"array","items":{"type":"string"}}]}}}`, "{a:[string]}", ""},
+		{"none of them", `{"properties":{"a":{"anyOf":[{"type":"string"},{"type":"array","items":{"type":"string"}}]}}}`, "{a:[number]}", "a[]: number"},
+		{"one of two objects", `{"properties":{"a":{"oneOf":[{"required":["x"],"properties":{"x":{}},"additionalProperties":false},{"required":["y"],"properties":{"y":{}},"additionalProperties":false}]}}}`, "{a:{y:string}}", ""},
+		{"the one that fits best says what is wrong", `{"properties":{"a":{"oneOf":[{"required":["x","z"],"properties":{"x":{}},"additionalProperties":false},{"required":["y"],"properties":{"y":{}},"additionalProperties":false}]}}}`, "{a:{y:string,w:string}}", "a.w"},
+		{"of two that fit, the values decide", `{"properties":{"a":{"oneOf":[{"type":"string"},{"type":"string"}]}}}`, "{a:string}", ""},
+		{"all parts count", `{"allOf":[{"properties":{"a":{"type":"string"}},"required":["a"]},{"properties":{"b":{"type":"number"}}}]}`, "{b:string}", "b: string, no a"},
+		{"and together name all arguments", `{"allOf":[{"properties":{"a":{}}},{"properties":{"b":{}}}]}`, "{a:string,c:string}", "c"},
+		{"so do alternatives", `{"properties":{"a":{}},"anyOf":[{"required":["a"]},{"properties":{"b":{}},"required":["b"]}]}`, "{b:string,c:string}", "c"},
+		{"unless one takes more", `{"allOf":[{"properties":{"a":{}}},{"additionalProperties":true}]}`, "{c:string}", ""},
+		{"other members of one type", `{"properties":{"a":{}},"additionalProperties":{"type":"number"}}`, "{a:string,c:string}", "c: string"},
+		{"a member that may not be", `{"properties":{"a":false}}`, "{a:string}", "a: string"},
+		{"the first of a list", `{"properties":{"a":{"prefixItems":[{"type":"number"},{"type":"string"}]}}}`, "{a:[string]}", "a[]: string"},
+		{"as older drafts write it", `{"properties":{"a":{"items":[{"type":"number"},{"type":"string"}]}}}`, "{a:[string]}", "a[]: string"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			c := toolCompiler{}
+			s, err := c.tool([]byte(tt.schema))
+			require.NoError(t, err)
+			require.Equal(t, tt.wrong, strings.Join(s.judgeShape(tt.shape), ", "))
+		})
+	}
+}
+
+// A schema is written by whoever runs the server: alternatives that multiply and
+// references that go round cost no more than the bound.
+func TestHostileSchemasAreBounded(t *testing.T) {
+	many := `{"$ref":"#/$defs/x0"}`
+	defs := make([]string, 0, 21)
+	for i := range 20 {
+		next := `{"$ref":"#/$defs/x` + strconv.Itoa(i+1) + `"}`
+		defs = append(defs, `"x`+strconv.Itoa(i)+`":{"anyOf":[`+next+","+next+","+next+`]}`)
+	}
+	defs = append(defs, `"x20":{"type":"number"}`)
+	c := toolCompiler{}
+	s, err := c.tool([]byte(`{"properties":{"a":` + many + `},"$defs":{` + strings.Join(defs, ",") + `}}`))
+	require.NoError(t, err)
+	require.Empty(t, s.judgeShape("{a:string}"), "what takes too long to judge breaks nothing")
+
+	deep := strings.Repeat(`{"properties":{"a":`, 200) + `{"type":"number"}` + strings.Repeat(`}}`, 200)
+	s, err = c.tool([]byte(deep))
+	require.NoError(t, err)
+	require.Empty(t, s.judgeShape(strings.Repeat("{a:", 60)+"string"+strings.Repeat("}", 60)))
+
+	c = toolCompiler{schemas: maxToolSchemas}
+	_, err = c.tool([]byte(`{"properties":{"a":{}}}`))
+	require.ErrorContains(t, err, "more than 100000 schemas")
 }
 
 func TestListsOfToolsNameTheirServer(t *testing.T) {
@@ -115,5 +181,22 @@ func FuzzToolShapes(f *testing.F) {
 		if len(d.Violations) > 1 {
 			t.Fatalf("%d violations of one call", len(d.Violations))
 		}
+	})
+}
+
+// Whatever the schema, reading it and judging by it end.
+func FuzzToolSchemas(f *testing.F) {
+	f.Add(`{"type":"object","properties":{"a":{"$ref":"#/$defs/x"}},"$defs":{"x":{"anyOf":[{"$ref":"#"},{"type":"string"}]}}}`, "{a:{a:string}}")
+	f.Add(`{"allOf":[{"$ref":"#"},{"oneOf":[{"const":1},{"enum":["a"]}]}],"prefixItems":[false],"additionalProperties":{"$ref":"#/allOf/1"}}`, "{a:[{b:null}],c:number}")
+	f.Fuzz(func(t *testing.T, schema, shape string) {
+		c := toolCompiler{}
+		s, err := c.tool([]byte(schema))
+		if err != nil {
+			return
+		}
+		if wrong := s.judgeShape(shape); len(wrong) > maxUnknownNames {
+			t.Fatalf("%d things are wrong", len(wrong))
+		}
+		_ = s.describe()
 	})
 }
