@@ -165,13 +165,18 @@ func (c *checkpoint) resume(m *mark, id, name string, in io.ReadSeeker) (*mark, 
 		m.At, m.next, m.Head, m.HeadBytes, m.Modified = ingest.Position{}, ingest.Position{}, "", 0, time.Time{}
 		m.Skipped, m.Rest = nil, nil
 	}
+	// A file that had next to nothing in it when it was seen first, as gzip's
+	// has, may turn out to be a copy.
+	unknown := m == nil || m.HeadBytes < minHead && m.At == ingest.Position{}
 	if m == nil {
 		m = &mark{File: id, Source: name}
+		c.Files = append(c.Files, m)
+	}
+	if unknown {
 		if other := c.copied(head); other != nil {
 			m.At, m.next = other.At, other.At // perhaps compressed
 			m.Skipped, m.Rest, other.Skipped, other.Rest = other.Skipped, other.Rest, nil, nil
 		}
-		c.Files = append(c.Files, m)
 	}
 	if len(head) > m.HeadBytes {
 		m.HeadBytes, m.Head = len(head), hash(head)

@@ -143,6 +143,20 @@ func TestARotatedFileIsTakenToItsEnd(t *testing.T) {
 	}
 }
 
+// TestACopyThatIsStillEmptyIsOne: gzip makes the file, is looked at, and writes.
+func TestACopyThatIsStillEmptyIsOne(t *testing.T) {
+	b := newBench(t)
+	b.write("logs/access.log", lines(0, 20))
+	require.Equal(t, numbered(0, 20), b.pass("logs"))
+	b.rename("logs/access.log", "logs/access.log.1")
+	b.write("logs/access.log", lines(20, 22))
+	b.write("logs/access.log.1.gz", "")
+	require.Equal(t, numbered(20, 22), b.pass("logs"))
+	b.compress("logs/access.log.1")
+	require.Empty(t, b.pass("logs"))
+	require.Empty(t, b.pass("logs"))
+}
+
 func TestACompressedCopyIsNotTakenAgain(t *testing.T) {
 	b := newBench(t)
 	b.write("logs/access.log", lines(0, 20))
