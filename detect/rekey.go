@@ -311,25 +311,10 @@ func (r *rekey) deal() {
 // join adds a layer of the same hours, week and ledger included.
 func (l *layer) join(o *layer) {
 	l.hour, l.used = max(l.hour, o.hour), true
+	l.sum(o)
 	for g := range groups {
-		for s, from := range o.tails[g] {
-			if from == nil {
-				continue
-			}
-			if l.tails[g][s] == nil {
-				l.tails[g][s] = new(histogram)
-			}
-			l.tails[g][s].add(from)
-		}
-		for i, n := range o.levels[g] {
-			l.levels[g][i] += n
-		}
-		l.spread[g].sum += o.spread[g].sum
-		l.spread[g].panes += o.spread[g].panes
-		l.centres[g].add(&o.centres[g])
 		l.season[g].calls += o.season[g].calls
 		l.season[g].expected += o.season[g].expected
-		l.count[g] += o.count[g]
 		for i := range o.week[g] {
 			l.week[g][i].calls += o.week[g][i].calls
 			l.week[g][i].expected += o.week[g][i].expected
@@ -350,16 +335,6 @@ func (l *layer) join(o *layer) {
 			l.ledger[i].pages[w] += h.pages[w]
 		}
 		l.ledger[i].rare.add(h.rare)
-	}
-	keys := make([]valueKey, 0, len(o.values))
-	for k := range o.values {
-		keys = append(keys, k)
-	}
-	slices.SortFunc(keys, compareKeys)
-	for _, k := range keys {
-		if _, ok := l.values[k]; ok || len(l.values) < maxValues {
-			l.values[k] += o.values[k]
-		}
 	}
 }
 

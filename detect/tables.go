@@ -132,17 +132,32 @@ func (t *tables) fold(upTo int64) {
 	t.recent = slices.Delete(t.recent, 0, n)
 }
 
+// add takes in a layer of one hour.
 func (b *layer) add(l *layer) {
 	b.hour, b.used = l.hour, true
+	b.sum(l)
 	hour := mod(l.hour, hoursOfWeek)
 	for g := range groups {
-		for s := range l.tails[g] {
-			if from := l.tails[g][s]; from != nil {
-				if b.tails[g][s] == nil {
-					b.tails[g][s] = new(histogram)
-				}
-				b.tails[g][s].add(from)
+		b.week[g][hour].calls += l.season[g].calls
+		b.week[g][hour].expected += l.season[g].expected
+	}
+	b.ledger = append(b.ledger, ledgerHour{l.hour, l.tests, l.pages, l.rare})
+	for len(b.ledger) > 0 && b.ledger[0].hour < l.hour-ledgerHours {
+		b.ledger = b.ledger[1:]
+	}
+}
+
+// sum adds what does not depend on the hour.
+func (b *layer) sum(l *layer) {
+	for g := range groups {
+		for s, from := range l.tails[g] {
+			if from == nil {
+				continue
 			}
+			if b.tails[g][s] == nil {
+				b.tails[g][s] = new(histogram)
+			}
+			b.tails[g][s].add(from)
 		}
 		for i, n := range l.levels[g] {
 			b.levels[g][i] += n
@@ -150,13 +165,7 @@ func (b *layer) add(l *layer) {
 		b.spread[g].sum += l.spread[g].sum
 		b.spread[g].panes += l.spread[g].panes
 		b.centres[g].add(&l.centres[g])
-		b.week[g][hour].calls += l.season[g].calls
-		b.week[g][hour].expected += l.season[g].expected
 		b.count[g] += l.count[g]
-	}
-	b.ledger = append(b.ledger, ledgerHour{l.hour, l.tests, l.pages, l.rare})
-	for len(b.ledger) > 0 && b.ledger[0].hour < l.hour-ledgerHours {
-		b.ledger = b.ledger[1:]
 	}
 	keys := make([]valueKey, 0, len(l.values))
 	for k := range l.values {
