@@ -251,12 +251,15 @@ func (a *access) header(name, v string) {
 }
 
 // field reads one named field, of JSON or of a text line. v is redacted.
-func (a *access) field(key, v string) {
+func (a *access) field(key, v string) { a.fieldOf(strings.ToLower(key), key, v) }
+
+// fieldOf is field, for a key of which lower is the lower case.
+func (a *access) fieldOf(lower, key, v string) {
 	ev := a.ev
 	if v == "" || v == "-" {
 		return
 	}
-	switch strings.ToLower(key) {
+	switch lower {
 	case "remote_addr", "client_ip", "clientip", "remote_ip", "remoteip", "remotehost", "remote_host", "client":
 		setSource(ev, key, v)
 	case "remote_user", "remoteuser", "user", "username", "auth_user", "consumer", "consumer_username", "jwt_sub", "jwt_claim_sub", "client_id", "oauth_client_id", "sub":

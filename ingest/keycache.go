@@ -49,6 +49,7 @@ type keyCache struct {
 type cachedKey struct {
 	key    string
 	quoted string // "key":
+	lower  string
 	level  secrecy
 	is     traits
 	// next are the slots and one of keys that followed: a key that stands in two
@@ -125,7 +126,7 @@ func (c *keyCache) judge(key string) *cachedKey {
 		return nil
 	}
 	key = strings.Clone(key)
-	k := &cachedKey{key: key, quoted: quoteJSON(key) + ":", level: level}
+	k := &cachedKey{key: key, quoted: quoteJSON(key) + ":", lower: strings.ToLower(key), level: level}
 	if holdsValue(key) {
 		k.is |= isValue
 	}
@@ -154,6 +155,14 @@ func (r *redactor) key(key string) (secrecy, string) {
 		key = r.text(key)
 	}
 	return level, key
+}
+
+// lower returns the key of member n in lower case.
+func (d *document) lower(n int) string {
+	if slot := d.nodes[n].slot; slot != 0 {
+		return d.known.slots[slot-1].lower
+	}
+	return strings.ToLower(d.nodes[n].key)
 }
 
 // dotted returns name and the key of member c, joined by a dot.

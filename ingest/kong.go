@@ -178,7 +178,7 @@ func (k *kongLog) header(n int) {
 	if d.nodes[n].kind == kindArray {
 		v = d.text(d.first(n))
 	}
-	name := d.names.lower(d.nodes[n].key)
+	name := d.lower(n)
 	switch name {
 	case "x-forwarded-for", "forwarded":
 		// Lines of one header continue each other.

@@ -181,7 +181,7 @@ func parseNGINXObject(r *record) error {
 			hasStatus = true
 			continue
 		}
-		a.field(key, v)
+		a.fieldOf(d.lower(n), key, v)
 	}
 	if rank == 0 {
 		return errors.New("time_iso8601: missing (also time_local, msec, @timestamp, timestamp, time)")
