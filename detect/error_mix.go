@@ -66,16 +66,16 @@ func (errorMix) Close(_ *Cell, p *Profile, pane *Pane, out *Findings) {
 }
 
 func explainMix(_ *Cell, p *Profile, pane *Pane, s *Score) Finding {
-	kind := failureNames[s.Scale]
+	kind := failurePhrases[s.Scale]
 	never := ""
 	if p.stats.codes[s.Scale] == 0 {
-		never = "; it never failed like this before"
+		never = "; no call of it had failed like this before"
 	}
 	return Finding{
 		Did: "failed in another way than usual",
-		Sentence: "Of its " + plural(int(pane.Calls), "call") + " within 15 minutes (" + clockTime(pane.Start()) + "), " + number(s.Observed) + " failed by " + kind +
+		Sentence: "Of its " + plural(int(pane.Calls), "call") + " within 15 minutes (" + clockTime(pane.Start()) + "), " + number(s.Observed) + " " + kind +
 			", where about " + number(s.Expected) + " are usual" + never + ".",
-		Observed: number(s.Observed) + " calls that failed by " + kind, Expected: "about " + number(s.Expected) + ", by " + plural(int(p.stats.judged), "active pane") + " of its own",
-		Value: kind,
+		Observed: number(s.Observed) + " calls that " + kind, Expected: "about " + number(s.Expected) + ", by " + plural(int(p.stats.judged), "active pane") + " of its own",
+		Value: failureNames[s.Scale],
 	}
 }

@@ -35,10 +35,14 @@ func (humanUse) Observe(c *Cell, p *Profile, call *Call, out *Findings) {
 		return
 	}
 	have, of := others(c, p, call, Client)
+	agent := ""
+	if ev.UserAgent != "" && ev.UserAgent != ev.Client {
+		agent = " (" + clip(ev.UserAgent, 120) + ")"
+	}
 	f := Finding{
 		Way: WayFused, Severity: schemas.SeverityMedium, Surprise: s, Value: ev.Client,
 		Did: "was used by hand (" + ev.Client + ")",
-		Sentence: who(ev) + " called " + ev.Operation + " with " + ev.Client + " (" + clip(ev.UserAgent, 120) + ")" + origin(ev) + ended(call) +
+		Sentence: who(ev) + " called " + ev.Operation + " with " + ev.Client + agent + origin(ev) + ended(call) +
 			": people call like that, machines seldom do. It was " + rarity + inPeers(p, have, of, "are used so") + ".",
 		Observed: ev.Client, Expected: "a machine's client", Rarity: rarity,
 	}

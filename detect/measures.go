@@ -68,6 +68,12 @@ func failureOf(ev *schemas.Event) int {
 	return failConflict
 }
 
+// failurePhrases complete "20 …".
+var failurePhrases = [failureKinds]string{
+	"sent a malformed request", "were refused", "asked for something that is not there", "were in conflict with what is there",
+	"were throttled", "met an internal error", "found the backend unavailable",
+}
+
 // serverSide says that a kind of failure is the server's: an outage, not an
 // attempt.
 func serverSide(kind int) bool { return kind >= failThrottled }

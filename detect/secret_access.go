@@ -54,8 +54,8 @@ func (secretAccess) Observe(c *Cell, p *Profile, call *Call, out *Findings) {
 		out.Add(Finding{
 			Way: WayConsequence, Severity: call.Can.Severity(capability.ReadsSecret), Refused: call.Denied,
 			Value: "volume", Capability: capability.ReadsSecret, Did: "read far more secrets than ever",
-			Sentence: who(ev) + " asked for " + plural(today, "different secret") + " today, the last " + target(ev) + " with " + ev.Operation +
-				origin(ev) + ended(call) + ". On its busiest day of " + historyOf(p, call.Time) + " it asked for " + thousands(most) + ".",
+			Sentence: who(ev) + " asked for " + plural(today, "different secret") + " today, the last of them " + target(ev) + " with " + ev.Operation +
+				origin(ev) + ended(call) + ". Its most in a day was " + thousands(most) + " until now, in " + historyOf(p, call.Time) + ".",
 			Observed: plural(today, "different secret") + " in a day", Expected: "at most " + thousands(bound),
 			Rarity: "its most in " + historyOf(p, call.Time) + " was " + thousands(most),
 		})
