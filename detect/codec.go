@@ -1,7 +1,7 @@
 package detect
 
 import (
-	"bufio"
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -12,17 +12,89 @@ import (
 // codec writes or reads a snapshot. One function visits the fields for both
 // directions, so that they cannot come apart. After an error it does nothing
 // more; err keeps the first.
+//
+// What is added to the state goes to the end of its section, or of the record,
+// behind has of the version that brings it, so that older snapshots and profiles
+// are read with that part empty.
 type codec struct {
 	w   io.Writer
 	out []byte // written, not yet flushed
-	r   *bufio.Reader
+	r   reader
 	err error
+	// version is that of what is read.
+	version uint64
+	// outer is what lies around the section under way, part what it is read from.
+	outer   []byte
+	around  reader
+	part    bytes.Reader
+	body    []byte
+	section bool
 	// rules finds the cards of rules when reading; nil without rules.
 	rules *sigmaEngine
 	// Scratch of one identity.
 	slots []slot
 	panes []*Pane
 }
+
+// reader is what a codec reads from.
+type reader interface {
+	io.Reader
+	io.ByteReader
+}
+
+// sectionsSince is the version from which an identity's parts carry their length.
+const sectionsSince = 9
+
+// begin opens a section: a part that carries its length, so that what a newer
+// version put at its end is skipped.
+func (c *codec) begin() {
+	if c.err != nil || !c.has(sectionsSince) {
+		return
+	}
+	if c.section {
+		c.fail(errors.New("a section within a section"))
+		return
+	}
+	c.section = true
+	if c.writing() {
+		c.outer, c.out = c.out, c.body[:0]
+		return
+	}
+	n := c.uint(0)
+	if n > maxText {
+		c.fail(fmt.Errorf("%w: a section of %d bytes", errDamaged, n))
+	}
+	if c.err != nil {
+		return
+	}
+	if uint64(cap(c.body)) < n {
+		c.body = make([]byte, n)
+	}
+	c.body = c.body[:n]
+	c.bytes(c.body)
+	c.part.Reset(c.body)
+	c.around, c.r = c.r, &c.part
+}
+
+// end closes it.
+func (c *codec) end() {
+	if !c.section {
+		return
+	}
+	c.section = false
+	if c.writing() {
+		c.body, c.out = c.out, c.outer
+		c.uint(uint64(len(c.body)))
+		c.out = append(c.out, c.body...)
+		return
+	}
+	if c.around != nil {
+		c.r, c.around = c.around, nil
+	}
+}
+
+// has reports whether the state has what a version brought.
+func (c *codec) has(version uint64) bool { return c.writing() || c.version >= version }
 
 // flushAt is how much is gathered before it is written.
 const flushAt = 1 << 16
@@ -60,7 +132,7 @@ func (c *codec) uint(x uint64) uint64 {
 		} else {
 			c.out = binary.AppendUvarint(c.out, x)
 		}
-		if len(c.out) >= flushAt {
+		if len(c.out) >= flushAt && !c.section {
 			c.flush()
 		}
 		return x

@@ -213,9 +213,10 @@ func (e *Engine) decodeProfile(p *Profile, state []byte) error {
 	c.text(&mark)
 	c.u64(&version)
 	c.u64(&format)
-	if c.err == nil && (mark != profileMagic || version != profileVersion || format != snapshotVersion) {
-		return fmt.Errorf("not a profile of format %d.%d", profileVersion, snapshotVersion)
+	if c.err == nil && (mark != profileMagic || version != profileVersion || format < oldestProfile) {
+		return fmt.Errorf("not a profile of format %d.%d or later", profileVersion, oldestProfile)
 	}
+	c.version = format
 	e.slots.release(&p.slots)
 	x := Profile{self: p.self}
 	x.visit(c)

@@ -190,7 +190,7 @@ func (r *rekey) identities() error {
 			return fmt.Errorf("rekey: %w", from.err)
 		}
 		e := r.fresh[n]
-		to := &codec{r: bufio.NewReaderSize(&buf, 1<<10), rules: e.sigma}
+		to := &codec{r: bufio.NewReaderSize(&buf, 1<<10), rules: e.sigma, version: snapshotVersion}
 		p := e.visitIdentity(to, "", nil)
 		if to.err == nil {
 			if _, err := to.r.ReadByte(); !errors.Is(err, io.EOF) {
@@ -548,7 +548,7 @@ func (r *rekey) incidents() error {
 				from.flush()
 			}
 			moved := new(incident)
-			c := &codec{r: bufio.NewReaderSize(&buf, 1<<10), rules: to.sigma}
+			c := &codec{r: bufio.NewReaderSize(&buf, 1<<10), rules: to.sigma, version: snapshotVersion}
 			if moved.visit(c); from.err != nil || c.err != nil {
 				return fmt.Errorf("rekey incident %s: %w", clip(inc.id, 40), errors.Join(from.err, c.err))
 			}

@@ -12,9 +12,12 @@ import (
 	"github.com/lapwing-sec/lapwing/detect/capability"
 )
 
-// snapshotVersion is the version of the format, snapshotMagic its first bytes.
+// snapshotVersion is the version of the format, oldestVersion the oldest that is
+// still read of cells, oldestProfile of profiles, snapshotMagic its first bytes.
 const (
-	snapshotVersion = 8
+	snapshotVersion = 9
+	oldestVersion   = 8
+	oldestProfile   = 7
 	snapshotMagic   = "lapwing detect state\n"
 	snapshotEnd     = "end\n"
 )
@@ -65,10 +68,11 @@ func (e *Engine) visit(c *codec) {
 	c.text(&mark)
 	version := uint64(snapshotVersion)
 	c.u64(&version)
-	if c.err == nil && (mark != snapshotMagic || version != snapshotVersion) {
-		c.fail(fmt.Errorf("not a snapshot of format %d (%q, format %d)", snapshotVersion, clip(mark, 32), version))
+	if c.err == nil && (mark != snapshotMagic || version < oldestVersion || version > snapshotVersion) {
+		c.fail(fmt.Errorf("not a snapshot of format %d to %d (%q, format %d)", oldestVersion, snapshotVersion, clip(mark, 32), version))
 		return
 	}
+	c.version = version
 	e.clock.visit(c)
 	e.tables.visit(c)
 	e.visitIdentities(c)

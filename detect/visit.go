@@ -74,6 +74,15 @@ func (e *Engine) visitFacts(c *codec, f *facts) *facts {
 }
 
 func (p *Profile) visit(c *codec) {
+	c.begin()
+	p.visitOwn(c)
+	c.end()
+	c.begin()
+	p.stats.visit(c)
+	c.end()
+}
+
+func (p *Profile) visitOwn(c *codec) {
 	c.u8(&p.group)
 	c.u8(&p.flags)
 	c.i64(&p.first)
@@ -120,7 +129,6 @@ func (p *Profile) visit(c *codec) {
 	c.u16(&p.shapeDay)
 	c.i64(&p.widened)
 	c.i32(&p.founded)
-	p.stats.visit(c)
 	if int(p.group) >= groups {
 		c.fail(fmt.Errorf("%w: kind %d", errDamaged, p.group))
 		p.group = 0
@@ -203,13 +211,16 @@ func (e *Engine) visitSlots(c *codec, p *Profile) {
 	}
 	p.slots = e.slots.take(class)
 	for _, s := range used {
+		if Dimension(s.dim) > dimensions && c.version > snapshotVersion {
+			continue // a kind of value that only a newer version knows
+		}
 		if s.dim == 0 || Dimension(s.dim) > dimensions {
 			c.fail(fmt.Errorf("%w: dimension %d", errDamaged, s.dim))
 			return
 		}
 		place(e.slots.table(&p.slots), s)
+		p.slots.used++
 	}
-	p.slots.used = uint8(len(used)) //nolint:gosec // below 128
 }
 
 // visitPanes goes through an identity's open panes by number.

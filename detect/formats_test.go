@@ -1,0 +1,86 @@
+package detect
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"strconv"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// testdata/formats holds what earlier versions wrote of the same traffic: a
+// profile of known, and a cell after restless.
+func TestOlderFormatsAreRead(t *testing.T) {
+	for version := oldestProfile; version < snapshotVersion; version++ {
+		name := filepath.Join("testdata", "formats", "profile-"+strconv.Itoa(version)+".bin")
+		state, err := os.ReadFile(name) //nolint:gosec // a test's own folder
+		require.NoError(t, err)
+		require.NoError(t, CheckProfileState(state), name)
+		e, members := known(t)
+		id := members[0].id
+		want, _ := e.Profile(id)
+		e.Control(profileControl(ProfileReset, id, fleetStart.AddDate(0, 0, 10), nil), &Output{})
+		e.Control(profileControl(ProfileImport, id, fleetStart.AddDate(0, 0, 10), state), &Output{})
+		got, _ := e.Profile(id)
+		assert.Equal(t, want.Levels, got.Levels, name)
+		assert.Equal(t, want.Sets, got.Sets, name)
+
+		if version < oldestVersion {
+			continue
+		}
+		name = filepath.Join("testdata", "formats", "cell-"+strconv.Itoa(version)+".bin")
+		state, err = os.ReadFile(name) //nolint:gosec // a test's own folder
+		require.NoError(t, err)
+		cell := newEngine(t)
+		require.NoError(t, cell.Restore(bytes.NewReader(state)), name)
+		all := restless(3, 60)
+		v, ok := cell.Profile(all[0].IdentityId)
+		require.True(t, ok)
+		assert.Positive(t, v.Calls)
+		again := newEngine(t)
+		require.NoError(t, again.Restore(bytes.NewReader(snapshotOf(t, cell))), "what was read is written in the format of today")
+	}
+}
+
+// A profile of a version to come has more at the end of its sections.
+func TestWhatANewerVersionAddsToAProfileIsSkipped(t *testing.T) {
+	e, members := known(t)
+	p, _ := e.store.find(members[0].id)
+	var b bytes.Buffer
+	c := &codec{w: &b}
+	mark, version, format, more := profileMagic, uint64(profileVersion), uint64(snapshotVersion+1), "more"
+	c.text(&mark)
+	c.u64(&version)
+	c.u64(&format)
+	c.begin()
+	p.visitOwn(c)
+	c.text(&more)
+	c.end()
+	c.begin()
+	p.stats.visit(c)
+	c.text(&more)
+	c.end()
+	e.visitSlots(c, p)
+	end := snapshotEnd
+	c.text(&end)
+	c.flush()
+	require.NoError(t, c.err)
+	require.NoError(t, CheckProfileState(b.Bytes()))
+
+	want, _ := e.Profile(members[0].id)
+	e.Control(profileControl(ProfileImport, "newcomer", fleetStart.AddDate(0, 0, 10), b.Bytes()), &Output{})
+	got, ok := e.Profile("newcomer")
+	require.True(t, ok)
+	assert.Equal(t, want.Levels, got.Levels)
+
+	var cell bytes.Buffer
+	c = &codec{w: &cell}
+	mark = snapshotMagic
+	c.text(&mark)
+	c.u64(&format)
+	c.flush()
+	require.ErrorContains(t, newEngine(t).Restore(&cell), "format "+strconv.Itoa(snapshotVersion+1), "a cell's snapshot of a newer version is refused")
+}
