@@ -3,11 +3,11 @@ package detect
 import "github.com/lapwing-sec/lapwing/schemas"
 
 var agentDriftCard = Meta{
-	Name: "agent-drift", Title: "An agent turns to a host it never used", Basis: Learned, Family: FamilyOperation, Way: WayFused,
-	Severity: schemas.SeverityLow, Wake: OnNew(Host),
+	Name: "agent-drift", Title: "An agent turns to a tool or host it never used", Basis: Learned, Family: FamilyOperation, Way: WayFused,
+	Severity: schemas.SeverityLow, Wake: OnNew(Host, Operation, Service),
 	MinSample: "learned (7 active days, or 200 calls below 1% novelty)", Floor: "one call of an AI agent",
-	Kept:    "one slot of 8 bytes a host, 16 at most",
-	Model:   "Good-Turing novelty rate of the agent's hosts, drawn towards other agents",
+	Kept:    "one slot of 8 bytes a host (16 at most), a server and a tool",
+	Model:   "Good-Turing novelty rate of the agent's hosts, servers and tools, drawn towards other agents",
 	Attacks: []schemas.Technique{{UID: "T1567", Name: "Exfiltration Over Web Service"}},
 	NHI:     []string{"NHI5:2025"}, API: []string{"API10:2023"}, NIST: nistNetwork, PCI: pciNetwork,
 	FirstChecks: []string{
@@ -17,8 +17,8 @@ var agentDriftCard = Meta{
 	},
 }
 
-// agentDrift finds an AI agent that calls a tool server or domain that it never
-// called. A tool within one is new-operation's.
+// agentDrift finds an AI agent that turns to a domain, a tool server or a tool
+// that it never used. What a tool can do of consequence has detectors of its own.
 type agentDrift struct{ arrivalOnly }
 
 // weightAgentChanges is what a call weighs more that gives something away.
@@ -27,24 +27,57 @@ const weightAgentChanges = 0.7
 // Meta implements Detector.
 func (agentDrift) Meta() *Meta { return &agentDriftCard }
 
+// toolOfAgent says that an agent calls a tool by name.
+func toolOfAgent(p *Profile, ev *schemas.Event) bool {
+	return (p.Kind() == "ai_agent" || ev.PrincipalType == "agent") && ev.Attributes["tool"] != ""
+}
+
 // Observe implements Detector.
 func (agentDrift) Observe(c *Cell, p *Profile, call *Call, out *Findings) {
 	ev := call.Event
-	if p.Kind() != "ai_agent" || !call.New(Host) {
+	tool := toolOfAgent(p, ev)
+	if !tool && p.Kind() != "ai_agent" {
 		return
 	}
-	s, rarity := c.Novelty(p, call, Host)
-	if s == 0 {
+	f := Finding{Way: WayFused, Severity: schemas.SeverityLow}
+	var dim Dimension
+	switch {
+	case call.New(Host):
+		dim, f.Value, f.Expected = Host, ev.Host, "the hosts seen before"
+		f.Surprise, f.Rarity = c.Novelty(p, call, Host)
+	case tool && call.New(Service):
+		dim, f.Value, f.Expected = Service, ev.Service, "the tool servers seen before"
+		f.Surprise, f.Rarity = c.Novelty(p, call, Service)
+	}
+	changes := f.Surprise > 0 && changesSomething(call)
+	if tool {
+		if s, rarity := operationSurprise(c, p, call); s > f.Surprise {
+			f.Surprise, f.Rarity = s, rarity
+			if f.Value == "" {
+				dim, f.Value, f.Expected = Operation, ev.Operation, "the tools seen before"
+			}
+		}
+	}
+	if f.Surprise == 0 {
 		return
 	}
-	if changesSomething(call) {
-		s += weightAgentChanges
+	if changes {
+		f.Surprise += weightAgentChanges
 	}
-	have, of := others(c, p, call, Host)
-	out.Add(Finding{
-		Way: WayFused, Severity: schemas.SeverityLow, Surprise: s, Value: ev.Host,
-		Did:      "called " + clip(ev.Host, 80) + " for the first time",
-		Sentence: who(ev) + " called " + ev.Operation + touched(ev) + " at " + clip(ev.Host, 80) + ended(call) + ", which was " + rarity + inPeers(p, have, of, "call it") + ".",
-		Observed: ev.Host, Expected: "the hosts seen before", Rarity: rarity,
-	})
+	have, of := others(c, p, call, dim)
+	name := clip(f.Value, 80)
+	switch dim {
+	case Host:
+		f.Did = "called " + name + " for the first time"
+		f.Sentence = who(ev) + " called " + ev.Operation + touched(ev) + " at " + name
+	case Service:
+		f.Did = "turned to the tool server " + name + " for the first time"
+		f.Sentence = who(ev) + " used " + ev.Operation + touched(ev) + " of the tool server " + name
+	default:
+		f.Did = "used the tool " + name + " for the first time"
+		f.Sentence = who(ev) + " used the tool " + name + touched(ev)
+	}
+	f.Sentence += origin(ev) + ended(call) + "; " + name + " was " + f.Rarity + inPeers(p, have, of, "use it") + "."
+	f.Observed = f.Value
+	out.Add(f)
 }

@@ -106,5 +106,6 @@ const (
 	OnGrantee                                  // the event names grantees
 	OnDeletes                                  // the operation has the class Deletes or Destroys
 	OnSpawns                                   // the operation starts machines
-	OnOldCredential                            // a credential that was not used for a week, of an identity that called meanwhile
+	OnOldCredential                            // a credential that was not used for a week, of an identity that called meanwhile, or whose successor took over
+	OnDeeper                                   // a chain of delegation longer than any seen
 )

@@ -66,6 +66,10 @@ func (e *Engine) learn(p *Profile, call *Call, grave bool) {
 	if grave {
 		p.consequence = max(p.consequence, call.Day)
 	}
+	if h := call.sights[Credential].hash; h != 0 && static(call.Event) {
+		p.keys.saw(h, call.Day, paneOf(call.Time))
+	}
+	p.depth = max(p.depth, uint8(min(len(call.Event.Delegation), 1<<8-1))) //nolint:gosec // clamped
 	e.learnTime(p, call)
 	e.learnPlace(p, call)
 	if call.Day != p.tallyDay && call.Day > p.tallyDay {

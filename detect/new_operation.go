@@ -55,22 +55,40 @@ func strange(call *Call) bool {
 
 // Observe implements Detector.
 func (newOperation) Observe(c *Cell, p *Profile, call *Call, out *Findings) {
-	if !call.New(Operation) || call.Can.Set.Any(capability.Grave) || provider(call.Event) {
+	if toolOfAgent(p, call.Event) {
+		return // agent-drift's
+	}
+	s, rarity := operationSurprise(c, p, call)
+	if s == 0 {
 		return
+	}
+	have, of := others(c, p, call, Operation)
+	ev := call.Event
+	out.Add(Finding{
+		Way: WayFused, Severity: schemas.SeverityLow, Surprise: s, Value: ev.Operation,
+		Did:      "called " + ev.Operation + " for the first time",
+		Sentence: who(ev) + " called " + ev.Operation + touched(ev) + origin(ev) + ended(call) + "; it was " + rarity + inPeers(p, have, of, "call it") + ".",
+		Observed: ev.Operation, Expected: "the operations seen before", Rarity: rarity,
+	})
+}
+
+// operationSurprise is how surprising an operation is that the identity never
+// called, by what it can do; 0 where it says nothing.
+func operationSurprise(c *Cell, p *Profile, call *Call) (s float64, rarity string) {
+	if !call.New(Operation) || call.Can.Set.Any(capability.Grave) || provider(call.Event) {
+		return 0, ""
 	}
 	// A few refusals are a missing permission; each further one in a day is
 	// evidence of somebody who feels for what is allowed.
 	if call.Denied {
 		call.Tally(TallyRefused, 1)
 		if p.TallyToday(TallyRefused, call.Day) < refusedFloor {
-			return
+			return 0, ""
 		}
 	}
-	s, rarity := c.Novelty(p, call, Operation)
-	if s == 0 {
-		return
+	if s, rarity = c.Novelty(p, call, Operation); s == 0 {
+		return 0, ""
 	}
-	have, of := others(c, p, call, Operation)
 	switch set := call.Can.Set; {
 	case set.Any(capability.Deletes | capability.Administers):
 		s = float64(s * weightDeletes)
@@ -79,19 +97,13 @@ func (newOperation) Observe(c *Cell, p *Profile, call *Call, out *Findings) {
 	case set.Has(capability.ReadsIdentities):
 		s = float64(s * weightAsks)
 	default:
-		if have >= readByPeers && !call.Failed && !strange(call) {
-			return // what its like read every day
+		if have, _ := others(c, p, call, Operation); have >= readByPeers && !call.Failed && !strange(call) {
+			return 0, "" // what its like read every day
 		}
 		s = float64(s * weightReads)
 	}
 	if call.Failed {
 		s = float64(s * weightFailed)
 	}
-	ev := call.Event
-	out.Add(Finding{
-		Way: WayFused, Severity: schemas.SeverityLow, Surprise: s, Value: ev.Operation,
-		Did:      "called " + ev.Operation + " for the first time",
-		Sentence: who(ev) + " called " + ev.Operation + touched(ev) + origin(ev) + ended(call) + "; it was " + rarity + inPeers(p, have, of, "call it") + ".",
-		Observed: ev.Operation, Expected: "the operations seen before", Rarity: rarity,
-	})
+	return s, rarity
 }

@@ -220,8 +220,12 @@ func (e *Engine) conditions(p *Profile, call *Call, ev *schemas.Event) {
 	if call.Can.Set.Has(capability.SpawnsCompute) {
 		call.fired |= OnSpawns
 	}
-	if c := call.sights[Credential]; c.State > Unseen && int(call.Day)-int(c.Day) >= oldCredentialDays && p.lastDay+1 >= call.Day {
+	if c := call.sights[Credential]; c.State > Unseen &&
+		(int(call.Day)-int(c.Day) >= oldCredentialDays && p.lastDay+1 >= call.Day || p.keys.superseded(c.hash, paneOf(call.Time))) {
 		call.fired |= OnOldCredential
+	}
+	if n := len(ev.Delegation); n > int(p.depth) && p.depth > 0 {
+		call.fired |= OnDeeper
 	}
 	if call.Denied {
 		call.fired |= OnDenied

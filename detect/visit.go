@@ -129,6 +129,10 @@ func (p *Profile) visitOwn(c *codec) {
 	c.u16(&p.shapeDay)
 	c.i64(&p.widened)
 	c.i32(&p.founded)
+	if c.has(9) {
+		p.keys.visit(c)
+		c.u8(&p.depth)
+	}
 	if int(p.group) >= groups {
 		c.fail(fmt.Errorf("%w: kind %d", errDamaged, p.group))
 		p.group = 0
