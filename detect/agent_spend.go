@@ -1,17 +1,17 @@
 package detect
 
 import (
-	"math"
+	"time"
 
 	"github.com/lapwing-sec/lapwing/schemas"
 )
 
 var agentSpendCard = Meta{
 	Name: "agent-spend", Title: "Far more spent on models than usual", Basis: Learned, Family: FamilyVolume, Way: WayStrong,
-	Severity: schemas.SeverityHigh, Closes: true,
-	MinSample: "60 active panes over three days, or 20 over a week",
-	Floor:     "5 (in the log's currency) or a million tokens in 15 minutes, 5 times what is usual, and twice its own maximum of earlier days",
-	Kept:      "20 bytes: one level and two maxima",
+	Severity: schemas.SeverityHigh, Wake: OnSpendLimit, Closes: true,
+	MinSample: "60 active panes over three days, or 20 over a week; a declared limit: none",
+	Floor:     "5 (in the log's currency) or a million tokens in 15 minutes, 5 times what is usual, and twice its own maximum of earlier days; a declared limit: what the inventory allows in a day",
+	Kept:      "40 bytes: one level and two maxima; what was spent on the day",
 	Model:     "Student's t on the logarithm, the predictive distribution of a Normal-Gamma prior",
 	Attacks:   []schemas.Technique{{UID: "T1496.004", Name: "Cloud Service Hijacking"}},
 	NHI:       []string{"NHI5:2025"}, API: []string{"API4:2023"}, NIST: []string{"DE.CM-01", "DE.CM-09"}, PCI: []string{"10.4.1"},
@@ -22,9 +22,70 @@ var agentSpendCard = Meta{
 	},
 }
 
+// agentSpendLimit is the card of a declared limit that was passed: of the same
+// detector, on the other basis.
+var agentSpendLimit = Meta{
+	Name: agentSpendCard.Name, Rule: "limit", Title: "A declared limit of spending on models is passed", Basis: Declared, Family: FamilyDeclared, Way: WayDeclared,
+	Severity: schemas.SeverityMedium, MinSample: "none", Floor: "what the inventory allows in a day",
+	Kept: "20 bytes: what was spent on the day", Model: "a sum by day (UTC) against the limit",
+	Attacks: agentSpendCard.Attacks, NHI: agentSpendCard.NHI, API: agentSpendCard.API, NIST: agentSpendCard.NIST, PCI: agentSpendCard.PCI,
+	FirstChecks: agentSpendCard.FirstChecks,
+}
+
 // agentSpend judges what an identity's calls cost in a pane, in money where the
-// log tells it, else in tokens, by the model of egress-volume.
-type agentSpend struct{ paneOnly }
+// log tells it, else in tokens, by the model of egress-volume; and their sum by
+// day against what the inventory allows.
+type agentSpend struct{}
+
+// spent is what an identity's calls of models came to on a day.
+type spent struct {
+	day            uint16
+	micros, tokens uint64
+}
+
+func (s *spent) visit(c *codec) {
+	c.u16(&s.day)
+	c.u64(&s.micros)
+	c.u64(&s.tokens)
+}
+
+// Observe implements Detector: it adds the call to the day, and says so when a
+// limit is passed. Calls of an earlier day are left out.
+func (agentSpend) Observe(c *Cell, p *Profile, call *Call, out *Findings) {
+	ev, d := call.Event, call.Event.GetDeclared()
+	if call.Day < p.spent.day || call.Backfill || ev.Anonymous {
+		return
+	}
+	if call.Day > p.spent.day {
+		p.spent = spent{day: call.Day}
+	}
+	before := p.spent
+	p.spent.micros = bounded(before.micros, ev.CostMicros)
+	p.spent.tokens = bounded(before.tokens, bounded(ev.TokensIn, ev.TokensOut))
+	if c.e.lacks(offDeclared) {
+		return
+	}
+	over := func(limit, had, has uint64, unit func(uint64) string) {
+		if limit == 0 || had > limit || has <= limit {
+			return
+		}
+		allowed := unit(limit) + " a day"
+		out.add(&agentSpendLimit, Finding{
+			Value: allowed, Did: "passed its limit of spending",
+			Sentence: who(ev) + " passed what it may spend in a day, " + unit(limit) + ", with " + ev.Operation + origin(ev) + " at " +
+				time.Unix(0, ev.Time).UTC().Format("15:04:05") + " UTC: " + unit(has) + " so far.",
+			Observed: unit(has) + " in a day", Expected: "at most " + allowed,
+		})
+	}
+	over(d.GetSpendMicrosPerDay(), before.micros, p.spent.micros, func(n uint64) string { return number(float64(n)/1e6) + " US dollars" })
+	over(d.GetTokensPerDay(), before.tokens, p.spent.tokens, func(n uint64) string { return plural(int(n), "token") }) //nolint:gosec // bounded
+}
+
+// bounded adds two counts.
+func bounded(a, b uint64) uint64 { return min(a+min(b, maxSpent), maxSpent) }
+
+// maxSpent bounds a day's sum.
+const maxSpent = 1 << 60
 
 // Meta implements Detector.
 func (agentSpend) Meta() *Meta { return &agentSpendCard }
@@ -51,11 +112,9 @@ func (agentSpend) Close(_ *Cell, p *Profile, pane *Pane, out *Findings) {
 	if pane.Backfill > 0 || cost == 0 || s.spend.n < coldPanes {
 		return
 	}
-	n, mean := float64(s.spend.n), float64(s.spend.mean)
-	deviation := math.Sqrt((float64(float64(s.spend.variance)*n) + 10*0.25) / (n + 10) * (1 + 1/n))
-	usual := math.Expm1(mean)
+	surprise, usual := s.spend.excess(cost)
 	out.Score(Score{
-		Signal: SignalSpend, Surprise: studentTail((math.Log1p(cost)-mean)/deviation, n), Observed: cost, Expected: usual,
+		Signal: SignalSpend, Surprise: surprise, Observed: cost, Expected: usual,
 		Faint:   cost < 3*usual || cost < spendFloor/10,
 		Strong:  cost >= 2*float64(s.spendBest) && cost >= spendFloor && cost >= spendTimes*usual,
 		Explain: explainSpend,

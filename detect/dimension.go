@@ -107,5 +107,6 @@ const (
 	OnDeletes                                  // the operation has the class Deletes or Destroys
 	OnSpawns                                   // the operation starts machines
 	OnOldCredential                            // a credential that was not used for a week, of an identity that called meanwhile, or whose successor took over
+	OnSpendLimit                               // the event carries a declared limit of spending
 	OnDeeper                                   // a chain of delegation longer than any seen
 )

@@ -10,9 +10,9 @@ var egressVolumeCard = Meta{
 	Name: "egress-volume", Title: "Far more data out than usual", Basis: Learned, Family: FamilyVolume, Way: WayStrong,
 	Severity: schemas.SeverityHigh, Closes: true,
 	MinSample: "60 active panes over three days, or 20 over a week",
-	Floor:     "10 MB in 15 minutes, 5 times what is usual, and twice its own maximum of earlier days",
-	Kept:      "12 bytes: one level",
-	Model:     "Student's t on the logarithm, the predictive distribution of a Normal-Gamma prior",
+	Floor:     "10 MB or 1,000 records in 15 minutes, 5 times what is usual, and twice its own maximum of earlier days",
+	Kept:      "28 bytes: a level of bytes, one of records with its maxima",
+	Model:     "Student's t on the logarithm, the predictive distribution of a Normal-Gamma prior; of bytes and records, where the log counts them, the less likely",
 	Attacks:   []schemas.Technique{{UID: "T1530", Name: "Data from Cloud Storage"}},
 	NHI:       []string{"NHI2:2025"}, API: []string{"API6:2023"}, NIST: []string{"DE.CM-01", "DE.CM-09"}, PCI: []string{"10.4.1"},
 	FirstChecks: []string{
@@ -22,47 +22,87 @@ var egressVolumeCard = Meta{
 	},
 }
 
-// egressVolume judges the bytes that an identity took out in a pane: the
-// logarithm against its own mean and variance, by Student's t with as many
-// degrees of freedom as it has panes (the predictive distribution of a
-// Normal-Gamma prior). Kept: one level.
+// egressVolume judges the bytes that an identity took out in a pane, and the
+// records where the log counts them: the logarithm against its own mean and
+// variance, by Student's t with as many degrees of freedom as it has panes (the
+// predictive distribution of a Normal-Gamma prior).
 type egressVolume struct{ paneOnly }
 
 // Meta implements Detector.
 func (egressVolume) Meta() *Meta { return &egressVolumeCard }
 
 const (
-	egressFloor = 10e6
-	egressTimes = 5
+	egressFloor  = 10e6
+	recordsFloor = 1000
+	egressTimes  = 5
 	// From here on no criticality makes it less than high.
-	egressVastFloor = 1e9
-	egressVastTimes = 100
+	egressVastFloor  = 1e9
+	recordsVastFloor = 1e5
+	egressVastTimes  = 100
+)
+
+// What a score of egress-volume is about.
+const (
+	egressBytes = iota
+	egressRecords
 )
 
 // Close implements Detector.
 func (egressVolume) Close(_ *Cell, p *Profile, pane *Pane, out *Findings) {
 	s := &p.stats
-	if pane.Backfill > 0 || pane.BytesOut == 0 || s.bytes.n < coldPanes {
+	if pane.Backfill > 0 {
 		return
 	}
-	b := float64(pane.BytesOut)
-	n := float64(s.bytes.n)
-	mean := float64(s.bytes.mean)
+	var found Score
+	if b := float64(pane.BytesOut); b > 0 && s.bytes.n >= coldPanes {
+		surprise, usual := s.bytes.excess(b)
+		found = Score{
+			Signal: SignalBytes, Surprise: surprise, Observed: b, Expected: usual, Scale: egressBytes,
+			Faint:   b < 3*usual || b < egressFloor/10,
+			Strong:  s.beyond(SignalBytes, b) && b >= egressFloor && b >= egressTimes*usual,
+			Explain: explainEgress,
+		}
+	}
+	if n := float64(pane.Records); n > 0 && s.records.n >= coldPanes {
+		surprise, usual := s.records.excess(n)
+		of := Score{
+			Signal: SignalBytes, Surprise: surprise, Observed: n, Expected: usual, Scale: egressRecords,
+			Faint:   n < 3*usual || n < recordsFloor/10,
+			Strong:  n >= 2*float64(s.recordsBest) && n >= recordsFloor && n >= egressTimes*usual,
+			Explain: explainEgress,
+		}
+		if found.Explain == nil {
+			found = of
+		} else {
+			// The less likely of two is less of a wonder. One that is too small to
+			// speak of does not stand before the other.
+			if found.Faint && !of.Faint || found.Faint == of.Faint && of.Surprise > found.Surprise {
+				found = of
+			}
+			found.Surprise = math.Max(0, found.Surprise-math.Log10(2))
+		}
+	}
+	if found.Explain != nil {
+		out.Score(found)
+	}
+}
+
+// excess is how unlikely a size is beside a level of logarithms, and what is usual.
+func (l *level) excess(x float64) (surprise, usual float64) {
+	n, mean := float64(l.n), float64(l.mean)
 	// A prior of ten panes with a deviation of 0.5 keeps a constant size from
 	// making every change a wonder.
-	deviation := math.Sqrt((float64(float64(s.bytes.variance)*n) + 10*0.25) / (n + 10) * (1 + 1/n))
-	usual := math.Expm1(mean)
-	out.Score(Score{
-		Signal: SignalBytes, Surprise: studentTail((math.Log1p(b)-mean)/deviation, n), Observed: b, Expected: usual,
-		Faint:   b < 3*usual || b < egressFloor/10,
-		Strong:  s.beyond(SignalBytes, b) && b >= egressFloor && b >= egressTimes*usual,
-		Explain: explainEgress,
-	})
+	deviation := math.Sqrt((float64(float64(l.variance)*n) + 10*0.25) / (n + 10) * (1 + 1/n))
+	return studentTail((math.Log1p(x)-mean)/deviation, n), math.Expm1(mean)
 }
 
 func explainEgress(_ *Cell, p *Profile, pane *Pane, s *Score) Finding {
+	vast, n, seen, usual, value := egressVastFloor, p.stats.bytes.n, size(s.Observed), size(s.Expected), "bytes"
+	if s.Scale == egressRecords {
+		vast, n, seen, usual, value = recordsVastFloor, p.stats.records.n, plural(int(pane.Records), "record"), number(s.Expected), "records" //nolint:gosec // a count
+	}
 	least := 0
-	if s.Observed >= egressVastFloor && s.Observed >= egressVastTimes*s.Expected {
+	if s.Observed >= vast && s.Observed >= egressVastTimes*s.Expected {
 		least = schemas.SeverityHigh
 	}
 	from := ""
@@ -72,10 +112,10 @@ func explainEgress(_ *Cell, p *Profile, pane *Pane, s *Score) Finding {
 	return Finding{
 		Least: least,
 		Did:   "took out " + times(s.Observed, s.Expected) + " its usual amount of data",
-		Sentence: "It received " + size(s.Observed) + " in " + plural(int(pane.Calls), "call") + " within 15 minutes (" + clockTime(pane.Start()) +
-			"), where " + size(s.Expected) + " is usual" + from + ".",
-		Observed: size(s.Observed) + " in 15 minutes",
-		Expected: "about " + size(s.Expected) + ", by " + plural(int(p.stats.bytes.n), "active pane") + " of its own",
-		Value:    "bytes", Trigger: pane.call("Largest call", sampleLargest),
+		Sentence: "It received " + seen + " in " + plural(int(pane.Calls), "call") + " within 15 minutes (" + clockTime(pane.Start()) +
+			"), where " + usual + " is usual" + from + ".",
+		Observed: seen + " in 15 minutes",
+		Expected: "about " + usual + ", by " + plural(int(n), "active pane") + " of its own",
+		Value:    value, Trigger: pane.call("Largest call", sampleLargest),
 	}
 }

@@ -169,6 +169,9 @@ func metaOf(name string) *Meta {
 			return d.Meta()
 		}
 	}
+	if name == agentSpendLimit.Key() {
+		return &agentSpendLimit
+	}
 	return nil
 }
 

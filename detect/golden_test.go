@@ -112,6 +112,9 @@ type call struct {
 	Target    string            `yaml:"target"` // account that owns what is touched
 	Tokens    uint64            `yaml:"tokens"`
 	Cost      uint64            `yaml:"cost"` // millionths
+	Records   uint64            `yaml:"records"`
+	Spend     uint64            `yaml:"spend_per_day"`  // declared, in millionths
+	TokenCap  uint64            `yaml:"tokens_per_day"` // declared
 	Principal string            `yaml:"principal"`
 	Type      string            `yaml:"type"` // principal type
 	Format    string            `yaml:"format"`
@@ -557,7 +560,7 @@ func (c *goldenCase) event(t *testing.T, line *traffic, who *goldenIdentity, ind
 		Account: or(do.Account, base.Account), Region: or(do.Region, base.Region), Late: do.Late, Backfill: do.Backfill,
 		ErrorCode: do.Error, CredentialType: or(do.KeyType, base.KeyType), Workload: or(do.Workload, base.Workload), ActingAs: or(do.ActingAs, base.ActingAs),
 		Scopes: orList(do.Scopes, base.Scopes), Delegation: orList(do.Through, base.Through), Host: or(do.Host, base.Host),
-		TargetAccount: or(do.Target, base.Target), TokensOut: or(do.Tokens, base.Tokens), CostMicros: or(do.Cost, base.Cost),
+		TargetAccount: or(do.Target, base.Target), TokensOut: or(do.Tokens, base.Tokens), CostMicros: or(do.Cost, base.Cost), RecordsOut: or(do.Records, base.Records),
 		Attributes: do.With,
 	}
 	if ev.Workload == "none" {
@@ -617,6 +620,7 @@ func (c *goldenCase) event(t *testing.T, line *traffic, who *goldenIdentity, ind
 func (c *goldenCase) declared(t *testing.T, do *call, who *goldenIdentity, at time.Time) *schemas.Declared {
 	d := &schemas.Declared{
 		Managed: !who.Unmanaged, RatePerMinute: or(do.Rate, who.Rate), RateBurst: or(do.Burst, who.Burst),
+		SpendMicrosPerDay: or(do.Spend, who.Spend), TokensPerDay: or(do.TokenCap, who.TokenCap),
 	}
 	for _, b := range do.Breaks {
 		detector, rest, ok := strings.Cut(b, ": ")

@@ -207,6 +207,9 @@ func (e *Engine) conditions(p *Profile, call *Call, ev *schemas.Event) {
 		if d.RatePerMinute > 0 {
 			call.fired |= OnRateBudget
 		}
+		if d.SpendMicrosPerDay > 0 || d.TokensPerDay > 0 {
+			call.fired |= OnSpendLimit
+		}
 	}
 	if !ev.GetDeclared().GetManaged() {
 		call.fired |= OnUnmanaged

@@ -31,6 +31,8 @@ type Pane struct {
 	// Tokens and CostMicros are what the calls used of a model and what they cost,
 	// in millionths, as logged.
 	Tokens, CostMicros uint64
+	// Records is how many records the calls gave out, where the source counts them.
+	Records uint64
 	// Peak is the largest number of calls in one minute.
 	Peak uint32
 	// Fresh counts values never seen before, once their dimension was learned.
@@ -131,6 +133,7 @@ func (p *Pane) add(ev *schemas.Event, call *Call, topic int) {
 	p.BytesIn += ev.BytesIn
 	p.Tokens += ev.TokensIn + ev.TokensOut
 	p.CostMicros += ev.CostMicros
+	p.Records += ev.RecordsOut
 	if m := call.Time / int64(60*1e9); m != p.minute {
 		p.minute, p.minuteCalls = m, 0
 	}
@@ -149,8 +152,12 @@ func (p *Pane) add(ev *schemas.Event, call *Call, topic int) {
 		p.Resources.Add(h)
 	}
 	// Ties go by time and id, not by the order of arrival.
-	if s := &p.samples[sampleLargest]; ev.BytesOut > p.largest || ev.BytesOut > 0 && ev.BytesOut == p.largest && s.after(ev) {
-		p.largest = ev.BytesOut
+	out := ev.BytesOut
+	if out == 0 {
+		out = ev.RecordsOut // of a log that tells no sizes
+	}
+	if s := &p.samples[sampleLargest]; out > p.largest || out > 0 && out == p.largest && s.after(ev) {
+		p.largest = out
 		s.take(ev)
 	}
 	if s := &p.samples[sampleRefused]; call.Denied && !s.after(ev) {

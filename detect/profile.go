@@ -76,6 +76,7 @@ type Profile struct {
 	widened int64 // when it last changed its own rights
 
 	keys  keyMarks
+	spent spent
 	depth uint8 // the longest chain of delegation
 
 	founded int32 // number of the pane in which it was first seen, or seen again after leaving every topic

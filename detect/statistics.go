@@ -39,6 +39,9 @@ type statistics struct {
 	hours                     [24]uint8     // panes by hour of day, halved together
 	stages                    [stages]int32 // newest pane with an unusual call of a stage
 	lastRun                   uint8         // how its newest active pane went
+
+	records                   level // ln(1+records out)
+	recordsBest, recordsToday float32
 }
 
 const (
@@ -178,6 +181,7 @@ func (s *statistics) newDay(day uint16) {
 			s.today[i] = 0
 		}
 		s.authBest, s.authToday = max(s.authBest*f, s.authToday), 0
+		s.recordsBest, s.recordsToday = max(s.recordsBest*f, s.recordsToday), 0
 		s.spendBest, s.spendToday = max(s.spendBest*f, s.spendToday), 0
 		for i := range s.most {
 			s.most[i], s.newest[i] = max(s.most[i]*f, s.newest[i]), 0
@@ -226,6 +230,10 @@ func (s *statistics) learnPane(p *Pane, x expectation, c float64) {
 		s.rate24h.learn(float64(s.sum24h), w)
 		if p.BytesOut > 0 {
 			s.bytes.learn(math.Log1p(float64(p.BytesOut)), w)
+		}
+		if p.Records > 0 {
+			s.records.learn(math.Log1p(float64(p.Records)), w)
+			s.recordsToday = max(s.recordsToday, float32(p.Records))
 		}
 		s.auth.learn(float64(p.Unauthenticated), w)
 		s.authToday = max(s.authToday, float32(p.Unauthenticated))

@@ -11,7 +11,7 @@ var supersededKeyCard = Meta{
 	Severity: schemas.SeverityMedium, Wake: OnOldCredential,
 	MinSample: "a key seen on four days; another that made more of its calls since",
 	Floor:     "48 hours after the old key's share of the last days' calls fell below 1%, or 8 days without it while another key, seen on four days, went on; alone: from a network or by a client that is new to it",
-	Kept:      "26 bytes: the two newest keys with their calls of the last days; the slots of others",
+	Kept:      "28 bytes: the two newest keys with their calls of the last days; the slots of others",
 	Model:     "a key's share of the identity's calls, halved each day",
 	Attacks:   []schemas.Technique{{UID: "T1078.004", Name: "Cloud Accounts"}},
 	NHI:       []string{"NHI1:2025"}, API: []string{"API2:2023"}, NIST: nistActivity, PCI: []string{"8.2.5", "8.6.3", "10.4.1.1"},
@@ -87,8 +87,8 @@ type keyMarks struct {
 // keyMark is what is known of a key.
 type keyMark struct {
 	hash  uint32
-	calls uint32 // of the last days, halved each day
 	held  int32  // the newest pane in which it had a hundredth of the calls
+	calls uint16 // of the last days, halved each day, and both together when one is full
 	main  bool   // it has carried the identity
 }
 
@@ -122,8 +122,11 @@ func (k *keyMarks) saw(hash uint32, day uint16, pane int64) {
 		k.mark[i] = keyMark{hash: hash}
 	}
 	m, other := &k.mark[i], &k.mark[1-i]
-	m.calls = min(m.calls+1, 1<<30)
-	if m.calls*100 >= m.calls+other.calls || m.held == 0 {
+	if m.calls == 1<<16-1 {
+		m.calls, other.calls = m.calls/2, other.calls/2
+	}
+	m.calls++
+	if uint32(m.calls)*100 >= uint32(m.calls)+uint32(other.calls) || m.held == 0 {
 		m.held = max(m.held, int32(pane)) //nolint:gosec // until the year 60,000
 	}
 	if m.calls >= other.calls {
@@ -138,8 +141,8 @@ func (k *keyMarks) visit(c *codec) {
 	for i := range k.mark {
 		m := &k.mark[i]
 		c.u32(&m.hash)
-		c.u32(&m.calls)
 		c.i32(&m.held)
+		c.u16(&m.calls)
 		c.bool(&m.main)
 	}
 	c.u16(&k.day)

@@ -132,6 +132,7 @@ func (p *Profile) visitOwn(c *codec) {
 	if c.has(9) {
 		p.keys.visit(c)
 		c.u8(&p.depth)
+		p.spent.visit(c)
 	}
 	if int(p.group) >= groups {
 		c.fail(fmt.Errorf("%w: kind %d", errDamaged, p.group))
@@ -149,9 +150,7 @@ func (s *statistics) visit(c *codec) {
 	c.u16(&s.days)
 	c.u32(&s.inTail)
 	for _, l := range [...]*level{&s.rate, &s.rate3h, &s.rate24h, &s.bytes, &s.resources, &s.operations, &s.denied, &s.breadth, &s.spend, &s.auth, &s.sources, &s.tokens, &s.distance} {
-		c.f32(&l.mean)
-		c.f32(&l.variance)
-		c.u16(&l.n)
+		l.visit(c)
 	}
 	for _, x := range [...]*float32{&s.spendBest, &s.spendToday, &s.authBest, &s.authToday, &s.sum3h, &s.sum24h, &s.breadth24h, &s.anchor, &s.dayMean, &s.dayWeight, &s.sum} {
 		c.f32(x)
@@ -182,6 +181,17 @@ func (s *statistics) visit(c *codec) {
 		c.u16(&s.seasonRatio[i])
 		c.u8(&s.seasonCount[i])
 	}
+	if c.has(9) {
+		s.records.visit(c)
+		c.f32(&s.recordsBest)
+		c.f32(&s.recordsToday)
+	}
+}
+
+func (l *level) visit(c *codec) {
+	c.f32(&l.mean)
+	c.f32(&l.variance)
+	c.u16(&l.n)
 }
 
 func (e *Engine) visitSlots(c *codec, p *Profile) {
@@ -294,6 +304,9 @@ func (p *Pane) visit(c *codec) {
 	}
 	for i := range p.samples {
 		p.samples[i].visit(c)
+	}
+	if c.has(9) {
+		c.u64(&p.Records)
 	}
 }
 

@@ -125,6 +125,14 @@ func (c *checker) allowed(a *schemas.Allowed) {
 	if r := a.Rate; r != nil && !(r.PerMinute >= 0 && r.PerMinute <= 1e9) {
 		c.add("per_minute", "want a number of calls from 0 to 1e9")
 	}
+	if s := a.Spend; s != nil {
+		if !(s.PerDay >= 0 && s.PerDay <= maxSpendPerDay) {
+			c.add("per_day", "want US dollars from 0 to 1e9")
+		}
+		if s.TokensPerDay > maxTokensPerDay {
+			c.add("tokens_per_day", "want a number of tokens up to 1e15")
+		}
+	}
 }
 
 func (c *checker) credentials(list []schemas.KnownCredential) {

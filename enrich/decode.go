@@ -129,9 +129,11 @@ func (d *decoder) allowed(n *yaml.Node) *schemas.Allowed {
 			a.Schedule = d.schedule(v)
 		case "rate":
 			a.Rate = d.rate(v)
+		case "spend":
+			a.Spend = d.spend(v)
 		}
 	})
-	if a.Operations == nil && a.Countries == nil && a.Regions == nil && a.Networks == nil && a.Environments == nil && a.Schedule == nil && a.Rate == nil {
+	if a.Operations == nil && a.Countries == nil && a.Regions == nil && a.Networks == nil && a.Environments == nil && a.Schedule == nil && a.Rate == nil && a.Spend == nil {
 		return nil
 	}
 	return a
@@ -205,6 +207,42 @@ func (d *decoder) rate(n *yaml.Node) *schemas.Rate {
 		}
 	})
 	if *r == (schemas.Rate{}) {
+		return nil
+	}
+	return r
+}
+
+// maxTokensPerDay bounds a limit of tokens, maxSpendPerDay one of US dollars.
+const (
+	maxTokensPerDay = 1e15
+	maxSpendPerDay  = 1e9
+)
+
+func (d *decoder) spend(n *yaml.Node) *schemas.Spend {
+	r := &schemas.Spend{}
+	d.mapping(n, "spend", spendKeys, func(key string, v *yaml.Node) {
+		s, ok := d.scalar(key, v)
+		if !ok {
+			return
+		}
+		switch key {
+		case "per_day":
+			f, ok := parseFloat(s)
+			if !ok || f < 0 || f > maxSpendPerDay {
+				d.problems.add(v.Line, "%s: %q: want US dollars from 0 to 1e9", key, shorten(s))
+				return
+			}
+			r.PerDay = f
+		case "tokens_per_day":
+			b, err := strconv.ParseUint(s, 10, 64)
+			if err != nil || b > maxTokensPerDay {
+				d.problems.add(v.Line, "%s: %q: want a whole number of tokens up to 1e15", key, shorten(s))
+				return
+			}
+			r.TokensPerDay = b
+		}
+	})
+	if *r == (schemas.Spend{}) {
 		return nil
 	}
 	return r

@@ -187,6 +187,14 @@ func TestDeclaredFacts(t *testing.T) {
 	e.SetInventory(SourceFile, inv)
 	when := at("2026-11-20T02:00:00Z")
 
+	t.Run("a limit of spending goes with what costs", func(t *testing.T) {
+		ev := &schemas.Event{Format: "cloudtrail", Time: when, PrincipalType: "AssumedRole", Principal: "arn:aws:sts::123456789012:assumed-role/ci-deploy/s1",
+			Operation: "bedrock:InvokeModel", TokensOut: 5}
+		e.Enrich(ev)
+		if d := ev.Declared; d.SpendMicrosPerDay != 50e6 || d.TokensPerDay != 2_000_000 {
+			t.Errorf("limits %d and %d", d.SpendMicrosPerDay, d.TokensPerDay)
+		}
+	})
 	t.Run("everything declared goes with the event", func(t *testing.T) {
 		ev := &schemas.Event{Format: "cloudtrail", Time: when, PrincipalType: "AssumedRole", Principal: "arn:aws:sts::123456789012:assumed-role/ci-deploy/s1",
 			Operation: "ecs:RunTask", Region: "eu-west-1", SrcIp: "203.0.113.9", CredentialId: "AKIAIOSFODNN7EXAMPLE"}

@@ -191,9 +191,16 @@ func policyKey(b []byte, a *schemas.Allowed) []byte {
 		}
 		b = append(b, 0)
 	}
-	if a.Rate != nil {
+	if a.Rate == nil {
+		b = append(b, 0)
+	} else {
+		b = append(b, 1)
 		b = binary.AppendUvarint(b, math.Float64bits(a.Rate.PerMinute))
 		b = binary.AppendUvarint(b, uint64(a.Rate.Burst))
+	}
+	if a.Spend != nil {
+		b = binary.AppendUvarint(b, math.Float64bits(a.Spend.PerDay))
+		b = binary.AppendUvarint(b, a.Spend.TokensPerDay)
 	}
 	return b
 }
@@ -299,6 +306,9 @@ func mergeAllowed(strong, weak *schemas.Allowed) *schemas.Allowed {
 	}
 	if m.Rate == nil {
 		m.Rate = weak.Rate
+	}
+	if m.Spend == nil {
+		m.Spend = weak.Spend
 	}
 	return &m
 }

@@ -48,9 +48,10 @@ var (
 	inventoryKeys = []string{"identities", "networks", "targets", "watch"}
 	identityKeys  = []string{"id", "kind", "name", "owner", "team", "environment", "criticality", "vendor", "aliases", "dependants", "runbook", "route",
 		"allowed", "credentials", "exceptions", "labels", "last_used", "offboarded"}
-	allowedKeys    = []string{"operations", "countries", "regions", "networks", "environments", "schedule", "rate"}
+	allowedKeys    = []string{"operations", "countries", "regions", "networks", "environments", "schedule", "rate", "spend"}
 	scheduleKeys   = []string{"timezone", "windows"}
 	rateKeys       = []string{"per_minute", "burst"}
+	spendKeys      = []string{"per_day", "tokens_per_day"}
 	credentialKeys = []string{"ref", "type", "issued", "expires", "revoked", "rotate_every", "fingerprint", "honey"}
 	exceptionKeys  = []string{"detector", "until", "reason", "by"}
 	networkKeys    = []string{"cidr", "name", "class"}

@@ -44,6 +44,7 @@ type policy struct {
 	environments []string
 	schedule     *schedule
 	rate         *schemas.Rate
+	spend        *schemas.Spend
 }
 
 // networkRule is a closed list of networks.
@@ -55,7 +56,7 @@ type networkRule struct {
 
 // compilePolicy compiles what can be compiled; the error says what could not.
 func compilePolicy(a *schemas.Allowed, z zones) (*policy, error) {
-	p := &policy{rate: a.Rate, countries: a.Countries, environments: a.Environments}
+	p := &policy{rate: a.Rate, spend: a.Spend, countries: a.Countries, environments: a.Environments}
 	if len(a.Operations) > 0 {
 		p.operations = compileMatcher(a.Operations)
 	}
@@ -174,6 +175,9 @@ func (p *policy) judge(ev *schemas.Event, pl *place, d *schemas.Declared) {
 	}
 	if p.rate != nil {
 		d.RatePerMinute, d.RateBurst = p.rate.PerMinute, p.rate.Burst
+	}
+	if p.spend != nil && (ev.CostMicros > 0 || ev.TokensIn+ev.TokensOut > 0) {
+		d.SpendMicrosPerDay, d.TokensPerDay = uint64(p.spend.PerDay*1e6+0.5), p.spend.TokensPerDay
 	}
 }
 

@@ -46,7 +46,7 @@ func TestSchemaAndParserAgree(t *testing.T) {
 			t.Errorf("%s: the schema has %v, the parser %v", c.name, c.schema, c.have)
 		}
 	}
-	for def, have := range map[string][]string{"identity": identityKeys, "allowed": allowedKeys, "schedule": scheduleKeys, "rate": rateKeys,
+	for def, have := range map[string][]string{"identity": identityKeys, "allowed": allowedKeys, "schedule": scheduleKeys, "rate": rateKeys, "spend": spendKeys,
 		"credential": credentialKeys, "exception": exceptionKeys, "network": networkKeys, "target": targetKeys} {
 		var keys []string
 		for k := range schema.Defs[def].Properties {

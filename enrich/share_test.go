@@ -20,7 +20,7 @@ func TestSharedFactsEqualOnesOwn(t *testing.T) {
 		for range rapid.IntRange(1, 30).Draw(t, "n") {
 			d := &schemas.Declared{
 				Managed: rapid.Bool().Draw(t, "managed"), RatePerMinute: rapid.SampledFrom([]float64{0, 60, 600}).Draw(t, "rate"),
-				RateBurst: rapid.Uint32Range(0, 2).Draw(t, "burst"), LastUsed: rapid.Int64Range(0, 2).Draw(t, "last used"),
+				RateBurst: rapid.Uint32Range(0, 2).Draw(t, "burst"), TokensPerDay: rapid.Uint64Range(0, 1).Draw(t, "tokens"), SpendMicrosPerDay: rapid.Uint64Range(0, 1).Draw(t, "spend"), LastUsed: rapid.Int64Range(0, 2).Draw(t, "last used"),
 				TargetEnvironment: rapid.SampledFrom([]string{"", production, "staging", "sandbox"}).Draw(t, "target"),
 			}
 			if rapid.Bool().Draw(t, "a credential") {
@@ -63,6 +63,7 @@ func TestEveryDeclaredFieldIsCopied(t *testing.T) {
 			m.Set(f, map[protoreflect.Kind]protoreflect.Value{
 				protoreflect.BoolKind: protoreflect.ValueOfBool(true), protoreflect.StringKind: protoreflect.ValueOfString("x"), protoreflect.DoubleKind: protoreflect.ValueOfFloat64(1),
 				protoreflect.Uint32Kind: protoreflect.ValueOfUint32(1), protoreflect.Int64Kind: protoreflect.ValueOfInt64(1),
+				protoreflect.Uint64Kind: protoreflect.ValueOfUint64(1),
 			}[f.Kind()])
 		}
 	}

@@ -33,6 +33,7 @@ var mappableNumbers = map[string]func(*schemas.Event) *uint64{
 	"bytes_in": func(ev *schemas.Event) *uint64 { return &ev.BytesIn }, "bytes_out": func(ev *schemas.Event) *uint64 { return &ev.BytesOut },
 	"tokens_in": func(ev *schemas.Event) *uint64 { return &ev.TokensIn }, "tokens_out": func(ev *schemas.Event) *uint64 { return &ev.TokensOut },
 	"cost_micros": func(ev *schemas.Event) *uint64 { return &ev.CostMicros },
+	"records_out": func(ev *schemas.Event) *uint64 { return &ev.RecordsOut },
 }
 
 // mappableLists take a path, or a list of them.

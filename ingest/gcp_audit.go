@@ -63,6 +63,8 @@ func (a *gcpAudit) read() error {
 	a.authorization(p.at("authorizationInfo"))
 	a.where()
 	a.grantees()
+	// Of a list or a query; BigQuery counts the rows of a query's result.
+	ev.RecordsOut = count(first(p.text("numResponseItems"), metadata.text("jobChange", "job", "jobStats", "queryStats", "outputRowCount")))
 	ev.RequestId = a.entry.text("trace")
 	ev.RequestId = first(ev.RequestId[strings.LastIndexByte(ev.RequestId, '/')+1:], a.entry.text("operation", "id"))
 	a.rest()

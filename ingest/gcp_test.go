@@ -94,6 +94,12 @@ func gcpSamples() []sample {
 			Operation: "k8s:create pods/exec", Service: "k8s", Outcome: success, Resources: []string{"core/v1/namespaces/default/pods/p/exec"},
 			SrcIp: "10.0.0.9", CloudProvider: "gcp", Region: "europe-west3", Account: "prod-1",
 		}, map[string]string{"cluster": "prod-eu"}},
+		{"a list of objects says how many it gave out", "gcp-audit", gcpEntry("data_access", "storage", "storage.objects.list", `,"authenticationInfo":{},"numResponseItems":"1000"`), gcpEvent("storage", "storage.objects.list", func(ev *schemas.Event) {
+			ev.PrincipalType, ev.Anonymous, ev.RecordsOut = "anonymous", true, 1000
+		}), nil},
+		{"BigQuery counts the rows of a result", "gcp-audit", gcpEntry("data_access", "bigquery", "google.cloud.bigquery.v2.JobService.InsertJob", `,"authenticationInfo":{},"metadata":{"jobChange":{"job":{"jobStats":{"queryStats":{"outputRowCount":"40"}}}}}`), gcpEvent("bigquery", "google.cloud.bigquery.v2.JobService.InsertJob", func(ev *schemas.Event) {
+			ev.PrincipalType, ev.Anonymous, ev.RecordsOut = "anonymous", true, 40
+		}), nil},
 		{"nobody reads a public object", "gcp-audit", gcpEntry("data_access", "storage", "storage.objects.get", `,"authenticationInfo":{}`), gcpEvent("storage", "storage.objects.get", func(ev *schemas.Event) {
 			ev.PrincipalType, ev.Anonymous = "anonymous", true
 		}), nil},

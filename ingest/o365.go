@@ -210,6 +210,7 @@ func (o *o365) touched() {
 	}
 	o.touch(d.text(o.get("Folder", "Path")), d.text(o.get("Item", "ParentFolder", "Path")), d.text(o.get("TeamName")), d.text(o.get("ChannelName")))
 	if n := count(o.doc.text(o.get("OperationCount"))); n > 0 {
+		ev.RecordsOut = n // messages or items that one record stands for
 		attribute(ev, "OperationCount", o.text("OperationCount"))
 	}
 	ev.BytesOut = count(o.text("FileSizeBytes"))

@@ -12,7 +12,7 @@ func o365Samples() []sample {
 			Id: "44444444-aaaa-4bbb-8ccc-000000000001", Time: at("2026-03-01T10:04:00Z"),
 			Principal: "5a1f2c3d-1111-4222-8333-abcdefabcdef", PrincipalType: "Application", PrincipalIssuer: "9b8c7d6e-2222-4333-9444-fedcbafedcba", OauthClient: "5a1f2c3d-1111-4222-8333-abcdefabcdef", CredentialIssued: at("2026-03-01T09:58:00Z"), SessionId: "CXqL8wAAAAAA",
 			Operation: "Exchange:MailItemsAccessed", Service: "Exchange", Outcome: success,
-			Resources: []string{"ann@example.com", "\\Inbox", "<a@example.com>", "<b@example.com>"}, SrcIp: "203.0.113.9", CloudProvider: "azure", Account: "8f7e6d5c-4b3a-4291-8877-665544332211",
+			Resources: []string{"ann@example.com", "\\Inbox", "<a@example.com>", "<b@example.com>"}, RecordsOut: 2, SrcIp: "203.0.113.9", CloudProvider: "azure", Account: "8f7e6d5c-4b3a-4291-8877-665544332211",
 		}, map[string]string{"OperationProperties.MailAccessType": "Bind", "LogonType": "Admin", "ClientInfoString": "Client=REST;Client=RESTSystem;;"}},
 		{"an application reads mail with a person's rights", "o365", `{"CreationTime":"2026-03-01T10:04:00","Id":"44444444-aaaa-4bbb-8ccc-000000000001","Operation":"MailItemsAccessed","OrganizationId":"8f7e6d5c-4b3a-4291-8877-665544332211","RecordType":50,"ResultStatus":"Succeeded","UserKey":"10032001A2B3C4D5","UserType":0,"Version":1,"Workload":"Exchange","UserId":"ann@example.com","ClientIPAddress":"203.0.113.9","ClientInfoString":"Client=REST;;","AppId":"5a1f2c3d-1111-4222-8333-abcdefabcdef","ClientAppId":"5a1f2c3d-1111-4222-8333-abcdefabcdef","LogonType":0,"MailboxOwnerUPN":"ann@example.com","SessionId":"s-1"}`, &schemas.Event{
 			Id: "44444444-aaaa-4bbb-8ccc-000000000001", Time: at("2026-03-01T10:04:00Z"),

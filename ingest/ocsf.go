@@ -202,6 +202,7 @@ func ocsfOwn(r *record) {
 	ev.ClientCertificate, ev.Workload, ev.PeerIp = own("client_certificate"), own("workload"), own("peer_ip")
 	ev.ForwardedFor, ev.Grantees, ev.TargetAccount = lists("forwarded_for"), lists("grantees"), own("target_account")
 	ev.TokensIn, ev.TokensOut, ev.CostMicros = count(own("tokens_in")), count(own("tokens_out")), count(own("cost_micros"))
+	ev.RecordsOut = count(own("records_out"))
 	ev.CredentialIssued, ev.CredentialExpires = millis(own("credential_issued")), millis(own("credential_expires"))
 	ev.Mfa = own("mfa") == "true"
 	switch own("read_only") {

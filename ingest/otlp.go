@@ -246,6 +246,8 @@ func (o *otel) attribute(key, v string, inner int) {
 		ev.BytesIn = max(ev.BytesIn, count(v))
 	case "http.response.body.size", "http.response.size", "http.response_content_length":
 		ev.BytesOut = max(ev.BytesOut, count(v))
+	case "db.response.returned_rows":
+		ev.RecordsOut = count(v)
 	case "user_agent.original", "http.user_agent":
 		ev.UserAgent = clip(v, maxMessage)
 	case "client.address", "http.client_ip":

@@ -26,13 +26,13 @@ func otlpSpan(kind, attrs string) string {
 		`,"startTimeUnixNano":"1772359200000000001","endTimeUnixNano":"1772359200012000001","attributes":[` + attrs + `],"status":{}}`
 }
 
-const otlpStable = `{"key":"http.response.status_code","value":{"intValue":"200"}},{"key":"http.response.body.size","value":{"intValue":934}},`
+const otlpStable = `{"key":"http.response.status_code","value":{"intValue":"200"}},{"key":"db.response.returned_rows","value":{"intValue":"40"}},{"key":"http.response.body.size","value":{"intValue":934}},`
 
 func otlpSamples() []sample {
 	stable := &schemas.Event{
 		Id: "5b8efff798038103d269b633813fc60c/eee19b7ec3c1b174", RequestId: "5b8efff798038103d269b633813fc60c", Time: at("2026-03-01T10:00:00.000000001Z"), LatencyUs: 12000,
 		Principal: "svc-billing", PrincipalType: "user", Scopes: []string{"orders:read", "orders:list"}, Operation: "GET /v1/orders/{id}", RouteTemplate: "/v1/orders/{id}", HttpMethod: "GET", UrlPath: "/v1/orders/17",
-		Resources: []string{"/v1/orders/17"}, Service: "orders", Host: "api.example.com", StatusCode: 200, BytesOut: 934, Outcome: success, UserAgent: "python-requests/2.31",
+		Resources: []string{"/v1/orders/17"}, Service: "orders", Host: "api.example.com", StatusCode: 200, BytesOut: 934, RecordsOut: 40, Outcome: success, UserAgent: "python-requests/2.31",
 		SrcIp: "10.0.0.7", ForwardedFor: []string{"203.0.113.9"}, CloudProvider: "aws", Region: "eu-central-1", Account: "123456789012",
 	}
 	old := &schemas.Event{

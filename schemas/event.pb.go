@@ -295,6 +295,9 @@ type Event struct {
 	// Title of the OpenAPI document that describes the API that was called; empty
 	// when none does. What the document lacks stands in declared.violations.
 	ApiDocument string `protobuf:"bytes,81,opt,name=api_document,json=apiDocument,proto3" json:"api_document,omitempty"`
+	// How many records, rows, items or messages the call gave out, where the source
+	// counts them.
+	RecordsOut uint64 `protobuf:"varint,82,opt,name=records_out,json=recordsOut,proto3" json:"records_out,omitempty"`
 	// From where.
 	SrcIp string `protobuf:"bytes,90,opt,name=src_ip,json=srcIp,proto3" json:"src_ip,omitempty"`
 	// /24 or /48 of src_ip.
@@ -793,6 +796,13 @@ func (x *Event) GetApiDocument() string {
 	return ""
 }
 
+func (x *Event) GetRecordsOut() uint64 {
+	if x != nil {
+		return x.RecordsOut
+	}
+	return 0
+}
+
 func (x *Event) GetSrcIp() string {
 	if x != nil {
 		return x.SrcIp
@@ -965,9 +975,13 @@ type Declared struct {
 	// Environment of the account or host that was touched.
 	TargetEnvironment string `protobuf:"bytes,7,opt,name=target_environment,json=targetEnvironment,proto3" json:"target_environment,omitempty"`
 	// Last use according to the inventory, a seed for the dormant detector.
-	LastUsed      int64 `protobuf:"varint,8,opt,name=last_used,json=lastUsed,proto3" json:"last_used,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	LastUsed int64 `protobuf:"varint,8,opt,name=last_used,json=lastUsed,proto3" json:"last_used,omitempty"`
+	// Limits of spending on models by day (UTC): millionths of a US dollar, tokens.
+	// Zero means none.
+	SpendMicrosPerDay uint64 `protobuf:"varint,9,opt,name=spend_micros_per_day,json=spendMicrosPerDay,proto3" json:"spend_micros_per_day,omitempty"`
+	TokensPerDay      uint64 `protobuf:"varint,10,opt,name=tokens_per_day,json=tokensPerDay,proto3" json:"tokens_per_day,omitempty"`
+	unknownFields     protoimpl.UnknownFields
+	sizeCache         protoimpl.SizeCache
 }
 
 func (x *Declared) Reset() {
@@ -1052,6 +1066,20 @@ func (x *Declared) GetTargetEnvironment() string {
 func (x *Declared) GetLastUsed() int64 {
 	if x != nil {
 		return x.LastUsed
+	}
+	return 0
+}
+
+func (x *Declared) GetSpendMicrosPerDay() uint64 {
+	if x != nil {
+		return x.SpendMicrosPerDay
+	}
+	return 0
+}
+
+func (x *Declared) GetTokensPerDay() uint64 {
+	if x != nil {
+		return x.TokensPerDay
 	}
 	return 0
 }
@@ -1453,7 +1481,7 @@ var File_event_proto protoreflect.FileDescriptor
 const file_event_proto_rawDesc = "" +
 	"\n" +
 	"\vevent.proto\x12\n" +
-	"lapwing.v1\"\x87\x15\n" +
+	"lapwing.v1\"\xa8\x15\n" +
 	"\x05Event\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04time\x18\x02 \x01(\x03R\x04time\x12#\n" +
@@ -1530,7 +1558,9 @@ const file_event_proto_rawDesc = "" +
 	"tokens_out\x18O \x01(\x04R\ttokensOut\x12\x1f\n" +
 	"\vcost_micros\x18P \x01(\x04R\n" +
 	"costMicros\x12!\n" +
-	"\fapi_document\x18Q \x01(\tR\vapiDocument\x12\x15\n" +
+	"\fapi_document\x18Q \x01(\tR\vapiDocument\x12\x1f\n" +
+	"\vrecords_out\x18R \x01(\x04R\n" +
+	"recordsOut\x12\x15\n" +
 	"\x06src_ip\x18Z \x01(\tR\x05srcIp\x12\x1d\n" +
 	"\n" +
 	"src_prefix\x18[ \x01(\tR\tsrcPrefix\x12\x18\n" +
@@ -1559,7 +1589,7 @@ const file_event_proto_rawDesc = "" +
 	"\x03raw\x18y \x01(\tR\x03raw\x1a=\n" +
 	"\x0fAttributesEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xdd\x02\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xb4\x03\n" +
 	"\bDeclared\x12\x18\n" +
 	"\amanaged\x18\x01 \x01(\bR\amanaged\x125\n" +
 	"\n" +
@@ -1575,7 +1605,10 @@ const file_event_proto_rawDesc = "" +
 	"credential\x18\x06 \x01(\v2\x16.lapwing.v1.CredentialR\n" +
 	"credential\x12-\n" +
 	"\x12target_environment\x18\a \x01(\tR\x11targetEnvironment\x12\x1b\n" +
-	"\tlast_used\x18\b \x01(\x03R\blastUsed\"_\n" +
+	"\tlast_used\x18\b \x01(\x03R\blastUsed\x12/\n" +
+	"\x14spend_micros_per_day\x18\t \x01(\x04R\x11spendMicrosPerDay\x12$\n" +
+	"\x0etokens_per_day\x18\n" +
+	" \x01(\x04R\ftokensPerDay\"_\n" +
 	"\tViolation\x12\x1a\n" +
 	"\bdetector\x18\x01 \x01(\tR\bdetector\x12\x1a\n" +
 	"\bobserved\x18\x02 \x01(\tR\bobserved\x12\x1a\n" +

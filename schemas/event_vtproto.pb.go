@@ -258,6 +258,13 @@ func (m *Event) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
 		i--
 		dAtA[i] = 0xd2
 	}
+	if m.RecordsOut != 0 {
+		i = protohelpers.EncodeVarint(dAtA, i, uint64(m.RecordsOut))
+		i--
+		dAtA[i] = 0x5
+		i--
+		dAtA[i] = 0x90
+	}
 	if len(m.ApiDocument) > 0 {
 		i -= len(m.ApiDocument)
 		copy(dAtA[i:], m.ApiDocument)
@@ -806,6 +813,16 @@ func (m *Declared) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
 	if m.unknownFields != nil {
 		i -= len(m.unknownFields)
 		copy(dAtA[i:], m.unknownFields)
+	}
+	if m.TokensPerDay != 0 {
+		i = protohelpers.EncodeVarint(dAtA, i, uint64(m.TokensPerDay))
+		i--
+		dAtA[i] = 0x50
+	}
+	if m.SpendMicrosPerDay != 0 {
+		i = protohelpers.EncodeVarint(dAtA, i, uint64(m.SpendMicrosPerDay))
+		i--
+		dAtA[i] = 0x48
 	}
 	if m.LastUsed != 0 {
 		i = protohelpers.EncodeVarint(dAtA, i, uint64(m.LastUsed))
@@ -1468,6 +1485,9 @@ func (m *Event) SizeVT() (n int) {
 	if l > 0 {
 		n += 2 + l + protohelpers.SizeOfVarint(uint64(l))
 	}
+	if m.RecordsOut != 0 {
+		n += 2 + protohelpers.SizeOfVarint(uint64(m.RecordsOut))
+	}
 	l = len(m.SrcIp)
 	if l > 0 {
 		n += 2 + l + protohelpers.SizeOfVarint(uint64(l))
@@ -1599,6 +1619,12 @@ func (m *Declared) SizeVT() (n int) {
 	}
 	if m.LastUsed != 0 {
 		n += 1 + protohelpers.SizeOfVarint(uint64(m.LastUsed))
+	}
+	if m.SpendMicrosPerDay != 0 {
+		n += 1 + protohelpers.SizeOfVarint(uint64(m.SpendMicrosPerDay))
+	}
+	if m.TokensPerDay != 0 {
+		n += 1 + protohelpers.SizeOfVarint(uint64(m.TokensPerDay))
 	}
 	n += len(m.unknownFields)
 	return n
@@ -3465,6 +3491,25 @@ func (m *Event) UnmarshalVT(dAtA []byte) error {
 			}
 			m.ApiDocument = string(dAtA[iNdEx:postIndex])
 			iNdEx = postIndex
+		case 82:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field RecordsOut", wireType)
+			}
+			m.RecordsOut = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return protohelpers.ErrIntOverflow
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.RecordsOut |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
 		case 90:
 			if wireType != 2 {
 				return fmt.Errorf("proto: wrong wireType = %d for field SrcIp", wireType)
@@ -4448,6 +4493,44 @@ func (m *Declared) UnmarshalVT(dAtA []byte) error {
 				b := dAtA[iNdEx]
 				iNdEx++
 				m.LastUsed |= int64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 9:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field SpendMicrosPerDay", wireType)
+			}
+			m.SpendMicrosPerDay = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return protohelpers.ErrIntOverflow
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.SpendMicrosPerDay |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 10:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field TokensPerDay", wireType)
+			}
+			m.TokensPerDay = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return protohelpers.ErrIntOverflow
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.TokensPerDay |= uint64(b&0x7F) << shift
 				if b < 0x80 {
 					break
 				}
@@ -7338,6 +7421,25 @@ func (m *Event) UnmarshalVTUnsafe(dAtA []byte) error {
 			}
 			m.ApiDocument = stringValue
 			iNdEx = postIndex
+		case 82:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field RecordsOut", wireType)
+			}
+			m.RecordsOut = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return protohelpers.ErrIntOverflow
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.RecordsOut |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
 		case 90:
 			if wireType != 2 {
 				return fmt.Errorf("proto: wrong wireType = %d for field SrcIp", wireType)
@@ -8401,6 +8503,44 @@ func (m *Declared) UnmarshalVTUnsafe(dAtA []byte) error {
 				b := dAtA[iNdEx]
 				iNdEx++
 				m.LastUsed |= int64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 9:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field SpendMicrosPerDay", wireType)
+			}
+			m.SpendMicrosPerDay = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return protohelpers.ErrIntOverflow
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.SpendMicrosPerDay |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 10:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field TokensPerDay", wireType)
+			}
+			m.TokensPerDay = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return protohelpers.ErrIntOverflow
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.TokensPerDay |= uint64(b&0x7F) << shift
 				if b < 0x80 {
 					break
 				}

@@ -52,6 +52,7 @@ type Allowed struct {
 	Environments []string  `yaml:"environments" json:"environments,omitempty"`
 	Schedule     *Schedule `yaml:"schedule" json:"schedule,omitempty"`
 	Rate         *Rate     `yaml:"rate" json:"rate,omitempty"`
+	Spend        *Spend    `yaml:"spend" json:"spend,omitempty"`
 }
 
 // Schedule is when an identity may call: windows like "Mon-Fri 01:00-05:00"
@@ -65,6 +66,13 @@ type Schedule struct {
 type Rate struct {
 	PerMinute float64 `yaml:"per_minute" json:"per_minute,omitempty"`
 	Burst     uint32  `yaml:"burst" json:"burst,omitempty"`
+}
+
+// Spend limits what an identity's calls of models cost in a day (UTC), in US
+// dollars as logged, and how many tokens they use; zero is no limit.
+type Spend struct {
+	PerDay       float64 `yaml:"per_day" json:"per_day,omitempty"`
+	TokensPerDay uint64  `yaml:"tokens_per_day" json:"tokens_per_day,omitempty"`
 }
 
 // KnownCredential is a credential as declared. Ref is what logs show, or

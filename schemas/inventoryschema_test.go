@@ -24,6 +24,7 @@ func TestInventorySchemaHasExactlyTheKeysOfTheTypes(t *testing.T) {
 		{"allowed", reflect.TypeFor[Allowed]()},
 		{"schedule", reflect.TypeFor[Schedule]()},
 		{"rate", reflect.TypeFor[Rate]()},
+		{"spend", reflect.TypeFor[Spend]()},
 		{"credential", reflect.TypeFor[KnownCredential]()},
 		{"exception", reflect.TypeFor[KnownException]()},
 		{"network", reflect.TypeFor[Network]()},

@@ -152,6 +152,7 @@ type activityUnmapped struct {
 	TokensIn          uint64            `json:"tokens_in,omitempty"`
 	TokensOut         uint64            `json:"tokens_out,omitempty"`
 	CostMicros        uint64            `json:"cost_micros,omitempty"`
+	RecordsOut        uint64            `json:"records_out,omitempty"`
 	MFA               bool              `json:"mfa,omitempty"`
 	Anonymous         bool              `json:"anonymous,omitempty"`
 	RouteTemplate     string            `json:"route_template,omitempty"`
@@ -224,7 +225,7 @@ func newActivity(ev *schemas.Event) activity {
 			TargetAccount: ev.TargetAccount, Grantees: ev.Grantees, NetworkClass: ev.NetworkClass, NetworkName: ev.NetworkName, Attributes: ev.Attributes,
 			ActingAs: ev.ActingAs, Scopes: ev.Scopes, OAuthClient: ev.OauthClient, Certificate: ev.ClientCertificate, Workload: ev.Workload,
 			CredentialIssued: ev.CredentialIssued / 1e6, CredentialExpires: ev.CredentialExpires / 1e6,
-			ForwardedFor: ev.ForwardedFor, PeerIP: ev.PeerIp, TokensIn: ev.TokensIn, TokensOut: ev.TokensOut, CostMicros: ev.CostMicros,
+			ForwardedFor: ev.ForwardedFor, PeerIP: ev.PeerIp, TokensIn: ev.TokensIn, TokensOut: ev.TokensOut, CostMicros: ev.CostMicros, RecordsOut: ev.RecordsOut,
 			APIDocument: ev.ApiDocument,
 		},
 	}

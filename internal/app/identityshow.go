@@ -161,6 +161,12 @@ func writeDeclared(w io.Writer, id string, k *knownIdentity) error {
 			if a.Rate != nil {
 				fact("rate", fmt.Sprintf("%g a minute, %d at once", a.Rate.PerMinute, a.Rate.Burst))
 			}
+			if s := a.Spend; s != nil && s.PerDay > 0 {
+				fact("spend", fmt.Sprintf("%g US dollars a day", s.PerDay))
+			}
+			if s := a.Spend; s != nil && s.TokensPerDay > 0 {
+				fact("spend", fmt.Sprintf("%d tokens a day", s.TokensPerDay))
+			}
 		}
 		for _, c := range i.Credentials {
 			fact("credential", credentialWords(c))

@@ -77,6 +77,8 @@ func eventColumns() []column[schemas.Event] {
 		scalar("declared_credential_rotate_every", "Int64", func(e *E) int64 { return credential(e).GetRotateEvery() }),
 		text("declared_target_environment", func(e *E) string { return declared(e).GetTargetEnvironment() }),
 		milli("declared_last_used", func(e *E) int64 { return declared(e).GetLastUsed() }),
+		scalar("declared_spend_micros_per_day", "UInt64", func(e *E) uint64 { return declared(e).GetSpendMicrosPerDay() }),
+		scalar("declared_tokens_per_day", "UInt64", func(e *E) uint64 { return declared(e).GetTokensPerDay() }),
 
 		text("principal", func(e *E) string { return e.Principal }),
 		text("principal_type", func(e *E) string { return e.PrincipalType }),
@@ -115,6 +117,7 @@ func eventColumns() []column[schemas.Event] {
 		scalar("tokens_in", "UInt64", func(e *E) uint64 { return e.TokensIn }),
 		scalar("tokens_out", "UInt64", func(e *E) uint64 { return e.TokensOut }),
 		scalar("cost_micros", "UInt64", func(e *E) uint64 { return e.CostMicros }),
+		scalar("records_out", "UInt64", func(e *E) uint64 { return e.RecordsOut }),
 		text("api_document", func(e *E) string { return e.ApiDocument }),
 
 		scalarUnless("src_ip", "IPv6", netip.IPv6Unspecified(), func(e *E) netip.Addr { return address(e.SrcIp) }),

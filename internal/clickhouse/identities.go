@@ -51,6 +51,12 @@ func identityColumns() []column[identityRow] {
 		}
 		return schemas.Rate{}
 	}
+	spend := func(r *R) schemas.Spend {
+		if s := allowed(r).Spend; s != nil {
+			return *s
+		}
+		return schemas.Spend{}
+	}
 	schedule := func(r *R) schemas.Schedule {
 		if s := allowed(r).Schedule; s != nil {
 			return *s
@@ -93,6 +99,8 @@ func identityColumns() []column[identityRow] {
 		words("allowed_schedule_windows", func(r *R) []string { return schedule(r).Windows }),
 		scalar("allowed_rate_per_minute", "Float64", func(r *R) float64 { return rate(r).PerMinute }),
 		scalar("allowed_rate_burst", "UInt32", func(r *R) uint32 { return rate(r).Burst }),
+		scalar("allowed_spend_per_day", "Float64", func(r *R) float64 { return spend(r).PerDay }),
+		scalar("allowed_tokens_per_day", "UInt64", func(r *R) uint64 { return spend(r).TokensPerDay }),
 		credentials("credentials_ref", func(c *schemas.KnownCredential) string { return c.Ref }),
 		credentials("credentials_type", func(c *schemas.KnownCredential) string { return c.Type }),
 		credentialTimes("credentials_issued", func(c *schemas.KnownCredential) time.Time { return c.Issued }),

@@ -53,11 +53,11 @@ func TestMigrateAndCheckSchema(t *testing.T) {
 	require.NoError(t, db.Migrate(ctx))
 	require.NoError(t, db.CheckSchema(ctx))
 
-	require.NoError(t, db.conn.Exec(ctx, "INSERT INTO migrations (version, name, sha256) VALUES (3, 'alerts', 'x'), (9, 'later', 'y')"))
+	require.NoError(t, db.conn.Exec(ctx, "INSERT INTO migrations (version, name, sha256) VALUES (3, 'alerts', 'x'), (99, 'later', 'y')"))
 	require.NoError(t, db.conn.Exec(ctx, "ALTER TABLE events DROP COLUMN vendor"))
 	err = db.CheckSchema(ctx)
 	require.ErrorContains(t, err, "0003 alerts was applied in another version")
-	require.ErrorContains(t, err, "0009 is newer than this program")
+	require.ErrorContains(t, err, "0099 is newer than this program")
 	require.ErrorContains(t, err, "column events.vendor is missing")
 
 	v, err := db.Version(ctx)
