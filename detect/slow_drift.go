@@ -175,7 +175,9 @@ const (
 )
 
 // seldom says that panes tell too little of an identity.
-func (s *statistics) seldom() bool { return float64(s.judged) < seldomPanes*float64(s.days) || s.rate.mean < seldomCalls }
+func (s *statistics) seldom() bool {
+	return float64(s.judged) < seldomPanes*float64(s.days) || s.rate.mean < seldomCalls
+}
 
 func (w *weekOf) add(day uint16, calls float64) {
 	n := &w.days[day%7]

@@ -1,6 +1,8 @@
 package detect
 
 import (
+	"strings"
+
 	"github.com/lapwing-sec/lapwing/detect/capability"
 	"github.com/lapwing-sec/lapwing/schemas"
 )
@@ -9,9 +11,9 @@ var spawnsComputeCard = Meta{
 	Name: "spawns-compute", Title: "Starts machines for the first time, or far more than ever", Basis: Learned, Family: FamilyConsequence, Way: WayConsequence,
 	Severity: schemas.SeverityMedium, Wake: OnSpawns,
 	MinSample: matureSample + "; volume: 3 active days",
-	Floor:     "one first use; volume: more than 20 machines in a day and 5 times the own maximum",
-	Kept:      "one slot for the class, one count by day",
-	Model:     "first use of a class; a count against its own maximum",
+	Floor:     "one first use; volume: more than 20 machines in a day and 5 times the own maximum; a kind of machine that it never started: weak evidence, where the log names it",
+	Kept:      "one slot for the class and for each kind of machine (8 bytes), one count by day",
+	Model:     "first use of a class; a count against its own maximum; Good-Turing novelty rate of its kinds of machines",
 	Attacks:   []schemas.Technique{{UID: "T1496", Name: "Resource Hijacking"}},
 	NHI:       []string{"NHI5:2025"}, API: []string{"API4:2023"}, NIST: nistActivity, PCI: pciAccess,
 	FirstChecks: consequenceChecks(
@@ -20,8 +22,9 @@ var spawnsComputeCard = Meta{
 }
 
 // spawnsCompute finds the first time that an identity starts machines, and far
-// more of them in a day than it ever started. The kind of machine is not in
-// every log, so that it is not judged.
+// more of them in a day than it ever started. A kind of machine that it never
+// started is evidence: an autoscaler is given another size now and then, a miner
+// wants the largest.
 type spawnsCompute struct{ arrivalOnly }
 
 const (
@@ -49,6 +52,17 @@ func (spawnsCompute) Observe(c *Cell, p *Profile, call *Call, out *Findings) {
 	if !call.Success || call.Backfill {
 		return
 	}
+	if kind := machineKind(ev); kind != "" {
+		sight := call.See(p, Edge, "machine\x00"+kind)
+		if s, rarity := c.NoveltyOf(p, call, Edge, sight); s > 0 && !call.NewCapabilities.Any(capability.SpawnsCompute) {
+			out.Add(Finding{
+				Way: WayFused, Severity: schemas.SeverityMedium, Surprise: s, Value: kind, Capability: capability.SpawnsCompute,
+				Did:      "started a machine of a kind that it never started, " + kind,
+				Sentence: who(ev) + " started a machine of kind " + kind + " with " + ev.Operation + touched(ev) + origin(ev) + "; it starts machines, but this kind was " + rarity + ".",
+				Observed: kind, Expected: "the kinds that it started before", Rarity: rarity,
+			})
+		}
+	}
 	n := max(1, min(len(ev.Resources), 1000))
 	call.Tally(TallySpawned, uint16(n)) //nolint:gosec // at most 1,000
 	today, most := p.TallyToday(TallySpawned, call.Day)+n, p.TallyMax(TallySpawned, call.Day)
@@ -63,4 +77,21 @@ func (spawnsCompute) Observe(c *Cell, p *Profile, call *Call, out *Findings) {
 		Observed: plural(today, "machine") + " in a day", Expected: "at most " + thousands(bound),
 		Rarity: "its most in " + historyOf(p, call.Time) + " was " + thousands(most),
 	})
+}
+
+// machineKinds are the attributes in which logs name the kind of a machine: EC2
+// and SageMaker, Compute Engine, Azure.
+var machineKinds = [...]string{
+	"requestParameters.instanceType", "requestParameters.resourceConfig.instanceType", "request.machineType",
+	"properties.hardwareProfile.vmSize", "requestbody.properties.hardwareProfile.vmSize",
+}
+
+// machineKind is the kind of the machine that a call starts, or "".
+func machineKind(ev *schemas.Event) string {
+	for _, name := range machineKinds {
+		if v := ev.Attributes[name]; v != "" {
+			return clip(v[strings.LastIndexByte(v, '/')+1:], 60)
+		}
+	}
+	return ""
 }
