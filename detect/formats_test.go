@@ -12,7 +12,7 @@ import (
 )
 
 // testdata/formats holds what earlier versions wrote of the same traffic: a
-// profile of known, and a cell after restless.
+// profile of known, and from oldestVersion on a cell after restless.
 func TestOlderFormatsAreRead(t *testing.T) {
 	for version := oldestProfile; version < snapshotVersion; version++ {
 		name := filepath.Join("testdata", "formats", "profile-"+strconv.Itoa(version)+".bin")

@@ -16,7 +16,7 @@ import (
 // still read of cells, oldestProfile of profiles, snapshotMagic its first bytes.
 const (
 	snapshotVersion = 9
-	oldestVersion   = 8
+	oldestVersion   = 9
 	oldestProfile   = 7
 	snapshotMagic   = "lapwing detect state\n"
 	snapshotEnd     = "end\n"
