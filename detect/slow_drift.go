@@ -7,10 +7,10 @@ import (
 )
 
 var slowDriftCard = Meta{
-	Name: "slow-drift", Title: "Does more from day to day", Basis: Learned, Family: FamilyVolume, Way: WayFused,
-	Severity: schemas.SeverityLow, Closes: true,
+	Name: "slow-drift", Title: "Does more from day to day", Basis: Learned, Family: FamilyVolume, Way: WayStrong,
+	Severity: schemas.SeverityMedium, Closes: true,
 	MinSample: "500 active panes; for one that calls seldom (in fewer than 24 panes a day, or fewer than 4 calls in one), 14 days",
-	Floor:     "a summed excess of 0.4 beyond 5% a day: never alone",
+	Floor:     "a summed excess of 0.4 beyond 5% a day; alone, of one that calls seldom: 1.5, half as many calls again in a week as its anchor, and 70 more",
 	Kept:      "62 bytes: the slow anchor, the day's mean and the sum of calls, bytes and different objects; the calls of seven days with an anchor and a sum",
 	Model:     "CUSUM (Page 1954) of each day's mean against an anchor that grows at most 1% a day; of one that calls seldom, of its last seven days together",
 	Attacks:   []schemas.Technique{{UID: "T1020", Name: "Automated Exfiltration"}},
@@ -24,14 +24,19 @@ var slowDriftCard = Meta{
 // slowDrift watches what no single pane shows: a level of calls, bytes or
 // different objects that rises a little every day, as one does that is taught to
 // look normal. Of one that calls seldom a pane tells nothing, so that its calls
-// are summed by week. It never pages alone: a promotion or a new customer is a
-// rise, too.
+// are summed by week: a rise that no pane will ever show pages by itself.
 type slowDrift struct{ paneOnly }
 
 // Meta implements Detector.
 func (slowDrift) Meta() *Meta { return &slowDriftCard }
 
-const driftFaint = 0.4
+const (
+	driftFaint = 0.4
+	// A seldom caller's rise pages from here on.
+	driftAlone  = 1.5
+	driftGrown  = 1.5
+	driftExcess = 70
+)
 
 // What drifts.
 const (
@@ -54,7 +59,9 @@ func (slowDrift) Close(_ *Cell, p *Profile, pane *Pane, out *Findings) {
 		}
 	}
 	if w := &s.week; float64(w.sum) > found.Surprise && s.seldom() {
-		found = Score{Surprise: float64(w.sum), Observed: w.calls(), Expected: float64(w.anchor), Scale: driftWeek}
+		n := w.calls()
+		found = Score{Surprise: float64(w.sum), Observed: n, Expected: float64(w.anchor), Scale: driftWeek}
+		found.Strong = found.Surprise >= driftAlone && n >= driftGrown*found.Expected && n >= found.Expected+driftExcess
 	}
 	found.Signal, found.Faint, found.Explain = SignalDrift, found.Surprise < driftFaint, explainDrift
 	found.Surprise *= 4
