@@ -37,7 +37,7 @@ func TestBytesByDetector(t *testing.T) {
 		{"response-shape", size(unsafe.Sizeof(p.shapes), unsafe.Sizeof(p.shapeDay))},
 		{"sequence", size(unsafe.Sizeof(s.stages))},
 		{"active-hours", size(unsafe.Sizeof(s.hours), unsafe.Sizeof(s.lastRun))},
-		{"slow-drift", size(5*float, unsafe.Sizeof(s.drifts), unsafe.Sizeof(s.week))},
+		{"slow-drift", size(4 * float)},
 		{"silence", size(float, unsafe.Sizeof(s.lastCall))},
 		{"dormant", size(unsafe.Sizeof(p.gaps))},
 		{"impossible-travel", size(unsafe.Sizeof(p.places))},

@@ -42,10 +42,6 @@ type statistics struct {
 
 	records                   level // ln(1+records out)
 	recordsBest, recordsToday float32
-
-	drifts   [2]trend // of bytes and of objects
-	lastMean float32  // calls a pane on the last day that ended
-	week     weekOf
 }
 
 const (
@@ -191,7 +187,7 @@ func (s *statistics) newDay(day uint16) {
 			s.most[i], s.newest[i] = max(s.most[i]*f, s.newest[i]), 0
 		}
 		s.gapMax *= float32(math.Pow(0.98, float64(day-s.day)))
-		s.newDriftDay(day)
+		s.newDriftDay()
 	}
 	s.day = day
 	if s.days < 1<<16-1 {
@@ -249,7 +245,7 @@ func (s *statistics) learnPane(p *Pane, x expectation, c float64) {
 		s.operations.learn(p.Operations.Count(), w)
 		s.denied.learn(float64(p.Denied), w)
 		s.breadth.learn(p.DeniedOperations.Count(), w)
-		s.learnDrift(p, float64(p.Calls)/rest, w)
+		s.learnDrift(float64(p.Calls)/rest, w)
 		s.sources.learn(p.Sources.Count(), w)
 		s.tokens.learn(p.taken(), w)
 		s.newest[maxSources] = max(s.newest[maxSources], float32(p.Sources.Count()))

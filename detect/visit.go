@@ -185,14 +185,6 @@ func (s *statistics) visit(c *codec) {
 		s.records.visit(c)
 		c.f32(&s.recordsBest)
 		c.f32(&s.recordsToday)
-		for i := range s.drifts {
-			d := &s.drifts[i]
-			for _, x := range [...]*float32{&d.anchor, &d.mean, &d.last, &d.sum} {
-				c.f32(x)
-			}
-		}
-		c.f32(&s.lastMean)
-		s.week.visit(c)
 	}
 }
 
