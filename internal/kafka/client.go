@@ -52,6 +52,7 @@ func Connect(ctx context.Context, cfg Config, reg prometheus.Registerer, log zer
 		cfg.Prefix = "lapwing."
 	}
 	setDuration(&cfg.SessionTimeout, 30*time.Second)
+	setDuration(&cfg.HeartbeatInterval, 250*time.Millisecond)
 	setDuration(&cfg.RequestTimeout, 10*time.Second)
 	setDuration(&cfg.DrainTimeout, 20*time.Second)
 	setDuration(&cfg.FetchWait, fetchWait)

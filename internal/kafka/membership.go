@@ -18,12 +18,9 @@ import (
 // speak another are refused by the brokers.
 const protocolName = "lapwing-sticky"
 
-// beatEvery bounds how late a member hears that the group rebalances; others
-// wait for it that long. While partitions are between two owners, nobody works
-// on them until all have heard: beatMoving is the pace then, for at most
-// movingFor.
+// While partitions are between two owners, nobody works on them until all have
+// heard: beatMoving is the pace of heartbeats then, for at most movingFor.
 const (
-	beatEvery  = 250 * time.Millisecond
 	beatMoving = 50 * time.Millisecond
 	movingFor  = 3 * time.Second
 )
@@ -277,24 +274,22 @@ func (m *membership) divide(counts map[string]int, members []kafkago.JoinGroupRe
 // heartbeats tells the group that this member lives, and listens for the news
 // that it rebalances, until ctx ends.
 func (m *membership) heartbeats(ctx context.Context) {
-	usual := min(beatEvery, m.c.cfg.SessionTimeout/10)
-	t := time.NewTicker(min(beatMoving, usual))
-	defer t.Stop()
-	last := time.Now()
-	for {
+	usual := min(m.c.cfg.HeartbeatInterval, m.c.cfg.SessionTimeout/10)
+	for last := time.Now(); ; {
+		m.mu.Lock()
+		wait, changed := usual, m.changed
+		if m.c.now().Before(m.moving) {
+			wait = min(beatMoving, usual)
+		}
+		m.mu.Unlock()
+		t := time.NewTimer(wait - time.Since(last))
 		select {
 		case <-ctx.Done():
+			t.Stop()
 			return
+		case <-changed: // the pace may be another
+			t.Stop()
 		case <-t.C:
-			m.mu.Lock()
-			wait := usual
-			if m.c.now().Before(m.moving) {
-				wait = beatMoving
-			}
-			m.mu.Unlock()
-			if time.Since(last) < wait {
-				continue
-			}
 			last = time.Now()
 			// Broken connections and moving coordinators pass, or cost the place.
 			_ = m.heartbeat(ctx)
@@ -333,12 +328,12 @@ func (m *membership) heartbeat(ctx context.Context) error {
 
 // beatError is the error in a heartbeat's answer. kafka-go v0.4.51 reads its two
 // fields in the wrong order, so that the code is found in the low half of what
-// it takes for the throttle time.
+// it takes for the throttle time, and half of the throttle time in its error.
 func beatError(res *kafkago.HeartbeatResponse) error {
 	if code := kafkago.Error(int16(res.Throttle.Milliseconds())); code != 0 { //nolint:gosec // the half of it that is meant
 		return code
 	}
-	return res.Error
+	return nil
 }
 
 // drop gives up waiting for a place that the group has forgotten of: some

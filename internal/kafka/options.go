@@ -26,6 +26,10 @@ type Config struct {
 	// SessionTimeout after which the group gives a silent member's partitions
 	// to others; default 30 s.
 	SessionTimeout time.Duration
+	// HeartbeatInterval bounds how late a member hears that its group
+	// rebalances (heartbeat.interval.ms): the others wait for it that long. At
+	// most a tenth of SessionTimeout; default 250 ms.
+	HeartbeatInterval time.Duration
 	// RequestTimeout bounds one attempt of one request; default 10 s.
 	RequestTimeout time.Duration
 	// DrainTimeout bounds what a Run function still does once its context has
