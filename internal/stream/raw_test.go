@@ -698,3 +698,46 @@ func TestRecentIDsCanBeRebuilt(t *testing.T) {
 	require.LessOrEqual(t, len(r.seen), recentIDs+1)
 	require.Less(t, len(r.ring), 4*recentIDs)
 }
+
+// A transform may take longer for a chunk than a watermark may be late. Nobody
+// waits for the chunk's end: the cells hear of the time between two records, what
+// is done by then is written, and a new owner would begin behind it.
+func TestASlowChunkDoesNotHoldBackTheTime(t *testing.T) {
+	w := newWorld()
+	const records = 5 // one chunk
+	for i := range records {
+		w.raw.add(0, lines(line{Who: "a", Time: t0.UnixNano() + int64(i), N: i}))
+	}
+	writer := &memWriter{w.events, "enrich", 1, &crash{left: -1}}
+	fences, err := Fence(t.Context(), writer, testCells, "raw", 0, 1)
+	require.NoError(t, err)
+	ticker := make(stillTicker, 2)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	var r *Raw
+	transformed := 0
+	r = NewRaw(RawConfig{
+		Topic: "raw", Cells: testCells, Reader: &memReader{w.raw, 0, records}, Fences: fences, Writer: writer,
+		Ticker: ticker, IdleAfter: time.Hour, Now: func() time.Time { return t0 },
+		Transform: func(rec *Record, h SubHandler) {
+			transformed++
+			switch transformed {
+			case 3, 4:
+				ticker <- t0 // while this record takes its time
+			case records:
+				// What the second tick hands over is taken once the first's is written.
+				at, _ := r.Committable()
+				require.GreaterOrEqual(t, at.Next, int64(3), "what is done may be committed")
+				require.NotEmpty(t, w.written(t), "and is written")
+				controls := w.controls(t)
+				require.GreaterOrEqual(t, len(controls), 2, "the time is written")
+				require.Equal(t, schemas.ControlKind_CONTROL_KIND_WATERMARK, controls[1].Kind)
+				require.Equal(t, t0.UnixNano()+2, controls[1].Watermark)
+				cancel()
+			}
+			parse(rec, h)
+		},
+	})
+	require.NoError(t, r.Run(ctx, t.Context()))
+	require.Equal(t, records, transformed)
+}
