@@ -39,6 +39,7 @@ type Broker struct {
 	cluster *kfake.Cluster
 	addr    string
 	lock    *dirLock
+	leases  *leases
 }
 
 // StartBroker starts the broker and returns once it accepts connections.
@@ -48,15 +49,20 @@ func StartBroker(cfg BrokerConfig) (*Broker, error) {
 		return nil, fmt.Errorf("embedded broker: %w", err)
 	}
 	b := &Broker{}
+	own := "" // where it listens, whatever it tells clients
 	opts := []kfake.Opt{
 		kfake.NumBrokers(1),
 		kfake.DefaultNumPartitions(1),
 		kfake.ListenFn(func(network, _ string) (net.Listener, error) {
 			ln, err := net.Listen(network, listen)
-			if err == nil && cfg.Advertise != "" {
-				ln, err = advertise(ln, cfg.Advertise)
+			if err != nil {
+				return nil, err
 			}
-			return ln, err
+			own = ln.Addr().String()
+			if cfg.Advertise != "" {
+				return advertise(ln, cfg.Advertise)
+			}
+			return ln, nil
 		}),
 		kfake.WithLogger(brokerLogger{cfg.Log}),
 	}
@@ -79,9 +85,10 @@ func StartBroker(cfg BrokerConfig) (*Broker, error) {
 		return nil, errors.Join(fmt.Errorf("embedded broker on %s, data in %q: %w", listen, cfg.Dir, err), b.lock.release())
 	}
 	b.addr = b.cluster.ListenAddrs()[0]
-	if err := dialReady(b.addr); err != nil {
+	if err := dialReady(own); err != nil {
 		return nil, errors.Join(fmt.Errorf("embedded broker: %w", err), b.Close())
 	}
+	b.leases = watchLeases(b.cluster, own)
 	return b, nil
 }
 
@@ -90,6 +97,10 @@ func (b *Broker) Addr() string { return b.addr }
 
 // Close writes the broker's state out and stops it. It is safe to call twice.
 func (b *Broker) Close() error {
+	if b.leases != nil {
+		b.leases.close()
+		b.leases = nil
+	}
 	b.cluster.Close()
 	return b.lock.release()
 }
