@@ -70,6 +70,9 @@ func StartBroker(cfg BrokerConfig) (*Broker, error) {
 		if b.lock, err = lockDir(cfg.Dir); err != nil {
 			return nil, fmt.Errorf("embedded broker: %w", err)
 		}
+		if err := recoverSequences(filepath.Join(cfg.Dir, "log")); err != nil {
+			return nil, errors.Join(fmt.Errorf("embedded broker: the log in %q: %w", cfg.Dir, err), b.lock.release())
+		}
 		opts = append(opts, kfake.DataDir(filepath.Join(cfg.Dir, "log")))
 		if cfg.Sync {
 			opts = append(opts, kfake.SyncWrites())
@@ -83,6 +86,11 @@ func StartBroker(cfg BrokerConfig) (*Broker, error) {
 	}
 	if b.cluster, err = kfake.NewCluster(opts...); err != nil {
 		return nil, errors.Join(fmt.Errorf("embedded broker on %s, data in %q: %w", listen, cfg.Dir, err), b.lock.release())
+	}
+	if cfg.Dir != "" {
+		if err := forgetSequences(filepath.Join(cfg.Dir, "log")); err != nil {
+			return nil, errors.Join(fmt.Errorf("embedded broker: %w", err), b.Close())
+		}
 	}
 	b.addr = b.cluster.ListenAddrs()[0]
 	if err := dialReady(own); err != nil {

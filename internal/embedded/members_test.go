@@ -108,11 +108,11 @@ func TestAMemberKilledWhileItWaitsLosesItsPlace(t *testing.T) {
 	})
 	leader, follower := dialGroup(t, b.Addr()), dialGroup(t, b.Addr())
 	leader.join()
-	generation := leader.joined()
+	leader.joined()
 	follower.join() // is answered when the other one has joined as well
 	require.Eventually(t, func() bool { return b.cluster.GroupInfo("readers").State == "PreparingRebalance" }, 10*time.Second, time.Millisecond)
 	leader.join()
-	generation = leader.joined()
+	generation := leader.joined()
 	require.Equal(t, generation, follower.joined())
 	follower.sync(generation)
 	<-synced // and waits for what the leader gives it

@@ -99,7 +99,7 @@ var all = []string{"siem", "pager", "manager", "clickhouse"}
 // Scenario 10. One destination of four fails for two hours. The others do not
 // notice; it catches up in order, and its lag showed.
 func oneDestinationFails(t *testing.T, r *Result, o options) *verdict {
-	o.cells = 1 + r.Rand.IntN(2)
+	o.cells, o.heartbeat = 1+r.Rand.IntN(2), session/10
 	return inWorld(t, r, o, func(w *world) {
 		bad := []string{"siem", "pager", "manager"}[r.Rand.IntN(3)]
 		var others []string
@@ -156,7 +156,7 @@ func (w *world) onceEach(name string) {
 // there before their page was delivered. And whatever repeats afterwards, a
 // crash, a replay of the log, opens nothing that is over.
 func receiverDown(t *testing.T, r *Result, o options) *verdict {
-	o.cells = 1 + r.Rand.IntN(2)
+	o.cells, o.heartbeat = 1+r.Rand.IntN(2), session/10
 	return inWorld(t, r, o, func(w *world) {
 		w.receivers["pager"].setDown(true)
 		w.receivers["manager"].setDown(true)

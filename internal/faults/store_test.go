@@ -71,6 +71,7 @@ func (p *process) metric(name, label, value string) (sum float64, found bool) {
 // reading once it holds a batch, and its lag shows. Then it drains, and a
 // back-fill of a year arrives.
 func clickHouseDown(t *testing.T, r *Result, o options) *verdict {
+	o.heartbeat = session / 10
 	return inWorld(t, r, o, func(w *world) {
 		flow := w.start(plan{enrich: true, detect: true})
 		store := w.start(plan{store: true})

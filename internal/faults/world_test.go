@@ -39,6 +39,9 @@ type options struct {
 	settings                   map[string]string
 	// dir keeps the brokers' log on disk, for restarts.
 	dir string
+	// heartbeat is the members' pace where hours pass without a rebalance; zero
+	// is the product's.
+	heartbeat time.Duration
 	// padding makes a cell's snapshot so many bytes larger.
 	padding int
 	// mutate breaks a mechanism on purpose.
@@ -163,7 +166,7 @@ const session = 30 * time.Second
 
 func (w *world) connect(dial func(context.Context, string, string) (net.Conn, error), reg prometheus.Registerer, log zerolog.Logger) (*kafka.Client, error) {
 	return kafka.Connect(w.t.Context(), kafka.Config{
-		Brokers: w.brokers, SessionTimeout: session, RequestTimeout: 3 * time.Second, DrainTimeout: 10 * time.Second,
+		Brokers: w.brokers, SessionTimeout: session, HeartbeatInterval: w.o.heartbeat, RequestTimeout: 3 * time.Second, DrainTimeout: 10 * time.Second,
 		FetchWait: 20 * time.Second, Compression: w.o.compression, Dial: dial,
 	}, reg, log)
 }
