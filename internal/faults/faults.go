@@ -85,6 +85,8 @@ type Row struct {
 	// Throughput is the share of the undisturbed throughput that was kept, where
 	// it was measured.
 	Throughput float64 `json:"throughput,omitempty"`
+	// KillPoints counts, by place, how often a process really died there.
+	KillPoints map[string]int `json:"kill_points,omitempty"`
 }
 
 // Mutation says which scenario noticed that a mechanism was broken on purpose.

@@ -79,6 +79,7 @@ func zombies(t *testing.T, r *Result, o options) *verdict {
 		if !w.settled(5 * time.Minute) {
 			w.v.lost("nobody took over from a process that stands still")
 		}
+		r.Died(standStill)
 		resume()
 		w.send(w.traffic.burst(20+r.Rand.IntN(50), time.Now(), time.Minute))
 		pass(session)

@@ -1,52 +1,81 @@
 package faults
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/lapwing-sec/lapwing/internal/stream"
+	"github.com/lapwing-sec/lapwing/schemas"
 )
 
-// points are all places where a process can die, before and after each effect.
-var points = []string{
-	"fetch raw, before", "fetch raw, after", "enrich",
-	"take over, before", "take over, after", "fence events, before", "fence events, after",
-	"produce events, before", "produce events, after",
-	"fetch events, before", "fetch events, after", "apply",
-	"produce alerts, before", "produce alerts, after",
-	"fence state, before", "fence state, after", "fetch state, before", "fetch state, after",
-	"snapshot chunk, before", "snapshot chunk, after", "snapshot end, before", "snapshot end, after",
-	"commit enrich, before", "commit enrich, after", "commit detect, before", "commit detect, after",
-	"commit store, before", "commit store, after", "insert, before", "insert, after",
-	"fetch alerts, before", "fetch alerts, after",
-	"deliver siem, before", "deliver siem, after", "deliver pager, before", "deliver pager, after",
-	"deliver clickhouse, before", "deliver clickhouse, after",
-	"produce alert-state, before", "produce alert-state, after",
-	"commit alert-siem, before", "commit alert-siem, after", "commit alert-pager, after", "commit alert-clickhouse, after",
-	"join, before", "join, after",
-}
-
 // Scenario 1. A process with all roles is killed at a point of its work, three
-// to five times, and another takes its place while records keep coming.
+// to five times, and another takes its place while records keep coming. Over the
+// seeds every place where it can die comes in turn.
 func killAtEveryPoint(t *testing.T, r *Result, o options) *verdict {
+	all := killPlaces()
+	places := make([]string, killsEach+r.Rand.IntN(3))
+	for i := range places {
+		places[i] = all[r.Rand.IntN(len(all))]
+		if i < killsEach {
+			places[i] = all[(int(r.Seed-1)*killsEach+i)%len(all)] //nolint:gosec // seeds count from 1
+		}
+	}
 	o.cells, o.partitions, o.snapshotEvents = 1+r.Rand.IntN(2), 1+r.Rand.IntN(3), 30+int64(r.Rand.IntN(60))
+	if slices.Contains(places, aPart) {
+		o.cells, o.partitions = 2, 1
+	}
 	return inWorld(t, r, o, func(w *world) {
-		for range 3 + r.Rand.IntN(3) {
+		for _, place := range places {
 			w.send(w.traffic.burst(60+r.Rand.IntN(60), time.Now(), 10*time.Minute))
-			point, nth := points[r.Rand.IntN(len(points))], 1+r.Rand.IntN(2)
+			point, nth := requestAt(place)
+			if nth == 0 {
+				nth = 1 + r.Rand.IntN(2)
+			}
 			if point == "enrich" || point == "apply" {
 				nth = 1 + r.Rand.IntN(60)
 			}
 			p := everything()
 			p.die = func(at string, visit int) bool { return at == point && visit >= nth }
+			before := place == aPart && w.partWritten()
 			proc := w.start(p)
 			died := w.within(3*session, func() bool { return proc.wire.isDead() })
-			w.t.Logf("kill at %q, visit %d: %s", point, nth, map[bool]string{true: "hit", false: "never came, killed in its sleep"}[died])
+			w.t.Logf("kill at %q, visit %d: %s", place, nth, map[bool]string{true: "hit", false: "never came, killed in its sleep"}[died])
 			proc.kill()
 			w.ended(proc)
 			r.Faults(1)
+			if died && (place != aPart || !before && w.partWritten()) {
+				r.Died(place)
+			}
 		}
 		w.finish()
 	})
+}
+
+// partWritten reports whether lapwing.events lacks a raw record of which a later
+// one is there: a write got to some of the cells only.
+func (w *world) partWritten() bool {
+	w.t.Helper()
+	last := make(map[int32]int64)
+	count := make(map[int32]int64)
+	for _, recs := range w.scan("lapwing.events") {
+		for i := range recs {
+			if stream.IsControl(&recs[i]) {
+				continue
+			}
+			ev := new(schemas.Event)
+			w.must(ev.UnmarshalVT(recs[i].Value))
+			last[ev.RawPartition] = max(last[ev.RawPartition], ev.RawOffset+1)
+			count[ev.RawPartition]++
+		}
+	}
+	for p, end := range last {
+		if count[p] < end {
+			return true
+		}
+	}
+	return false
 }
 
 // ended checks what a process left behind: no role of it has given up by

@@ -86,6 +86,9 @@ func (r *Report) Table(w io.Writer) error {
 	if err := tw.Flush(); err != nil {
 		return fmt.Errorf("table: %w", err)
 	}
+	if err := r.killPoints(w); err != nil {
+		return err
+	}
 	if len(r.mutations) == 0 {
 		return nil
 	}
@@ -98,6 +101,56 @@ func (r *Report) Table(w io.Writer) error {
 		fmt.Fprintf(w, "  %s: noticed by %s (%s)\n", m.Mutation, m.Caught, m.Why)
 	}
 	return nil
+}
+
+// died counts, by place, how often a process died there in any scenario.
+func (r *Report) died() map[string]int {
+	all := make(map[string]int)
+	for _, row := range r.Scenarios {
+		for at, n := range row.KillPoints {
+			all[at] += n
+		}
+	}
+	return all
+}
+
+// killPoints prints the rows of docs/delivery.md and how often each came to pass.
+func (r *Report) killPoints(w io.Writer) error {
+	died := r.died()
+	if len(died) == 0 {
+		return nil
+	}
+	tw := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
+	fmt.Fprintln(tw, "\nstage\tthe process dies\ttimes\tby place")
+	for _, k := range KillPoints() {
+		sum, by := 0, make([]string, len(k.At))
+		for i, at := range k.At {
+			sum += died[at]
+			by[i] = fmt.Sprintf("%s %d", at, died[at])
+		}
+		fmt.Fprintf(tw, "%s\t%s\t%d\t%s\n", k.Stage, k.Dies, sum, strings.Join(by, "; "))
+	}
+	if err := tw.Flush(); err != nil {
+		return fmt.Errorf("table: %w", err)
+	}
+	return nil
+}
+
+// notDied lists the places of KillPoints at which no process died, if there were
+// seeds enough to come to all.
+func (r *Report) notDied() (out []string) {
+	first, died := Find(1).String(), r.died()
+	if !slices.ContainsFunc(r.Scenarios, func(row Row) bool { return row.Scenario == first && row.Engine == KFake && allPlaces(row.Seeds) }) {
+		return nil
+	}
+	for _, k := range KillPoints() {
+		for _, at := range k.At {
+			if died[at] == 0 {
+				out = append(out, fmt.Sprintf("no process died at %q (%s: %s)", at, k.Stage, k.Dies))
+			}
+		}
+	}
+	return out
 }
 
 func percent(share float64) string {
@@ -129,6 +182,7 @@ func (r *Report) Missing(engines []string) []string {
 			out = append(out, fmt.Sprintf("scenario %s on %s: %d lost, %d duplicated", row.Scenario, row.Engine, row.Lost, row.DuplicatedEffects))
 		}
 	}
+	out = append(out, r.notDied()...)
 	for _, name := range Mutations() {
 		i := slices.IndexFunc(r.mutations, func(m Mutation) bool { return m.Mutation == name })
 		switch {

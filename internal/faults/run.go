@@ -94,6 +94,17 @@ func (r *Result) Events(n int) { r.add(func(row *Row) { row.Events += n }) }
 // Faults adds faults that were injected.
 func (r *Result) Faults(n int) { r.add(func(row *Row) { row.Faults += n }) }
 
+// Died notes that a process died at a place of KillPoints, or that what stands there
+// befell it.
+func (r *Result) Died(place string) {
+	r.add(func(row *Row) {
+		if row.KillPoints == nil {
+			row.KillPoints = make(map[string]int)
+		}
+		row.KillPoints[place]++
+	})
+}
+
 // Lost adds what is missing or differs.
 func (r *Result) Lost(n int) { r.add(func(row *Row) { row.Lost += n }) }
 
@@ -225,6 +236,12 @@ func (r *Row) merge(o Row) {
 	r.DuplicatedEffects += o.DuplicatedEffects
 	r.RecoverySeconds = max(r.RecoverySeconds, o.RecoverySeconds)
 	r.Throughput = least(r.Throughput, o.Throughput)
+	for at, n := range o.KillPoints {
+		if r.KillPoints == nil {
+			r.KillPoints = make(map[string]int)
+		}
+		r.KillPoints[at] += n
+	}
 }
 
 func (r *Row) record() error {

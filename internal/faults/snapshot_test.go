@@ -123,6 +123,9 @@ func snapshotDamage(t *testing.T, r *Result, o options) *verdict {
 				r.Faults(1)
 			}
 		}
+		if both {
+			r.Died(bothSlots)
+		}
 		w.send(w.traffic.burst(30, time.Now(), time.Minute))
 		p := w.start(everything())
 		if retained {

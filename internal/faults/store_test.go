@@ -6,6 +6,9 @@ import (
 	"time"
 )
 
+// inserting are the points of a planned batch.
+var inserting = around("plan store", "insert", "commit store")
+
 // Scenario 8. ClickHouse dies before it has stored an insert, or after that and
 // before it has said so; now and then the storing process dies with it.
 func clickHouseDies(t *testing.T, r *Result, o options) *verdict {
@@ -24,12 +27,14 @@ func clickHouseDies(t *testing.T, r *Result, o options) *verdict {
 		}
 		for range 2 + r.Rand.IntN(3) {
 			w.send(w.traffic.burst(60+r.Rand.IntN(80), time.Now(), 10*time.Minute))
-			point, nth := []string{"insert, before", "insert, after", "commit store, before", "commit store, after"}[r.Rand.IntN(4)], 1+r.Rand.IntN(4)
+			point, nth := inserting[r.Rand.IntN(len(inserting))], 1+r.Rand.IntN(4)
 			p := everything()
 			p.maxRows = 40 + r.Rand.IntN(40) // a planned batch keeps its bounds all the same
 			p.die = func(at string, visit int) bool { return at == point && visit >= nth }
 			proc := w.start(p)
-			w.within(3*session, func() bool { return proc.wire.isDead() })
+			if w.within(3*session, func() bool { return proc.wire.isDead() }) {
+				r.Died(point)
+			}
 			proc.kill()
 			w.ended(proc)
 			r.Faults(1)

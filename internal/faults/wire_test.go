@@ -13,6 +13,8 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kbin"
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/lapwing-sec/lapwing/internal/stream"
 )
 
 // wire is the network of one process, as the requests that pass: it is cut for
@@ -383,6 +385,11 @@ func (w *wire) classify(frame []byte) *request {
 		}
 	case *kmsg.OffsetCommitRequest:
 		r.point = "commit " + strings.TrimPrefix(req.Group, "lapwing-")
+		if r.point == "commit store" && plans(req) {
+			r.point = "plan store"
+		}
+	case *kmsg.OffsetFetchRequest:
+		r.point = "positions " + strings.TrimPrefix(req.Group, "lapwing-")
 	case *kmsg.InitProducerIDRequest:
 		r.point = "take over"
 	case *kmsg.JoinGroupRequest:
@@ -395,6 +402,19 @@ func (w *wire) classify(frame []byte) *request {
 		w.heard(req.MemberID)
 	}
 	return r
+}
+
+// plans reports whether a commit says how far a batch will go that is about to be
+// inserted.
+func plans(req *kmsg.OffsetCommitRequest) bool {
+	for _, t := range req.Topics {
+		for _, p := range t.Partitions {
+			if p.Metadata != nil && stream.ParsePlan(*p.Metadata) > 0 {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 func (w *wire) heard(member string) {
