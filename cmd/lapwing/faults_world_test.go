@@ -41,7 +41,10 @@ const sessionTime = 3 * time.Second
 // that can be killed; its value is the JSON of a brokerProcess.
 const asBroker = "LAPWING_TEST_AS_BROKER"
 
-type brokerProcess struct{ Dir, Listen, Advertise string }
+type brokerProcess struct {
+	Dir, Listen, Advertise string
+	Settings               map[string]string
+}
 
 // serveBroker is that process's whole life.
 func serveBroker(text string) int {
@@ -50,7 +53,7 @@ func serveBroker(text string) int {
 	if err == nil {
 		_, err = embedded.StartBroker(embedded.BrokerConfig{
 			Dir: p.Dir, Listen: p.Listen, Advertise: p.Advertise, MinSessionTimeout: 500 * time.Millisecond, Log: zerolog.Nop(),
-			Settings: map[string]string{"log.cleaner.backoff.ms": "200"},
+			Settings: p.Settings,
 		})
 	}
 	if err != nil {
@@ -126,7 +129,8 @@ func freeAddr(t testing.TB) string {
 	return l.Addr().String()
 }
 
-func startFaultBroker(t testing.TB, engine string) *faultBroker {
+// startFaultBroker starts a broker; settings are for the embedded one.
+func startFaultBroker(t testing.TB, engine string, settings map[string]string) *faultBroker {
 	t.Helper()
 	b := &faultBroker{}
 	if engine == faults.ApacheKafka {
@@ -137,7 +141,7 @@ func startFaultBroker(t testing.TB, engine string) *faultBroker {
 		b.addr, b.restart = apache.Addr, apache.Restart
 		return b
 	}
-	p := brokerProcess{Dir: t.TempDir(), Listen: freeAddr(t)}
+	p := brokerProcess{Dir: t.TempDir(), Listen: freeAddr(t), Settings: settings}
 	b.net = newNetwork(t, p.Listen)
 	b.addr, p.Advertise = b.net.addr(), b.net.addr()
 	var kill func()

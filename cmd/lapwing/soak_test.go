@@ -53,7 +53,7 @@ func TestSoak(t *testing.T) {
 		require.NoError(t, err)
 	}
 	t.Logf("seed %d", seed)
-	w := newWorld(t, engine, startFaultBroker(t, engine), startFaultDatabase(t), faults.New(seed))
+	w := newWorld(t, engine, startFaultBroker(t, engine, nil), startFaultDatabase(t), faults.New(seed))
 	s := &soak{world: w, sentAt: map[string]time.Time{}, calm: map[string]bool{}, watched: map[*lapwingProcess]*series{}}
 	s.prepare()
 	w.start()

@@ -139,8 +139,8 @@ func (s *CellStage) Restore(ctx context.Context) error {
 			other = other || sl.other
 			continue
 		}
-		if sl.end.Reset < s.reset {
-			continue // of the log that was given up
+		if s.cell != nil || sl.end.Reset < s.reset {
+			continue // the older one, or of the log that was given up
 		}
 		c := s.cfg.New(s.cfg.Cell)
 		if err := restoreSlot(sl, c); err != nil {
@@ -151,7 +151,6 @@ func (s *CellStage) Restore(ctx context.Context) error {
 		if d := c.Digest(); d != sl.end.Digest {
 			warn("the snapshot was made under digest %s, this is %s: baselines are kept, verdicts may differ from those of a replay", sl.end.Digest, d)
 		}
-		break
 	}
 	if s.cell == nil {
 		s.cell = s.cfg.New(s.cfg.Cell)
