@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -46,6 +47,7 @@ func testFaultsProcesses(t *testing.T, where faults.Where) {
 		{7, (*world).restartBroker},
 		{8, (*world).killClickHouse},
 		{14, (*world).loseLog},
+		{15, (*world).poison},
 	} {
 		scenario := faults.Find(s.number)
 		if where.Engine == faults.ApacheKafka && !scenario.Broker {
@@ -117,17 +119,26 @@ func (w *world) stateRecord(cell int, key string, value []byte) {
 	require.NoError(w.t, w.oracle.ProduceSync(w.t.Context(), rec).FirstErr())
 }
 
-// newestSlot is the slot that a restore would take.
-func (w *world) newestSlot(cell int) string {
+// slots gives the slots of a cell that have their end record, the newest last.
+func (w *world) slots(cell int) (names []string) {
 	w.t.Helper()
-	newest := ""
 	for _, rec := range w.readAll(w.prefix + "state")[int32(cell)] { //nolint:gosec // few cells
-		if name, ok := strings.CutSuffix(string(rec.Key), "/end"); ok && rec.Value != nil {
-			_, newest, _ = strings.Cut(name, "/")
+		if key, ok := strings.CutSuffix(string(rec.Key), "/end"); ok && rec.Value != nil {
+			_, name, _ := strings.Cut(key, "/")
+			names = append(slices.DeleteFunc(names, func(n string) bool { return n == name }), name)
 		}
 	}
-	require.NotEmpty(w.t, newest, "cell %d has a snapshot", cell)
-	return newest
+	return names
+}
+
+// twoSlots reports whether every cell has two snapshots.
+func (w *world) twoSlots() bool {
+	for cell := range w.cells {
+		if len(w.slots(cell)) < 2 {
+			return false
+		}
+	}
+	return true
 }
 
 // The newest snapshot of every cell is damaged in one of the ways that there
@@ -137,14 +148,18 @@ func (w *world) loseSnapshots() {
 	w.run(enrichRole)
 	d := w.run(detectRole)
 	w.run(sinkRoles)
-	for range 4 {
+	for range 12 {
 		w.feed(900)
 		w.caughtUp() // a snapshot at a time, in slots A and B
+		if w.twoSlots() {
+			break
+		}
 	}
+	require.True(w.t, w.twoSlots(), "each cell has two snapshots")
 	w.drop(d)
 	both := w.seed%4 == 3
 	for cell := range w.cells {
-		slot := w.newestSlot(cell)
+		slot := w.slots(cell)[1]
 		switch w.seed % 4 {
 		case 0: // a newer one was begun and never ended
 			w.stateRecord(cell, slot+"/00000", []byte("00000000 of a snapshot that never ended"))

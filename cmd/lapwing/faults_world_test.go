@@ -207,6 +207,7 @@ type world struct {
 
 	prefix, database, config string
 	inventory                string
+	limits                   string // more settings of the receivers
 	cells                    int
 
 	oracle *kgo.Client   // another client library than the one under test
@@ -332,7 +333,7 @@ func (w *world) configure() {
 log: {level: info, format: json}
 shutdown_timeout: 10s
 monitor: {listen: "127.0.0.1:0"}
-ingest: {listen: "127.0.0.1:0"}
+ingest: {listen: "127.0.0.1:0"%s}
 secrets: {hmac_key: "0123456789abcdef0123456789abcdef"}
 inventory: {file: %q}
 kafka: {brokers: [%q], prefix: %q, replication: 1, session_timeout: %s, request_timeout: 2s}
@@ -343,7 +344,7 @@ raw_topics:
 enrich: {idle_after: 2s}
 detect: {cells: %d, snapshot_events: 500}
 store: {max_rows: 400, max_wait: 200ms}
-`, w.inventory, w.broker.addr, w.prefix, sessionTime, w.db.net.addr(), w.database, w.db.engine.Token(), w.raw("cloudtrail"), w.raw("kong"), w.cells)
+`, w.limits, w.inventory, w.broker.addr, w.prefix, sessionTime, w.db.net.addr(), w.database, w.db.engine.Token(), w.raw("cloudtrail"), w.raw("kong"), w.cells)
 	require.NoError(w.t, os.WriteFile(w.config, []byte(text), 0o600))
 }
 
