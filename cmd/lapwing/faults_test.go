@@ -46,6 +46,10 @@ func testFaultsProcesses(t *testing.T, where faults.Where) {
 		{6, (*world).sickNetwork},
 		{7, (*world).restartBroker},
 		{8, (*world).killClickHouse},
+		{9, (*world).clickHouseAway},
+		{10, (*world).oneDestinationDown},
+		{11, (*world).pagerDown},
+		{12, (*world).killAlerts},
 		{14, (*world).loseLog},
 		{15, (*world).poison},
 	} {

@@ -208,11 +208,15 @@ type world struct {
 	prefix, database, config string
 	inventory                string
 	limits                   string // more settings of the receivers
+	more                     string // of the configuration
 	cells                    int
 
 	oracle *kgo.Client   // another client library than the one under test
 	kc     *kafka.Client // for positions and snapshots
 	ch     *clickhouse.DB
+
+	siem, other, pager *receiver // destinations, where there are any
+	alarms             int       // calls that are an alert at once
 
 	traffic []rawLine
 	sent    int // of traffic
@@ -344,7 +348,7 @@ raw_topics:
 enrich: {idle_after: 2s}
 detect: {cells: %d, snapshot_events: 500}
 store: {max_rows: 400, max_wait: 200ms}
-`, w.limits, w.inventory, w.broker.addr, w.prefix, sessionTime, w.db.net.addr(), w.database, w.db.engine.Token(), w.raw("cloudtrail"), w.raw("kong"), w.cells)
+%s`, w.limits, w.inventory, w.broker.addr, w.prefix, sessionTime, w.db.net.addr(), w.database, w.db.engine.Token(), w.raw("cloudtrail"), w.raw("kong"), w.cells, w.more)
 	require.NoError(w.t, os.WriteFile(w.config, []byte(text), 0o600))
 }
 

@@ -67,7 +67,8 @@ type world struct {
 	enricher  *enrich.Enricher
 	mu        sync.Mutex
 	processes []*process
-	down      bool // the brokers restart
+	names     []string // in hosts
+	down      bool     // the brokers restart
 	closed    chan struct{}
 	// probes counts the identities used by live.
 	probes int
@@ -151,6 +152,9 @@ func (w *world) close() {
 		_ = r.server.Close()
 	}
 	w.cluster.Close()
+	for _, name := range w.names {
+		hosts.Delete(name) // or every world of the run stays in memory
+	}
 	synctest.Wait()
 }
 
@@ -393,6 +397,7 @@ func (w *world) destinations(process int) []alerting.Destination {
 		d := &out[i]
 		name := fmt.Sprintf("%s-%p-%d", d.Name, w, process)
 		d.URL = "http://" + host(name) + "/"
+		w.names = append(w.names, host(name)+":80")
 		hosts.Store(host(name)+":80", func(ctx context.Context) (net.Conn, error) { return w.n.dial(ctx, host(d.Name)+":80") })
 	}
 	return out
