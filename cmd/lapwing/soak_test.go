@@ -178,7 +178,9 @@ func (s *soak) run(d time.Duration) {
 			s.scrape()
 		}
 	}
-	repair()
+	if !repairAt.IsZero() { // not repaired yet
+		repair()
+	}
 	for _, p := range s.victims {
 		p.up(t)
 	}
