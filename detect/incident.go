@@ -206,13 +206,18 @@ func (e *Engine) shows(c cause, s sighted) *incident {
 	return out
 }
 
-// incident is that of a cause on the day of a moment, opened when need be.
+// incident is that of a cause on the day of a moment, opened when need be. Cells
+// know nothing of each other's identities: each tells of its own, under an id of
+// its own, so that one id and version never say two things.
 func (e *Engine) incident(c cause, at int64) *incident {
 	start := at / day * day
-	actor := c.actor()
-	id := alertID(actor, "incident", paneOf(start))
+	name := "incident"
+	if e.cfg.Cells > 1 {
+		name += " " + formatInt(int64(e.cfg.Cell)) + "/" + formatInt(int64(e.cfg.Cells))
+	}
+	id := alertID(c.actor(), name, paneOf(start))
 	for _, inc := range e.incidents.list {
-		if inc.id == id {
+		if inc.id == id || inc.cause == c && inc.opened/day*day == start {
 			if inc.closed {
 				inc.closed = false
 				inc.last = max(inc.last, at)

@@ -42,6 +42,23 @@ func TestTheOrderOfSightingsChangesNoIncident(t *testing.T) {
 	})
 }
 
+func TestCellsNeverShareAnIncidentsID(t *testing.T) {
+	at := fleetStart.AddDate(0, 0, 9).UnixNano()
+	c := cause{causeFinding, "new-client\x00axios"}
+	ids := map[string]string{}
+	for _, of := range []struct{ cell, cells int }{{0, 1}, {0, 2}, {1, 2}, {0, 3}, {1, 3}, {2, 3}} {
+		e, err := New(Config{Cell: of.cell, Cells: of.cells})
+		require.NoError(t, err)
+		inc, name := e.incident(c, at), formatInt(int64(of.cell))+" of "+formatInt(int64(of.cells))
+		if was, ok := ids[inc.id]; ok {
+			t.Errorf("cells %s and %s call an incident alike", was, name)
+		}
+		ids[inc.id] = name
+		assert.Same(t, inc, e.incident(c, at+int64(time.Hour)), "one cause, one day, one incident")
+		assert.NotSame(t, inc, e.incident(c, at+day))
+	}
+}
+
 // strangers is a fleet of which several identities break a policy within an
 // hour, all from one strange address.
 func strangers(t *testing.T, n int, gap time.Duration) (*Engine, Output) {

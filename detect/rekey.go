@@ -512,8 +512,8 @@ func (s *sprays) take(key sprayKey, from sprayPane, id string) {
 }
 
 // incidents gives each sighting of a cause to its identity's cell, and each incident
-// to the cell of its first member. Incidents of one id, which cells had for one cause
-// on one day, become one.
+// to the cell of its first member. Two cells' incidents of one cause stay two: both
+// were told of, and both end by themselves.
 func (r *rekey) incidents() error {
 	var buf bytes.Buffer
 	for _, e := range r.old {
@@ -537,7 +537,7 @@ func (r *rekey) incidents() error {
 			}
 		}
 		for _, inc := range e.incidents.list {
-			first := inc.actorID()
+			first := inc.cause.actor()
 			if len(inc.members) > 0 {
 				first = inc.members[0]
 			}
@@ -551,10 +551,6 @@ func (r *rekey) incidents() error {
 			c := &codec{r: bufio.NewReaderSize(&buf, 1<<10), rules: to.sigma, version: snapshotVersion}
 			if moved.visit(c); from.err != nil || c.err != nil {
 				return fmt.Errorf("rekey incident %s: %w", clip(inc.id, 40), errors.Join(from.err, c.err))
-			}
-			if i := slices.IndexFunc(to.incidents.list, func(x *incident) bool { return x.id == inc.id }); i >= 0 {
-				to.incidents.list[i].join(moved)
-				continue
 			}
 			to.incidents.list = append(to.incidents.list, moved)
 		}
@@ -575,30 +571,4 @@ func (r *rekey) incidents() error {
 		}
 	}
 	return nil
-}
-
-// actorID names an incident among identities.
-func (inc *incident) actorID() string { return inc.cause.actor() }
-
-// join adds the members of another part of the same incident.
-func (inc *incident) join(o *incident) {
-	if o.version > inc.version {
-		inc.openAlert = o.openAlert
-	}
-	for _, id := range o.members {
-		switch {
-		case slices.Contains(inc.members, id):
-		case len(inc.members) < maxMembers:
-			inc.members = append(inc.members, id)
-		default:
-			inc.more++
-		}
-	}
-	for _, id := range o.alerts {
-		if !slices.Contains(inc.alerts, id) && len(inc.alerts) < maxMembers {
-			inc.alerts = append(inc.alerts, id)
-		}
-	}
-	inc.more += o.more
-	inc.closed = inc.closed && o.closed
 }

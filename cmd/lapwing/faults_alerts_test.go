@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -153,11 +152,10 @@ func (w *world) withReceivers() {
 }
 
 // alertsSaid are the versions in lapwing.alerts, each alert's in order, and what is
-// known of each alert. Incidents of identities in several cells are left out: each
-// cell tells of its own members, and all of them under the id of the cause.
-func (w *world) alertsSaid() (all []version, pages, closed, shared map[string]bool) {
+// known of each alert. An alert is told by one cell.
+func (w *world) alertsSaid() (all []version, pages, closed map[string]bool) {
 	w.t.Helper()
-	pages, closed, shared = map[string]bool{}, map[string]bool{}, map[string]bool{}
+	pages, closed = map[string]bool{}, map[string]bool{}
 	cell := map[string]int32{}
 	seen := map[version]bool{}
 	for _, recs := range w.readAll(w.prefix + "alerts") {
@@ -165,8 +163,8 @@ func (w *world) alertsSaid() (all []version, pages, closed, shared map[string]bo
 			var a schemas.Alert
 			require.NoError(w.t, json.Unmarshal(rec.Value, &a))
 			v := version{a.ID(), a.Version()}
-			if was, ok := cell[v.id]; ok && was != rec.Partition {
-				shared[v.id] = true
+			if was, ok := cell[v.id]; ok {
+				require.Equal(w.t, was, rec.Partition, "one cell tells of %s", v.id)
 			}
 			cell[v.id] = rec.Partition
 			if !seen[v] {
@@ -177,11 +175,7 @@ func (w *world) alertsSaid() (all []version, pages, closed, shared map[string]bo
 			closed[v.id] = closed[v.id] || a.ActivityID == schemas.ActivityClose
 		}
 	}
-	for id := range shared {
-		delete(pages, id)
-		delete(closed, id)
-	}
-	return slices.DeleteFunc(all, func(v version) bool { return shared[v.id] }), pages, closed, shared
+	return all, pages, closed
 }
 
 func ended(closed map[string]bool) (n int) {
@@ -219,15 +213,12 @@ func (w *world) told(name string) {
 func (w *world) compareReceivers(once bool) {
 	t := w.t
 	t.Helper()
-	all, pages, closed, shared := w.alertsSaid()
+	all, pages, closed := w.alertsSaid()
 	require.NotEmpty(t, all)
 	for name, r := range map[string]*receiver{"siem": w.siem, "other": w.other} {
 		r.mu.Lock()
 		newest, times := map[string]int{}, map[version]int{}
 		for _, v := range r.got {
-			if shared[v.id] {
-				continue
-			}
 			if times[v] == 0 {
 				require.Greater(t, v.n, newest[v.id], "%s got the versions of %s in order", name, v.id)
 			}
@@ -316,7 +307,7 @@ func (w *world) pagerDown() {
 	over := 0
 	for i := 0; i < 4 || i < 12 && over == 0; i++ {
 		w.fed(2 * w.slice())
-		_, _, closed, _ := w.alertsSaid()
+		_, _, closed := w.alertsSaid()
 		over = ended(closed)
 	}
 	require.Positive(w.t, over, "alerts that have ended")
