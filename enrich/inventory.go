@@ -212,8 +212,12 @@ func (d *decoder) whole(data []byte) {
 		d.syntax(err)
 		return
 	}
-	if err := dec.Decode(&next); err == nil {
+	switch err := dec.Decode(&next); {
+	case err == nil:
 		d.problems.add(next.Line, "a second YAML document; an inventory is one")
+		return
+	case !errors.Is(err, io.EOF):
+		d.syntax(err)
 		return
 	}
 	if err := aliased(&doc); err != nil {

@@ -74,6 +74,8 @@ func TestInventoryErrors(t *testing.T) {
 		{"a value where a list belongs", "identities: 5\n", []string{"inventory.yaml:1: identities: want a list"}},
 		{"text that is not YAML names its line", "identities:\n  - id: \"open\n  - id: b\n", []string{"inventory.yaml:", "not valid YAML"}},
 		{"two documents", "identities: []\n---\nidentities: []\n", []string{"a second YAML document"}},
+		{"text after JSON's last bracket", "{\"identities\": []}\nidentities: [{id: b}]\n", []string{"inventory.yaml:", "not valid YAML"}},
+		{"two JSON documents", "{\"identities\": []}{\"identities\": []}", []string{"inventory.yaml:1", "not valid YAML"}},
 		{"an empty file is a mistake, not an empty inventory", " \n\n", []string{"the file is empty"}},
 		{"only a comment is empty too", "# nothing\n", []string{"the file is empty"}},
 	} {
