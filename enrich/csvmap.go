@@ -67,12 +67,15 @@ func ParseCSVMap(name string, data []byte) (*CSVMap, error) {
 	}
 	d := newDecoder(name)
 	var doc yaml.Node
-	err := yaml.NewDecoder(bytes.NewReader(data)).Decode(&doc)
+	dec := yaml.NewDecoder(bytes.NewReader(data))
+	err := dec.Decode(&doc)
 	switch {
 	case errors.Is(err, io.EOF) || (err == nil && len(doc.Content) == 0):
 		d.problems.add(1, "the file is empty; a CSV map has keys of: %s", strings.Join(csvMapKeys, ", "))
 	case err != nil:
 		d.syntax(err)
+	default:
+		d.alone(dec, "a CSV map")
 	}
 	if err := d.problems.err(); err != nil {
 		return nil, err

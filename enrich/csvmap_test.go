@@ -77,6 +77,7 @@ func TestCSVMapErrors(t *testing.T) {
 		{"a translation into nothing of ours", "columns: {A: id}\nvalues: {environment: {P: prod}}\n", `map.yaml:2: environment: unknown value "prod"`},
 		{"an empty file", "# nothing\n", "map.yaml:1: the file is empty"},
 		{"text that is no YAML", "columns: [\n", "map.yaml:1: not valid YAML"},
+		{"two documents", "columns: {A: id}\n---\ncolumns: {A: name}\n", "map.yaml:2: a second YAML document; a CSV map is one"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			_, err := ParseCSVMap("map.yaml", []byte(c.text))

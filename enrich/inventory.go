@@ -202,7 +202,7 @@ func (d *decoder) yaml(data []byte) {
 // whole reads the file as one YAML tree.
 func (d *decoder) whole(data []byte) {
 	dec := yaml.NewDecoder(bytes.NewReader(data))
-	var doc, next yaml.Node
+	var doc yaml.Node
 	err := dec.Decode(&doc)
 	if errors.Is(err, io.EOF) || (err == nil && len(doc.Content) == 0) {
 		d.problems.add(1, "%s", emptyFile)
@@ -212,12 +212,7 @@ func (d *decoder) whole(data []byte) {
 		d.syntax(err)
 		return
 	}
-	switch err := dec.Decode(&next); {
-	case err == nil:
-		d.problems.add(next.Line, "a second YAML document; an inventory is one")
-		return
-	case !errors.Is(err, io.EOF):
-		d.syntax(err)
+	if !d.alone(dec, "an inventory") {
 		return
 	}
 	if err := aliased(&doc); err != nil {
@@ -225,6 +220,20 @@ func (d *decoder) whole(data []byte) {
 		return
 	}
 	d.inventory(doc.Content[0])
+}
+
+// alone reports whether nothing follows the document just read.
+func (d *decoder) alone(dec *yaml.Decoder, what string) bool {
+	var next yaml.Node
+	switch err := dec.Decode(&next); {
+	case err == nil:
+		d.problems.add(next.Line, "a second YAML document; %s is one", what)
+	case !errors.Is(err, io.EOF):
+		d.syntax(err)
+	default:
+		return true
+	}
+	return false
 }
 
 func (d *decoder) syntax(err error) {

@@ -157,6 +157,7 @@ func TestWrongMappingsNameLineAndKey(t *testing.T) {
 		{"no mapping at all", "[]", "want keys and values"},
 		{"an empty file", "", "want keys and values"},
 		{"no YAML", "a: b: c", "is not YAML"},
+		{"two documents", "time: t\nevent: {operation: o}\n---\ntime: u\n", "a second YAML document"},
 		{"a huge mapping", strings.Repeat("#", 70000), "a mapping has 65536 at most"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

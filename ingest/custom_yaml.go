@@ -1,8 +1,10 @@
 package ingest
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"slices"
 	"strconv"
@@ -30,8 +32,15 @@ func Custom(name, source string, data []byte) (Format, error) {
 	if len(data) > maxMappingBytes {
 		return Format{}, fmt.Errorf("%s: %d bytes: a mapping has %d at most", source, len(data), maxMappingBytes)
 	}
-	var doc yaml.Node
-	if err := yaml.Unmarshal(data, &doc); err != nil {
+	var doc, next yaml.Node
+	dec := yaml.NewDecoder(bytes.NewReader(data))
+	err := dec.Decode(&doc)
+	if err == nil {
+		if err = dec.Decode(&next); err == nil {
+			return Format{}, fmt.Errorf("%s:%d: a second YAML document; a mapping is one", source, next.Line)
+		}
+	}
+	if !errors.Is(err, io.EOF) {
 		return Format{}, fmt.Errorf("%s: is not YAML: %s", source, strings.TrimPrefix(err.Error(), "yaml: "))
 	}
 	if doc.Kind == 0 || doc.Content[0].Kind != yaml.MappingNode {
