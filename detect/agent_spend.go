@@ -10,7 +10,7 @@ var agentSpendCard = Meta{
 	Name: "agent-spend", Title: "Far more spent on models than usual", Basis: Learned, Family: FamilyVolume, Way: WayStrong,
 	Severity: schemas.SeverityHigh, Wake: OnSpendLimit, Closes: true,
 	MinSample: "60 active panes over three days, or 20 over a week; a declared limit: none",
-	Floor:     "5 (in the log's currency) or a million tokens in 15 minutes, 5 times what is usual, and twice its own maximum of earlier days; a declared limit: what the inventory allows in a day",
+	Floor:     "5 US dollars or a million tokens in 15 minutes, 5 times what is usual, and twice its own maximum of earlier days; a declared limit: what the inventory allows in a day",
 	Kept:      "40 bytes: one level and two maxima; what was spent on the day",
 	Model:     "Student's t on the logarithm, the predictive distribution of a Normal-Gamma prior",
 	Attacks:   []schemas.Technique{{UID: "T1496.004", Name: "Cloud Service Hijacking"}},
@@ -50,7 +50,7 @@ func (s *spent) visit(c *codec) {
 }
 
 // Observe implements Detector: it adds the call to the day, and says so when a
-// limit is passed. Calls of an earlier day are left out.
+// limit is passed, or ten, a hundred or a thousand times the limit. Calls of an earlier day are left out.
 func (agentSpend) Observe(c *Cell, p *Profile, call *Call, out *Findings) {
 	ev, d := call.Event, call.Event.GetDeclared()
 	if call.Day < p.spent.day || call.Backfill || ev.Anonymous {
@@ -66,12 +66,22 @@ func (agentSpend) Observe(c *Cell, p *Profile, call *Call, out *Findings) {
 		return
 	}
 	over := func(limit, had, has uint64, unit func(uint64) string) {
-		if limit == 0 || had > limit || has <= limit {
+		// Ten times the limit is news when the limit itself was passed last week.
+		passed := uint64(0)
+		for times := uint64(1); times <= 1000; times *= 10 {
+			if most := limit * times; limit > 0 && limit <= maxSpent/times && had <= most && has > most {
+				passed = times
+			}
+		}
+		if passed == 0 {
 			return
 		}
-		allowed := unit(limit) + " a day"
+		allowed, value := unit(limit)+" a day", unit(limit)+" a day"
+		if passed > 1 {
+			value = number(float64(passed)) + " times " + allowed
+		}
 		out.add(&agentSpendLimit, Finding{
-			Value: allowed, Did: "passed its limit of spending",
+			Value: value, Did: "passed its limit of spending",
 			Sentence: who(ev) + " passed what it may spend in a day, " + unit(limit) + ", with " + ev.Operation + origin(ev) + " at " +
 				time.Unix(0, ev.Time).UTC().Format("15:04:05") + " UTC: " + unit(has) + " so far.",
 			Observed: unit(has) + " in a day", Expected: "at most " + allowed,
@@ -96,7 +106,7 @@ const (
 	spendTimes  = 5
 )
 
-// Cost is what the pane's calls cost, in millionths of the log's currency;
+// Cost is what the pane's calls cost, in millionths of a US dollar;
 // where the log tells no price, by its tokens.
 func (p *Pane) Cost() float64 {
 	if p.CostMicros > 0 {
@@ -122,7 +132,7 @@ func (agentSpend) Close(_ *Cell, p *Profile, pane *Pane, out *Findings) {
 }
 
 func explainSpend(_ *Cell, p *Profile, pane *Pane, s *Score) Finding {
-	spent := number(float64(pane.CostMicros)/1e6) + " (in the log's currency)"
+	spent := number(float64(pane.CostMicros)/1e6) + " US dollars"
 	usual := number(s.Expected / 1e6)
 	if pane.CostMicros == 0 {
 		spent, usual = plural(int(pane.Tokens), "token"), number(s.Expected/tokensWorth)+" tokens" //nolint:gosec // a count

@@ -165,7 +165,7 @@ func (e *Engine) resetProfile(p *Profile, at int64) {
 	e.slots.release(&p.slots)
 	*p = Profile{
 		self: kept.self, group: kept.group, flags: kept.flags, first: at, last: kept.last, calls: min(kept.calls, 1),
-		topics: kept.topics, budget: kept.budget, open: kept.open, below: kept.below, founded: kept.founded,
+		topics: kept.topics, budget: kept.budget, spent: kept.spent, open: kept.open, below: kept.below, founded: kept.founded,
 	}
 	for _, s := range rules {
 		if n, _ := e.slots.insert(&p.slots, Dimension(s.dim-1), s.hash, s.day); n != nil {
@@ -231,8 +231,9 @@ func (e *Engine) decodeProfile(p *Profile, state []byte) error {
 		p.slots = slotTable{}
 		return c.err
 	}
-	x.group, x.open, x.below, x.topics, x.founded, x.budget = kept.group, kept.open, kept.below, kept.topics, kept.founded, kept.budget
-	if kept.calls == 0 && kept.last == 0 { // nothing was known: the kind comes along
+	x.group, x.open, x.below, x.topics, x.founded = kept.group, kept.open, kept.below, kept.topics, kept.founded
+	x.budget, x.spent = kept.budget, kept.spent // of the day, not learned
+	if kept.calls == 0 && kept.last == 0 {      // nothing was known: the kind comes along
 		x.group = max(x.group, kept.group)
 	}
 	x.flags = kept.flags
