@@ -17,7 +17,7 @@ var supersededKeyCard = Meta{
 	NHI:       []string{"NHI1:2025"}, API: []string{"API2:2023"}, NIST: nistActivity, PCI: []string{"8.2.5", "8.6.3", "10.4.1.1"},
 	FirstChecks: []string{
 		"Find who still holds the old key: a deployment that rotation forgot, or a stranger.",
-		"Revoke it: its successor has done the work for a week.",
+		"Revoke it: its successor has done the work since.",
 	},
 }
 
@@ -82,6 +82,9 @@ func (e *Engine) succeeded(p *Profile, old uint32, today uint16) bool {
 type keyMarks struct {
 	mark [2]keyMark
 	day  uint16
+	// rest is the longest pause, in panes, after which a replaced key came back:
+	// keys that take turns by the week are not replaced.
+	rest uint16
 }
 
 // keyMark is what is known of a key.
@@ -99,7 +102,7 @@ const supersededPanes = int64(48 * time.Hour / time.Duration(PaneLength))
 // identity now, more than 48 hours ago.
 func (k *keyMarks) superseded(hash uint32, pane int64) bool {
 	old, now := &k.mark[1], &k.mark[0]
-	return hash != 0 && old.hash == hash && old.main && now.main && pane-int64(old.held) > supersededPanes && pane-int64(now.held) <= supersededPanes
+	return hash != 0 && old.hash == hash && old.main && now.main && pane-int64(old.held) > max(supersededPanes, int64(k.rest)*3/2) && pane-int64(now.held) <= supersededPanes
 }
 
 // saw counts a call with a key.
@@ -122,6 +125,9 @@ func (k *keyMarks) saw(hash uint32, day uint16, pane int64) {
 		k.mark[i] = keyMark{hash: hash}
 	}
 	m, other := &k.mark[i], &k.mark[1-i]
+	if m.main && m.held != 0 && other.held > m.held {
+		k.rest = max(k.rest, uint16(min(max(pane-int64(m.held), 0), 1<<16-1))) //nolint:gosec // clamped
+	}
 	if m.calls == 1<<16-1 {
 		m.calls, other.calls = m.calls/2, other.calls/2
 	}
@@ -146,4 +152,5 @@ func (k *keyMarks) visit(c *codec) {
 		c.bool(&m.main)
 	}
 	c.u16(&k.day)
+	c.u16(&k.rest)
 }

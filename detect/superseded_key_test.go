@@ -43,6 +43,18 @@ func TestAKeyIsSupersededOnceAnotherCarriesTheIdentity(t *testing.T) {
 			return old
 		}, fresh, 300 * time.Hour, false},
 		{"two keys by turns", func(h int) uint32 { return old + uint32(h%2) }, old, 300 * time.Hour, false}, //nolint:gosec // 0 or 1
+		{"a key for the weekdays and one for the weekend, in the fourth week", func(h int) uint32 {
+			if h/24%7 >= 5 {
+				return fresh
+			}
+			return old
+		}, old, 21 * 24 * time.Hour, false},
+		{"the one for the weekend, on its Saturday", func(h int) uint32 {
+			if h/24%7 >= 5 {
+				return fresh
+			}
+			return old
+		}, fresh, 26 * 24 * time.Hour, false},
 		{"a key that was never seen", func(int) uint32 { return old }, third, 300 * time.Hour, false},
 		{"an identity that stopped altogether", func(h int) uint32 {
 			switch {
