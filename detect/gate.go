@@ -67,7 +67,11 @@ func (e *Engine) judge(p *Profile, pane *Pane, v *view) (rate float64) {
 	k := hourOf(pane.Number)
 	var now [families]float64
 	silent := p.Human() || pane.Backfill > 0
-	var strong []*Score
+	type candidate struct {
+		*Score
+		found found
+	}
+	var strong []candidate
 	for i := range f.scores {
 		x := &f.scores[i]
 		if !x.Faint {
@@ -77,9 +81,17 @@ func (e *Engine) judge(p *Profile, pane *Pane, v *view) (rate float64) {
 			rate = math.Max(rate, x.tail)
 		}
 		if x.Strong && !e.lacks(offStrong) && p.mature() && !silent {
-			e.tables.at(k).rare.count(rareRow(x.meta), rareBin(x.tail), 1)
+			c := candidate{x, e.explainScore(p, pane, x)}
+			if e.suspended(p, &c.found, pane.Last) {
+				continue
+			}
+			// Once a day and signal, as alerts are.
+			if s.counted&(1<<x.Signal) == 0 {
+				s.counted |= 1 << x.Signal
+				e.tables.at(k).rare.count(rareRow(x.meta), rareBin(x.tail), 1)
+			}
 			if x.tail >= v.budget.bar(x.meta) {
-				strong = append(strong, x)
+				strong = append(strong, c)
 			}
 		}
 	}
@@ -88,14 +100,14 @@ func (e *Engine) judge(p *Profile, pane *Pane, v *view) (rate float64) {
 		e.heed(p, &f.list[i], pane.Last)
 		e.closed(p, pane, &f.list[i])
 	}
-	slices.SortStableFunc(strong, func(a, b *Score) int { return compareFloat(b.tail, a.tail) })
-	for _, x := range strong {
-		found := e.explainScore(p, pane, x)
-		if x.tail < v.budget.bar(x.meta)+peersLift && e.lifted(p, &found, pane.Last) {
+	slices.SortStableFunc(strong, func(a, b candidate) int { return compareFloat(b.tail, a.tail) })
+	for i := range strong {
+		x := &strong[i]
+		if x.tail < v.budget.bar(x.meta)+peersLift && e.lifted(p, &x.found, pane.Last) {
 			continue
 		}
-		found.Way = WayStrong
-		e.closed(p, pane, &found)
+		x.found.Way = WayStrong
+		e.closed(p, pane, &x.found)
 	}
 	d := e.dossiers[p.self]
 	if d != nil {

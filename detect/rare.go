@@ -29,7 +29,7 @@ const (
 	ledgerDays = ledgerHours / 24
 	busyDays   = 2
 	// belowUnion is how far below the union bound a count may lead a statistic,
-	// as -log10 p, once it has seen a whole week.
+	// as -log10 p; of a young cell the share of a week that it has seen.
 	belowUnion = 1.5
 )
 
@@ -66,10 +66,12 @@ func (r *rareCounts) add(o rareCounts) {
 	}
 }
 
-// part is what one of several cells takes over.
-func (r rareCounts) part(share func(uint64) uint64) (p rareCounts) {
+// part is what the n-th of several cells takes over of an hour. Most counts are
+// one: they do not all fall to the first cell.
+func (r rareCounts) part(hour int64, n, of int) (p rareCounts) {
 	for _, x := range r {
-		p.count(x.row, x.bin, share(uint64(x.n)))
+		turn := mod(int64(x.row)+int64(x.bin)+hour, int64(of))
+		p.count(x.row, x.bin, share(uint64(x.n), n+int(turn), of))
 	}
 	return p
 }

@@ -43,6 +43,24 @@ func TestCandidatesPageOnlyWhatAUsualDayAffords(t *testing.T) {
 	}
 }
 
+func TestEachCellTakesOverItsShareOfCandidates(t *testing.T) {
+	const cells = 4
+	var of [cells]int
+	for hour := range int64(100) {
+		var r rareCounts
+		r.count(1, rareBin(3), 1)
+		r.count(2, rareBin(5), 2)
+		for n := range cells {
+			for _, x := range r.part(hour, n, cells) {
+				of[n] += int(x.n)
+			}
+		}
+	}
+	if of != [cells]int{75, 75, 75, 75} {
+		t.Errorf("%v of 300", of)
+	}
+}
+
 func TestADetectorThatFindsMuchHidesNoOther(t *testing.T) {
 	var w rareWeek
 	for d := range w {

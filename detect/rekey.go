@@ -3,6 +3,7 @@ package detect
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -138,7 +139,9 @@ func (t *topicClock) join(o *topicClock, first bool) {
 	// The old cells' samples speak of the topic: they serve every new cell until
 	// its own identities have taken their place.
 	t.windows = append(t.windows, o.windows...)
-	slices.SortFunc(t.windows, func(a, b windowLoad) int { return compare(int64(a.identity), int64(b.identity)) })
+	slices.SortStableFunc(t.windows, func(a, b windowLoad) int {
+		return cmp.Or(cmp.Compare(a.identity, b.identity), cmp.Compare(b.pane, a.pane))
+	})
 	t.windows = slices.CompactFunc(t.windows, func(a, b windowLoad) bool { return a.identity == b.identity })
 	t.windows = t.windows[:min(len(t.windows), windowSample)]
 	for i := range t.counts {
@@ -371,9 +374,9 @@ func (l *layer) part(n, of int) *layer {
 	for w := range ways {
 		p.tests[w], p.pages[w] = u(l.tests[w]), u(l.pages[w])
 	}
-	p.rare = l.rare.part(u)
+	p.rare = l.rare.part(l.hour, n, of)
 	for _, h := range l.ledger {
-		one := ledgerHour{hour: h.hour, rare: h.rare.part(u)}
+		one := ledgerHour{hour: h.hour, rare: h.rare.part(h.hour, n, of)}
 		for w := range ways {
 			one.tests[w], one.pages[w] = u(h.tests[w]), u(h.pages[w])
 		}

@@ -16,6 +16,7 @@ type statistics struct {
 	day      uint16 // of the newest closed pane
 	days     uint16 // days with a closed pane
 	inTail   uint32 // signals that were in their tail on that day, one bit each
+	counted  uint32 // signals that were a candidate to page on that day
 
 	rate, rate3h, rate24h           level // calls, less season and fleet
 	bytes                           level // ln(1+bytes out)
@@ -193,7 +194,7 @@ func (s *statistics) newDay(day uint16) {
 	if s.days < 1<<16-1 {
 		s.days++
 	}
-	s.inTail = 0
+	s.inTail, s.counted = 0, 0
 }
 
 // beyond reports whether x is at least twice the own maximum of earlier days.

@@ -185,6 +185,7 @@ func (s *statistics) visit(c *codec) {
 		s.records.visit(c)
 		c.f32(&s.recordsBest)
 		c.f32(&s.recordsToday)
+		c.u32(&s.counted)
 	}
 }
 
