@@ -41,13 +41,10 @@ func (agentDrift) Observe(c *Cell, p *Profile, call *Call, out *Findings) {
 	}
 	f := Finding{Way: WayFused, Severity: schemas.SeverityLow}
 	var dim Dimension
-	switch {
-	case call.New(Host):
-		dim, f.Value, f.Expected = Host, ev.Host, "the hosts seen before"
-		f.Surprise, f.Rarity = c.Novelty(p, call, Host)
-	case tool && call.New(Service):
-		dim, f.Value, f.Expected = Service, ev.Service, "the tool servers seen before"
-		f.Surprise, f.Rarity = c.Novelty(p, call, Service)
+	if s, rarity := c.Novelty(p, call, Host); call.New(Host) && s > 0 {
+		dim, f.Value, f.Expected, f.Surprise, f.Rarity = Host, ev.Host, "the hosts seen before", s, rarity
+	} else if s, rarity := c.Novelty(p, call, Service); tool && call.New(Service) && s > 0 {
+		dim, f.Value, f.Expected, f.Surprise, f.Rarity = Service, ev.Service, "the tool servers seen before", s, rarity
 	}
 	changes := f.Surprise > 0 && changesSomething(call)
 	if tool {

@@ -77,10 +77,13 @@ func (e *Engine) note(p *Profile, call *Call, x *found, pane int64) {
 	}
 	n := note{found: *x, pane: pane, time: call.Time, topic: call.topic, sample: relatedOf(call.Event)}
 	n.Finding = cloned(x.Finding)
+	// Of a detector of several dimensions the one that it speaks of.
 	for dim := range dimensions {
-		if x.meta.Wake&(1<<dim) != 0 && call.sights[dim].State == Unseen {
-			n.dim, n.hash = dim, call.sights[dim].hash
-			break
+		if x.meta.Wake&(1<<dim) == 0 || call.sights[dim].State != Unseen {
+			continue
+		}
+		if h := call.sights[dim].hash; n.hash == 0 || h == hashValue(dim, x.Value) {
+			n.dim, n.hash = dim, h
 		}
 	}
 	d.notes = append(d.notes, n)
