@@ -104,6 +104,8 @@ func TestPartsOfASchemaAreJudged(t *testing.T) {
 		{"unless one takes more", `{"allOf":[{"properties":{"a":{}}},{"additionalProperties":true}]}`, "{c:string}", ""},
 		{"other members of one type", `{"properties":{"a":{}},"additionalProperties":{"type":"number"}}`, "{a:string,c:string}", "c: string"},
 		{"a member that may not be", `{"properties":{"a":false}}`, "{a:string}", "a: string"},
+		{"members that others call for may be any", `{"properties":{"a":{"type":"string"}},"dependentSchemas":{"a":{"properties":{"c":{}}}}}`, "{a:string,c:string}", ""},
+		{"as older drafts write them", `{"properties":{"a":{"type":"string"}},"dependencies":{"a":{"properties":{"c":{}}}}}`, "{a:string,c:string}", ""},
 		{"the first of a list", `{"properties":{"a":{"prefixItems":[{"type":"number"},{"type":"string"}]}}}`, "{a:[string]}", "a[]: string"},
 		{"as older drafts write it", `{"properties":{"a":{"items":[{"type":"number"},{"type":"string"}]}}}`, "{a:[string]}", "a[]: string"},
 	} {
@@ -114,6 +116,34 @@ func TestPartsOfASchemaAreJudged(t *testing.T) {
 			require.Equal(t, tt.wrong, strings.Join(s.judgeShape(tt.shape), ", "))
 		})
 	}
+}
+
+// What a reference leads to is the same however deep the first of its places lies,
+// whatever the order in which the members are read.
+func TestAReferenceMeansTheSameAtEachDepth(t *testing.T) {
+	deep := strings.Repeat(`{"properties":{"d":`, maxSchemaDepth-1) + `{"$ref":"#/$defs/x"}` + strings.Repeat(`}}`, maxSchemaDepth-1)
+	schema := `{"properties":{"a":` + deep + `,"b":{"$ref":"#/$defs/x"}},"$defs":{"x":{"type":"object","properties":{"n":{"type":"number"}}}}}`
+	for range 20 {
+		s, err := (&toolCompiler{}).tool([]byte(schema))
+		require.NoError(t, err)
+		require.Equal(t, []string{"b.n: string"}, s.judgeShape("{b:{n:string}}"))
+	}
+
+	// A chain of them costs no stack.
+	const long = 500
+	defs := make([]string, 0, long+1)
+	for i := range long {
+		defs = append(defs, fmt.Sprintf(`"x%d":{"properties":{"n":{"$ref":"#/$defs/x%d"}}}`, i, i+1))
+	}
+	defs = append(defs, fmt.Sprintf(`"x%d":{"type":"number"}`, long))
+	s, err := (&toolCompiler{}).tool([]byte(`{"$ref":"#/$defs/x0","$defs":{` + strings.Join(defs, ",") + `}}`))
+	require.NoError(t, err)
+	require.Empty(t, s.judgeShape("{n:{n:{}}}"))
+
+	_, err = (&toolCompiler{}).tool([]byte(`{"properties":{"b":{"type":1},"a":{"type":2},"c":{"$ref":"#/$defs/x"}},"$defs":{"x":{"type":3}}}`))
+	require.ErrorContains(t, err, "a: type")
+	_, err = (&toolCompiler{}).tool([]byte(`{"properties":{"c":{"$ref":"#/$defs/x"}},"$defs":{"x":{"type":3}}}`))
+	require.ErrorContains(t, err, "$ref #/$defs/x: type")
 }
 
 // A schema is written by whoever runs the server: alternatives that multiply and

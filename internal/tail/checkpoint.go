@@ -160,14 +160,14 @@ func (c *checkpoint) resume(m *mark, id, name string, in io.ReadSeeker) (*mark, 
 	if err != nil {
 		return nil, err
 	}
+	// A file that had next to nothing in it when it was seen first, as gzip's
+	// has, may turn out to be a copy; one that was truncated is new.
+	unknown := m == nil || m.HeadBytes < minHead && m.At == ingest.Position{}
 	if m != nil && !m.startsLike(head) {
 		// Truncated, or another file that got the same id.
 		m.At, m.next, m.Head, m.HeadBytes, m.Modified = ingest.Position{}, ingest.Position{}, "", 0, time.Time{}
 		m.Skipped, m.Rest = nil, nil
 	}
-	// A file that had next to nothing in it when it was seen first, as gzip's
-	// has, may turn out to be a copy.
-	unknown := m == nil || m.HeadBytes < minHead && m.At == ingest.Position{}
 	if m == nil {
 		m = &mark{File: id, Source: name}
 		c.Files = append(c.Files, m)
@@ -186,9 +186,10 @@ func (c *checkpoint) resume(m *mark, id, name string, in io.ReadSeeker) (*mark, 
 }
 
 // copied returns the mark of a file that starts like this: the most of them
-// are longer than the head that is kept.
+// are longer than the head that is kept. A mark that has grown out of a shorter
+// head is still found by it, and counts no more.
 func (c *checkpoint) copied(head []byte) *mark {
-	if m := c.heads[hash(head)]; m != nil && len(head) >= minHead {
+	if m := c.heads[hash(head)]; m != nil && m.HeadBytes == len(head) && len(head) >= minHead {
 		return m
 	}
 	if len(head) < headBytes {

@@ -168,6 +168,44 @@ func TestACompressedCopyIsNotTakenAgain(t *testing.T) {
 	require.Empty(t, b.pass("logs"))
 }
 
+// TestATruncatedFileIsNoCopyOfALongerOne: logs share a header, and of a file that
+// was truncated only that is there at first.
+func TestATruncatedFileIsNoCopyOfALongerOne(t *testing.T) {
+	for _, tt := range []struct {
+		name  string
+		empty bool
+	}{{"truncated in place", false}, {"seen empty first", true}} {
+		t.Run(tt.name, func(t *testing.T) {
+			b := newBench(t)
+			tl := b.tailer("a.log", "b.log")
+			pass := func() []string {
+				b.got = nil
+				_, err := tl.Pass(t.Context())
+				require.NoError(t, err)
+				return b.got
+			}
+			header := lines(0, 2)
+			require.Greater(t, len(header), minHead)
+			if tt.empty {
+				b.write("a.log", "")
+			} else {
+				b.write("a.log", header+lines(100, 120))
+			}
+			pass()
+			b.write("b.log", header)
+			pass()
+			b.write("b.log", lines(2, 40))
+			require.Equal(t, numbered(2, 40), pass())
+
+			require.NoError(t, os.Truncate(b.path("a.log"), 0))
+			b.write("a.log", header)
+			require.Equal(t, numbered(0, 2), pass())
+			b.write("a.log", lines(50, 90))
+			require.Equal(t, numbered(50, 90), pass())
+		})
+	}
+}
+
 func TestATruncatedFileIsReadFromItsStart(t *testing.T) {
 	b := newBench(t)
 	b.write("access.log", lines(0, 20))
