@@ -39,15 +39,25 @@ type toolCompiler struct {
 	// root is the document that references look in, and refs what they led to.
 	root json.RawMessage
 	refs map[string]*toolSchema
+	// waiting are the references whose schemas are still to be read: each from
+	// depth 0, so that it means the same wherever it stands first.
+	waiting []string
 }
 
 // tool reads the schema of a tool's arguments. Of them a tool names all, unless
 // it says otherwise.
 func (c *toolCompiler) tool(data json.RawMessage) (*toolSchema, error) {
-	c.root, c.refs = data, map[string]*toolSchema{}
+	c.root, c.refs, c.waiting = data, map[string]*toolSchema{}, nil
 	s, err := c.compile(data, 0)
 	if err != nil {
 		return nil, err
+	}
+	for len(c.waiting) > 0 {
+		ref := c.waiting[0]
+		c.waiting = c.waiting[1:]
+		if err := c.follow(c.refs[ref], ref); err != nil {
+			return nil, fmt.Errorf("$ref %s: %w", shorten(ref), err)
+		}
 	}
 	names := map[string]*toolSchema{}
 	if s.members(names, map[*toolSchema]bool{}) && (len(names) > 0 || s.props != nil) {
@@ -110,6 +120,8 @@ func (c *toolCompiler) into(s *toolSchema, data json.RawMessage, depth int) erro
 		OneOf      []json.RawMessage          `json:"oneOf"`
 		AllOf      []json.RawMessage          `json:"allOf"`
 		If         json.RawMessage            `json:"if"`
+		Dependent  json.RawMessage            `json:"dependentSchemas"`
+		Depends    json.RawMessage            `json:"dependencies"` // as older drafts write it
 		Patterns   map[string]json.RawMessage `json:"patternProperties"`
 	}
 	if err := json.Unmarshal(data, &in); err != nil {
@@ -129,11 +141,12 @@ func (c *toolCompiler) into(s *toolSchema, data json.RawMessage, depth int) erro
 	}
 	s.required = in.Required
 	s.closed = string(in.Additional) == "false" && len(in.Patterns) == 0
-	s.open = len(in.Additional) > 0 && !s.closed || len(in.Unseen) > 0 && string(in.Unseen) != "false" || len(in.Patterns) > 0 || len(in.If) > 0 || in.Dynamic != ""
+	s.open = len(in.Additional) > 0 && !s.closed || len(in.Unseen) > 0 && string(in.Unseen) != "false" || len(in.Patterns) > 0 || len(in.If) > 0 ||
+		len(in.Dependent) > 0 || len(in.Depends) > 0 || in.Dynamic != ""
 	if in.Properties != nil {
 		s.props = make(map[string]*toolSchema, len(in.Properties))
-		for name, p := range in.Properties {
-			if s.props[name], err = c.compile(p, depth+1); err != nil {
+		for _, name := range sortedKeys(in.Properties) {
+			if s.props[name], err = c.compile(in.Properties[name], depth+1); err != nil {
 				return fmt.Errorf("%s: %w", shorten(name), err)
 			}
 		}
@@ -160,11 +173,7 @@ func (c *toolCompiler) into(s *toolSchema, data json.RawMessage, depth int) erro
 		}
 	}
 	if in.Ref != "" {
-		part, err := c.reference(in.Ref, depth+1)
-		if err != nil {
-			return fmt.Errorf("$ref %s: %w", shorten(in.Ref), err)
-		}
-		s.all = append(s.all, part)
+		s.all = append(s.all, c.reference(in.Ref))
 	}
 	parts, err := c.list("allOf", in.AllOf, depth+1)
 	if err != nil {
@@ -197,14 +206,20 @@ func (c *toolCompiler) list(name string, data []json.RawMessage, depth int) ([]*
 	return list, nil
 }
 
-// reference reads what a $ref leads to, once: a JSON pointer (RFC 6901) into the
-// tool's own schema. What lies elsewhere, or is not there, takes anything.
-func (c *toolCompiler) reference(ref string, depth int) (*toolSchema, error) {
-	if s := c.refs[ref]; s != nil {
-		return s, nil
+// reference returns what a $ref leads to, which is read once, and later.
+func (c *toolCompiler) reference(ref string) *toolSchema {
+	s := c.refs[ref]
+	if s == nil {
+		s = &toolSchema{}
+		c.refs[ref] = s
+		c.waiting = append(c.waiting, ref)
 	}
-	s := &toolSchema{}
-	c.refs[ref] = s // before it is read, as it may lead to itself
+	return s
+}
+
+// follow reads what a $ref leads to: a JSON pointer (RFC 6901) into the tool's own
+// schema. What lies elsewhere, or is not there, takes anything.
+func (c *toolCompiler) follow(s *toolSchema, ref string) error {
 	pointer, ok := strings.CutPrefix(ref, "#")
 	if u, err := url.PathUnescape(pointer); err == nil {
 		pointer = u
@@ -221,9 +236,9 @@ func (c *toolCompiler) reference(ref string, depth int) (*toolSchema, error) {
 	}
 	if !ok {
 		s.open = true
-		return s, nil
+		return nil
 	}
-	return s, c.into(s, data, depth)
+	return c.into(s, data, 0)
 }
 
 // below returns a member or an element.
