@@ -212,11 +212,16 @@ func (d *decoder) rate(n *yaml.Node) *schemas.Rate {
 	return r
 }
 
-// maxTokensPerDay bounds a limit of tokens, maxSpendPerDay one of US dollars.
+// maxTokensPerDay bounds a limit of tokens, minSpendPerDay and maxSpendPerDay one
+// of US dollars, which events carry in millionths.
 const (
 	maxTokensPerDay = 1e15
+	minSpendPerDay  = 1e-6
 	maxSpendPerDay  = 1e9
 )
+
+// noLimit refuses a limit of nothing, which further on means that there is none.
+const noLimit = "%s: %q would be no limit: leave it out for none"
 
 func (d *decoder) spend(n *yaml.Node) *schemas.Spend {
 	r := &schemas.Spend{}
@@ -229,7 +234,11 @@ func (d *decoder) spend(n *yaml.Node) *schemas.Spend {
 		case "per_day":
 			f, ok := parseFloat(s)
 			if !ok || f < 0 || f > maxSpendPerDay {
-				d.problems.add(v.Line, "%s: %q: want US dollars from 0 to 1e9", key, shorten(s))
+				d.problems.add(v.Line, "%s: %q: want US dollars up to 1e9", key, shorten(s))
+				return
+			}
+			if f < minSpendPerDay {
+				d.problems.add(v.Line, noLimit, key, shorten(s))
 				return
 			}
 			r.PerDay = f
@@ -237,6 +246,10 @@ func (d *decoder) spend(n *yaml.Node) *schemas.Spend {
 			b, err := strconv.ParseUint(s, 10, 64)
 			if err != nil || b > maxTokensPerDay {
 				d.problems.add(v.Line, "%s: %q: want a whole number of tokens up to 1e15", key, shorten(s))
+				return
+			}
+			if b == 0 {
+				d.problems.add(v.Line, noLimit, key, shorten(s))
 				return
 			}
 			r.TokensPerDay = b
