@@ -19,8 +19,9 @@ import (
 // kfake writes what it knows of its producers' sequences when it is closed, and
 // does not gather it from the log after kill -9, as Apache Kafka does: a batch that
 // was stored and not yet acknowledged would be stored again when its producer sends
-// it again. So the file is removed once it is loaded, and one that is missing is
-// made from the log.
+// it again. So the file is made from the log before it is loaded, and removed
+// afterwards; of what is left by a broker that was closed, that counts which the
+// log does not tell.
 const sequencesFile = "seq_windows.json"
 
 // sequences is that file, of kfake's format 1.
@@ -55,11 +56,13 @@ type seqEntry struct {
 	Offset   int64 `json:"offset"`
 }
 
-// recoverSequences makes the file of a broker in dir that was not closed. A folder
-// without logs is left alone.
+// recoverSequences makes the file of a broker in dir, in one step. A file that is
+// there may be whole, broken, or older than the log, if a start was cut short. A
+// folder without logs is left alone.
 func recoverSequences(dir string) error {
 	name := filepath.Join(dir, sequencesFile)
-	if _, err := os.Stat(name); err == nil || !errors.Is(err, fs.ErrNotExist) {
+	old, err := os.ReadFile(name) //nolint:gosec // in the broker's own folder
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
 	parts, err := os.ReadDir(filepath.Join(dir, "partitions"))
@@ -75,11 +78,49 @@ func recoverSequences(dir string) error {
 			return err
 		}
 	}
+	s.merge(old)
 	b, err := json.Marshal(s)
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(name, b, 0o600)
+	f, err := os.OpenFile(name+".tmp", os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600) //nolint:gosec // in the broker's own folder
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(b)
+	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return errors.Join(err, os.Remove(f.Name()))
+	}
+	return os.Rename(f.Name(), name)
+}
+
+// merge takes from a file what the log does not tell: producers whose batches are
+// deleted, and those that began a new epoch since. A file that is not whole says
+// nothing.
+func (s *sequences) merge(file []byte) {
+	var old sequences
+	if json.Unmarshal(file, &old) != nil || old.Version != s.Version {
+		return
+	}
+	for i := range old.Windows {
+		w := &old.Windows[i]
+		at, ok := s.at[seqID{w.PID, w.Topic, w.Part}]
+		switch {
+		case !ok:
+			s.Windows = append(s.Windows, *w)
+		case w.Epoch > s.Windows[at].Epoch || w.Epoch == s.Windows[at].Epoch && w.last() >= s.Windows[at].last():
+			s.Windows[at] = *w
+		}
+	}
+}
+
+// last is the offset of the last batch, or -1 where there is none.
+func (w *seqWindow) last() int64 {
+	n := uint8(len(w.Entries))
+	if w.Count == 0 || w.At >= n {
+		return -1
+	}
+	return w.Entries[(w.At+n-1)%n].Offset
 }
 
 // forgetSequences removes the file once the broker has read it.

@@ -2,6 +2,7 @@ package embedded
 
 import (
 	"encoding/binary"
+	"encoding/json"
 	"hash/crc32"
 	"os"
 	"path/filepath"
@@ -113,6 +114,63 @@ func TestWhatIsSentAgainAfterTheBrokerDiedIsStoredOnce(t *testing.T) {
 			require.Equal(t, kerr.OutOfOrderSequenceNumber.Code, code)
 			send(7, 9)
 			require.Equal(t, int64(10), endOffset(t, b.Addr(), "t"))
+		})
+	}
+}
+
+// A start that was cut short leaves a file that is broken, or older than the log:
+// what the log says counts, and of what the log no longer has the file.
+func TestTheSequencesFileOfAStartThatWasCutShortIsMadeAnew(t *testing.T) {
+	dir := t.TempDir()
+	log := filepath.Join(dir, "partitions", "t-0")
+	require.NoError(t, os.MkdirAll(log, 0o700))
+	var data []byte
+	for i := range int32(3) {
+		b := batchOf(7, 0, i, "x")
+		binary.BigEndian.PutUint64(b, uint64(i)) //nolint:gosec // not negative
+		data = append(data, b...)
+	}
+	require.NoError(t, os.WriteFile(filepath.Join(log, "0.dat"), data, 0o600))
+	window := func(pid int64, epoch int16, next int32, offset int64) seqWindow {
+		return seqWindow{PID: pid, Topic: "t", Epoch: epoch, Seen: true, NextSeq: next, Count: 1, At: 1, Entries: [5]seqEntry{{next - 1, next, offset}}}
+	}
+	for _, tc := range []struct {
+		name string
+		file any // text, or windows
+		want map[int64]int32
+	}{
+		{"no file", nil, map[int64]int32{7: 3}},
+		{"an empty file", "", map[int64]int32{7: 3}},
+		{"half a file", `{"version":1,"windows":[{"pid":7`, map[int64]int32{7: 3}},
+		{"an older file", []seqWindow{window(7, 0, 2, 1)}, map[int64]int32{7: 3}},
+		{"the file of a clean stop", []seqWindow{window(7, 0, 3, 2)}, map[int64]int32{7: 3}},
+		{"a producer that began anew since its last batch", []seqWindow{window(7, 1, 1, 0)}, map[int64]int32{7: 1}},
+		{"a producer whose batches are deleted", []seqWindow{window(8, 0, 5, 1)}, map[int64]int32{7: 3, 8: 5}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			name := filepath.Join(dir, sequencesFile)
+			require.NoError(t, forgetSequences(dir))
+			switch f := tc.file.(type) {
+			case string:
+				require.NoError(t, os.WriteFile(name, []byte(f), 0o600))
+			case []seqWindow:
+				b, err := json.Marshal(sequences{Version: 1, Windows: f})
+				require.NoError(t, err)
+				require.NoError(t, os.WriteFile(name, b, 0o600))
+			}
+			require.NoError(t, recoverSequences(dir))
+			b, err := os.ReadFile(name)
+			require.NoError(t, err)
+			var s sequences
+			require.NoError(t, json.Unmarshal(b, &s))
+			got := map[int64]int32{}
+			for _, w := range s.Windows {
+				got[w.PID] = w.NextSeq
+			}
+			require.Equal(t, tc.want, got)
+			left, err := os.ReadDir(dir)
+			require.NoError(t, err)
+			require.Len(t, left, 2, "nothing half written is left")
 		})
 	}
 }
