@@ -41,7 +41,7 @@ type lease struct {
 // watchLeases begins at once; the cluster is asked until close.
 func watchLeases(cluster *kfake.Cluster, addr string) *leases {
 	l := &leases{cluster: cluster, addr: addr, done: make(chan struct{}), groups: make(map[string]map[string]*lease)}
-	for _, key := range []kmsg.Key{kmsg.JoinGroup, kmsg.SyncGroup, kmsg.Heartbeat, kmsg.OffsetCommit, kmsg.LeaveGroup} {
+	for _, key := range []kmsg.Key{kmsg.JoinGroup, kmsg.SyncGroup, kmsg.Heartbeat, kmsg.OffsetCommit} {
 		cluster.ControlKey(int16(key), func(req kmsg.Request) (kmsg.Response, error, bool) {
 			l.note(req)
 			return nil, nil, false // the broker answers
@@ -69,10 +69,6 @@ func (l *leases) note(req kmsg.Request) {
 		l.heard(req.Group, req.MemberID, 0)
 	case *kmsg.OffsetCommitRequest:
 		l.heard(req.Group, req.MemberID, 0)
-	case *kmsg.LeaveGroupRequest:
-		for i := range req.Members {
-			delete(l.groups[req.Group], req.Members[i].MemberID)
-		}
 	}
 }
 
@@ -111,35 +107,51 @@ func (l *leases) run() {
 	}
 }
 
-// silent forgets the leases that have run out and returns those of them whose
-// members the groups still have. While members join, the group itself waits for
-// those that it knows, and no longer than their rebalance timeout.
+// silent returns the members whose leases have run out, and forgets the leases of
+// those that their groups have no more: a member that could not be sent away is
+// returned again. While members join, the group itself waits for those that it
+// knows, and no longer than their rebalance timeout.
 func (l *leases) silent() map[string][]string {
-	out := make(map[string][]string)
+	over := make(map[string][]string)
 	l.mu.Lock()
 	for group, members := range l.groups {
 		for id, m := range members {
-			if time.Since(m.heard) > m.limit {
-				delete(members, id)
-				out[group] = append(out[group], id)
+			if m.over() {
+				over[group] = append(over[group], id)
 			}
-		}
-		if len(members) == 0 {
-			delete(l.groups, group)
 		}
 	}
 	l.mu.Unlock()
-	for group, gone := range out {
+	out := make(map[string][]string)
+	for group, ids := range over {
+		// Not under the lock: the cluster calls note while it answers.
 		info := l.cluster.GroupInfo(group)
-		var left []string
-		for _, id := range gone {
+		for _, id := range ids {
 			if info != nil && has(info.Members, id) {
-				left = append(left, id)
+				out[group] = append(out[group], id)
+			} else {
+				l.forget(group, id)
 			}
 		}
-		out[group] = left
 	}
 	return out
+}
+
+// over reports whether a lease has run out.
+func (m *lease) over() bool { return time.Since(m.heard) > m.limit }
+
+// forget drops the lease of a member that its group does not have, unless it was
+// heard again meanwhile.
+func (l *leases) forget(group, id string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	members := l.groups[group]
+	if m := members[id]; m != nil && m.over() {
+		delete(members, id)
+	}
+	if len(members) == 0 {
+		delete(l.groups, group)
+	}
 }
 
 func has(members []kfake.GroupMember, id string) bool {
@@ -163,7 +175,7 @@ func (l *leases) leave(group string, members []string) {
 		m.MemberID = id
 		req.Members = append(req.Members, m)
 	}
-	// One that cannot be sent now is lost with the broker, which is closing.
+	// Whether it was taken, the group tells: who still is in it is sent away again.
 	_ = send(l.addr, req)
 }
 

@@ -148,5 +148,32 @@ func TestALivingMemberKeepsItsPlace(t *testing.T) {
 	left.Group = "readers"
 	left.Members = append(left.Members, kmsg.LeaveGroupRequestMember{MemberID: "a"}, kmsg.LeaveGroupRequestMember{MemberID: "b"})
 	l.note(left)
-	require.Empty(t, l.groups["readers"])
+	require.Len(t, l.groups["readers"], 2, "who asks to leave has not left yet")
+	for _, m := range l.groups["readers"] {
+		m.heard = time.Now().Add(-time.Hour)
+	}
+	require.Empty(t, l.silent())
+	require.Empty(t, l.groups, "the group has neither of them")
+}
+
+// A member that could not be sent away is tried again.
+func TestAMemberThatCannotBeSentAwayNowIsLater(t *testing.T) {
+	b, err := StartBroker(BrokerConfig{MinSessionTimeout: 500 * time.Millisecond})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, b.Close()) })
+	c := dialGroup(t, b.Addr())
+	c.join()
+	c.joined()
+	require.Len(t, b.cluster.GroupInfo("readers").Members, 1)
+
+	l := &leases{cluster: b.cluster, addr: "127.0.0.1:1", groups: map[string]map[string]*lease{"readers": {c.id: {heard: time.Now().Add(-time.Hour)}}}}
+	for range 2 {
+		gone := l.silent()
+		require.Equal(t, map[string][]string{"readers": {c.id}}, gone)
+		l.leave("readers", gone["readers"]) // nobody listens there
+	}
+	l.addr = b.Addr()
+	l.leave("readers", []string{c.id})
+	require.Empty(t, l.silent())
+	require.Empty(t, l.groups)
 }
