@@ -127,13 +127,14 @@ const fieldsDirective = "#Fields:"
 const maxFieldsLine = 4 << 10
 
 // ownOrder reports whether a directive says in which order the fields of the
-// lines below it stand, and returns the line, or "" for the usual order.
+// lines below it stand, and returns the line, or "" for the usual order and for
+// one that is too long to go along.
 func ownOrder(directive []byte) (fields string, ok bool) {
 	rest, ok := bytes.CutPrefix(directive, []byte(fieldsDirective))
-	if !ok || len(directive) > maxFieldsLine {
+	if !ok {
 		return "", false
 	}
-	if slices.Equal(fieldNames(string(rest)), cloudFrontStandard[:]) {
+	if len(directive) > maxFieldsLine || slices.Equal(fieldNames(string(rest)), cloudFrontStandard[:]) {
 		return "", true
 	}
 	return cleanText(directive), true

@@ -64,8 +64,9 @@ type Reader struct {
 	counted *countingReader // hands the unpacked input to in
 	begin   Position
 	// fields is the #Fields line that describes the lines below it, where their
-	// order is not the usual one.
-	fields string
+	// order is not the usual one, and fieldsAt where it stands (Position.FieldsAt).
+	fields   string
+	fieldsAt int64
 	// unfinished says that the input ended before the last record did.
 	unfinished bool
 }
@@ -81,8 +82,9 @@ type Position struct {
 	Records bool `json:"records,omitempty"`
 	// Format is the format of the record before, where it was found by content.
 	Format string `json:"format,omitempty"`
-	// Fields is the #Fields line above, which every record below carries.
-	Fields string `json:"fields,omitempty"`
+	// FieldsAt counts the bytes up to the # of the #Fields line above, it included,
+	// where every record below carries that line.
+	FieldsAt int64 `json:"fields_at,omitempty"`
 }
 
 // NewReader returns a Reader of r, which the caller closes. format is a name
@@ -131,12 +133,15 @@ func (r *Reader) Position() Position {
 	if !r.opened {
 		return r.begin
 	}
-	p := Position{Offset: r.counted.n - int64(r.in.Buffered()), Array: r.inArray, Records: r.records, Fields: r.fields}
+	p := Position{Offset: r.offset(), Array: r.inArray, Records: r.records, FieldsAt: r.fieldsAt}
 	if r.auto {
 		p.Format = r.format
 	}
 	return p
 }
+
+// offset counts the bytes of the input that were taken, unpacked.
+func (r *Reader) offset() int64 { return r.counted.n - int64(r.in.Buffered()) }
 
 // Unfinished reports whether the input ended in the middle of the record that
 // Next returned last, or of its line: the rest may still be written.
@@ -243,19 +248,34 @@ func (r *Reader) open() error {
 
 // goOn goes to the position that the Reader was made for.
 func (r *Reader) goOn() error {
-	r.inArray, r.records, r.prefer, r.fields = r.begin.Array, r.begin.Records, r.begin.Format, r.begin.Fields
+	r.inArray, r.records, r.prefer = r.begin.Array, r.begin.Records, r.begin.Format
 	if r.auto {
 		r.format = r.begin.Format
 	}
+	if at := r.begin.FieldsAt; at > 0 && at <= r.begin.Offset {
+		if err := r.goTo(at - 1); err != nil {
+			return err
+		}
+		var bad *RecordError // if it is another file than it was
+		if _, err := r.directive(); err != nil && !errors.As(err, &bad) && !errors.Is(err, io.EOF) {
+			return err
+		}
+	}
+	return r.goTo(r.begin.Offset)
+}
+
+// goTo goes on at an offset, which is not before the present one where the input
+// can't seek.
+func (r *Reader) goTo(offset int64) error {
 	if s, ok := r.src.(io.Seeker); ok {
-		if _, err := s.Seek(r.begin.Offset, io.SeekStart); err != nil {
+		if _, err := s.Seek(offset, io.SeekStart); err != nil {
 			return readError(err)
 		}
-		r.counted.n = r.begin.Offset
+		r.counted.n = offset
 		r.in.Reset(r.counted)
 		return nil
 	}
-	if _, err := io.CopyN(io.Discard, r.in, r.begin.Offset); err != nil {
+	if _, err := io.CopyN(io.Discard, r.in, offset-r.offset()); err != nil {
 		return readError(err)
 	}
 	return nil
@@ -334,11 +354,8 @@ func (r *Reader) cut() ([]byte, error) {
 			}
 			return r.block(false)
 		case '#':
-			record, err := r.line("")
-			if err == nil && isDirective(record) {
-				if fields, ok := ownOrder(record); ok {
-					r.fields = fields
-				}
+			record, err := r.directive()
+			if err == nil && record == nil {
 				continue
 			}
 			return record, err
@@ -346,6 +363,32 @@ func (r *Reader) cut() ([]byte, error) {
 			return r.line(r.fields)
 		}
 	}
+}
+
+// directive reads a line that begins with #, and returns nil of one that describes
+// the lines below it. At one that is still being written the input ends.
+func (r *Reader) directive() (record []byte, err error) {
+	at := r.offset() + 1
+	head, _ := r.in.Peek(len(fieldsDirective)) // an error shows at the next read
+	ends := string(head) == fieldsDirective
+	record, err = r.line("")
+	switch {
+	case err != nil:
+		if ends {
+			r.fields, r.fieldsAt = "", 0 // too long: what stands below is in another order
+		}
+		return nil, err
+	case !isDirective(record):
+		return record, nil
+	case r.unfinished:
+		return nil, io.EOF
+	}
+	if fields, ok := ownOrder(record); ok {
+		if r.fields, r.fieldsAt = fields, at; fields == "" {
+			r.fieldsAt = 0
+		}
+	}
+	return nil, nil
 }
 
 // discard drops n bytes that were peeked at.

@@ -75,6 +75,7 @@ func TestFilesAreCutIntoRecords(t *testing.T) {
 		{"two gzip members", "nginx", packed("one\n") + packed("two\n"), []string{"one", "two"}},
 		{"lines in the usual order", "cloudfront", "#Version: 1.0\n#Fields: " + strings.Join(cloudFrontStandard[:], " ") + "\none\n", []string{"one"}},
 		{"lines in an order of their own carry it", "cloudfront", "#Version: 1.0\n#Fields: c-ip date\none\ntwo\n#Fields: date c-ip\nthree", []string{"#Fields: c-ip date\none", "#Fields: c-ip date\ntwo", "#Fields: date c-ip\nthree"}},
+		{"an order that is too long to carry ends the one before", "cloudfront", "#Fields: c-ip date\none\n#Fields: " + strings.Repeat("c-ip ", maxFieldsLine/5) + "\ntwo", []string{"#Fields: c-ip date\none", "two"}},
 		{"documents carry no order", "cloudfront", "#Fields: c-ip date\n" + a, []string{a}},
 		{"a text line in a JSON format is for its parser to refuse", "kong", "oops\n" + a, []string{"oops", a}},
 	} {
@@ -214,6 +215,48 @@ func TestMemoryStaysBoundedOverOneHugeArray(t *testing.T) {
 type readerFunc func(p []byte) (int, error)
 
 func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
+
+func TestAnOrderThatIsTooLongToReadEndsTheOneBefore(t *testing.T) {
+	r := NewReader(strings.NewReader("#Fields: c-ip date\none\n#Fields: "+strings.Repeat("c-ip ", 40)+"\ntwo"), "cloudfront")
+	r.Limit(100)
+	got, err := drain(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"#Fields: c-ip date\none", "!record 2: longer than the limit of 100 bytes", "two"}, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// growing is a file that is written to between two reads.
+type growing struct{ parts []string }
+
+func (g *growing) Read(b []byte) (int, error) {
+	if len(g.parts) == 0 || g.parts[0] == "" {
+		g.parts = g.parts[min(1, len(g.parts)):]
+		return 0, io.EOF
+	}
+	n := copy(b, g.parts[0])
+	if g.parts[0] = g.parts[0][n:]; g.parts[0] == "" && len(g.parts) > 1 {
+		g.parts = append([]string{""}, g.parts[1:]...)
+	}
+	return n, nil
+}
+
+func TestAnOrderThatIsHalfWrittenIsNone(t *testing.T) {
+	const before = 400 // more than is looked at when the file is opened
+	r := NewReader(&growing{parts: []string{"#Fields: c-ip date\n" + strings.Repeat("one\n", before) + "#Fields: date c-", "ip\ntwo\n"}}, "cloudfront")
+	got, err := drain(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(got) != before {
+		t.Errorf("%d records, the last of them %q", len(got), got[len(got)-1])
+	}
+	if !r.Unfinished() {
+		t.Error("the rest may still be written")
+	}
+}
 
 func TestReadingGoesOnAtAPosition(t *testing.T) {
 	line := `203.0.113.9 - - [01/Mar/2026:10:00:00 +0000] "GET / HTTP/1.1" 200 1 "-" "-"`

@@ -2,6 +2,7 @@ package tail
 
 import (
 	"errors"
+	"os"
 	"strings"
 	"testing"
 
@@ -30,6 +31,34 @@ func TestWhatWasSkippedIsTakenAgainWhenAsked(t *testing.T) {
 	b.fail = nil
 	require.Equal(t, []string{long}, b.pass("access.log"), "only what was skipped")
 	require.Empty(t, b.pass("access.log"), "and only once")
+}
+
+// A line is read by the #Fields line that stood above it, which the checkpoint only
+// points to: its names are whatever somebody wrote.
+func TestLinesKeepTheOrderThatStandsAboveThem(t *testing.T) {
+	long := strings.Repeat("x", 100)
+	text := "#Fields: c-ip date\none\n" + long + "\n#Fields: date c-ip\ntwo\n"
+	for _, packed := range []bool{false, true} {
+		b := newBench(t)
+		b.formatOf, b.limit = "cloudfront", 90
+		b.write("log", text)
+		path := "log"
+		if packed {
+			path = "log.gz"
+			b.compress("log")
+		}
+		require.Equal(t, []string{"#Fields: c-ip date\none", "#Fields: date c-ip\ntwo"}, b.pass(path))
+		marks, err := os.ReadFile(b.path(".checkpoint"))
+		require.NoError(t, err)
+		require.NotContains(t, string(marks), "c-ip")
+		b.again, b.limit = true, 0
+		require.Equal(t, []string{"#Fields: c-ip date\n" + long}, b.pass(path))
+		if !packed {
+			b.write("log", "three\n")
+			require.Equal(t, []string{"#Fields: date c-ip\nthree"}, b.pass(path))
+		}
+		require.Empty(t, b.pass(path))
+	}
 }
 
 func TestAFileThatWasLeftOutIsTakenAgain(t *testing.T) {
