@@ -89,7 +89,11 @@ func parseCloudFrontLine(r *record) error {
 			name = "extra_" + index(i+1)
 		}
 		v := r.line[at:end]
-		if strings.EqualFold(name, "cs(Cookie)") || name == "cs-cookie" || name == "cs-headers" {
+		level := public
+		if r.fields != "" {
+			level, name = r.fieldName(name)
+		}
+		if level == secret || level == maybe && c.r.guess && opaque(v) || strings.EqualFold(name, "cs(Cookie)") || name == "cs-cookie" || name == "cs-headers" {
 			v = c.r.value(v)
 		} else {
 			v = c.r.text(v)
@@ -114,6 +118,15 @@ func parseCloudFrontLine(r *record) error {
 		}
 	}
 	return nil
+}
+
+// fieldName judges a name that a #Fields line gives, as that of a member in JSON,
+// and hides what looks like a secret in it.
+func (r *record) fieldName(name string) (secrecy, string) {
+	if k, _ := r.doc.known.look(name); k != nil {
+		return k.level, k.key
+	}
+	return r.p.redactor.key(name)
 }
 
 // delimiterOf finds what stands between the fields of a line: a tab, or what was

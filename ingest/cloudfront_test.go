@@ -64,6 +64,9 @@ func cloudFrontCanaries() []canaryRecord {
 		{"a key in a query", "cloudfront", cloudFrontLine(strings.Replace(cloudFrontV1, "fields=id", "key="+canary, 1))},
 		{"a token in an encoded user agent", "cloudfront", cloudFrontLine(strings.Replace(cloudFrontV1, "curl/8.5%20(x)", "x%20token%3D"+canary, 1))},
 		{"a token in a twice encoded referer", "cloudfront", cloudFrontLine(strings.Replace(cloudFrontV1, "https://www.example.com/", "https://x/?r=https%253A%252F%252Fy%253Faccess_token%253D"+canary, 1))},
+		{"a token as the name of a field", "cloudfront", strings.NewReplacer(" DistributionId", " "+canaryJWT, " asn\n", " cs(Cookie)\n", "\t64500", "\ta=1").Replace(cloudFrontOwn)},
+		{"a token in the name of a field", "cloudfront", strings.NewReplacer(" DistributionId", " x-"+canaryJWT, " asn\n", " cs(Cookie)\n", "\t64500", "\ta=1").Replace(cloudFrontOwn)},
+		{"a field with the name of a secret", "cloudfront", strings.NewReplacer(" asn\n", " x-api-key\n", "\t64500", "\t"+canary).Replace(cloudFrontOwn)},
 		{"headers in a real-time line", "cloudfront", cloudFrontLine(strings.Replace(cloudFrontLive, "|/v1/*|-|", "|/v1/*|Host:x%0AX-Note:"+canary+"|", 1))},
 		{"a cookie in JSON", "cloudfront", strings.Replace(cloudFrontV2, `"cs(Cookie)":"-"`, `"cs(Cookie)":"a=`+canary+`"`, 1)},
 	}
