@@ -9,7 +9,8 @@ import (
 // detector's ideas for numbers that need not be counts. Several deviations are
 // judged: of the value and of two moving means from the slow level, of the
 // value from what this time of day showed before, and of the recent dispersion
-// from the usual one. Each becomes a share of what the series itself has shown:
+// from the usual one. What the time of day explains is taken out of the value
+// first, as far as it does. Each becomes a share of what the series itself has shown:
 // above its 90% quantile a generalised Pareto distribution, drawn towards a
 // mild one while the series is short. The rarest speaks. What alarms teaches
 // little (weight 1 at p >= 1e-3 down to 0.01), and the bound rises with the
@@ -26,6 +27,7 @@ type Series struct {
 	recent, usual          float64 // steps: the recent ones, the usual ones
 	before                 float64
 	span                   float64 // mean distance from the level, alarms included
+	centre, width          float64 // mean, and mean distance from it, season included
 	season                 [seasonSlots]float64
 	seen                   [seasonSlots]float64
 	seasonScale            float64
@@ -41,11 +43,13 @@ const (
 	seasonSlots = 48
 	// seasonSeen is how many values of a slot make it speak.
 	seasonSeen = 12
+	// seasonSure is how many make it be taken out of the value.
+	seasonSure = 18
 	// seriesMemory is how many values the slow level remembers.
 	seriesMemory = 400
 	// seriesFade and seriesStep say for how long, and by how much, an alarm must
 	// be exceeded to be another one.
-	seriesFade, seriesStep = 0.995, 0.25
+	seriesFade, seriesStep = 0.995, 0.5
 	// seriesFloor is the least scale, as a share of the series' span: a series
 	// without noise is not surprised by a trifle.
 	seriesFloor = 0.2
@@ -66,6 +70,10 @@ func (s *Series) Score(t time.Time, v float64) float64 {
 	}
 	s.n++
 	slot := (t.Hour()*60 + t.Minute()) / 30 % seasonSlots
+	raw := v
+	v -= s.explained(slot)
+	s.centre += float64(math.Max(1/float64(s.n), 1.0/seriesMemory) * (raw - s.centre))
+	s.width += float64(math.Max(1/float64(s.n), 1.0/2000) * (math.Abs(raw-s.centre) - s.width))
 	s.span += math.Max(1/float64(s.n), 1.0/2000) * (math.Abs(v-s.level) - s.span)
 	floor := 1e-9 + float64(seriesFloor*s.span)
 	fast := s.fast + (v-s.fast)/4
@@ -79,7 +87,7 @@ func (s *Series) Score(t time.Time, v float64) float64 {
 		0,
 	}
 	if s.seen[slot] >= seasonSeen {
-		x[4] = math.Abs(v-s.season[slot]) / math.Max(s.seasonScale, floor)
+		x[4] = math.Abs(raw-s.season[slot]) / math.Max(s.seasonScale, floor)
 	}
 	c, n := 0.0, float64(s.n)
 	var each [seriesFeatures]float64
@@ -92,7 +100,8 @@ func (s *Series) Score(t time.Time, v float64) float64 {
 			s.tails[i].learn(x[i], learningWeight(each[i]))
 		}
 	}
-	s.learn(v, fast, middle, recent, slot, learningWeight(c), floor)
+	s.learn(v, fast, middle, recent, learningWeight(c), floor)
+	s.learnSeason(raw, slot, learningWeight(c))
 	if s.n <= seriesLearn {
 		return 0
 	}
@@ -107,7 +116,28 @@ func (s *Series) Score(t time.Time, v float64) float64 {
 	return 0.5 + excess/(2*(1+math.Abs(excess)))
 }
 
-func (s *Series) learn(v, fast, middle, recent float64, slot int, w, floor float64) {
+// explained is how far the time of day lets the value lie from its mean: all of
+// it where days are alike, nothing where they are not.
+func (s *Series) explained(slot int) float64 {
+	if s.seen[slot] < seasonSure || s.width <= 0 {
+		return 0
+	}
+	return math.Max(0, 1-s.seasonScale/s.width) * (s.season[slot] - s.centre)
+}
+
+func (s *Series) learnSeason(v float64, slot int, w float64) {
+	slow := math.Max(1/float64(s.n), 1.0/seriesMemory)
+	if s.n <= seriesLearn {
+		w = 1
+	}
+	if s.seen[slot] > 0 {
+		s.seasonScale += float64(slow * w * (math.Abs(v-s.season[slot]) - s.seasonScale))
+	}
+	s.seen[slot]++
+	s.season[slot] += float64(math.Max(1/s.seen[slot], 0.1) * w * (v - s.season[slot]))
+}
+
+func (s *Series) learn(v, fast, middle, recent, w, floor float64) {
 	slow := math.Max(1/float64(s.n), 1.0/seriesMemory)
 	if s.n <= seriesLearn {
 		w = 1
@@ -123,11 +153,6 @@ func (s *Series) learn(v, fast, middle, recent float64, slot int, w, floor float
 	s.fastScale += float64(slow * w * (math.Abs(fast-s.level) - s.fastScale))
 	s.middleScale += float64(slow * w * (math.Abs(middle-s.level) - s.middleScale))
 	s.usual += float64(slow * w * (recent - s.usual))
-	if s.seen[slot] > 0 {
-		s.seasonScale += float64(slow * w * (math.Abs(v-s.season[slot]) - s.seasonScale))
-	}
-	s.seen[slot]++
-	s.season[slot] += float64(math.Max(1/s.seen[slot], 0.05) * w * (v - s.season[slot]))
 	s.fast, s.middle, s.recent, s.before = fast, middle, recent, v
 }
 
