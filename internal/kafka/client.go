@@ -21,7 +21,7 @@ import (
 type Client struct {
 	cfg       Config
 	addr      net.Addr
-	transport *kafkago.Transport
+	transport *transport
 	dialer    *kafkago.Dialer
 	api       *kafkago.Client
 	metrics   *metrics
@@ -73,13 +73,13 @@ func Connect(ctx context.Context, cfg Config, reg prometheus.Registerer, log zer
 	c := &Client{
 		cfg:  cfg,
 		addr: kafkago.TCP(cfg.Brokers...),
-		transport: &kafkago.Transport{
+		transport: &transport{Transport: &kafkago.Transport{
 			Dial:        cfg.Dial,
 			ClientID:    cfg.ClientID,
 			TLS:         cfg.TLS,
 			SASL:        mechanism,
 			MetadataTTL: 5 * time.Second,
-		},
+		}},
 		dialer: &kafkago.Dialer{
 			ClientID:      cfg.ClientID,
 			Timeout:       5 * time.Second,
@@ -101,8 +101,9 @@ func Connect(ctx context.Context, cfg Config, reg prometheus.Registerer, log zer
 	return c, nil
 }
 
-// Close drops the client's idle connections. No Run function may be active.
-func (c *Client) Close() { c.transport.CloseIdleConnections() }
+// Close drops the client's connections; requests fail from then on. No Run
+// function may be active.
+func (c *Client) Close() { c.transport.close() }
 
 // Topic gives the full name of a topic of ours: Topic("events") is
 // "lapwing.events" under the default prefix.
