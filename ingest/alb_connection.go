@@ -22,6 +22,7 @@ const (
 	albConnSerial
 	albConnVerified
 	albConnTrace
+	albConnExchange
 	albConnFields = 24 // more may come: they are kept by their number
 )
 
@@ -29,6 +30,7 @@ const (
 var albConnNames = [...]string{
 	albConnClientPort: "client_port", albConnPort: "listener_port", albConnProtocol: "tls_protocol", albConnCipher: "tls_cipher",
 	albConnValidity: "leaf_client_cert_validity", albConnSerial: "leaf_client_cert_serial_number", albConnVerified: "tls_verify_status", albConnTrace: "conn_trace_id",
+	albConnExchange: "tls_keyexchange",
 }
 
 // isALBConnection recognises an entry of a connection log, which has the client's

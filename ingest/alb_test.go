@@ -54,7 +54,7 @@ func albSamples() []sample {
 			ev.PrincipalType, ev.Principal, ev.Anonymous, ev.ClientCertificate = "anonymous", "", true, ""
 			ev.CredentialType, ev.CredentialId, ev.CredentialIssued, ev.CredentialExpires = "", "", 0, 0
 			ev.LatencyUs, ev.RequestId = 4000, "TID_1f"
-		}), map[string]string{"extra_13": "x25519"}},
+		}), map[string]string{"tls_keyexchange": "x25519"}},
 		{"a connection without TLS", "alb", `2026-03-01T10:00:00.514108Z 203.0.113.7 36280 80 - - - "-" - - - TID_1f`, albConnEvent(func(ev *schemas.Event) {
 			ev.Operation = "elasticloadbalancing:Connection"
 			ev.PrincipalType, ev.Principal, ev.Anonymous, ev.ClientCertificate = "anonymous", "", true, ""
