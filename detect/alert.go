@@ -1,6 +1,7 @@
 package detect
 
 import (
+	"cmp"
 	"slices"
 	"strconv"
 	"strings"
@@ -148,7 +149,7 @@ func ordered(parts []part) []part {
 		if a.Way != b.Way {
 			return int(b.Way) - int(a.Way)
 		}
-		if c := compareFloat(b.Surprise, a.Surprise); c != 0 {
+		if c := cmp.Compare(b.Surprise, a.Surprise); c != 0 {
 			return c
 		}
 		return compare(a.first, b.first)

@@ -53,7 +53,7 @@ func (e *Engine) fleetRatio(topic int, n int64) {
 	if !e.lacks(offFleet) {
 		e.fleetWindows(t)
 	}
-	slices.SortFunc(e.ratios, func(a, b ratio) int { return compareFloat(a.value, b.value) })
+	slices.SortFunc(e.ratios, func(a, b ratio) int { return cmp.Compare(a.value, b.value) })
 	median, n0 := medianOf(e.ratios)
 	if n0 < enoughSolid || e.lacks(offFleet) {
 		return
@@ -112,16 +112,6 @@ func medianOf(sorted []ratio) (float64, int) {
 		}
 	}
 	return 1, 0
-}
-
-func compareFloat(a, b float64) int {
-	switch {
-	case a < b:
-		return -1
-	case a > b:
-		return 1
-	}
-	return 0
 }
 
 // windowLoad is what an identity did in the long windows before its newest pane,

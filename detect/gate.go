@@ -1,6 +1,7 @@
 package detect
 
 import (
+	"cmp"
 	"math"
 	"slices"
 )
@@ -100,7 +101,7 @@ func (e *Engine) judge(p *Profile, pane *Pane, v *view) (rate float64) {
 		e.heed(p, &f.list[i], pane.Last)
 		e.closed(p, pane, &f.list[i])
 	}
-	slices.SortStableFunc(strong, func(a, b candidate) int { return compareFloat(b.tail, a.tail) })
+	slices.SortStableFunc(strong, func(a, b candidate) int { return cmp.Compare(b.tail, a.tail) })
 	for i := range strong {
 		x := &strong[i]
 		if x.tail < v.budget.bar(x.meta)+peersLift && e.lifted(p, &x.found, pane.Last) {

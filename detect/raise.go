@@ -1,6 +1,7 @@
 package detect
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -249,7 +250,7 @@ func (e *Engine) fuse(p *Profile, pane *Pane, signal Signal, c float64, from str
 	}
 	// The strongest comes first: it opens the alert and heads it.
 	slices.SortStableFunc(order, func(a, b *note) int {
-		if x := compareFloat(b.tail, a.tail); x != 0 {
+		if x := cmp.Compare(b.tail, a.tail); x != 0 {
 			return x
 		}
 		return strings.Compare(a.meta.Name+a.Value, b.meta.Name+b.Value)
