@@ -2,6 +2,7 @@ package faults
 
 import (
 	"fmt"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -58,9 +59,10 @@ func zombies(t *testing.T, r *Result, o options) *verdict {
 		w.send(w.traffic.burst(100+r.Rand.IntN(100), time.Now(), 10*time.Minute))
 		point, nth := stalls[r.Rand.IntN(len(stalls))], 1+r.Rand.IntN(3)
 		paused := make(chan func(), 1)
+		var stands atomic.Bool // it does so once: nobody would wake it a second time
 		zombie := w.startWith(everything(), func(wr *wire) {
 			wr.at = func(at string, visit int) {
-				if at == point && visit == nth {
+				if at == point && visit == nth && stands.CompareAndSwap(false, true) {
 					paused <- wr.pause()
 				}
 			}
@@ -70,8 +72,12 @@ func zombies(t *testing.T, r *Result, o options) *verdict {
 		case resume = <-paused:
 			w.t.Logf("stands still at %q, visit %d", point, nth)
 		case <-time.After(session):
-			resume = zombie.wire.pause()
-			w.t.Logf("%q never came, stands still at rest", point)
+			if stands.CompareAndSwap(false, true) {
+				resume = zombie.wire.pause()
+				w.t.Logf("%q has not come, stands still at rest", point)
+			} else {
+				resume = <-paused
+			}
 		}
 		r.Faults(1)
 		successor := w.start(everything())

@@ -426,10 +426,17 @@ func (p *process) kill() {
 	p.stop()
 }
 
-// stop is SIGTERM.
+// stop is SIGTERM. A process that does not end is an error, and killed: for the
+// clock that would be for ever.
 func (p *process) stop() {
 	p.cancel()
-	<-p.done
+	select {
+	case <-p.done:
+	case <-time.After(time.Hour):
+		p.w.t.Errorf("a process that was told to stop still runs %v later", time.Hour)
+		p.wire.kill()
+		<-p.done
+	}
 }
 
 // failed gives the errors with which roles ended by themselves.
