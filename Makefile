@@ -83,11 +83,12 @@ FAULTS_DIR      := $(CURDIR)/.cache/faults
 
 .PHONY: faults
 faults: chdb ## 15 fault scenarios against an oracle (SEEDS_KFAKE=100 SEEDS_PROCESSES=5 SEEDS_APACHE=3; SEED=7 SCENARIO="1 5" repeats; FAULTS_RACE=-race)
-	@rm -rf $(FAULTS_DIR) && mkdir -p $(FAULTS_DIR)
-	@status=0; LAPWING_FAULTS_DIR=$(FAULTS_DIR) LAPWING_FAULTS_SEED='$(SEED)' LAPWING_FAULTS_SCENARIOS='$(SCENARIO)' \
+	@rm -rf $(FAULTS_DIR) && mkdir -p $(FAULTS_DIR) && $(GO) build -o $(FAULTS_DIR)/report ./internal/faults/report
+	@$(FAULTS_DIR)/report -dir $(FAULTS_DIR) -follow & trap "kill $$!" EXIT; \
+	status=0; LAPWING_FAULTS_DIR=$(FAULTS_DIR) LAPWING_FAULTS_SEED='$(SEED)' LAPWING_FAULTS_SCENARIOS='$(SCENARIO)' \
 	LAPWING_FAULTS_THROUGHPUT=$(if $(SEED)$(SCENARIO),0,1) LAPWING_FAULTS_SEEDS_KFAKE=$(SEEDS_KFAKE) LAPWING_FAULTS_SEEDS_PROCESSES=$(SEEDS_PROCESSES) LAPWING_FAULTS_SEEDS_APACHE=$(SEEDS_APACHE) \
-	$(if $(FAULTS_RACE),CGO_ENABLED=1 )$(GO) test $(FAULTS_RACE) -count 1 -p 1 -timeout 40m -run 'TestFaults|TestMutations' ./internal/faults/... ./cmd/lapwing || status=$$?; \
-	$(GO) run ./internal/faults/report -dir $(FAULTS_DIR) -out faults/report.json -engines '$(if $(SEED)$(SCENARIO),,$(FAULTS_ENGINES))' || status=1; \
+	$(if $(FAULTS_RACE),CGO_ENABLED=1 )$(GO) test $(FAULTS_RACE) -count 1 -p 1 -timeout 40m -run '$(if $(SEED),TestFaults,TestFaults|TestMutations)' ./internal/faults/... ./cmd/lapwing || status=$$?; \
+	$(FAULTS_DIR)/report -dir $(FAULTS_DIR) -out faults/report.json -engines '$(if $(SEED)$(SCENARIO),,$(FAULTS_ENGINES))' || status=1; \
 	exit $$status
 
 # How long soak runs; SOAK_ENGINE=apache-kafka takes the other broker.
