@@ -54,7 +54,7 @@ func (w *world) recreated(_, _ *lapwingProcess) {
 		status, body := d.get("/readyz")
 		return status == http.StatusServiceUnavailable && strings.Contains(body, "detect cell 0: ") && strings.Contains(body, "retention took")
 	})
-	require.True(t, d.said("stands still", `"cell":0`), "the log says so too")
+	w.await("the log to say so too", func() bool { return d.said("stands still", `"cell":0`) })
 	w.await("cell 1 to go on", func() bool {
 		at, err := w.kc.Committed(t.Context(), w.group(detectRole), events)
 		ends, err2 := w.kc.Ends(t.Context(), events)
@@ -91,7 +91,7 @@ func (w *world) recreated(_, _ *lapwingProcess) {
 		return recreated || status == http.StatusOK
 	})
 	if recreated {
-		require.True(t, e.said("stands still", "recreated"), "the log says so too")
+		w.await("the log to say so too", func() bool { return e.said("stands still", "recreated") })
 		w.leave(e)
 		w.resetGroup(w.group(enrichRole), kong, 2)
 		e = w.run(enrichRole).up(t)
