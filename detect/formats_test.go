@@ -6,13 +6,29 @@ import (
 	"path/filepath"
 	"strconv"
 	"testing"
+	"time"
 
+	"github.com/lapwing-sec/lapwing/schemas"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
 
+// burglary is a small fleet of which one looks around, then reads a secret, and
+// the third step, which is still to come.
+func burglary() (all []*schemas.Event, third *schemas.Event) {
+	members, all := fleet(7, 2, 9)
+	at := fleetStart.AddDate(0, 0, 8).Add(20 * time.Hour)
+	m := &members[0]
+	look, read := m.event(at.UnixNano(), "iam:ListUsers"), m.event(at.Add(40*time.Minute).UnixNano(), "secretsmanager:GetSecretValue")
+	look.Service, read.Service, read.Resources = "iam", "secretsmanager", []string{"prod/db"}
+	third = m.event(at.Add(7*time.Hour).UnixNano(), "iam:CreateAccessKey")
+	third.Service, third.ReadOnly = "iam", schemas.ReadOnly_READ_ONLY_FALSE
+	return merge(all, []*schemas.Event{look, read}), third
+}
+
 // testdata/formats holds what earlier versions wrote of the same traffic: a
-// profile of known, and from oldestVersion on a cell after restless.
+// profile of known, and from oldestVersion on a cell after the first two steps of
+// burglary.
 func TestOlderFormatsAreRead(t *testing.T) {
 	for version := oldestProfile; version < snapshotVersion; version++ {
 		name := filepath.Join("testdata", "formats", "profile-"+strconv.Itoa(version)+".bin")
@@ -36,13 +52,35 @@ func TestOlderFormatsAreRead(t *testing.T) {
 		require.NoError(t, err)
 		cell := newEngine(t)
 		require.NoError(t, cell.Restore(bytes.NewReader(state)), name)
-		all := restless(3, 60)
-		v, ok := cell.Profile(all[0].IdentityId)
-		require.True(t, ok)
-		assert.Positive(t, v.Calls)
+		all, third := burglary()
+		now := newEngine(t)
+		drive(now, all, nil, &Output{})
+		var was, is Output
+		for _, id := range now.store.ids {
+			want, _ := now.Profile(id)
+			got, ok := cell.Profile(id)
+			require.True(t, ok)
+			assert.Equal(t, want.Levels, got.Levels)
+			assert.Equal(t, want.Sets, got.Sets)
+		}
 		again := newEngine(t)
 		require.NoError(t, again.Restore(bytes.NewReader(snapshotOf(t, cell))), "what was read is written in the format of today")
+		last := stamp([]*schemas.Event{third})
+		drive(now, last, ends(last), &was)
+		drive(again, last, ends(last), &is)
+		assert.Equal(t, told(was.Alerts), told(is.Alerts), "and goes on as if it had been written today")
+		assert.Contains(t, told(is.Alerts), "sequence")
 	}
+}
+
+// told are the detectors whose findings are in alerts.
+func told(alerts []schemas.Alert) (names []string) {
+	for i := range alerts {
+		for _, f := range alerts[i].Unmapped.Lapwing.Findings {
+			names = append(names, f.Detector)
+		}
+	}
+	return names
 }
 
 // A profile of a version to come has more at the end of its sections.
