@@ -35,7 +35,6 @@ func TestBytesByDetector(t *testing.T) {
 		{"peer-deviation", size(level)},
 		{"error-mix", size(unsafe.Sizeof(s.codes))},
 		{"response-shape", size(unsafe.Sizeof(p.shapes), unsafe.Sizeof(p.shapeDay))},
-		{"sequence", size(unsafe.Sizeof(s.stages))},
 		{"active-hours", size(unsafe.Sizeof(s.hours), unsafe.Sizeof(s.lastRun))},
 		{"slow-drift", size(4 * float)},
 		{"silence", size(float, unsafe.Sizeof(s.lastCall))},

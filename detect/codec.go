@@ -34,6 +34,8 @@ type codec struct {
 	// Scratch of one identity.
 	slots []slot
 	panes []*Pane
+	// stages is what format 9 kept of the stages of an intrusion.
+	stages [stages]int32
 }
 
 // reader is what a codec reads from.

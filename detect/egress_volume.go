@@ -87,6 +87,23 @@ func (egressVolume) Close(_ *Cell, p *Profile, pane *Pane, out *Findings) {
 	}
 }
 
+// tookFarMore says that a pane passes the floors of egress-volume and is less
+// likely than one in ten thousand.
+func tookFarMore(p *Profile, pane *Pane) bool {
+	s := &p.stats
+	if b := float64(pane.BytesOut); b >= egressFloor && s.bytes.n >= coldPanes && s.beyond(SignalBytes, b) {
+		if surprise, usual := s.bytes.excess(b); surprise >= 4 && b >= egressTimes*usual {
+			return true
+		}
+	}
+	if n := float64(pane.Records); n >= recordsFloor && s.records.n >= coldPanes && n >= 2*float64(s.recordsBest) {
+		if surprise, usual := s.records.excess(n); surprise >= 4 && n >= egressTimes*usual {
+			return true
+		}
+	}
+	return false
+}
+
 // excess is how unlikely a size is beside a level of logarithms, and what is usual.
 func (l *level) excess(x float64) (surprise, usual float64) {
 	n, mean := float64(l.n), float64(l.mean)

@@ -65,6 +65,7 @@ type Engine struct {
 	sigma     *sigmaEngine
 
 	dossiers map[uint32]*dossier
+	asides   map[uint32]*aside
 	words    []*profileWord // of operators about profiles, in the order in which they came
 	verdicts []*verdict     // of analysts, in the order in which they came
 
@@ -128,7 +129,7 @@ func New(cfg Config) (*Engine, error) {
 	if len(errs) > 0 {
 		return nil, errors.Join(errs...)
 	}
-	e := &Engine{cfg: cfg, without: without, classify: classify, off: off, dossiers: map[uint32]*dossier{}}
+	e := &Engine{cfg: cfg, without: without, classify: classify, off: off, dossiers: map[uint32]*dossier{}, asides: map[uint32]*aside{}}
 	e.cell.e = e
 	e.call.e = e
 	for _, d := range catalogue {

@@ -95,6 +95,7 @@ func TestWhatANewerVersionAddsToAProfileIsSkipped(t *testing.T) {
 	c.u64(&format)
 	c.begin()
 	p.visitOwn(c)
+	e.visitAside(c, p)
 	c.text(&more)
 	c.end()
 	c.begin()

@@ -73,6 +73,9 @@ func (e *Engine) learn(p *Profile, call *Call, grave bool) {
 	e.learnTime(p, call)
 	e.learnPlace(p, call)
 	if call.Day != p.tallyDay && call.Day > p.tallyDay {
+		if n := p.tallyNow[TallySpawned]; n > 0 {
+			e.aside(p).learnMachines(n)
+		}
 		for t := range p.tallyNow {
 			p.tallyBest[t] = max(p.tallyBest[t], p.tallyNow[t])
 			p.tallyNow[t] = 0

@@ -163,6 +163,7 @@ func (e *Engine) resetProfile(p *Profile, at int64) {
 	}
 	slices.SortFunc(rules, compareSlots)
 	e.slots.release(&p.slots)
+	delete(e.asides, p.self)
 	*p = Profile{
 		self: kept.self, group: kept.group, flags: kept.flags, first: at, last: kept.last, calls: min(kept.calls, 1),
 		topics: kept.topics, budget: kept.budget, spent: kept.spent, open: kept.open, below: kept.below, founded: kept.founded,
@@ -190,7 +191,7 @@ func (e *Engine) encodeProfile(p *Profile) []byte {
 	c.text(&mark)
 	c.u64(&version)
 	c.u64(&format)
-	p.visit(c)
+	e.visitProfile(c, p)
 	e.visitSlots(c, p)
 	end := snapshotEnd
 	c.text(&end)
@@ -219,7 +220,8 @@ func (e *Engine) decodeProfile(p *Profile, state []byte) error {
 	c.version = format
 	e.slots.release(&p.slots)
 	x := Profile{self: p.self}
-	x.visit(c)
+	delete(e.asides, p.self)
+	e.visitProfile(c, &x)
 	e.visitSlots(c, &x)
 	c.text(&end)
 	if c.err == nil && end != snapshotEnd {

@@ -10,9 +10,9 @@ var sequenceCard = Meta{
 	Name: "sequence", Title: "An intrusion, step by step", Basis: Learned, Family: FamilyOperation, Way: WayStrong,
 	Severity: schemas.SeverityHigh, Closes: true,
 	MinSample: "learned (7 active days, or 200 calls below 1% novelty); 60 active panes over three days, or 20 over a week",
-	Floor:     "three of four stages within a day, in their order, each by a call outside its baseline; two are weak evidence",
-	Kept:      "16 bytes: when each stage was last reached",
-	Model:     "a chain of stages (look around, secrets, rights, act), each by an operation that the identity never made; its surprise is that of its steps, no more than 4",
+	Floor:     "three of four stages within a day, in their order, each by a call outside its baseline, the last also by far more data than it ever took; two are weak evidence",
+	Kept:      "nothing of most identities; of one with such calls the panes of the last day that had any, 5 bytes each",
+	Model:     "the longest chain of stages (look around, secrets, rights, act) in event time, by quarters of an hour, each stage by an operation that the identity never made; its surprise is that of its steps, no more than 4",
 	Attacks:   []schemas.Technique{{UID: "T1526", Name: "Cloud Service Discovery"}},
 	NHI:       []string{"NHI5:2025"}, API: []string{"API6:2023"}, NIST: nistActivity, PCI: []string{"10.4.1.1", "11.5.1"},
 	FirstChecks: []string{
@@ -47,48 +47,84 @@ func (p *Profile) stageBit(call *Call) uint8 {
 }
 
 // Close implements Detector.
-func (sequence) Close(_ *Cell, p *Profile, pane *Pane, out *Findings) {
-	s := &p.stats
-	if pane.Stages == 0 || pane.Backfill > 0 {
+func (sequence) Close(c *Cell, p *Profile, pane *Pane, out *Findings) {
+	steps := c.e.asides[p.self]
+	if pane.Backfill > 0 || pane.Stages == 0 && (steps == nil || len(steps.steps) == 0) {
 		return
 	}
-	now := int32(pane.Number) //nolint:gosec // until the year 60,000
-	for i := range s.stages {
-		if pane.Stages&(1<<uint(i)) != 0 {
-			s.stages[i] = now
-		}
+	if steps == nil {
+		steps = c.e.aside(p)
 	}
-	// The stages reached within a day, each not before the one that it follows.
-	steps, last := 0, int32(0)
-	var first int32
-	said := ""
-	for i, at := range s.stages {
-		if at == 0 || at <= now-sequencePanes || at < last {
-			continue
-		}
-		if steps == 0 {
-			first = at
-		} else {
-			said += ", then "
-		}
-		last = at
-		said += stageNames[i]
-		steps++
+	now, reached := int32(pane.Number), pane.Stages //nolint:gosec // until the year 60,000
+	if reached&(1<<stageAct) == 0 && tookFarMore(p, pane) {
+		reached |= 1 << stageAct // by calls that it makes every day
 	}
-	if steps < 2 || last != now {
+	steps.took(now, reached)
+	chain, first := longestChain(steps.steps, now)
+	if len(chain) < 2 {
 		return
+	}
+	said := stageNames[chain[0]]
+	for _, i := range chain[1:] {
+		said += ", then " + stageNames[i]
+	}
+	how := ", each by a call that it had never made in "
+	if reached != pane.Stages && chain[len(chain)-1] == stageAct {
+		how = ", at last far more data than ever, before that by calls that it had never made in "
 	}
 	f := Finding{
-		Way: WayFused, Severity: schemas.SeverityMedium, Surprise: float64(steps), Value: said,
+		Way: WayFused, Severity: schemas.SeverityMedium, Surprise: float64(len(chain)), Value: said,
 		Did:      said,
-		Sentence: "Within " + sinceFirst(now-first) + " it " + said + ", each by a call that it had never made in " + historyOf(p, pane.Last) + ".",
-		Observed: plural(steps, "stage") + " of an intrusion in order", Expected: "none",
+		Sentence: "Within " + sinceFirst(now-first) + " it " + said + how + historyOf(p, pane.Last) + ".",
+		Observed: plural(len(chain), "stage") + " of an intrusion in order", Expected: "none",
 		Rarity: "not seen in " + historyOf(p, pane.Last),
 	}
-	if steps >= 3 && p.mature() {
+	if len(chain) >= 3 && p.mature() {
 		f.Way, f.Severity = WayStrong, schemas.SeverityHigh
 	}
 	out.Add(f)
+}
+
+// longestChain is the longest run of stages in their order, each in a pane not
+// before the one that it follows, that ends with a step of the pane now; and the
+// pane of its first. Of two of one length it is the one that was reached first.
+// Within a pane the order of calls says nothing.
+func longestChain(steps []step, now int32) (chain []int, first int32) {
+	var best [stages]struct {
+		length int
+		set    uint8 // the chain's stages
+		begun  int32
+	}
+	last := -1
+	for _, s := range steps {
+		for i := range stages {
+			if s.stages&(1<<uint(i)) == 0 {
+				continue
+			}
+			next := best[i]
+			if next.length == 0 {
+				next.length, next.set, next.begun = 1, 1<<uint(i), s.pane
+			}
+			for j := range i {
+				if b := best[j]; b.length >= next.length {
+					next.length, next.set, next.begun = b.length+1, b.set|1<<uint(i), b.begun
+				}
+			}
+			best[i] = next
+			if s.pane == now && (last < 0 || next.length > best[last].length) {
+				last = i
+			}
+		}
+	}
+	if last < 0 {
+		return nil, 0
+	}
+	for i := range stages {
+		if best[last].set&(1<<uint(i)) != 0 {
+			chain = append(chain, i)
+		}
+	}
+	return chain, best[last].begun
 }
 
 // sinceFirst words a number of panes.

@@ -37,9 +37,8 @@ type statistics struct {
 	newest                    [newMaxima]float32 // today's maxima of sources and tokens
 	most                      [newMaxima]float32 // and those of earlier days
 	codes                     [failureKinds]uint16
-	hours                     [24]uint8     // panes by hour of day, halved together
-	stages                    [stages]int32 // newest pane with an unusual call of a stage
-	lastRun                   uint8         // how its newest active pane went
+	hours                     [24]uint8 // panes by hour of day, halved together
+	lastRun                   uint8     // how its newest active pane went
 
 	records                   level // ln(1+records out)
 	recordsBest, recordsToday float32

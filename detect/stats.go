@@ -20,7 +20,8 @@ type Stats struct {
 	Opened, Paged [ways]uint64
 
 	Identities, OpenPanes, OpenAlerts int
-	// ProfileBytes is the memory of all profiles: the fixed part and the slots.
+	// ProfileBytes is the memory of all profiles: the fixed part, the slots and what is kept
+	// beside.
 	ProfileBytes int
 	// TestsPerDay and Nominal are, by Way, the tests performed a day and the
 	// alerts a day allowed; Realised what was paged a day over the last week.
@@ -40,6 +41,9 @@ func (e *Engine) Stats() Stats {
 			t := &e.store.at(uint32(i)).slots //nolint:gosec // an index
 			s.ProfileBytes += profileBytes + t.bytes()
 		}
+	}
+	for _, a := range e.asides {
+		s.ProfileBytes += a.bytes()
 	}
 	for _, d := range e.dossiers {
 		s.OpenAlerts += len(d.alerts)

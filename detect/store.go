@@ -193,6 +193,7 @@ func (e *Engine) forget(p *Profile) {
 	_, key := e.store.find(e.store.ids[i])
 	e.slots.release(&p.slots)
 	delete(e.dossiers, i)
+	delete(e.asides, i)
 	delete(e.store.index, key)
 	// A later id of the same hash must stay reachable: move it down.
 	for next := key + 1; ; next++ {

@@ -44,7 +44,7 @@ func (e *Engine) visitIdentity(c *codec, id string, p *Profile) *Profile {
 		p = e.store.add(id, key)
 	}
 	e.store.facts[p.self] = e.visitFacts(c, e.store.facts[p.self])
-	p.visit(c)
+	e.visitProfile(c, p)
 	e.visitSlots(c, p)
 	e.visitPanes(c, p)
 	e.visitDossier(c, p)
@@ -73,13 +73,21 @@ func (e *Engine) visitFacts(c *codec, f *facts) *facts {
 	return f
 }
 
-func (p *Profile) visit(c *codec) {
+// visitProfile writes or reads what was learned of an identity but its values, and
+// what is kept beside its profile.
+func (e *Engine) visitProfile(c *codec, p *Profile) {
 	c.begin()
 	p.visitOwn(c)
+	if c.has(10) {
+		e.visitAside(c, p)
+	}
 	c.end()
 	c.begin()
 	p.stats.visit(c)
 	c.end()
+	if !c.has(10) && c.err == nil {
+		e.oldSteps(p, &c.stages)
+	}
 }
 
 func (p *Profile) visitOwn(c *codec) {
@@ -173,8 +181,10 @@ func (s *statistics) visit(c *codec) {
 	for i := range s.hours {
 		c.u8(&s.hours[i])
 	}
-	for i := range s.stages {
-		c.i32(&s.stages[i])
+	if !c.has(10) { // kept beside the profile since
+		for i := range c.stages {
+			c.i32(&c.stages[i])
+		}
 	}
 	c.u8(&s.lastRun)
 	for i := range s.seasonRatio {

@@ -1,0 +1,99 @@
+package detect
+
+import (
+	"math"
+	"slices"
+	"unsafe"
+)
+
+// aside is what few identities have, kept beside their profiles so that the
+// others don't pay for it.
+type aside struct {
+	// machines is the level of ln(1+machines started) on days with any.
+	machines level
+	// steps are the panes of the last day with a step of an intrusion, ascending.
+	steps []step
+}
+
+// step is one pane's stages of an intrusion, a bit each.
+type step struct {
+	pane   int32
+	stages uint8
+}
+
+func (a *aside) empty() bool { return a.machines.n == 0 && len(a.steps) == 0 }
+
+func (a *aside) bytes() int {
+	return int(unsafe.Sizeof(*a)) + cap(a.steps)*int(unsafe.Sizeof(step{}))
+}
+
+// aside is what is kept beside a profile, made when there is none.
+func (e *Engine) aside(p *Profile) *aside {
+	a := e.asides[p.self]
+	if a == nil {
+		a = &aside{}
+		e.asides[p.self] = a
+	}
+	return a
+}
+
+// learnMachines takes in how many machines an identity started on a day that is
+// over.
+func (a *aside) learnMachines(n uint16) {
+	first := a.machines.n == 0
+	a.machines.learn(math.Log1p(float64(n)), 1)
+	if first {
+		a.machines.variance = 0.25 // a logarithm, no count
+	}
+}
+
+// took adds the stages of a pane, and forgets those of more than a day ago.
+func (a *aside) took(pane int32, stages uint8) {
+	a.steps = slices.DeleteFunc(a.steps, func(s step) bool { return s.pane <= pane-sequencePanes })
+	if stages == 0 {
+		return
+	}
+	i, found := slices.BinarySearchFunc(a.steps, pane, func(s step, n int32) int { return int(s.pane) - int(n) })
+	if !found {
+		a.steps = slices.Insert(a.steps, i, step{pane: pane})
+	}
+	a.steps[i].stages |= stages
+}
+
+// visitAside writes or reads what is kept beside a profile: the end of its first
+// section.
+func (e *Engine) visitAside(c *codec, p *Profile) {
+	a := e.asides[p.self]
+	has := a != nil && !a.empty()
+	c.bool(&has)
+	if !has || c.err != nil {
+		return
+	}
+	a = e.aside(p)
+	a.machines.visit(c)
+	list(c, &a.steps, func(s *step) {
+		c.i32(&s.pane)
+		c.u8(&s.stages)
+	})
+	if len(a.steps) > sequencePanes {
+		c.fail(errDamaged)
+	}
+}
+
+// oldSteps takes in what format 9 kept: the newest pane of each stage.
+func (e *Engine) oldSteps(p *Profile, newest *[stages]int32) {
+	for i, pane := range newest {
+		if pane != 0 {
+			a := e.aside(p)
+			a.steps = append(a.steps, step{pane, 1 << uint(i)})
+		}
+	}
+	if a := e.asides[p.self]; a != nil {
+		slices.SortFunc(a.steps, func(x, y step) int { return int(x.pane) - int(y.pane) })
+		steps := a.steps
+		a.steps = nil
+		for _, s := range steps {
+			a.took(s.pane, s.stages)
+		}
+	}
+}
