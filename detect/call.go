@@ -66,8 +66,9 @@ type Call struct {
 }
 
 type extraSight struct {
-	dim   Dimension
-	sight Sight
+	dim    Dimension
+	sight  Sight
+	shared bool // counts for adoption, though its dimension does not
 }
 
 // Sight is what the profile knew of this event's value in d.
@@ -90,7 +91,19 @@ func (c *Call) See(p *Profile, d Dimension, value string) Sight {
 	}
 	s := c.e.look(p, d, h, c.Day)
 	if len(c.extra) < maxExtra {
-		c.extra = append(c.extra, extraSight{d, s})
+		c.extra = append(c.extra, extraSight{dim: d, sight: s})
+	}
+	return s
+}
+
+// share is See of a value whose dimension is sensitive and that is not: one that
+// several peers take up within a day is a change of the fleet.
+func (c *Call) share(p *Profile, d Dimension, value string) Sight {
+	s := c.See(p, d, value)
+	for i := range c.extra {
+		if x := &c.extra[i]; x.dim == d && x.sight.hash == s.hash {
+			x.shared = true
+		}
 	}
 	return s
 }

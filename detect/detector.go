@@ -199,6 +199,10 @@ type Finding struct {
 	Rarity string
 	// Calibration names the table that gave p, for statistical findings.
 	Calibration string
+	// dim and hash are the value that peers may have taken up, where no trigger of
+	// the card names its dimension.
+	dim  Dimension
+	hash uint32
 }
 
 // Findings collects what detectors say. The zero value is ready.

@@ -86,6 +86,9 @@ func (e *Engine) note(p *Profile, call *Call, x *found, pane int64) {
 			n.dim, n.hash = dim, h
 		}
 	}
+	if x.hash != 0 {
+		n.dim, n.hash = x.dim, x.hash
+	}
 	d.notes = append(d.notes, n)
 }
 

@@ -61,6 +61,9 @@ func (e *Engine) learn(p *Profile, call *Call, grave bool) {
 	}
 	for i := range call.extra {
 		x := &call.extra[i]
+		if x.shared && x.sight.State == Unseen && p.Learned(x.dim) {
+			e.adopt.insert(adoptionKey{x.dim, call.topic, x.sight.hash, quarterOf(paneOf(call.Time))}, adopter{paneOf(call.Time), e.store.ids[p.self]})
+		}
 		e.learnValue(p, call, x.dim, x.sight, grave && x.dim.sensitive())
 	}
 	if grave {

@@ -10,10 +10,10 @@ import (
 var spawnsComputeCard = Meta{
 	Name: "spawns-compute", Title: "Starts machines for the first time, or far more than ever", Basis: Learned, Family: FamilyConsequence, Way: WayConsequence,
 	Severity: schemas.SeverityMedium, Wake: OnSpawns,
-	MinSample: matureSample + "; volume: 3 active days",
-	Floor:     "one first use; volume: more than 20 machines in a day and 5 times the own maximum; a kind of machine that it never started: weak evidence, where the log names it",
-	Kept:      "one slot for the class and for each kind of machine (8 bytes), one count by day",
-	Model:     "first use of a class; a count against its own maximum; Good-Turing novelty rate of its kinds of machines",
+	MinSample: matureSample + "; volume: 3 active days, its level 7 days with machines",
+	Floor:     "one first use; volume: more than 20 machines in a day and 5 times the own maximum, or twice and beyond its own p99.9, as the fleet's other wonders allow; a kind of machine that it never started: weak evidence, where the log names it",
+	Kept:      "one slot for the class and for each kind of machine (8 bytes), one count by day; of those that start machines a level (12 bytes)",
+	Model:     "first use of a class; a day's count against its own maximum, and by Student's t on its logarithm over the days with any; Good-Turing novelty rate of its kinds of machines, less what three peers took up within a day",
 	Attacks:   []schemas.Technique{{UID: "T1496", Name: "Resource Hijacking"}},
 	NHI:       []string{"NHI5:2025"}, API: []string{"API4:2023"}, NIST: nistActivity, PCI: pciAccess,
 	FirstChecks: consequenceChecks(
@@ -30,6 +30,11 @@ type spawnsCompute struct{ arrivalOnly }
 const (
 	spawnsFloor  = 20
 	spawnsFactor = 5
+	// Below spawnsFactor a day must be less likely than one in a thousand of its
+	// own, by so many days.
+	spawnsTimes    = 2
+	spawnsDays     = 7
+	spawnsSurprise = 3
 )
 
 // Meta implements Detector.
@@ -53,13 +58,14 @@ func (spawnsCompute) Observe(c *Cell, p *Profile, call *Call, out *Findings) {
 		return
 	}
 	if kind := machineKind(ev); kind != "" {
-		sight := call.See(p, Edge, "machine\x00"+kind)
+		sight := call.share(p, Edge, "machine\x00"+kind)
 		if s, rarity := c.NoveltyOf(p, call, Edge, sight); s > 0 && !call.NewCapabilities.Any(capability.SpawnsCompute) {
 			out.Add(Finding{
 				Way: WayFused, Severity: schemas.SeverityMedium, Surprise: s, Value: kind, Capability: capability.SpawnsCompute,
 				Did:      "started a machine of a kind that it never started, " + kind,
 				Sentence: who(ev) + " started a machine of kind " + kind + " with " + ev.Operation + touched(ev) + origin(ev) + "; it starts machines, but this kind was " + rarity + ".",
 				Observed: kind, Expected: "the kinds that it started before", Rarity: rarity,
+				dim: Edge, hash: sight.hash,
 			})
 		}
 	}
@@ -67,7 +73,11 @@ func (spawnsCompute) Observe(c *Cell, p *Profile, call *Call, out *Findings) {
 	call.Tally(TallySpawned, uint16(n)) //nolint:gosec // at most 1,000
 	today, most := p.TallyToday(TallySpawned, call.Day)+n, p.TallyMax(TallySpawned, call.Day)
 	bound := max(spawnsFloor, spawnsFactor*most)
-	if today <= bound || p.ActiveDays() < 3 {
+	if today <= bound {
+		farAbove(c, p, call, today, most, out)
+		return
+	}
+	if p.ActiveDays() < 3 {
 		return
 	}
 	out.Add(Finding{
@@ -76,6 +86,27 @@ func (spawnsCompute) Observe(c *Cell, p *Profile, call *Call, out *Findings) {
 			". On its busiest day of " + historyOf(p, call.Time) + " it was " + thousands(most) + ".",
 		Observed: plural(today, "machine") + " in a day", Expected: "at most " + thousands(bound),
 		Rarity: "its most in " + historyOf(p, call.Time) + " was " + thousands(most),
+	})
+}
+
+// farAbove compares a day that is no fivefold of the busiest with the identity's
+// own level.
+func farAbove(c *Cell, p *Profile, call *Call, today, most int, out *Findings) {
+	a := c.e.asides[p.self]
+	if a == nil || a.machines.n < spawnsDays || today <= max(spawnsFloor, spawnsTimes*most) {
+		return
+	}
+	surprise, usual := a.machines.excess(float64(today))
+	if surprise < spawnsSurprise {
+		return
+	}
+	ev := call.Event
+	out.Add(Finding{
+		Way: WayStrong, Severity: schemas.SeverityMedium, Surprise: surprise, Value: "level", Capability: capability.SpawnsCompute, Did: "started far more machines than on any day",
+		Sentence: who(ev) + " started " + plural(today, "machine") + " today, the last with " + ev.Operation + touched(ev) + origin(ev) +
+			". It starts about " + number(usual) + " on a day with any, by " + plural(int(a.machines.n), "such day") + ", and " + thousands(most) + " on its busiest.",
+		Observed: plural(today, "machine") + " in a day", Expected: "about " + number(usual) + ", at most " + thousands(most),
+		Rarity: "less than one in a thousand of its days, by " + plural(int(a.machines.n), "day") + " of its own",
 	})
 }
 
