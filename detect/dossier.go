@@ -96,7 +96,7 @@ func (e *Engine) note(p *Profile, call *Call, x *found, pane int64) {
 // later alert.
 func (d *dossier) keep(x *found, pane *Pane, tail float64) {
 	kept := note{found: *x, pane: pane.Number, time: pane.End() - 1, tail: tail}
-	if s := pane.shown(x.meta); s.time != 0 {
+	if s := pane.shown(x); s.time != 0 {
 		kept.sample = s.related()
 	}
 	for i := range d.notes {

@@ -47,6 +47,11 @@ const (
 	egressRecords
 )
 
+const (
+	valueBytes   = "bytes"
+	valueRecords = "records"
+)
+
 // Close implements Detector.
 func (egressVolume) Close(_ *Cell, p *Profile, pane *Pane, out *Findings) {
 	s := &p.stats
@@ -114,9 +119,11 @@ func (l *level) excess(x float64) (surprise, usual float64) {
 }
 
 func explainEgress(_ *Cell, p *Profile, pane *Pane, s *Score) Finding {
-	vast, n, seen, usual, value := egressVastFloor, p.stats.bytes.n, size(s.Observed), size(s.Expected), "bytes"
+	vast, n, seen, usual, value := egressVastFloor, p.stats.bytes.n, size(s.Observed), size(s.Expected), valueBytes
+	trigger := pane.call("Largest call, "+size(float64(pane.largest)), sampleLargest)
 	if s.Scale == egressRecords {
-		vast, n, seen, usual, value = recordsVastFloor, p.stats.records.n, plural(int(pane.Records), "record"), number(s.Expected), "records" //nolint:gosec // a count
+		vast, n, seen, usual, value = recordsVastFloor, p.stats.records.n, plural(int(pane.Records), "record"), number(s.Expected), valueRecords //nolint:gosec // a count
+		trigger = pane.call("Call of most records, "+thousands(int(pane.most)), sampleRecords) //nolint:gosec // a count
 	}
 	least := 0
 	if s.Observed >= vast && s.Observed >= egressVastTimes*s.Expected {
@@ -133,6 +140,6 @@ func explainEgress(_ *Cell, p *Profile, pane *Pane, s *Score) Finding {
 			"), where " + usual + " is usual" + from + ".",
 		Observed: seen + " in 15 minutes",
 		Expected: "about " + usual + ", by " + plural(int(n), "active pane") + " of its own",
-		Value:    value, Trigger: pane.call("Largest call", sampleLargest),
+		Value:    value, Trigger: trigger,
 	}
 }

@@ -69,17 +69,19 @@ type Pane struct {
 	ratio   float32
 	windows [windows]float32 // ratios of the long windows
 	largest uint64           // bytes of the largest call
+	most    uint64           // records of the call that gave out most
 	// samples are the first event, two in between, the newest, then what a
 	// detector points at: the largest call, the newest refused one, the newest
-	// that touched something never touched before.
+	// that touched something never touched before, the one of most records.
 	samples [paneSamples]sample
 }
 
 const (
-	paneSamples   = 7
+	paneSamples   = 8
 	sampleLargest = 4
 	sampleRefused = 5
 	sampleNew     = 6
+	sampleRecords = 7 // since format 10
 )
 
 // Start is the pane's first moment, Unix nanoseconds.
@@ -152,12 +154,12 @@ func (p *Pane) add(ev *schemas.Event, call *Call, topic int) {
 		p.Resources.Add(h)
 	}
 	// Ties go by time and id, not by the order of arrival.
-	out := ev.BytesOut
-	if out == 0 {
-		out = ev.RecordsOut // of a log that tells no sizes
+	if n, s := ev.BytesOut, &p.samples[sampleLargest]; n > p.largest || n > 0 && n == p.largest && s.after(ev) {
+		p.largest = n
+		s.take(ev)
 	}
-	if s := &p.samples[sampleLargest]; out > p.largest || out > 0 && out == p.largest && s.after(ev) {
-		p.largest = out
+	if n, s := ev.RecordsOut, &p.samples[sampleRecords]; n > p.most || n > 0 && n == p.most && s.after(ev) {
+		p.most = n
 		s.take(ev)
 	}
 	if s := &p.samples[sampleRefused]; call.Denied && !s.after(ev) {
@@ -228,9 +230,12 @@ func (p *Pane) call(label string, i int) string {
 	return label + ": " + strings.TrimSpace(r.Type+" "+r.Desc)
 }
 
-// shown is the sample that a finding of a detector points at.
-func (p *Pane) shown(m *Meta) *sample {
+// shown is the sample that a finding points at.
+func (p *Pane) shown(x *found) *sample {
+	m := x.meta
 	switch {
+	case m == &egressVolumeCard && x.Value == valueRecords:
+		return &p.samples[sampleRecords]
 	case m == &egressVolumeCard:
 		return &p.samples[sampleLargest]
 	case m == &responseShapeCard:

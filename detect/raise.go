@@ -211,7 +211,7 @@ func (e *Engine) raiseAtClose(p *Profile, pane *Pane, at int64, list []found, sa
 	}
 	by := sharedBy{}
 	if pane != nil {
-		by.sample = pane.shown(list[0].meta).related()
+		by.sample = pane.shown(&list[0]).related()
 	}
 	page := false
 	for i := range list {

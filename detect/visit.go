@@ -313,11 +313,15 @@ func (p *Pane) visit(c *codec) {
 			c.bytes(s.bytes[:])
 		}
 	}
-	for i := range p.samples {
+	for i := range sampleRecords {
 		p.samples[i].visit(c)
 	}
 	if c.has(9) {
 		c.u64(&p.Records)
+	}
+	if c.has(10) {
+		p.samples[sampleRecords].visit(c)
+		c.u64(&p.most)
 	}
 }
 
