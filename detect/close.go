@@ -55,6 +55,7 @@ func (e *Engine) finish(topic int, n int64) {
 	e.sweepIncidents(n * PaneLength)
 	e.adopt.sweep(n)
 	e.egress.sweep(hourOf(n))
+	e.secrets.sweep(hourOf(n))
 	e.evict()
 }
 

@@ -123,7 +123,7 @@ func explainEgress(_ *Cell, p *Profile, pane *Pane, s *Score) Finding {
 	trigger := pane.call("Largest call, "+size(float64(pane.largest)), sampleLargest)
 	if s.Scale == egressRecords {
 		vast, n, seen, usual, value = recordsVastFloor, p.stats.records.n, plural(int(pane.Records), "record"), number(s.Expected), valueRecords //nolint:gosec // a count
-		trigger = pane.call("Call of most records, "+thousands(int(pane.most)), sampleRecords) //nolint:gosec // a count
+		trigger = pane.call("Call of most records, "+thousands(int(pane.most)), sampleRecords)                                                   //nolint:gosec // a count
 	}
 	least := 0
 	if s.Observed >= vast && s.Observed >= egressVastTimes*s.Expected {

@@ -58,6 +58,7 @@ type Engine struct {
 	tables    tables
 	adopt     adoption
 	egress    egress
+	secrets   secretOwners
 	incidents incidents
 	sprays    sprays
 	off       map[string]bool // detectors that are switched off
@@ -150,6 +151,7 @@ func New(cfg Config) (*Engine, error) {
 	e.tables.init()
 	e.adopt.init()
 	e.egress.init()
+	e.secrets.init()
 	e.incidents.init()
 	e.sprays.init()
 	return e, nil

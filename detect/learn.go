@@ -42,6 +42,9 @@ func (e *Engine) learn(p *Profile, call *Call, grave bool) {
 	if e.egress.note(p, call, e.store.ids[p.self]) {
 		e.stats.EgressRefused++
 	}
+	if e.secrets.note(e.store.facts[p.self], p, call) {
+		e.stats.SecretsRefused++
+	}
 	for d := range dimensions {
 		s := call.sights[d]
 		if s.State == Absent || d == CapabilityBit {

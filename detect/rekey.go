@@ -43,7 +43,7 @@ func (e *Engine) Partitions() []Partition {
 //
 // What is an identity's goes with it: its profile, values, open panes and alerts,
 // timers, verdicts, what it adopted, from which prefixes it called, and what it shares
-// with others. An incident goes with the identity that showed its cause first. What was
+// with others. Who reads which secret, every cell is told. An incident goes with the identity that showed its cause first. What was
 // counted over the cell (calibration tables, counts of active identities, tests and
 // pages) is summed over the old cells and dealt out in equal whole parts: a cell is
 // a random sample of the fleet, so this is what it would have counted itself, in
@@ -67,6 +67,7 @@ func Rekey(old, fresh []*Engine, cellOf func(id string) int) error {
 	r.deal()
 	r.adoptions()
 	r.egress()
+	r.secrets()
 	r.sprays()
 	r.verdicts()
 	return r.incidents()
@@ -475,6 +476,25 @@ func (r *rekey) verdicts() {
 		}
 		if n := len(e.words) - maxProfileWords; n > 0 {
 			e.words = slices.Delete(e.words, 0, n)
+		}
+	}
+}
+
+// secrets gives what is known of secrets to every cell: their owners' identities
+// may be in any.
+func (r *rekey) secrets() {
+	for _, e := range r.old {
+		for _, to := range r.fresh {
+			to.secrets.newest = max(to.secrets.newest, e.secrets.newest)
+			to.secrets.swept = max(to.secrets.swept, e.secrets.swept)
+		}
+		for _, k := range e.secrets.secrets() {
+			use := e.secrets.seen[k]
+			for _, u := range use.users {
+				for _, to := range r.fresh {
+					to.secrets.take(k, u, use.last)
+				}
+			}
 		}
 	}
 }

@@ -8,13 +8,15 @@ import (
 var secretAccessCard = Meta{
 	Name: "secret-access", Title: "Unusual access to secrets", Basis: Learned, Family: FamilyConsequence, Way: WayConsequence,
 	Severity: schemas.SeverityHigh, Wake: OnCapability,
-	MinSample: matureSample + "; volume: 3 active days", Floor: "one first use; volume: more than 10 different secrets in a day and 3 times the own maximum",
-	Kept:    "the secrets as slots (8 bytes each, 16 at most) and two counts by day",
-	Model:   "first use of a class; a count against its own maximum",
-	Attacks: []schemas.Technique{{UID: "T1555.006", Name: "Cloud Secrets Management Stores"}},
-	NHI:     []string{"NHI2:2025"}, API: []string{"API5:2023"}, NIST: nistActivity, PCI: []string{"7.2.5", "8.6.2", "10.4.1.1"},
+	MinSample: matureSample + "; volume: 3 active days; another owner's secret: read by that owner alone on 3 days or more, for a week",
+	Floor:     "one first use; volume: more than 10 different secrets in a day and 3 times the own maximum; one secret of another owner, by an identity that reads none of others",
+	Kept:      "the secrets as slots (8 bytes each, 16 at most) and two counts by day; in the cell, of each of 20,000 secrets the first days of up to four owners",
+	Model:     "first use of a class; a count against its own maximum; who reads a secret, by the owner that the inventory states (the team, else the person)",
+	Attacks:   []schemas.Technique{{UID: "T1555.006", Name: "Cloud Secrets Management Stores"}},
+	NHI:       []string{"NHI2:2025"}, API: []string{"API5:2023"}, NIST: nistActivity, PCI: []string{"7.2.5", "8.6.2", "10.4.1.1"},
 	FirstChecks: consequenceChecks(
 		"List the secrets that were read, and who owns them.",
+		"Ask that owner whether he gave the secret away: access may have come with a role that is too wide.",
 		"Rotate each of them unless the owner of this identity can explain the reading."),
 }
 
@@ -61,6 +63,9 @@ func (secretAccess) Observe(c *Cell, p *Profile, call *Call, out *Findings) {
 		})
 		return
 	}
+	if c.othersSecret(p, call, out) {
+		return
+	}
 	// One more secret, by an identity that reads secrets: evidence only.
 	if s, rarity := c.Novelty(p, call, Secret); s > 0 && !call.NewCapabilities.Any(capability.ReadsSecret) && !call.Failed {
 		out.Add(Finding{
@@ -70,6 +75,37 @@ func (secretAccess) Observe(c *Cell, p *Profile, call *Call, out *Findings) {
 			Observed: target(ev), Expected: "the secrets that it reads", Rarity: rarity,
 		})
 	}
+}
+
+// othersSecret finds the first read of a secret that only another owner's
+// identities read until now. It reports whether there was one.
+func (c *Cell) othersSecret(p *Profile, call *Call, out *Findings) bool {
+	e, ev := c.e, call.Event
+	sight := call.Sight(Secret)
+	reader := ownerOf(e.store.facts[p.self])
+	if sight.State != Unseen || reader == "" || call.Failed || call.Backfill || p.Human() || provider(ev) || !mature(p, call) {
+		return false
+	}
+	owner := e.secrets.ownedBy(sight.hash, reader, call.hour)
+	if owner == "" {
+		return false
+	}
+	for _, s := range e.slots.table(&p.slots) {
+		// One that came to others' secrets before brings secrets to those who need them.
+		if s.dim == uint8(Secret)+1 && e.secrets.borrows(s.hash, reader, call.hour) {
+			return false
+		}
+	}
+	out.Add(Finding{
+		Way: WayConsequence, Severity: call.Can.Severity(capability.ReadsSecret), Refused: call.Denied,
+		Value: target(ev), Capability: capability.ReadsSecret,
+		Did: tried(call, "read", "read") + " a secret of " + owner,
+		Sentence: who(ev) + ", of " + reader + ", " + tried(call, "read", "read") + " " + target(ev) + " with " + ev.Operation + origin(ev) + ended(call) +
+			". For a week or longer only identities of " + owner + " have read it, and it never did in " + historyOf(p, call.Time) + ".",
+		Observed: target(ev) + ", read by one of " + reader, Expected: "identities of " + owner + " only",
+		Rarity: "no other owner read it in a week or longer",
+	})
+	return true
 }
 
 // first ends a title.

@@ -85,6 +85,9 @@ func (e *Engine) visit(c *codec) {
 	e.visitVerdicts(c)
 	e.visitProfileWords(c)
 	e.sigma.visit(c)
+	if c.has(10) {
+		e.secrets.visit(c)
+	}
 	end := snapshotEnd
 	c.text(&end)
 	if c.err == nil && end != snapshotEnd {

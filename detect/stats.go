@@ -6,7 +6,7 @@ type Stats struct {
 	Events, Late, Unusable, Overflow uint64
 	Panes, Evicted                   uint64
 	SlotsEvicted, SlotsRefused       uint64
-	EgressRefused                    uint64
+	EgressRefused, SecretsRefused    uint64
 	NotesDropped, AlertsDropped      uint64
 	// What did not fit into the bounds of shared causes and of sources refused.
 	IncidentsRefused, SpraysRefused uint64
