@@ -43,7 +43,6 @@ func TestBytesByDetector(t *testing.T) {
 		{"rate-budget", size(unsafe.Sizeof(p.budget))},
 		{"superseded-key", size(unsafe.Sizeof(p.keys))},
 		{"delegation", size(unsafe.Sizeof(p.depth))},
-		{"policy-change", size(unsafe.Sizeof(p.widened))},
 		{"counts by day (secrets, destroys, refusals, machines, regions)", size(unsafe.Sizeof(p.tallyDay), unsafe.Sizeof(p.tallyNow), unsafe.Sizeof(p.tallyBest))},
 		{"fused way", size(unsafe.Sizeof(s.near), unsafe.Sizeof(s.far))},
 		{"topics", size(unsafe.Sizeof(p.topics), unsafe.Sizeof(p.founded), unsafe.Sizeof(p.below))},

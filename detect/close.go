@@ -56,6 +56,7 @@ func (e *Engine) finish(topic int, n int64) {
 	e.adopt.sweep(n)
 	e.egress.sweep(hourOf(n))
 	e.secrets.sweep(hourOf(n))
+	e.deeds.sweep(n * PaneLength)
 	e.evict()
 }
 

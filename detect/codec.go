@@ -36,6 +36,8 @@ type codec struct {
 	panes []*Pane
 	// stages is what format 9 kept of the stages of an intrusion.
 	stages [stages]int32
+	// widened is what it kept of changes of the own rights.
+	widened int64
 }
 
 // reader is what a codec reads from.

@@ -205,6 +205,17 @@ type Finding struct {
 	hash uint32
 }
 
+// defaults fills in what a card says.
+func (x Finding) defaults(m *Meta) Finding {
+	if x.Way == WayDefault {
+		x.Way = m.Way
+	}
+	if x.Severity == 0 {
+		x.Severity = m.Severity
+	}
+	return x
+}
+
 // Findings collects what detectors say. The zero value is ready.
 type Findings struct {
 	list   []found

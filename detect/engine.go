@@ -59,6 +59,7 @@ type Engine struct {
 	adopt     adoption
 	egress    egress
 	secrets   secretOwners
+	deeds     deeds
 	incidents incidents
 	sprays    sprays
 	off       map[string]bool // detectors that are switched off
@@ -152,6 +153,7 @@ func New(cfg Config) (*Engine, error) {
 	e.adopt.init()
 	e.egress.init()
 	e.secrets.init()
+	e.deeds.init()
 	e.incidents.init()
 	e.sprays.init()
 	return e, nil

@@ -37,6 +37,9 @@ func (e *Engine) observe(topic int, p *Profile, ev *schemas.Event) {
 		grave = e.arrived(p, call, f.list, late)
 	}
 	e.discover(p, call)
+	if call.Success && call.Can.Set.Has(capability.MintsCredential) && !provider(ev) && !p.Anonymous() {
+		e.noteMinted(p, call)
+	}
 	call.stage = p.stageBit(call)
 	p.learnShape(call)
 	if p.pinned() {

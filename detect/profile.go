@@ -73,8 +73,6 @@ type Profile struct {
 	shapes   [shapesKept]shape
 	shapeDay uint16
 
-	widened int64 // when it last changed its own rights
-
 	keys  keyMarks
 	spent spent
 	depth uint8 // the longest chain of delegation

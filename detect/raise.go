@@ -11,14 +11,10 @@ import (
 // arrived takes in what detectors found on one event. It reports whether a
 // consequence finding was among it.
 func (e *Engine) arrived(p *Profile, call *Call, list []found, late bool) (grave bool) {
+	var m moment
 	for i := range list {
 		x := &list[i]
-		if x.Way == WayDefault {
-			x.Way = x.meta.Way
-		}
-		if x.Severity == 0 {
-			x.Severity = x.meta.Severity
-		}
+		x.Finding = x.defaults(x.meta)
 		if x.Way == WayConsequence {
 			grave = true
 			if e.lacks(offConsequence) {
@@ -47,21 +43,24 @@ func (e *Engine) arrived(p *Profile, call *Call, list []found, late bool) (grave
 			}
 			continue
 		}
-		e.raise(p, call, x)
+		if m.at == 0 {
+			m = e.momentOf(call)
+		}
+		e.raise(p, &m, x)
 	}
 	return grave
 }
 
 // raise opens or grows an alert with a finding made on arrival.
-func (e *Engine) raise(p *Profile, call *Call, x *found) {
-	before := e.raisedBefore(p, x, call.Day)
+func (e *Engine) raise(p *Profile, m *moment, x *found) {
+	before := e.raisedBefore(p, x, dayOf(m.at))
 	d := e.dossier(p)
-	a := d.joinable(x, call.Time)
+	a := d.joinable(x, m.at)
 	if before {
-		if a = d.holding(x, call.Time); a != nil {
-			a.count(x, call.Time)
-			a.arrival = max(a.arrival, call.Time)
-			a.sample(relatedOf(call.Event))
+		if a = d.holding(x, m.at); a != nil {
+			a.count(x, m.at)
+			a.arrival = max(a.arrival, m.at)
+			a.sample(m.sample)
 			a.dirty = true
 		}
 		return
@@ -71,24 +70,33 @@ func (e *Engine) raise(p *Profile, call *Call, x *found) {
 		if x.Way == WayReport {
 			l = laneReport
 		}
-		a = e.open(p, d, x, l, call.Time, call.Time)
+		a = e.open(p, d, x, l, m.at, m.at)
 		if a == nil {
 			return
 		}
-		ev := call.Event
-		a.principal, a.credential = clone(ev.Principal), clone(ev.CredentialId)
-		a.session, a.format = clone(ev.SessionId), clone(ev.Format)
+		a.principal, a.credential, a.session, a.format = m.principal, m.credential, m.session, m.format
 	}
 	severity, known := a.severity, a.has(x.meta)
-	page := e.grow(p, a, x, call.Time, e.sharedBy(call))
-	a.arrival = max(a.arrival, call.Time)
-	a.sample(relatedOf(call.Event))
+	page := e.grow(p, a, x, m.at, m.by)
+	a.arrival = max(a.arrival, m.at)
+	a.sample(m.sample)
 	// A new detector or severity is told at once, values beyond some at the
 	// pane's close.
 	if page || a.early < earlyVersions || !known || a.severity > severity {
 		a.early++
-		e.emit(p, a, call.Time, page)
+		e.emit(p, a, m.at, page)
 	}
+}
+
+// raiseLate is raise of a consequence finding on a call that came before what
+// made it one.
+func (e *Engine) raiseLate(id string, m *moment, x *found) {
+	p, _ := e.store.find(id)
+	if p == nil || e.off[x.meta.Name] || e.lacks(offConsequence) || e.suspended(p, x, m.at) {
+		return
+	}
+	p.consequence = max(p.consequence, dayOf(m.at))
+	e.raise(p, m, x)
 }
 
 // earlyVersions is how many versions an alert's new values make on arrival.
@@ -169,12 +177,7 @@ func (e *Engine) open(p *Profile, d *dossier, x *found, l lane, at, first int64)
 
 // closed takes in a finding made when a pane closed.
 func (e *Engine) closed(p *Profile, pane *Pane, x *found) {
-	if x.Way == WayDefault {
-		x.Way = x.meta.Way
-	}
-	if x.Severity == 0 {
-		x.Severity = x.meta.Severity
-	}
+	x.Finding = x.defaults(x.meta)
 	if e.suspended(p, x, pane.Last) || p.Human() && x.meta.Basis == Learned && x.Way != WayConsequence {
 		return
 	}

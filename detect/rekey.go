@@ -43,7 +43,8 @@ func (e *Engine) Partitions() []Partition {
 //
 // What is an identity's goes with it: its profile, values, open panes and alerts,
 // timers, verdicts, what it adopted, from which prefixes it called, and what it shares
-// with others. Who reads which secret, every cell is told. An incident goes with the identity that showed its cause first. What was
+// with others. Who reads which secret, and who made credentials or
+// changed rights lately, every cell is told. An incident goes with the identity that showed its cause first. What was
 // counted over the cell (calibration tables, counts of active identities, tests and
 // pages) is summed over the old cells and dealt out in equal whole parts: a cell is
 // a random sample of the fleet, so this is what it would have counted itself, in
@@ -68,6 +69,7 @@ func Rekey(old, fresh []*Engine, cellOf func(id string) int) error {
 	r.adoptions()
 	r.egress()
 	r.secrets()
+	r.deeds()
 	r.sprays()
 	r.verdicts()
 	return r.incidents()
@@ -494,6 +496,28 @@ func (r *rekey) secrets() {
 				for _, to := range r.fresh {
 					to.secrets.take(k, u, use.last)
 				}
+			}
+		}
+	}
+}
+
+// deeds tells every cell what was done, and the cell of whoever it may concern of
+// the calls that wait for a deed.
+func (r *rekey) deeds() {
+	for _, e := range r.old {
+		for _, to := range r.fresh {
+			to.deeds.swept = max(to.deeds.swept, e.deeds.swept)
+		}
+		for _, k := range sortedDeeds(e.deeds.done) {
+			for _, x := range e.deeds.done[k] {
+				for _, to := range r.fresh {
+					to.deeds.add(k, x)
+				}
+			}
+		}
+		for _, k := range sortedDeeds(e.deeds.uses) {
+			for _, u := range e.deeds.uses[k] {
+				r.fresh[r.cellOf(u.identity)].deeds.waits(k, u)
 			}
 		}
 	}

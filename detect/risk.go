@@ -113,9 +113,15 @@ func (d *dossier) risk(pane *Pane) (r sumOfRisk) {
 			add(q.meta, riskPoints[min(max(q.severity, 0), schemas.SeverityCritical)]*math.Exp2(-age/riskHalfLife))
 		}
 	}
+	for i := range d.notes {
+		// What another did with what this one made or gave is no weak sign.
+		if n := &d.notes[i]; n.Way == WayConsequence && n.pane <= pane.Number {
+			add(n.meta, riskPoints[n.Severity]*math.Exp2(-float64(pane.Number-n.pane)/riskHalfLife))
+		}
+	}
 	hard := len(found)
 	for i := range d.notes {
-		if n := &d.notes[i]; n.pane <= pane.Number && n.tail >= 1 {
+		if n := &d.notes[i]; n.Way != WayConsequence && n.pane <= pane.Number && n.tail >= 1 {
 			add(n.meta, riskWeak*math.Exp2(-float64(pane.Number-n.pane)/riskHalfLife))
 		}
 	}

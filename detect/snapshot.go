@@ -87,6 +87,7 @@ func (e *Engine) visit(c *codec) {
 	e.sigma.visit(c)
 	if c.has(10) {
 		e.secrets.visit(c)
+		e.deeds.visit(c)
 	}
 	end := snapshotEnd
 	c.text(&end)

@@ -7,6 +7,7 @@ type Stats struct {
 	Panes, Evicted                   uint64
 	SlotsEvicted, SlotsRefused       uint64
 	EgressRefused, SecretsRefused    uint64
+	DeedsRefused                     uint64
 	NotesDropped, AlertsDropped      uint64
 	// What did not fit into the bounds of shared causes and of sources refused.
 	IncidentsRefused, SpraysRefused uint64

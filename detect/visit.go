@@ -45,6 +45,9 @@ func (e *Engine) visitIdentity(c *codec, id string, p *Profile) *Profile {
 	}
 	e.store.facts[p.self] = e.visitFacts(c, e.store.facts[p.self])
 	e.visitProfile(c, p)
+	if !c.has(10) && c.err == nil && c.widened != 0 {
+		e.deeds.add(keyOf(deedRights, realm(id), lastName(id)), deed{at: c.widened, by: id})
+	}
 	e.visitSlots(c, p)
 	e.visitPanes(c, p)
 	e.visitDossier(c, p)
@@ -135,7 +138,9 @@ func (p *Profile) visitOwn(c *codec) {
 		c.u8(&p.shapes[i].today)
 	}
 	c.u16(&p.shapeDay)
-	c.i64(&p.widened)
+	if !c.has(10) { // among the deeds since
+		c.i64(&c.widened)
+	}
 	c.i32(&p.founded)
 	if c.has(9) {
 		p.keys.visit(c)
