@@ -42,42 +42,39 @@ type Place struct {
 // Detectors read it through its methods. Those marked (close) are written when
 // panes close: Observe must not read them.
 type Profile struct {
-	self  uint32
-	group uint8 // kind
-	flags uint8
-
-	slots slotTable
-
+	// Ordered by size, so that no byte is lost between fields.
 	first, last int64
-	calls       uint32
-	activeDays  uint16
-	lastDay     uint16
-	consequence uint16 // day of the last consequence finding
-
-	observed [dimensions]uint16 // observations of each dimension, halved together with the rest
-	fresh    [dimensions]uint16 // of those, first sightings
-	singles  [dimensions]uint16 // of those, values still seen on one day only
-
-	gaps      [gapBuckets]uint8
-	places    [2]Place
-	tallyDay  uint16
-	tallyNow  [tallies]uint16
-	tallyBest [tallies]uint16
-	topics    [topicsPerIdentity]topicSeen
-	budget    int64 // of rate-budget: when its bucket is full again
+	places      [2]Place
+	topics      [topicsPerIdentity]topicSeen
+	budget      int64 // of rate-budget: when its bucket is full again
+	below       int64 // number of the first pane not yet closed
+	spent       spent
 
 	stats statistics // written by closes only
-	open  uint32     // newest open pane, index + 1
-	below int64      // number of the first pane not yet closed
 
-	shapes   [shapesKept]shape
-	shapeDay uint16
+	self    uint32
+	calls   uint32
+	open    uint32 // newest open pane, index + 1
+	founded int32  // number of the pane in which it was first seen, or seen again after leaving every topic
+	slots   slotTable
+	keys    keyMarks
 
-	keys  keyMarks
-	spent spent
+	activeDays  uint16
+	lastDay     uint16
+	consequence uint16             // day of the last consequence finding
+	observed    [dimensions]uint16 // observations of each dimension, halved together with the rest
+	fresh       [dimensions]uint16 // of those, first sightings
+	singles     [dimensions]uint16 // of those, values still seen on one day only
+	tallyDay    uint16
+	tallyNow    [tallies]uint16
+	tallyBest   [tallies]uint16
+	shapes      [shapesKept]shape
+	shapeDay    uint16
+
+	gaps  [gapBuckets]uint8
+	group uint8 // kind
+	flags uint8
 	depth uint8 // the longest chain of delegation
-
-	founded int32 // number of the pane in which it was first seen, or seen again after leaving every topic
 }
 
 // topicSeen says since when an identity has been in a topic, and when it was

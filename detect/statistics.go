@@ -8,10 +8,10 @@ import (
 // statistics is the part of a profile that closes of panes write. Observe never
 // reads it.
 type statistics struct {
-	judged   uint32 // active panes judged
-	lastPane int64  // newest of them
+	lastPane int64  // newest active pane judged
 	lastSeen int64  // newest event in a closed pane
 	lastCall int64  // deadline of the pending silence timer; 0 when there is none
+	judged   uint32 // active panes judged
 	gapMax   float32
 	day      uint16 // of the newest closed pane
 	days     uint16 // days with a closed pane
