@@ -44,7 +44,7 @@ func (t *tables) budget(upTo int64, perDay float64) budget {
 		count(&t.base.ledger[i])
 	}
 	for _, l := range t.recent {
-		count(&ledgerHour{l.hour, l.tests, l.pages, l.rare})
+		count(&ledgerHour{hour: l.hour, tests: l.tests, pages: l.pages, rare: l.rare})
 	}
 	days := 1.0
 	if last >= first {

@@ -32,7 +32,7 @@ func TestBytesByDetector(t *testing.T) {
 		{"agent-spend", size(level, 2*float, unsafe.Sizeof(p.spent))},
 		{"shared-credential", size(level, 2*float)},
 		{"token-churn", size(level, 2*float)},
-		{"peer-deviation", size(level)},
+		{"peer-deviation", size(level, unsafe.Sizeof(s.held), unsafe.Sizeof(s.spots), unsafe.Sizeof(s.noted), unsafe.Sizeof(s.notedDay))},
 		{"error-mix", size(unsafe.Sizeof(s.codes))},
 		{"response-shape", size(unsafe.Sizeof(p.shapes), unsafe.Sizeof(p.shapeDay))},
 		{"active-hours", size(unsafe.Sizeof(s.hours), unsafe.Sizeof(s.lastRun))},

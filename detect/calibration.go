@@ -62,6 +62,8 @@ func (e *Engine) record(hour int64, p *Profile, signal Signal, s, c float64) {
 			weight = 1
 		}
 		p.stats.inTail |= 1 << signal
+	} else if signal == SignalPeers {
+		p.stats.inTail &^= 1 << signal
 	}
 	h[binOf(s)] += weight
 }

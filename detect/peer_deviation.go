@@ -2,6 +2,7 @@ package detect
 
 import (
 	"math"
+	"math/bits"
 
 	"github.com/lapwing-sec/lapwing/schemas"
 )
@@ -9,47 +10,40 @@ import (
 var peerDeviationCard = Meta{
 	Name: "peer-deviation", Title: "Moves away from its peers", Basis: Learned, Family: FamilyVolume, Way: WayFused,
 	Severity: schemas.SeverityLow, Closes: true,
-	MinSample: "60 active panes over three days, and 20 peers of its kind", Floor: "3 deviations from the centre of its kind, and twice its own usual distance",
-	Kept:    "12 bytes: its usual distance from the centre",
-	Model:   "the distance of its levels (calls, operations, resources, refusals, bytes; logarithms) from the centre of its kind in deviations of the kind, once a day, against its own usual distance, which follows slowly, by Student's t",
-	Attacks: []schemas.Technique{{UID: "T1078.004", Name: "Cloud Accounts"}},
-	NHI:     []string{"NHI5:2025"}, API: []string{"API6:2023"}, NIST: []string{"DE.CM-03", "DE.AE-02"}, PCI: []string{"10.4.1"},
+	MinSample: "60 active panes over three days, and 10 others of its kind in its team, else 20 of its kind, on one of the last six days",
+	Floor:     "3 deviations from the middle of its peers, and twice its own usual distance",
+	Kept:      "21 bytes: its usual distance, its newest levels in bins, on which days it noted them",
+	Model:     "the distance of its levels (calls, operations, resources, refusals, bytes; logarithms) from the median of its peers without itself, in deviations by their quantiles, once a day, against its own usual distance, which follows slowly, by Student's t; a deviation that lasts for weeks counts once in the tail that calibrates it",
+	Attacks:   []schemas.Technique{{UID: "T1078.004", Name: "Cloud Accounts"}},
+	NHI:       []string{"NHI5:2025"}, API: []string{"API6:2023"}, NIST: []string{"DE.CM-03", "DE.AE-02"}, PCI: []string{"10.4.1"},
 	FirstChecks: []string{
 		"Look in its profile which level left the others: lapwing profile show.",
 		"Ask the owner whether its task has changed, and whether its grants fit the new one.",
 	},
 }
 
-// peerDeviation compares what an identity does over weeks with its kind: its own
-// baseline follows a slow change, its peers do not. It corroborates.
+// peerDeviation compares what an identity does over weeks with its kind in its
+// team, or with its kind: its own baseline follows a slow change, its peers do not.
+// It corroborates.
 type peerDeviation struct{ paneOnly }
 
 // Meta implements Detector.
 func (peerDeviation) Meta() *Meta { return &peerDeviationCard }
 
 const (
-	features      = 5
-	featureUnit   = 1000 // the centre's sums are in thousandths
-	peersForTheir = 20
+	peersForTheir = 20 // of a kind
+	peersOfTeam   = 10 // of its kind in its team
 	peersFar      = 3
 	peersFollow   = 0.1 // deviations a day
 )
 
+// Against whom levels are held.
+const (
+	heldToKind = iota + 1
+	heldToTeam
+)
+
 var featureNames = [features]string{"calls", "different operations", "different resources", "refused calls", "bytes"}
-
-// centre sums features over a kind's identities and days.
-type centre struct {
-	n           uint64
-	sum, square [features]int64
-}
-
-func (c *centre) add(o *centre) {
-	c.n += o.n
-	for i := range c.sum {
-		c.sum[i] += o.sum[i]
-		c.square[i] += o.square[i]
-	}
-}
 
 // features are an identity's levels on a logarithmic scale.
 func (s *statistics) features() [features]float64 {
@@ -62,13 +56,30 @@ func (s *statistics) features() [features]float64 {
 // Close implements Detector.
 func (peerDeviation) Close(c *Cell, p *Profile, pane *Pane, out *Findings) {
 	s := &p.stats
-	if pane.Backfill > 0 || s.judged < 3*coldPanes || s.dayWeight != 0 || p.Anonymous() { // once a day
+	if pane.Backfill > 0 || s.judged < 3*coldPanes || p.Anonymous() || s.notedDay >= s.day { // once a day
 		return
 	}
 	x := s.features()
-	distance, far := c.view.distance(p.group, x)
-	c.e.tables.at(hourOf(pane.Number)).centres[p.group].note(x)
-	if distance < 0 {
+	f := c.e.store.facts[p.self]
+	s.noted <<= min(uint(s.day-s.notedDay), 8)
+	distance, far, peers := -1.0, 0, 0
+	if held, h := c.heldTo(p, f); held != 0 {
+		if held != s.held { // another herd, another distance
+			s.held, s.distance = held, level{}
+		}
+		distance, far = h.distance(x)
+		peers = h.most
+	}
+	s.spots, s.notedDay, s.noted = spotsOf(x), s.day, s.noted|1
+	l := c.e.tables.at(hourOf(pane.Number))
+	if l.herds == nil {
+		l.herds = herds{}
+	}
+	l.herds.note(uint32(p.group), s.spots)
+	if key, named := teamOf(f, p.group); named {
+		l.herds.note(key, s.spots)
+	}
+	if distance < 0 || c.e.lacks(offPeers) {
 		return
 	}
 	surprise := 0.0
@@ -85,44 +96,39 @@ func (peerDeviation) Close(c *Cell, p *Profile, pane *Pane, out *Findings) {
 	out.Score(Score{
 		Signal: SignalPeers, Surprise: surprise, Observed: distance, Expected: usual, Scale: far,
 		Faint:   distance < peersFar || distance < 2*usual,
-		Explain: explainPeers,
+		Explain: func(c *Cell, p *Profile, pane *Pane, s *Score) Finding { return explainPeers(c, p, pane, s, peers) },
 	})
 }
 
-func (c *centre) note(x [features]float64) {
-	c.n++
-	for i, v := range x {
-		k := int64(math.Round(math.Min(v, 1000) * featureUnit))
-		c.sum[i] += k
-		c.square[i] += k * k
-	}
-}
-
-// distance is how far features lie from a kind's centre, as the root mean square
-// of deviations, and which of them is furthest; -1 where the kind tells nothing.
-func (v *view) distance(group uint8, x [features]float64) (d float64, far int) {
-	c := &v.centres[group]
-	if v.identities[group] < peersForTheir || c.n < 7*peersForTheir {
-		return -1, 0
-	}
-	n := float64(c.n)
-	sum, most := 0.0, 0.0
-	for i := range x {
-		mean := float64(c.sum[i]) / n / featureUnit
-		variance := math.Max(0, float64(c.square[i])/n/featureUnit/featureUnit-float64(mean*mean)) + 0.05
-		z := float64((x[i]-mean)*(x[i]-mean)) / variance
-		sum += z
-		if z > most {
-			most, far = z, i
+// heldTo is the herd that an identity is held against: those of its kind in its
+// team where they are enough without it, else all of its kind. Once it was held
+// against its team, a week in which few of them call judges nothing.
+func (c *Cell) heldTo(p *Profile, f *facts) (held uint8, h *pastHerd) {
+	s := &p.stats
+	// Days as the herd counts them: before today, as far back as it goes.
+	times := bits.OnesCount8(s.noted >> 1 & (1<<herdDays - 1))
+	if team, named := teamOf(f, p.group); named {
+		if h = c.view.herdOf(team).without(s.spots, times); h.most >= peersOfTeam {
+			return heldToTeam, h
+		}
+		if s.held == heldToTeam {
+			return 0, nil
 		}
 	}
-	return math.Sqrt(sum / features), far
+	if h = c.view.herdOf(uint32(p.group)).without(s.spots, times); h.most >= peersForTheir {
+		return heldToKind, h
+	}
+	return 0, nil
 }
 
-func explainPeers(_ *Cell, p *Profile, pane *Pane, s *Score) Finding {
+func explainPeers(c *Cell, p *Profile, pane *Pane, s *Score, peers int) Finding {
+	whom := kindPlural(p.Kind())
+	if p.stats.held == heldToTeam {
+		whom += " of " + ownerOf(c.e.store.facts[p.self])
+	}
 	return Finding{
 		Did: "moved away from its peers",
-		Sentence: "Its levels lie " + number(s.Observed) + " deviations from those of " + kindPlural(p.Kind()) + ", most of all its " + featureNames[s.Scale] +
+		Sentence: "Its levels lie " + number(s.Observed) + " deviations from those of " + thousands(peers) + " " + whom + ", most of all its " + featureNames[s.Scale] +
 			", where " + number(s.Expected) + " are usual for it (" + clockTime(pane.Start()) + ").",
 		Observed: number(s.Observed) + " deviations from its peers", Expected: "about " + number(s.Expected), Value: featureNames[s.Scale],
 	}

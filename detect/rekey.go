@@ -91,14 +91,6 @@ func share[T uint32 | uint64 | int32](n T, i, of int) T {
 	return s
 }
 
-// signed is share of a number that may be negative.
-func signed(n int64, i, of int) int64 {
-	if n < 0 {
-		return -int64(share(uint64(-n), i, of)) //nolint:gosec // of the same size
-	}
-	return int64(share(uint64(n), i, of)) //nolint:gosec // of the same size
-}
-
 // clocks gives every new cell all topics, in one order, and the time that the
 // old cells agree on.
 func (r *rekey) clocks() {
@@ -331,6 +323,7 @@ func (l *layer) join(o *layer) {
 		l.pages[w] += o.pages[w]
 	}
 	l.rare.add(o.rare)
+	l.herds = l.herds.joined(o.herds)
 	for _, h := range o.ledger {
 		i, found := slices.BinarySearchFunc(l.ledger, h.hour, func(x ledgerHour, hour int64) int { return compare(x.hour, hour) })
 		if !found {
@@ -341,6 +334,7 @@ func (l *layer) join(o *layer) {
 			l.ledger[i].pages[w] += h.pages[w]
 		}
 		l.ledger[i].rare.add(h.rare)
+		l.ledger[i].herds = l.ledger[i].herds.joined(h.herds)
 	}
 }
 
@@ -363,11 +357,6 @@ func (l *layer) part(n, of int) *layer {
 			p.levels[g][i] = u(x)
 		}
 		p.spread[g] = spread{u(l.spread[g].sum), u(l.spread[g].panes)}
-		p.centres[g].n = u(l.centres[g].n)
-		for i := range features {
-			p.centres[g].sum[i] = signed(l.centres[g].sum[i], n, of)
-			p.centres[g].square[i] = signed(l.centres[g].square[i], n, of)
-		}
 		p.season[g] = season{u(l.season[g].calls), u(l.season[g].expected)}
 		p.count[g] = u(l.count[g])
 		for i, x := range l.week[g] {
@@ -378,8 +367,9 @@ func (l *layer) part(n, of int) *layer {
 		p.tests[w], p.pages[w] = u(l.tests[w]), u(l.pages[w])
 	}
 	p.rare = l.rare.part(l.hour, n, of)
+	p.herds = l.herds.part(l.hour, n, of)
 	for _, h := range l.ledger {
-		one := ledgerHour{hour: h.hour, rare: h.rare.part(h.hour, n, of)}
+		one := ledgerHour{hour: h.hour, rare: h.rare.part(h.hour, n, of), herds: h.herds.part(h.hour, n, of)}
 		for w := range ways {
 			one.tests[w], one.pages[w] = u(h.tests[w]), u(h.pages[w])
 		}

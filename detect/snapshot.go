@@ -152,10 +152,13 @@ func (l *layer) visit(c *codec) {
 		c.u64(&l.season[g].calls)
 		c.u64(&l.season[g].expected)
 		c.u64(&l.count[g])
-		c.u64(&l.centres[g].n)
-		for i := range features {
-			c.i64(&l.centres[g].sum[i])
-			c.i64(&l.centres[g].square[i])
+		if !c.has(10) { // sums of levels, which herds replace
+			var n uint64
+			var sum int64
+			c.u64(&n)
+			for range 2 * features {
+				c.i64(&sum)
+			}
 		}
 		for i := range l.week[g] {
 			c.u64(&l.week[g][i].calls)
@@ -174,7 +177,13 @@ func (l *layer) visit(c *codec) {
 			c.u64(&h.pages[w])
 		}
 		h.rare.visit(c)
+		if c.has(10) {
+			h.herds.visit(c)
+		}
 	})
+	if c.has(10) {
+		l.herds.visit(c)
+	}
 	keys := make([]valueKey, 0, len(l.values))
 	for k := range l.values {
 		keys = append(keys, k)

@@ -39,6 +39,10 @@ type statistics struct {
 	codes                     [failureKinds]uint16
 	hours                     [24]uint8 // panes by hour of day, halved together
 	lastRun                   uint8     // how its newest active pane went
+	held                      uint8     // against whom its levels were held last
+	spots                     spots     // the levels that it noted last
+	noted                     uint8     // on which days before that it did, a bit each
+	notedDay                  uint16
 
 	records                   level // ln(1+records out)
 	recordsBest, recordsToday float32
@@ -193,7 +197,9 @@ func (s *statistics) newDay(day uint16) {
 	if s.days < 1<<16-1 {
 		s.days++
 	}
-	s.inTail, s.counted = 0, 0
+	// One that is far from its peers stays so for weeks: it is in the tail once, and
+	// does not make it what it is held against.
+	s.inTail, s.counted = s.inTail&(1<<SignalPeers), 0
 }
 
 // beyond reports whether x is at least twice the own maximum of earlier days.

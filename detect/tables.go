@@ -17,18 +17,18 @@ type tables struct {
 
 // layer is what one hour, or many, contributed.
 type layer struct {
-	hour    int64
-	used    bool
-	tails   [groups][signals]*histogram
-	levels  [groups][levelBins]uint64
-	spread  [groups]spread
-	season  [groups]season
-	centres [groups]centre
-	count   [groups]uint64 // identities first seen
-	tests   [ways]uint64
-	pages   [ways]uint64
-	rare    rareCounts
-	values  map[valueKey]int32
+	hour   int64
+	used   bool
+	tails  [groups][signals]*histogram
+	levels [groups][levelBins]uint64
+	spread [groups]spread
+	season [groups]season
+	herds  herds
+	count  [groups]uint64 // identities first seen
+	tests  [ways]uint64
+	pages  [ways]uint64
+	rare   rareCounts
+	values map[valueKey]int32
 	// Of base only: what time-dependent tables need.
 	week   [groups][hoursOfWeek]season
 	ledger []ledgerHour
@@ -40,6 +40,7 @@ type ledgerHour struct {
 	tests [ways]uint64
 	pages [ways]uint64
 	rare  rareCounts
+	herds herds
 }
 
 // season sums calls and what was expected of them, to compare hours of the week.
@@ -141,7 +142,7 @@ func (b *layer) add(l *layer) {
 		b.week[g][hour].calls += l.season[g].calls
 		b.week[g][hour].expected += l.season[g].expected
 	}
-	b.ledger = append(b.ledger, ledgerHour{l.hour, l.tests, l.pages, l.rare})
+	b.ledger = append(b.ledger, ledgerHour{l.hour, l.tests, l.pages, l.rare, l.herds})
 	for len(b.ledger) > 0 && b.ledger[0].hour < l.hour-ledgerHours {
 		b.ledger = b.ledger[1:]
 	}
@@ -164,7 +165,6 @@ func (b *layer) sum(l *layer) {
 		}
 		b.spread[g].sum += l.spread[g].sum
 		b.spread[g].panes += l.spread[g].panes
-		b.centres[g].add(&l.centres[g])
 		b.count[g] += l.count[g]
 	}
 	keys := make([]valueKey, 0, len(l.values))
@@ -196,7 +196,7 @@ type view struct {
 	identities [groups + 1]uint64
 	spread     [groups + 1]float64
 	levels     [groups][levelBins]uint64
-	centres    [groups]centre
+	herds      map[uint32]*pastHerd
 	week       [groups][hoursOfWeek]season
 	budget     budget
 	t          *tables
@@ -233,7 +233,6 @@ func (t *tables) view(k int64, e *Engine) *view {
 		var s spread
 		t.each(v.upTo, func(l *layer) {
 			v.identities[g] += l.count[g]
-			v.centres[g].add(&l.centres[g])
 			s.sum += l.spread[g].sum
 			s.panes += l.spread[g].panes
 			for i, n := range l.levels[g] {

@@ -202,6 +202,12 @@ func (s *statistics) visit(c *codec) {
 		c.f32(&s.recordsToday)
 		c.u32(&s.counted)
 	}
+	if c.has(10) {
+		c.u8(&s.held)
+		c.bytes(s.spots[:])
+		c.u8(&s.noted)
+		c.u16(&s.notedDay)
+	}
 }
 
 func (l *level) visit(c *codec) {
