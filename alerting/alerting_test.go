@@ -62,6 +62,13 @@ func closing(id string, version int) schemas.Alert {
 	return a
 }
 
+// folded is the version that says that an alert that paged is part of an incident.
+func folded(id string, version int) schemas.Alert {
+	a := alert(id, version)
+	a.ActivityID, a.Unmapped.Lapwing.Page, a.Unmapped.Lapwing.Paged, a.Unmapped.Lapwing.PartOf = schemas.ActivityUpdate, false, true, "incident"
+	return a
+}
+
 // request is what a test server was sent.
 type request struct {
 	header http.Header
@@ -318,8 +325,10 @@ func selfSigned(t *testing.T) (tls.Certificate, string) {
 func TestPagerDutyJoinsVersionsByDedupKeyAndResolves(t *testing.T) {
 	s, got := server(t)
 	sink := open(t, Destination{Name: "pd", Kind: "pagerduty", URL: s.URL, Token: strings.Repeat("k", 32), Link: "https://siem.example.com/?q={id}"})
-	require.Equal(t, []error{nil, nil}, sink.Write(t.Context(), []schemas.Alert{alert("a", 1), closing("a", 2)}))
-	var trigger, resolve pdEvent
+	require.Equal(t, []error{nil, nil, nil}, sink.Write(t.Context(), []schemas.Alert{alert("a", 1), closing("a", 2), folded("b", 2)}))
+	var trigger, resolve, part pdEvent
+	require.NoError(t, json.Unmarshal(got()[2].body, &part))
+	require.Equal(t, "resolve", part.EventAction, "the incident stands for it")
 	require.NoError(t, json.Unmarshal(got()[0].body, &trigger))
 	require.NoError(t, json.Unmarshal(got()[1].body, &resolve))
 	require.Equal(t, "trigger", trigger.EventAction)
@@ -335,19 +344,21 @@ func TestAlertmanagerGetsTheNewestVersionUnderLabelsThatNeverChange(t *testing.T
 	sink := open(t, Destination{Name: "am", Kind: "alertmanager", URL: s.URL})
 	v2 := alert("a", 2)
 	v2.SeverityID = schemas.SeverityCritical
-	require.Equal(t, []error{nil, nil, nil}, sink.Write(t.Context(), []schemas.Alert{alert("a", 1), v2, closing("b", 4)}))
+	require.Equal(t, []error{nil, nil, nil, nil}, sink.Write(t.Context(), []schemas.Alert{alert("a", 1), v2, closing("b", 4), folded("c", 2)}))
 	require.Equal(t, "/api/v2/alerts", got()[0].path)
 	var posted []amAlert
 	require.NoError(t, json.Unmarshal(got()[0].body, &posted))
-	require.Len(t, posted, 2)
+	require.Len(t, posted, 3)
 	require.Equal(t, "critical", posted[0].Annotations["severity"])
 	require.NotContains(t, posted[0].Labels, "severity", "a label that changes makes another alert")
 	ends, err := time.Parse(time.RFC3339Nano, posted[0].EndsAt)
 	require.NoError(t, err)
 	require.Greater(t, time.Until(ends), 23*time.Hour)
-	ends, err = time.Parse(time.RFC3339Nano, posted[1].EndsAt)
-	require.NoError(t, err)
-	require.LessOrEqual(t, time.Until(ends), time.Duration(0), "a closing resolves")
+	for _, over := range posted[1:] {
+		ends, err = time.Parse(time.RFC3339Nano, over.EndsAt)
+		require.NoError(t, err)
+		require.LessOrEqual(t, time.Until(ends), time.Duration(0), "a closing resolves, and so does an incident that stands for the alert")
+	}
 }
 
 // memStore is an OpenStore that outlives an OnCall.
@@ -379,6 +390,11 @@ func TestOnCallRepeatsOpenAlertsAfterARestartUntilTheyClose(t *testing.T) {
 	rec.got = nil
 	second.Repeat(t.Context())
 	require.Equal(t, []string{"b.1"}, rec.got)
+
+	require.Equal(t, []error{nil}, second.Write(t.Context(), []schemas.Alert{folded("b", 2)}))
+	rec.got = nil
+	second.Repeat(t.Context())
+	require.Empty(t, rec.got, "its incident is repeated in its place")
 }
 
 func TestCEFNeverBreaksItsOwnFraming(t *testing.T) {

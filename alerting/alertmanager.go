@@ -107,7 +107,7 @@ func (s *alertmanagerSink) convert(a *schemas.Alert) amAlert {
 			}
 		}
 	}
-	if a.ActivityID == schemas.ActivityClose {
+	if a.EndsPage() {
 		out.EndsAt = now.UTC().Format(time.RFC3339Nano)
 	}
 	return out

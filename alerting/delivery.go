@@ -118,7 +118,7 @@ func (d *Delivery) wants(a *schemas.Alert) bool {
 	if a.SeverityID < d.MinSeverity {
 		return false
 	}
-	return !d.OnCall || a.Unmapped.Lapwing.Page || a.ActivityID == schemas.ActivityClose && a.Unmapped.Lapwing.Way != "report"
+	return !d.OnCall || a.Unmapped.Lapwing.Page || a.EndsPage() && a.Unmapped.Lapwing.Way != "report"
 }
 
 func (d *Delivery) deliver(ctx context.Context, batch []schemas.Alert, from []stream.Record) error {

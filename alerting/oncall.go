@@ -91,7 +91,7 @@ func (o *OnCall) Write(ctx context.Context, batch []schemas.Alert) []error {
 	}
 	errs := o.Sink.Write(ctx, batch)
 	for i := range batch {
-		if errs[i] == nil && batch[i].ActivityID == schemas.ActivityClose {
+		if errs[i] == nil && batch[i].EndsPage() {
 			if err := o.forget(ctx, batch[i].ID()); err != nil {
 				errs[i] = err
 			}
@@ -101,7 +101,7 @@ func (o *OnCall) Write(ctx context.Context, batch []schemas.Alert) []error {
 }
 
 func (o *OnCall) keep(ctx context.Context, a *schemas.Alert) error {
-	if a.ActivityID == schemas.ActivityClose {
+	if a.EndsPage() {
 		return nil
 	}
 	b, err := json.Marshal(a)

@@ -89,7 +89,7 @@ func (s *pagerDutySink) Write(ctx context.Context, batch []schemas.Alert) []erro
 func (s *pagerDutySink) event(a *schemas.Alert) pdEvent {
 	l := &a.Unmapped.Lapwing
 	ev := pdEvent{RoutingKey: s.dest.Token, EventAction: "trigger", DedupKey: a.ID(), Client: schemas.ProductName, ClientURL: s.dest.link(a.ID())}
-	if a.ActivityID == schemas.ActivityClose {
+	if a.EndsPage() {
 		ev.EventAction = "resolve"
 		return ev
 	}

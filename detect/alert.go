@@ -90,7 +90,7 @@ func (e *Engine) compose(id string, f *facts, a *openAlert, parts []part, title,
 				Vendor: f.vendor, Runbook: f.runbook, Route: f.route, Managed: f.managed, Dependants: slices.Clone(f.dependants),
 				Principal: a.principal, Credential: a.credential, LastRotation: f.lastRotation / 1e6,
 			},
-			Breaks: slices.Clone(f.dependants), Links: slices.Clone(a.links), CloseReason: closed,
+			Breaks: slices.Clone(f.dependants), Links: slices.Clone(a.links), PartOf: a.partOf, CloseReason: closed,
 			FirstChecks: checks(parts), Mappings: mappings(parts),
 		}},
 	}

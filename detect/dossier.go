@@ -164,6 +164,8 @@ type openAlert struct {
 	parts    []part
 	samples  []schemas.RelatedEvent
 	links    []string
+	// partOf is the incident that wakes somebody in its place.
+	partOf string
 	// Of the event that opened it, or of the pane's newest sample.
 	principal, credential, session, format string
 	history                                string
@@ -315,6 +317,7 @@ func (e *Engine) grow(p *Profile, a *openAlert, x *found, at int64, by sharedBy)
 		a.paged = max(a.severity, a.paged)
 		return false
 	}
+	a.partOf = "" // it pages by itself
 	if !a.woke {
 		a.woke = true
 		e.tables.at(hourOf(paneOf(at - 1))).pages[x.Way]++

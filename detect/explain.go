@@ -121,6 +121,9 @@ func (e *Engine) describe(p *Profile, a *openAlert, parts []part) string {
 	if len(f.dependants) > 0 {
 		say("Disabling it would break " + strings.Join(f.dependants, ", "))
 	}
+	if inc := e.incidentByID(a.partOf); inc != nil && a.partOf != "" {
+		say("It is part of an incident of " + identitiesWord(len(inc.members)+inc.more) + ", " + inc.cause.actor())
+	}
 	if len(a.links) > 0 {
 		say("See also " + plural(len(a.links), "linked alert") + " of the same identity")
 	}

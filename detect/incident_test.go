@@ -61,7 +61,7 @@ func TestCellsNeverShareAnIncidentsID(t *testing.T) {
 
 // strangers is a fleet of which several identities break a policy within an
 // hour, all from one strange address.
-func strangers(t *testing.T, n int, gap time.Duration) (*Engine, Output) {
+func strangers(t *testing.T, n int, gap time.Duration, routes ...string) (*Engine, Output) {
 	t.Helper()
 	members, all := fleet(5, 12, 4)
 	at := fleetStart.AddDate(0, 0, 4)
@@ -71,6 +71,13 @@ func strangers(t *testing.T, n int, gap time.Duration) (*Engine, Output) {
 		ev.SrcIp, ev.SrcPrefix, ev.Country = "203.0.113.9", "203.0.113.0/24", "BR"
 		ev.Declared = &schemas.Declared{Managed: true, Violations: []*schemas.Violation{{Detector: "region-policy", Observed: "BR", Expected: "DE"}}}
 		odd = append(odd, ev)
+	}
+	for i, route := range routes {
+		for _, ev := range slices.Concat(all, odd) {
+			if ev.IdentityId == members[i].id {
+				ev.Route = route
+			}
+		}
 	}
 	events := merge(all, odd)
 	e := newEngine(t)
@@ -136,6 +143,61 @@ func TestAHeldMemberLinksToItsIncidentAndNeverSaysThatItPaged(t *testing.T) {
 		}
 	}
 	assert.Equal(t, 3, linked)
+}
+
+// Whoever is on call sees one thing: the members that had paged before their
+// incident was there say that they are part of it, after it and not before, and
+// never page again for it. Those of another route keep their own.
+func TestMembersThatHadPagedFoldIntoTheirIncident(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		routes []string
+		folded int
+	}{
+		{"all of one route", []string{"a", "a", "a", "a", "a"}, 5},
+		{"each of its own", []string{"a", "b", "c", "a", "b"}, 0},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			_, out := strangers(t, len(c.routes), 5*time.Minute, c.routes...)
+			pages, last := map[string]int{}, map[string]*schemas.Alert{}
+			incident := ""
+			for i := range out.Alerts {
+				a := &out.Alerts[i]
+				l := &a.Unmapped.Lapwing
+				if len(l.Identities) > 0 {
+					if l.Page {
+						assert.Empty(t, incident, "two causes of the same identities are one page")
+						incident = a.ID()
+					}
+					continue
+				}
+				if l.Page {
+					assert.Empty(t, incident, "no member pages once the incident has")
+					assert.Empty(t, l.PartOf)
+					pages[a.ID()]++
+				}
+				if l.PartOf != "" {
+					assert.Equal(t, incident, l.PartOf)
+					assert.NotEqual(t, schemas.ActivityCreate, btoi(l.Paged)*a.ActivityID, "it had opened before")
+					assert.Equal(t, l.Paged, a.EndsPage())
+				}
+				if was := last[a.ID()]; was != nil {
+					assert.Equal(t, was.Version()+1, a.Version())
+				}
+				last[a.ID()] = a
+			}
+			assert.Len(t, pages, 2)
+			folded := 0
+			for id, a := range last {
+				if a.FindingInfo.Analytic.UID == "region-policy" && a.Unmapped.Lapwing.PartOf != "" {
+					folded++
+					assert.Contains(t, a.FindingInfo.Desc, "It is part of an incident of ")
+				}
+				assert.LessOrEqual(t, pages[id], 1)
+			}
+			assert.Equal(t, c.folded, folded)
+		})
+	}
 }
 
 func TestAVerdictOnAnIncidentHoldsForItsMembers(t *testing.T) {

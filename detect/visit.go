@@ -421,6 +421,9 @@ func (a *openAlert) visit(c *codec) {
 	for _, s := range [...]*string{&a.principal, &a.credential, &a.session, &a.format, &a.history} {
 		c.text(s)
 	}
+	if c.has(10) {
+		c.text(&a.partOf)
+	}
 	if !c.writing() && c.err == nil && (a.severity < 0 || a.severity > schemas.SeverityCritical || len(a.parts) == 0) {
 		c.fail(fmt.Errorf("%w: alert %s", errDamaged, clip(a.id, 40)))
 	}

@@ -258,10 +258,20 @@ type Lapwing struct {
 	// Links are ids of alerts that belong together with this one.
 	Links    []string `json:"links,omitempty"`
 	Mappings Mappings `json:"mappings"`
+	// PartOf is the id of the incident alert that woke somebody in this one's place,
+	// or after it: then nobody need look at this one by itself.
+	PartOf string `json:"part_of,omitempty"`
 	// Identities lists the members of an incident alert.
 	Identities []string `json:"identities,omitempty"`
 	// CloseReason is set on a closing version.
 	CloseReason string `json:"close_reason,omitempty"`
+}
+
+// EndsPage reports whether nobody need be awake for this alert any more: it
+// closes, or what it paged for is part of an incident that paged.
+func (a *Alert) EndsPage() bool {
+	l := &a.Unmapped.Lapwing
+	return a.ActivityID == ActivityClose || l.PartOf != "" && l.Paged && !l.Page
 }
 
 // AlertIdentity is what is declared of the identity.
