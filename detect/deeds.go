@@ -244,6 +244,10 @@ func (e *Engine) charge(m *Meta, x *deed, user string, at int64, sample schemas.
 			return
 		}
 	}
+	if len(d.notes) >= 2*maxNotes {
+		e.stats.NotesDropped++
+		return
+	}
 	d.notes = append(d.notes, note{found: f, pane: pane, time: at, sample: sample})
 }
 
