@@ -263,7 +263,7 @@ func (d *deeds) visit(c *codec) {
 		c.bool(&x.first)
 	})
 	visitDeeds(c, d.uses, func(u *use) {
-		u.moment.visit(c)
+		u.visit(c)
 		c.text(&u.identity)
 		c.text(&u.operation)
 		c.text(&u.said)

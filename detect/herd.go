@@ -50,17 +50,17 @@ func teamOf(f *facts, group uint8) (key uint32, named bool) {
 	return fold(xxhash.Sum64String(owner)+uint64(group)*0x9e3779b97f4a7c15) | 1<<31, owner != ""
 }
 
-func (c *herd) add(spot uint16, n int32) {
-	i, found := slices.BinarySearchFunc(*c, spot, func(x herdCount, s uint16) int { return cmp.Compare(x.spot, s) })
+func (h *herd) add(spot uint16, n int32) {
+	i, found := slices.BinarySearchFunc(*h, spot, func(x herdCount, s uint16) int { return cmp.Compare(x.spot, s) })
 	if !found {
-		*c = slices.Insert(*c, i, herdCount{spot: spot})
+		*h = slices.Insert(*h, i, herdCount{spot: spot})
 	}
-	(*c)[i].n += n
+	(*h)[i].n += n
 }
 
-func (c *herd) join(o herd) {
+func (h *herd) join(o herd) {
 	for _, x := range o {
-		c.add(x.spot, x.n)
+		h.add(x.spot, x.n)
 	}
 }
 
@@ -143,7 +143,7 @@ func (v *view) herdOf(key uint32) *pastHerd {
 	var perDay [herdDays]int
 	add := func(hour int64, of herd) {
 		if day := (today - 1 - hour) / 24; hour < today && hour <= v.upTo && day < herdDays && len(of) > 0 {
-			h.herd.join(of)
+			h.join(of)
 			perDay[day] += of.size()
 		}
 	}
@@ -208,23 +208,23 @@ func (h herd) size() (n int) {
 }
 
 // quantile is the level of a feature below which a share q of them stand.
-func (c herd) quantile(feature int, q float64) float64 {
+func (h herd) quantile(feature int, q float64) float64 {
 	n := 0.0
-	for _, x := range c {
+	for _, x := range h {
 		if int(x.spot>>8) == feature {
 			n += float64(x.n)
 		}
 	}
 	need := q * n
-	for _, x := range c {
+	for _, x := range h {
 		if int(x.spot>>8) != feature || x.n <= 0 {
 			continue
 		}
-		if k := float64(x.n); need <= k {
+		k := float64(x.n)
+		if need <= k {
 			return (float64(x.spot&0xff) + need/k) * spotWidth
-		} else {
-			need -= k
 		}
+		need -= k
 	}
 	return 0
 }
@@ -232,11 +232,11 @@ func (c herd) quantile(feature int, q float64) float64 {
 // distance is how far levels lie from a herd's middle, as the root mean square of
 // deviations by its quantiles (half the distance between the 16th and the 84th of
 // a hundred), and which of them is furthest.
-func (c herd) distance(x [features]float64) (d float64, far int) {
+func (h herd) distance(x [features]float64) (d float64, far int) {
 	sum, most := 0.0, 0.0
 	for i := range x {
-		middle := c.quantile(i, 0.5)
-		width := math.Max((c.quantile(i, 0.84)-c.quantile(i, 0.16))/2, leastWidth)
+		middle := h.quantile(i, 0.5)
+		width := math.Max((h.quantile(i, 0.84)-h.quantile(i, 0.16))/2, leastWidth)
 		z := (x[i] - middle) / width
 		sum += float64(z * z)
 		if z*z > most {

@@ -82,7 +82,7 @@ func TestAHerdWithoutOneIsTheOthers(t *testing.T) {
 		}
 		h := &pastHerd{whole[1], whole[1].size()}
 		left := h.without(own, times)
-		assert.Equal(rt, others[1], herd(slices.DeleteFunc(slices.Clone(left.herd), func(x herdCount) bool { return x.n == 0 })))
+		assert.Equal(rt, others[1], slices.DeleteFunc(slices.Clone(left.herd), func(x herdCount) bool { return x.n == 0 }))
 		assert.Equal(rt, whole[1].size(), h.size(), "the herd itself stays")
 		for f := range features {
 			low, high := left.quantile(f, 0.16), left.quantile(f, 0.84)

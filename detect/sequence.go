@@ -90,41 +90,39 @@ func (sequence) Close(c *Cell, p *Profile, pane *Pane, out *Findings) {
 // pane of its first. Of two of one length it is the one that was reached first.
 // Within a pane the order of calls says nothing.
 func longestChain(steps []step, now int32) (chain []int, first int32) {
-	var best [stages]struct {
+	type reached struct {
 		length int
 		set    uint8 // the chain's stages
 		begun  int32
 	}
-	last := -1
+	var best [stages]reached
+	var last reached
 	for _, s := range steps {
-		for i := range stages {
+		for i := range best {
 			if s.stages&(1<<uint(i)) == 0 {
 				continue
 			}
 			next := best[i]
 			if next.length == 0 {
-				next.length, next.set, next.begun = 1, 1<<uint(i), s.pane
+				next = reached{1, 1 << uint(i), s.pane}
 			}
-			for j := range i {
-				if b := best[j]; b.length >= next.length {
-					next.length, next.set, next.begun = b.length+1, b.set|1<<uint(i), b.begun
+			for _, b := range best[:i] {
+				if b.length >= next.length {
+					next = reached{b.length + 1, b.set | 1<<uint(i), b.begun}
 				}
 			}
 			best[i] = next
-			if s.pane == now && (last < 0 || next.length > best[last].length) {
-				last = i
+			if s.pane == now && next.length > last.length {
+				last = next
 			}
 		}
 	}
-	if last < 0 {
-		return nil, 0
-	}
-	for i := range stages {
-		if best[last].set&(1<<uint(i)) != 0 {
+	for i := range best {
+		if last.set&(1<<uint(i)) != 0 {
 			chain = append(chain, i)
 		}
 	}
-	return chain, best[last].begun
+	return chain, last.begun
 }
 
 // sinceFirst words a number of panes.
