@@ -123,7 +123,7 @@ func parseCloudFrontLine(r *record) error {
 // fieldName judges a name that a #Fields line gives, as that of a member in JSON,
 // and hides what looks like a secret in it.
 func (r *record) fieldName(name string) (secrecy, string) {
-	if k, _ := r.doc.known.look(name); k != nil {
+	if k := r.doc.known.look(name); k != nil {
 		return k.level, k.key
 	}
 	return r.p.redactor.key(name)

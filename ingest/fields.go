@@ -265,6 +265,14 @@ func isUUID(s string) bool {
 
 // hostName returns host without its port, in lower case.
 func hostName(host string) string {
+	plain := len(host) <= 255
+	for i := 0; i < len(host) && plain; i++ {
+		c := host[i]
+		plain = c >= 'a' && c <= 'z' || c >= '-' && c <= '9' // letters, digits, dots and dashes, and no colon
+	}
+	if plain {
+		return host
+	}
 	if i := strings.LastIndexByte(host, ':'); i > 0 && digits(host[i+1:]) >= 0 && (strings.IndexByte(host, ':') == i || host[i-1] == ']') {
 		host = host[:i]
 	}

@@ -387,6 +387,19 @@ func finish(ev *schemas.Event) {
 			ev.PrincipalType = "anonymous"
 		}
 	}
+	// Nearly always all are short: one look at all lengths says so.
+	if len(ev.Id)|len(ev.Principal)|len(ev.PrincipalType)|len(ev.PrincipalIssuer)|len(ev.CredentialId)|len(ev.CredentialType)|len(ev.SessionId)|len(ev.ActingAs)|
+		len(ev.OauthClient)|len(ev.ClientCertificate)|len(ev.Workload)|len(ev.Operation)|len(ev.Service)|len(ev.Host)|len(ev.RequestId)|len(ev.Region)|len(ev.Account)|
+		len(ev.TargetAccount)|len(ev.ErrorCode)|len(ev.TlsFingerprint)|len(ev.ErrorMessage)|len(ev.UrlPath)|len(ev.UserAgent) >= min(maxAttributeValue, maxMessage) {
+		clipFields(ev)
+	}
+	ev.Delegation, ev.Scopes = bounded(ev.Delegation, maxChain), bounded(ev.Scopes, maxScopes)
+	ev.ForwardedFor = bounded(ev.ForwardedFor, maxForwarded)
+	ev.Resources, ev.Grantees = bounded(ev.Resources, maxResources), bounded(ev.Grantees, maxGrantees)
+}
+
+// clipFields bounds the fields that hold one text each.
+func clipFields(ev *schemas.Event) {
 	for _, field := range [...]*string{
 		&ev.Id, &ev.Principal, &ev.PrincipalType, &ev.PrincipalIssuer, &ev.CredentialId, &ev.CredentialType, &ev.SessionId, &ev.ActingAs,
 		&ev.OauthClient, &ev.ClientCertificate, &ev.Workload, &ev.Operation, &ev.Service, &ev.Host, &ev.RequestId, &ev.Region, &ev.Account,
@@ -401,9 +414,6 @@ func finish(ev *schemas.Event) {
 			*field = clip(*field, maxMessage)
 		}
 	}
-	ev.Delegation, ev.Scopes = bounded(ev.Delegation, maxChain), bounded(ev.Scopes, maxScopes)
-	ev.ForwardedFor = bounded(ev.ForwardedFor, maxForwarded)
-	ev.Resources, ev.Grantees = bounded(ev.Resources, maxResources), bounded(ev.Grantees, maxGrantees)
 }
 
 // bounded cuts a list, and what stands in it.

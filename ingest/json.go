@@ -121,6 +121,31 @@ func (d *document) get(n int, key string) int {
 	return none
 }
 
+// pick is get for three keys in one pass.
+func (d *document) pick(n int, a, b, c string) (found [3]int) {
+	found = [3]int{none, none, none}
+	if n < 0 || d.nodes[n].kind != kindObject {
+		return found
+	}
+	end := int(d.nodes[n].next)
+	for i := n + 1; i < end; i = int(d.nodes[i].next) {
+		at := 0
+		switch d.nodes[i].key {
+		case a:
+		case b:
+			at = 1
+		case c:
+			at = 2
+		default:
+			continue
+		}
+		if found[at] == none {
+			found[at] = i
+		}
+	}
+	return found
+}
+
 // beside returns the member of object n with that key where it stands among the
 // first 16: for what is asked of each member of an object that has a few only,
 // unless somebody writes thousands to keep us busy.

@@ -55,22 +55,21 @@ func skipSpace(s string, i int) int {
 func (d *document) read() (open int, err error) {
 	s, depth := d.src, 0
 	open = none
-	var m node // the member that is being read: key, and where it stands
+	m := d.add() // the value that is being read, in its place: a copy of each costs as much as its key
 	i := skipSpace(s, 0)
 	for {
 		// A value begins at i.
+		at := len(d.nodes) - 1
 		if i >= len(s) {
-			d.pos = i
+			d.pos, d.nodes = i, d.nodes[:at]
 			return open, errTruncated
 		}
-		at := len(d.nodes)
 		if at >= maxNodes {
-			d.pos = i
+			d.pos, d.nodes = i, d.nodes[:at]
 			return open, errMany
 		}
 		m.start, m.parent = int32(i), int32(open)
-		c := s[i]
-		switch c {
+		switch c := s[i]; c {
 		case '"':
 			start, seen := i+1, uint8(0)
 			j := start
@@ -100,16 +99,14 @@ func (d *document) read() (open int, err error) {
 			if m.look != lookNever || len(m.str) >= minRun || m.is == isElement {
 				m.is |= isSuspect
 			}
-			d.nodes = append(d.nodes, m)
 			if err != nil {
 				return open, err
 			}
 		case '{', '[':
-			m.kind, m.str, m.look = kindObject, "", lookAll
+			m.kind = kindObject
 			if c == '[' {
 				m.kind = kindArray
 			}
-			d.nodes = append(d.nodes, m)
 			open = at
 			if depth++; depth > maxDepth {
 				d.pos = i
@@ -119,20 +116,21 @@ func (d *document) read() (open int, err error) {
 			if i < len(s) && s[i] == c+2 {
 				break // an empty block is closed below
 			}
+			m = d.add()
 			if c == '[' {
-				m = node{is: isElement}
+				m.is = isElement
 				continue
 			}
-			if i, err = d.member(i, &m); err != nil {
+			if i, err = d.member(i, m); err != nil {
+				d.nodes = d.nodes[:at+1]
 				return open, err
 			}
 			continue
 		default:
 			d.pos = i
-			err = d.scalar(&m)
+			err = d.scalar(m)
 			i = d.pos
 			m.end, m.next = int32(i), int32(at+1)
-			d.nodes = append(d.nodes, m)
 			if err != nil {
 				return open, err
 			}
@@ -165,9 +163,11 @@ func (d *document) read() (open int, err error) {
 				return open, fmt.Errorf("expected ',' or %q, found %q", end, s[i])
 			}
 			i = skipSpace(s, i+1)
+			m = d.add()
 			if end == ']' {
-				m = node{is: isElement}
-			} else if i, err = d.member(i, &m); err != nil {
+				m.is = isElement
+			} else if i, err = d.member(i, m); err != nil {
+				d.nodes = d.nodes[:len(d.nodes)-1]
 				return open, err
 			}
 			break
@@ -175,14 +175,20 @@ func (d *document) read() (open int, err error) {
 	}
 }
 
+// add appends an empty node.
+func (d *document) add() *node {
+	d.nodes = append(d.nodes, node{})
+	return &d.nodes[len(d.nodes)-1]
+}
+
 // member reads a key and the colon behind it into m, and returns where its
 // value begins.
 func (d *document) member(i int, m *node) (int, error) {
 	s := d.src
-	*m = node{keyStart: int32(i)} //nolint:gosec // parse bounds the source to 2 GiB
+	m.keyStart = int32(i) //nolint:gosec // parse bounds the source to 2 GiB
 	// Records of one source have the same keys in the same order.
-	if k, slot := d.known.expect(s[i:]); k != nil {
-		m.key, m.level, m.is, m.slot = k.key, k.level, k.is, slot
+	if k := d.known.expect(s[i:]); k != nil {
+		m.key, m.level, m.is, m.slot = k.key, k.level, k.is, k.slot
 		i += len(k.quoted)
 		m.keyEnd = int32(i - 1) //nolint:gosec // as above
 		return skipSpace(s, i), nil
@@ -206,9 +212,9 @@ func (d *document) member(i int, m *node) (int, error) {
 	if s[d.pos] != ':' {
 		return d.pos, fmt.Errorf("expected ':', found %q", s[d.pos])
 	}
-	if k, slot := d.known.look(key); k != nil {
-		m.key, m.level, m.is, m.slot = k.key, k.level, k.is, slot
-		d.known.learn(k, slot)
+	if k := d.known.look(key); k != nil {
+		m.key, m.level, m.is, m.slot = k.key, k.level, k.is, k.slot
+		d.known.learn(k)
 	} else {
 		m.key, m.is = key, isAny
 	}

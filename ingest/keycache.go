@@ -49,14 +49,40 @@ type keyCache struct {
 type cachedKey struct {
 	key    string
 	quoted string // "key":
-	lower  string
-	level  secrecy
-	is     traits
-	// next are the slots and one of keys that followed: a key that stands in two
-	// places of a record has two of them.
-	next [2]uint16
+	// head and tail are the first and the last eight bytes of quoted, mask what
+	// counts of the head of a shorter one.
+	head, tail, mask uint64
+	// next are keys that followed: a key that stands in two places of a record has
+	// two of them.
+	next  [2]*cachedKey
+	slot  uint16 // its place in the cache and one
+	level secrecy
+	is    traits
+	lower string
 	// joined is what the key was joined with last: a.key for prefix a.
 	prefix, joined string
+}
+
+// begins reports whether s begins with the key in quotes and a colon. Most keys
+// are settled by comparing eight bytes twice, at half the cost of a call that
+// compares texts.
+func (k *cachedKey) begins(s string) bool {
+	n := len(k.quoted)
+	switch {
+	case len(s) < n || len(s) < 8:
+		return strings.HasPrefix(s, k.quoted)
+	case (eight(s)^k.head)&k.mask != 0:
+		return false
+	case n <= 8:
+		return true
+	}
+	return eight(s[n-8:]) == k.tail && (n <= 16 || s[8:n-8] == k.quoted[8:n-8])
+}
+
+// eight returns the first eight bytes of s, which must have them, as a number.
+func eight(s string) uint64 {
+	_ = s[7]
+	return uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 | uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
 }
 
 var keySeed = maphash.MakeSeed()
@@ -70,33 +96,32 @@ func (c *keyCache) begin() {
 	}
 }
 
-// expect returns the key that s begins with and its slot and one, if it is one
-// that came behind the key before.
-func (c *keyCache) expect(s string) (*cachedKey, uint16) {
-	for _, slot := range c.last.next {
-		if slot == 0 {
-			break
-		}
-		if k := c.slots[slot-1]; len(s) >= len(k.quoted) && s[:len(k.quoted)] == k.quoted {
-			c.last = k
-			return k, slot
-		}
+// expect returns the key that s begins with, if it is one that came behind the
+// key before.
+func (c *keyCache) expect(s string) *cachedKey {
+	last := c.last
+	if k := last.next[0]; k != nil && k.begins(s) {
+		c.last = k
+		return k
 	}
-	return nil, 0
+	if k := last.next[1]; k != nil && k.begins(s) {
+		c.last = k
+		return k
+	}
+	return nil
 }
 
 // learn takes note of a key that was not expected.
-func (c *keyCache) learn(k *cachedKey, slot uint16) {
+func (c *keyCache) learn(k *cachedKey) {
 	c.last.next[1] = c.last.next[0]
-	c.last.next[0] = slot
+	c.last.next[0] = k
 	c.last = k
 }
 
-// look returns what is known of a key and its slot and one, or nil of one that
-// is not kept.
-func (c *keyCache) look(key string) (*cachedKey, uint16) {
+// look returns what is known of a key, or nil of one that is not kept.
+func (c *keyCache) look(key string) *cachedKey {
 	if !c.on || key == "" || len(key) > maxCachedKey {
-		return nil, 0
+		return nil
 	}
 	if c.slots == nil {
 		c.slots = make([]*cachedKey, cachedKeys)
@@ -106,16 +131,17 @@ func (c *keyCache) look(key string) (*cachedKey, uint16) {
 		k := c.slots[at]
 		if k == nil {
 			if k = c.judge(key); k == nil {
-				return nil, 0
+				return nil
 			}
+			k.slot = uint16(at + 1) //nolint:gosec // cachedKeys is below 1<<16
 			c.slots[at] = k
 		}
 		if k.key == key {
-			return k, uint16(at + 1) //nolint:gosec // cachedKeys is below 1<<16
+			return k
 		}
 	}
 	c.crowded++
-	return nil, 0
+	return nil
 }
 
 // judge makes the entry of a key, or nil for one in which a secret may be.
@@ -127,6 +153,13 @@ func (c *keyCache) judge(key string) *cachedKey {
 	}
 	key = strings.Clone(key)
 	k := &cachedKey{key: key, quoted: quoteJSON(key) + ":", lower: strings.ToLower(key), level: level}
+	k.mask = ^uint64(0)
+	if n := len(k.quoted); n < 8 {
+		k.mask = 1<<(8*n) - 1
+		k.head = eight(k.quoted + "\x00\x00\x00\x00\x00\x00\x00\x00")
+	} else {
+		k.head, k.tail = eight(k.quoted), eight(k.quoted[n-8:])
+	}
 	if holdsValue(key) {
 		k.is |= isValue
 	}

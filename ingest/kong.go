@@ -53,7 +53,7 @@ type kongLog struct {
 	// What Kong's plugins set as headers for the service behind, and a client
 	// could have sent where no plugin ran.
 	scope, groups, user, credential, unknown, subject string
-	verified                                          bool
+	verified, hosted                                  bool
 }
 
 func (k *kongLog) read() error {
@@ -111,7 +111,7 @@ func (k *kongLog) read() error {
 // http reads request, response and latencies.
 func (k *kongLog) http() {
 	d, ev := k.d, k.ev
-	var uri string
+	var uri, address string
 	headers := none
 	for n := d.first(k.request); n != none; n = d.after(k.request, n) {
 		v := d.nodes[n].str
@@ -124,9 +124,7 @@ func (k *kongLog) http() {
 			if uri == "" {
 				uri = v
 			}
-			if host, _, _ := splitTarget(v); host != "" && ev.Host == "" {
-				ev.Host = hostName(host)
-			}
+			address = first(address, v)
 		case "size":
 			ev.BytesIn = d.uint(n)
 		case "id":
@@ -150,6 +148,10 @@ func (k *kongLog) http() {
 			k.header(n)
 		}
 	}
+	if !k.hosted {
+		host, _, _ := splitTarget(address)
+		ev.Host = hostName(host)
+	}
 	host, path, _ := splitTarget(uri)
 	if ev.Host == "" {
 		ev.Host = hostName(host)
@@ -157,17 +159,19 @@ func (k *kongLog) http() {
 	ev.UrlPath = clip(path, maxMessage)
 	ev.Resources = addOnce(ev.Resources, ev.UrlPath, maxResources)
 
-	if status := d.uint(d.get(k.response, "status")); status < 1000 {
+	response := d.pick(k.response, "status", "size", "headers")
+	if status := d.uint(response[0]); status < 1000 {
 		ev.StatusCode = uint32(status)
 	}
-	ev.BytesOut = d.uint(d.get(k.response, "size"))
+	ev.BytesOut = d.uint(response[1])
 	ev.Outcome = httpOutcome(ev.StatusCode)
-	if ms := d.text(d.get(k.latencies, "request")); ms != "" {
+	latencies := d.pick(k.latencies, "request", "proxy", "kong")
+	if ms := d.text(latencies[0]); ms != "" {
 		ev.LatencyUs = micros(ms, 1000)
 	}
-	attribute(ev, "latencies.proxy", d.text(d.get(k.latencies, "proxy")))
-	attribute(ev, "latencies.kong", d.text(d.get(k.latencies, "kong")))
-	attribute(ev, "response.content-type", d.text(d.path(k.response, "headers", "content-type")))
+	attribute(ev, "latencies.proxy", d.text(latencies[1]))
+	attribute(ev, "latencies.kong", d.text(latencies[2]))
+	attribute(ev, "response.content-type", d.text(d.get(response[2], "content-type")))
 }
 
 // header reads one request header; a header sent twice is a list, of which
@@ -191,7 +195,7 @@ func (k *kongLog) header(n int) {
 	case "user-agent":
 		ev.UserAgent = clip(v, maxMessage)
 	case "host":
-		ev.Host = hostName(v)
+		ev.Host, k.hosted = hostName(v), true
 	case "x-request-id", "kong-request-id", "x-kong-request-id":
 		if ev.RequestId == "" {
 			ev.RequestId = clip(v, maxAttributeValue)
@@ -225,7 +229,8 @@ func (k *kongLog) header(n int) {
 // who reads consumer and authenticated_entity.
 func (k *kongLog) who() {
 	d, ev := k.d, k.ev
-	id, name, custom := d.text(d.get(k.consumer, "id")), d.text(d.get(k.consumer, "username")), d.text(d.get(k.consumer, "custom_id"))
+	consumer := d.pick(k.consumer, "id", "username", "custom_id")
+	id, name, custom := d.text(consumer[0]), d.text(consumer[1]), d.text(consumer[2])
 	entity := d.text(d.get(k.entity, "id"))
 	if entity != "" {
 		ev.CredentialId = entity
@@ -286,11 +291,12 @@ func (k *kongLog) who() {
 // where reads service and route, and names the operation.
 func (k *kongLog) where() {
 	d, ev := k.d, k.ev
-	ev.Service = first(d.text(d.get(k.service, "name")), d.text(d.get(k.service, "host")), d.text(d.get(k.service, "id")))
-	attribute(ev, "service.id", d.text(d.get(k.service, "id")))
-	attribute(ev, "service.host", d.text(d.get(k.service, "host")))
-	attribute(ev, "route.name", d.text(d.get(k.route, "name")))
-	attribute(ev, "route.id", d.text(d.get(k.route, "id")))
+	service, route := d.pick(k.service, "name", "host", "id"), d.pick(k.route, "name", "id", "paths")
+	ev.Service = first(d.text(service[0]), d.text(service[1]), d.text(service[2]))
+	attribute(ev, "service.id", d.text(service[2]))
+	attribute(ev, "service.host", d.text(service[1]))
+	attribute(ev, "route.name", d.text(route[0]))
+	attribute(ev, "route.id", d.text(route[1]))
 	if k.tries != none {
 		last, count := none, 0
 		for n := d.first(k.tries); n != none; n = d.after(k.tries, n) {
@@ -303,7 +309,7 @@ func (k *kongLog) where() {
 			attribute(ev, "tries", fmt.Sprint(count))
 		}
 	}
-	ev.RouteTemplate = kongTemplate(d, d.get(k.route, "paths"))
+	ev.RouteTemplate = kongTemplate(d, route[2])
 	verb := first(ev.HttpMethod, invalidMethod)
 	if ev.RouteTemplate == "" {
 		ev.Operation, ev.RouteTemplate = d.names.operation(verb, ev.UrlPath)

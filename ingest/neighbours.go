@@ -51,64 +51,128 @@ func (m *memo) possible(s string, i int) bool {
 	return true
 }
 
-// A first look at a trigger: the kinds of triggers, and by kind the bytes before
-// one and behind one of which possible may think something. It rules most of them
-// out with two loads and no call.
-var triggerKind, nearBefore, nearBehind = func() (kind [256]uint8, before, behind [16][256]bool) {
-	n := uint8(0)
-	for c := range triggers {
-		switch {
-		case !triggers[c] || kind[c] != 0:
+// A first look at a trigger. Of every byte a word says three sets of kinds of
+// triggers: in its lowest bits the kind that it is itself, then those before
+// which, then those behind which it makes possible think something. So a place
+// is ruled out by two shifts and no branch, and four at a time by one.
+const (
+	kindBits  = 9
+	kindsMask = 1<<kindBits - 1
+)
+
+// The kinds of triggers. What is always looked into has one.
+const (
+	blankTrigger uint32 = 1 << iota
+	alwaysTrigger
+	firstTrigger // of those that have one each: J : _ - z . +
+)
+
+var triggerKind = func() (t [256]uint32) {
+	next := firstTrigger
+	for c, is := range triggers {
+		if !is {
 			continue
-		case c == ' ' || c == '\t':
-			kind[c] = blankKind
-		default:
-			n++
-			kind[c] = blankKind + n
 		}
-		k := kind[c]
-		for b := range 256 {
-			b := byte(b)
-			switch c {
-			case ' ', '\t':
-				before[k][b] = b != 0 && strings.IndexByte("crdenty", b|0x20) >= 0
-			case '_', '-', '.', 'z':
-				for _, p := range tokenPrefixes[c] {
-					before[k][b] = before[k][b] || p[len(p)-2] == b
-				}
-				switch c {
-				case '-':
-					before[k][b] = before[k][b] || b == 0 || isSpace(b) || b == '"' || b == '\''
-					behind[k][b] = b == '-'
-				case '.':
-					behind[k][b] = b == 's' || b == 'c' || b == 'o'
-				case 'z':
-					before[k][b] = before[k][b] || b == 'd'
-				}
-			case 'J':
-				before[k][b] = b == 'y' || b == 'o'
-			case '+':
-				before[k][b] = b|0x20 == 'c' || b|0x20 == 'r'
-			case ':':
-				before[k][b] = b == '"' || b == '\'' || tokenByte(b)
-				behind[k][b] = strings.IndexByte("/ \t\r\n\"'\\=", b) >= 0
-			default:
-				before[k][b] = true
+		kind := alwaysTrigger
+		switch c {
+		case ' ', '\t':
+			kind = blankTrigger
+		case 'J', ':', '_', '-', 'z', '.', '+':
+			kind, next = next, next<<1
+		}
+		t[c] |= kind
+		for b := range t {
+			before, behind := thinkable(byte(c), byte(b))
+			if before {
+				t[b] |= kind << kindBits
+			}
+			if behind {
+				t[b] |= kind << (2 * kindBits)
 			}
 		}
 	}
-	return kind, before, behind
+	return t
 }()
 
-// near is the first look at the trigger of kind t at i, behind a byte, or 0 at
-// the beginning: it says no only where possible does, and where that has nothing
-// to remember.
-func (m *memo) near(s string, i int, t uint8, before byte) bool {
-	return nearBefore[t][before] || i+1 < len(s) && nearBehind[t][s[i+1]] || t == blankKind && i <= m.option
+// thinkable reports whether possible may have anything to say of trigger c for a
+// byte b before it, 0 at the beginning, and for one behind it.
+func thinkable(c, b byte) (before, behind bool) {
+	switch c {
+	case ' ', '\t':
+		return b != 0 && strings.IndexByte("crdenty", b|0x20) >= 0, false
+	case '_', '-', '.', 'z':
+		for _, p := range tokenPrefixes[c] {
+			before = before || p[len(p)-2] == b
+		}
+		switch c {
+		case '-':
+			return before || b == 0 || isSpace(b) || b == '"' || b == '\'', b == '-'
+		case '.':
+			return before, b == 's' || b == 'c' || b == 'o'
+		case 'z':
+			return before || b == 'd', false
+		}
+		return before, false
+	case 'J':
+		return b == 'y' || b == 'o', false
+	case '+':
+		return b|0x20 == 'c' || b|0x20 == 'r', false
+	case ':':
+		return b == '"' || b == '\'' || tokenByte(b), strings.IndexByte("/ \t\r\n\"'\\=", b) >= 0
+	}
+	return true, false
 }
 
-// blankKind is the kind of blanks, before which the name of an option may end.
-const blankKind = 1
+// near is the first look at the trigger at i, of which the table says t, behind a
+// byte, or 0 at the beginning: it says no only where possible does, and where that
+// has nothing to remember.
+func (m *memo) near(s string, i int, t uint32, before byte) bool {
+	behind := uint32(0)
+	if i+1 < len(s) {
+		behind = triggerKind[s[i+1]]
+	}
+	return t&(triggerKind[before]>>kindBits|behind>>(2*kindBits))&kindsMask != 0 || t&blankTrigger != 0 && i <= m.option
+}
+
+// next returns the first place from i on of which near says yes, or the length
+// of s (TestTheNextTriggerIsTheNextOne).
+func (m *memo) next(s string, i int) int {
+	var last byte
+	if i > 0 {
+		last = s[i-1]
+	}
+	for ; i < len(s) && i <= m.option; i++ {
+		if m.near(s, i, triggerKind[s[i]], last) {
+			return i
+		}
+		last = s[i]
+	}
+	if i >= len(s) {
+		return len(s)
+	}
+	before, at := triggerKind[last], triggerKind[s[i]]
+	for ; i+4 < len(s); i += 4 {
+		five := s[i : i+5]
+		b, c, d, e := triggerKind[five[1]], triggerKind[five[2]], triggerKind[five[3]], triggerKind[five[4]]
+		near := at&(before>>kindBits|b>>(2*kindBits)) | b&(at>>kindBits|c>>(2*kindBits)) |
+			c&(b>>kindBits|d>>(2*kindBits)) | d&(c>>kindBits|e>>(2*kindBits))
+		if near&kindsMask != 0 {
+			break
+		}
+		before, at = d, e
+	}
+	for ; i < len(s); i++ {
+		behind := uint32(0)
+		if i+1 < len(s) {
+			behind = triggerKind[s[i+1]]
+		}
+		if at&(before>>kindBits|behind>>(2*kindBits))&kindsMask != 0 {
+			return i
+		}
+		before, at = at, behind
+	}
+	return len(s)
+}
 
 // prefixEnds reports whether the prefix of a token may end at i, with a token
 // behind it.

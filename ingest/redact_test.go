@@ -371,6 +371,29 @@ func TestWhatIsRuledOutIsNoSecret(t *testing.T) {
 	})
 }
 
+// TestTheNextTriggerIsTheNextOne: the walk over a text, four bytes at a time, stops
+// where the first look at each byte does.
+func TestTheNextTriggerIsTheNextOne(t *testing.T) {
+	parts := append(spellings(), "a", "x1", "word", " ", " -p ", "--password ", "\t", "=", ":", "://", "\"", "-", "-----BEGIN", ".", ".s", "_", "oz", "eyJ", "+", ">", "é", "\x00")
+	rapid.Check(t, func(t *rapid.T) {
+		s := strings.Join(rapid.SliceOfN(rapid.SampledFrom(parts), 0, 12).Draw(t, "parts"), "") + rapid.String().Draw(t, "rest")
+		m := memo{option: rapid.IntRange(0, len(s)).Draw(t, "option")}
+		from := rapid.IntRange(0, len(s)).Draw(t, "from")
+		want, before := from, byte(0)
+		for ; want < len(s); want++ {
+			if want > 0 {
+				before = s[want-1]
+			}
+			if m.near(s, want, triggerKind[s[want]], before) {
+				break
+			}
+		}
+		if got := m.next(s, from); got != want {
+			t.Fatalf("%q from %d: stops at %d, not at %d", s, from, got, want)
+		}
+	})
+}
+
 // TestALookIsEnough holds what the JSON reader says of a string against the
 // whole search.
 func TestALookIsEnough(t *testing.T) {

@@ -44,16 +44,8 @@ func (r *redactor) plain(s string) string {
 	var b []byte
 	var m memo
 	last := 0
-	var before byte
-	for i := 0; i < len(s); i++ {
-		c := s[i]
-		t := triggerKind[c]
-		if t == 0 {
-			before = c
-			continue
-		}
-		near := m.near(s, i, t, before)
-		if before = c; !near || !m.possible(s, i) {
+	for i := m.next(s, 0); i < len(s); i = m.next(s, i+1) {
+		if !m.possible(s, i) {
 			continue
 		}
 		start, end := r.find(s, i, &m)
@@ -65,7 +57,6 @@ func (r *redactor) plain(s string) string {
 		}
 		b = append(append(b, s[last:start]...), r.hash.Hash(s[start:end])...)
 		last, i = end, end-1
-		before = s[i]
 	}
 	if b == nil {
 		return s

@@ -189,14 +189,11 @@ func hasDigit(s string) bool {
 // splitTarget splits a request target into host (of the absolute form), path
 // and query; the fragment, if any, goes.
 func splitTarget(target string) (host, path, query string) {
-	path = target
-	for i := range len(target) {
-		if c := target[i]; c == '?' || c == '#' {
-			if path = target[:i]; c == '?' {
-				query, _, _ = strings.Cut(target[i+1:], "#")
-			}
-			break
-		}
+	path, query, _ = strings.Cut(target, "?")
+	if i := strings.IndexByte(path, '#'); i >= 0 {
+		path, query = path[:i], ""
+	} else if i := strings.IndexByte(query, '#'); i >= 0 {
+		query = query[:i]
 	}
 	if path == "" || path[0] == '/' {
 		return "", path, query
