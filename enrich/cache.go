@@ -7,11 +7,22 @@ import (
 )
 
 // cache remembers what a text stands for. It is a table of fixed size in which
-// a newcomer replaces whatever holds its slot: bounded, without locks, and the
-// answer never depends on what it holds.
+// a newcomer takes an empty slot of its set, or replaces what holds one: bounded,
+// without locks, and the answer never depends on what it holds.
 type cache[V any] struct {
-	slots []atomic.Pointer[cached[V]]
-	mask  uint64
+	sets []cacheSet[V]
+	mask uint64
+}
+
+// ways is how many texts of one set are kept at a time. With one, a few thousand
+// texts that come by turns push each other out, an eighth of them again and again.
+const ways = 4
+
+// cacheSet fills a cache line. Hashes stand beside the pointers, so that a text
+// is followed to its memory only when it is the one.
+type cacheSet[V any] struct {
+	hashes [ways]atomic.Uint64
+	kept   [ways]atomic.Pointer[cached[V]]
 }
 
 type cached[V any] struct {
@@ -24,13 +35,20 @@ const longestCached = 512
 
 // newCache makes a cache of 2^bits slots.
 func newCache[V any](bits uint) *cache[V] {
-	return &cache[V]{slots: make([]atomic.Pointer[cached[V]], 1<<bits), mask: 1<<bits - 1}
+	sets := uint64(1) << bits / ways
+	return &cache[V]{sets: make([]cacheSet[V], sets), mask: sets - 1}
 }
 
-// get gives the slot for a key and what it holds of that key, or nil.
+// get gives what is remembered of a key, or nil.
 func (c *cache[V]) get(key string) *V {
-	if have := c.slots[xxhash.Sum64String(key)&c.mask].Load(); have != nil && have.key == key {
-		return &have.value
+	hash := xxhash.Sum64String(key)
+	set := &c.sets[hash&c.mask]
+	for i := range set.hashes {
+		if set.hashes[i].Load() == hash {
+			if have := set.kept[i].Load(); have != nil && have.key == key {
+				return &have.value
+			}
+		}
 	}
 	return nil
 }
@@ -38,8 +56,19 @@ func (c *cache[V]) get(key string) *V {
 // put stores a value; key must not alias memory that will change.
 func (c *cache[V]) put(key string, value V) *V {
 	v := &cached[V]{key: key, value: value}
-	if len(key) <= longestCached {
-		c.slots[xxhash.Sum64String(key)&c.mask].Store(v)
+	if len(key) > longestCached {
+		return &v.value
 	}
+	hash := xxhash.Sum64String(key)
+	set := &c.sets[hash&c.mask]
+	at := hash >> 62 // of four
+	for i := range set.kept {
+		if have := set.kept[i].Load(); have == nil || have.key == key {
+			at = uint64(i) //nolint:gosec // below ways
+			break
+		}
+	}
+	set.kept[at].Store(v)
+	set.hashes[at].Store(hash)
 	return &v.value
 }

@@ -109,6 +109,27 @@ type state struct {
 type named struct {
 	id  string
 	ent *entry
+	// plain: the identity declares no more than facts, which are copies of its
+	// own. With a million identities an event costs what it waits for memory, and
+	// the inventory's record of an identity lies in six other places.
+	plain bool
+	as    string // the identity's id, where id is one of its aliases
+	facts facts
+}
+
+// facts are what an identity is declared to be.
+type facts struct {
+	kind, name, owner, team, environment, criticality, vendor, route, runbook string
+}
+
+func factsOf(it *schemas.Identity) facts {
+	return facts{it.Kind, it.Name, it.Owner, it.Team, it.Environment, it.Criticality, it.Vendor, it.Route, it.Runbook}
+}
+
+// state writes the facts into an event.
+func (f *facts) state(ev *schemas.Event) {
+	ev.IdentityKind, ev.IdentityName, ev.Owner, ev.Team = f.kind, f.name, f.owner, f.team
+	ev.Environment, ev.Criticality, ev.Vendor, ev.Route, ev.Runbook = f.environment, f.criticality, f.vendor, f.route, f.runbook
 }
 
 // newNames makes the caches of ids, for one index.
@@ -348,20 +369,20 @@ func (e *Enricher) Enrich(ev *schemas.Event) {
 			cred, declared = st.index.byRef[older]
 		}
 	}
-	ent := st.resolve(ev)
+	who := st.resolve(ev)
 	// It stays here; the event gets a copy that is shared when it can be.
 	d := &schemas.Declared{}
 	st.apis.judge(ev, d)
 	if !declared {
-		e.declare(st.index, ev, d, pl, client.group, ent, nil)
+		e.declare(st.index, ev, d, pl, client.group, who, nil)
 		return
 	}
-	e.declare(st.index, ev, d, pl, client.group, ent, &cred)
+	e.declare(st.index, ev, d, pl, client.group, who, &cred)
 }
 
-// resolve is Resolve, remembering who one text stands for. It gives the
-// identity of the index when it is remembered.
-func (st *state) resolve(ev *schemas.Event) *entry {
+// resolve is Resolve, remembering who one text stands for. It gives what is
+// remembered, or nil.
+func (st *state) resolve(ev *schemas.Event) *named {
 	key, at := soleName(ev)
 	if key == "" {
 		Resolve(ev)
@@ -369,7 +390,7 @@ func (st *state) resolve(ev *schemas.Event) *entry {
 	}
 	if known := st.names[at].get(key); known != nil {
 		ev.IdentityId = known.id
-		return known.ent
+		return known
 	}
 	Resolve(ev)
 	// Another part of the event may have decided after all.
@@ -379,12 +400,15 @@ func (st *state) resolve(ev *schemas.Event) *entry {
 	if ev.Anonymous || families[at].resolve(only) != ev.IdentityId {
 		return nil
 	}
-	n := named{id: strings.Clone(ev.IdentityId)}
+	both := key + ev.IdentityId // beside each other in memory
+	key, n := both[:len(key)], named{id: both[len(key):]}
 	if i, ok := st.index.byName[n.id]; ok {
 		n.ent = &st.index.entries[i]
+		it := n.ent.it
+		n.as, n.facts = n.ent.id, factsOf(it)
+		n.plain = n.ent.pol == nil && len(it.Dependants) == 0 && len(it.Exceptions) == 0 && it.LastUsed.IsZero() && it.OffboardedAt.IsZero()
 	}
-	st.names[at].put(strings.Clone(key), n)
-	return n.ent
+	return st.names[at].put(key, n)
 }
 
 // rename calls a hashed credential, and a principal that is one, by its hash
@@ -419,14 +443,17 @@ func (e *Enricher) client(userAgent string) *clientInfo {
 }
 
 // declare attaches what the inventory says.
-func (e *Enricher) declare(ix *index, ev *schemas.Event, d *schemas.Declared, pl *place, group clientGroup, ent *entry, cred *credential) {
+func (e *Enricher) declare(ix *index, ev *schemas.Event, d *schemas.Declared, pl *place, group clientGroup, who *named, cred *credential) {
 	d.TargetEnvironment = ix.targetEnvironment(ev)
 	if cred != nil {
 		d.Credential = e.shared.credential(cred.known)
 		judgeCredential(cred.known, ev, d)
 	}
 	ix.judgeBinding(ev, cred, d)
-	if ent == nil {
+	var ent *entry
+	if who != nil && who.ent != nil {
+		ent = who.ent
+	} else {
 		ent = ix.find(ev)
 	}
 	if ent == nil && cred != nil {
@@ -436,7 +463,11 @@ func (e *Enricher) declare(ix *index, ev *schemas.Event, d *schemas.Declared, pl
 		e.unmanaged(ev, group)
 	} else {
 		e.metrics.managed.Inc()
-		ent.attach(ev, d, pl)
+		if who != nil && who.plain {
+			who.attach(ev, d)
+		} else {
+			ent.attach(ev, d, pl)
+		}
 		if ev.IdentityKind == "" {
 			e.infer(ev, group)
 		}
@@ -461,13 +492,23 @@ func (e *Enricher) unmanaged(ev *schemas.Event, group clientGroup) {
 	e.infer(ev, group)
 }
 
+// attach is that of the entry, where there is nothing to judge by but the
+// environment.
+func (n *named) attach(ev *schemas.Event, d *schemas.Declared) {
+	d.Managed = true
+	ev.IdentityId, ev.Anonymous = n.as, false
+	n.facts.state(ev)
+	ev.Dependants = ev.Dependants[:0]
+	judgeEnvironment(n.facts.environment, nil, d)
+}
+
 // attach copies the declaration to the event and judges its policies.
 func (ent *entry) attach(ev *schemas.Event, d *schemas.Declared, pl *place) {
 	it := ent.it
 	d.Managed = true
 	ev.IdentityId, ev.Anonymous = ent.id, false
-	ev.IdentityKind, ev.IdentityName, ev.Owner, ev.Team = it.Kind, it.Name, it.Owner, it.Team
-	ev.Environment, ev.Criticality, ev.Vendor, ev.Route, ev.Runbook = it.Environment, it.Criticality, it.Vendor, it.Route, it.Runbook
+	f := factsOf(it)
+	f.state(ev)
 	// A pooled event keeps its list's memory, so it must be its own.
 	ev.Dependants = append(ev.Dependants[:0], it.Dependants...)
 	d.LastUsed = unixNano(it.LastUsed)
@@ -477,7 +518,7 @@ func (ent *entry) attach(ev *schemas.Event, d *schemas.Declared, pl *place) {
 		}
 	}
 	ent.judgeOffboarding(ev, d)
-	ent.judgeEnvironment(d)
+	judgeEnvironment(it.Environment, ent.pol, d)
 	if ent.pol != nil {
 		ent.pol.judge(ev, pl, d)
 	}

@@ -191,17 +191,17 @@ func isGlobalCall(ev *schemas.Event) bool {
 // own environment is always allowed. Without a declared list the one crossing
 // that is refused is the one that matters everywhere: into production from
 // outside of it.
-func (e *entry) judgeEnvironment(d *schemas.Declared) {
-	own, target := e.it.Environment, d.TargetEnvironment
+func judgeEnvironment(own string, pol *policy, d *schemas.Declared) {
+	target := d.TargetEnvironment
 	if own == "" || target == "" || own == target {
 		return
 	}
 	expected := own
-	if e.pol != nil && len(e.pol.environments) > 0 {
-		if slices.Contains(e.pol.environments, target) {
+	if pol != nil && len(pol.environments) > 0 {
+		if slices.Contains(pol.environments, target) {
 			return
 		}
-		expected = enumerate(e.pol.environments)
+		expected = enumerate(pol.environments)
 	} else if target != production {
 		return
 	}
