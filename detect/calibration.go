@@ -200,6 +200,19 @@ const priorPanes = 1_000
 // so that a small fleet leaves the prior step by step. Fewer than twice as many
 // panes say nothing yet.
 func (v *view) calibrate(group uint8, signal Signal, s float64) (c float64, from string) {
+	if s != 0 {
+		return v.weigh(group, signal, s)
+	}
+	m := &v.calm[group][signal]
+	if !m.known {
+		m.c, m.from = v.weigh(group, signal, 0)
+		m.known = true
+	}
+	return m.c, m.from
+}
+
+// weigh is calibrate, worked out.
+func (v *view) weigh(group uint8, signal Signal, s float64) (c float64, from string) {
 	t, alone := v.tail(group, signal)
 	if t == nil || t.n == 0 {
 		return priorTail(signal, s), shippedPrior

@@ -161,15 +161,37 @@ func (s *statistics) decay(pane int64) {
 	if s.judged == 0 {
 		return
 	}
-	d := float64(max(pane-s.lastPane, 0))
-	s.sum3h = float32(float64(s.sum3h) * math.Exp(-d/12))
-	s.sum24h = float32(float64(s.sum24h) * math.Exp(-d/96))
-	s.breadth24h = float32(float64(s.breadth24h) * math.Exp(-d/96))
-	near, far := math.Exp2(-d/8), math.Exp2(-d/144)
-	for f := range s.near {
-		s.near[f] = float32(float64(s.near[f]) * near)
-		s.far[f] = float32(float64(s.far[f]) * far)
+	f := fadingOver(max(pane-s.lastPane, 0))
+	s.sum3h = float32(float64(s.sum3h) * f.short)
+	s.sum24h = float32(float64(s.sum24h) * f.long)
+	s.breadth24h = float32(float64(s.breadth24h) * f.long)
+	for i := range s.near {
+		s.near[i] = float32(float64(s.near[i]) * f.near)
+		s.far[i] = float32(float64(s.far[i]) * f.far)
 	}
+}
+
+// fading is what is left of the windows and of evidence after some panes.
+type fading struct{ short, long, near, far float64 }
+
+// fadings are those of the usual distances between two active panes.
+var fadings = func() (t [16]fading) {
+	for d := range t {
+		t[d] = fade(int64(d))
+	}
+	return t
+}()
+
+func fadingOver(panes int64) fading {
+	if panes < int64(len(fadings)) {
+		return fadings[panes]
+	}
+	return fade(panes)
+}
+
+func fade(panes int64) fading {
+	d := float64(panes)
+	return fading{math.Exp(-d / 12), math.Exp(-d / 96), math.Exp2(-d / 8), math.Exp2(-d / 144)}
 }
 
 // newDay moves on to another day. The identity's own maxima of earlier days are

@@ -106,10 +106,18 @@ func (f *facts) sameExceptions(d *schemas.Declared) bool {
 func factsOf(ev *schemas.Event) *facts {
 	d := ev.Declared
 	f := &facts{
-		kind: strings.Clone(ev.IdentityKind), name: strings.Clone(ev.IdentityName), owner: strings.Clone(ev.Owner),
-		team: strings.Clone(ev.Team), environment: strings.Clone(ev.Environment), criticality: strings.Clone(ev.Criticality),
-		vendor: strings.Clone(ev.Vendor), route: strings.Clone(ev.Route), runbook: strings.Clone(ev.Runbook),
-		managed: d.GetManaged(), lastRotation: d.GetCredential().GetIssued(),
+		kind: ev.IdentityKind, name: ev.IdentityName, owner: ev.Owner, team: ev.Team, environment: ev.Environment, criticality: ev.Criticality,
+		vendor: ev.Vendor, route: ev.Route, runbook: ev.Runbook, managed: d.GetManaged(), lastRotation: d.GetCredential().GetIssued(),
+	}
+	// One copy beside each other: same reads all of them for every event.
+	fields := [...]*string{&f.kind, &f.name, &f.owner, &f.team, &f.environment, &f.criticality, &f.vendor, &f.route, &f.runbook}
+	var all strings.Builder
+	for _, field := range fields {
+		all.WriteString(*field)
+	}
+	rest := all.String()
+	for _, field := range fields {
+		*field, rest = rest[:len(*field)], rest[len(*field):]
 	}
 	for _, x := range ev.Dependants {
 		f.dependants = append(f.dependants, strings.Clone(x))

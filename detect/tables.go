@@ -202,6 +202,15 @@ type view struct {
 	t          *tables
 	upTo       int64
 	off        mechanism
+	calm       [groups][signals]calm
+}
+
+// calm is what a version makes of no surprise at all, which most signals of most
+// panes bring.
+type calm struct {
+	known bool
+	c     float64
+	from  string
 }
 
 // oldestView is how far behind the newest version a version may be asked for.

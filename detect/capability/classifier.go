@@ -4,6 +4,8 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/cespare/xxhash/v2"
+
 	"github.com/lapwing-sec/lapwing/schemas"
 )
 
@@ -19,6 +21,17 @@ const maxOperation = 2048
 type Classifier struct {
 	data  *data
 	cache map[cacheKey]*entry
+	// recent holds the answers given last, by a hash of the operation: one look
+	// and one comparison where the map takes three hashes.
+	recent [recentOperations]recent
+}
+
+// recentOperations is a power of two.
+const recentOperations = 1024
+
+type recent struct {
+	key   cacheKey
+	entry *entry
 }
 
 type cacheKey struct {
@@ -29,6 +42,7 @@ type cacheKey struct {
 
 // entry is what the operation alone says; the conditions are still open.
 type entry struct {
+	operation                         string
 	set                               Set
 	sev                               uint64
 	outside, public, admin, secretive Set
@@ -71,15 +85,23 @@ func (c *Classifier) Event(ev *schemas.Event) Capability {
 	// What family an operation is of is asked by the format first; the rest of
 	// the answer is a function of the operation.
 	key := cacheKey{operation, ev.ReadOnly, c.data.hint(ev.Format, ev.CloudProvider)}
+	last := &c.recent[xxhash.Sum64String(operation)%recentOperations]
+	if last.entry != nil && last.key == key {
+		return last.entry.resolve(c.data, ev)
+	}
 	e, ok := c.cache[key]
-	if !ok {
+	if ok {
+		key.operation = e.operation
+	} else {
 		e = c.data.classify(operation, ev.ReadOnly, key.family)
 		if len(c.cache) >= MaxCached {
 			clear(c.cache)
 		}
-		key.operation = strings.Clone(operation)
+		e.operation = strings.Clone(operation)
+		key.operation = e.operation
 		c.cache[key] = e
 	}
+	last.key, last.entry = key, e
 	return e.resolve(c.data, ev)
 }
 
