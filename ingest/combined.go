@@ -205,9 +205,11 @@ func hexQuotes(s string) string {
 func (a *access) front(s string) {
 	word, rest := cutWord(s)
 	ip := address(word)
-	if next, tail := cutWord(rest); ip == "" && strings.IndexByte(word, ',') < 0 && address(next) != "" {
-		a.ev.Host = hostName(word)
-		word, ip, rest = next, address(next), tail
+	if ip == "" && strings.IndexByte(word, ',') < 0 {
+		if next, tail := cutWord(rest); address(next) != "" {
+			a.ev.Host = hostName(word)
+			word, ip, rest = next, address(next), tail
+		}
 	}
 	if strings.IndexByte(word, ',') > 0 {
 		// Traefik writes the whole forwarding header here.

@@ -23,7 +23,7 @@ func (m *memo) possible(s string, i int) bool {
 		case 's':
 			return i+2 < len(s) && s[i+2] == 'l' || prefixEnds(s, i)
 		case 'c':
-			return i+4 < len(s) && s[i+4] == '/' || prefixEnds(s, i)
+			return i+5 < len(s) && s[i+4] == '/' && s[i+5] == 'a' || prefixEnds(s, i)
 		case 'o':
 			return i+2 < len(s) && s[i+2] == 'f' || prefixEnds(s, i)
 		}

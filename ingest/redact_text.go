@@ -335,6 +335,9 @@ func valueEnd(s string, i int, quote byte, escapes int, encoded, bare bool) int 
 // before the @. A password may hold an @, and what no port can be may hold a
 // slash.
 func userinfo(s string, i int) (start, end int) {
+	if strings.IndexByte(s[i:min(len(s), i+256)], '@') < 0 {
+		return 0, 0 // most URLs
+	}
 	colon, at := none, none
 scan:
 	for j := i; j < len(s) && j-i < 256; j++ {
