@@ -1,6 +1,9 @@
 package detect
 
-import "slices"
+import (
+	"maps"
+	"slices"
+)
 
 // tables is what a cell knows of its fleet. Contributions are integers, kept by
 // event hour; version k serves the events and panes of hour k and is the sum of
@@ -102,10 +105,19 @@ func (t *tables) at(hour int64) *layer {
 func (t *tables) identity(hour int64, group uint8) { t.at(hour).count[group]++ }
 
 func (t *tables) seen(hour int64, group uint8, d Dimension, h uint32) {
-	l := t.at(hour)
-	if len(l.values) < maxValues/4 {
-		l.values[valueKey{group, d, h}]++
+	t.at(hour).show(valueKey{group, d, h}, 1, maxValues/4)
+}
+
+// show counts n identities for a value. Where there is no room for one more, those
+// that the fewest identities showed go: else whoever makes up values could keep out
+// what others have in common.
+func (l *layer) show(k valueKey, n int32, bound int) {
+	if _, ok := l.values[k]; !ok && len(l.values) >= bound {
+		for least := int32(1); len(l.values) > bound/4*3; least *= 2 {
+			maps.DeleteFunc(l.values, func(_ valueKey, n int32) bool { return n <= least })
+		}
 	}
+	l.values[k] += n
 }
 
 // have is how many identities of a group showed a value by version k.
@@ -173,9 +185,7 @@ func (b *layer) sum(l *layer) {
 	}
 	slices.SortFunc(keys, compareKeys)
 	for _, k := range keys {
-		if _, ok := b.values[k]; ok || len(b.values) < maxValues {
-			b.values[k] += l.values[k]
-		}
+		b.show(k, l.values[k], maxValues)
 	}
 }
 
