@@ -70,6 +70,7 @@ func fuzzParser(f *testing.F, format string) {
 			f.Add([]byte(strings.ReplaceAll(c.in, canary, "x")))
 		}
 	}
+	f.Add([]byte(",\n0"))
 	p, err := New(format, Options{Hasher: testHasher, KeepRaw: true, MaxRecordBytes: 1 << 20})
 	if err != nil {
 		f.Fatal(err)
@@ -107,12 +108,15 @@ func recordsIn(in string) (n int, known bool) {
 		}
 		return len(list), true
 	}
-	if strings.ContainsAny(in, "{[") || strings.Trim(in, " \t\r\n,") == "" {
-		return 0, false // a line of commas alone is a bad record, or nothing between two
+	if strings.ContainsAny(in, "{[") {
+		return 0, false
 	}
 	for line := range strings.SplitSeq(in, "\n") {
-		line = strings.Trim(line, " \t\r\n,")
-		if line != "" && !isDirective([]byte(line)) {
+		bare := strings.Trim(line, " \t\r\n,")
+		switch {
+		case bare == "" && strings.Contains(line, ","):
+			return 0, false // commas alone are a bad record, or nothing between two
+		case bare != "" && !isDirective([]byte(bare)):
 			n++
 		}
 	}
