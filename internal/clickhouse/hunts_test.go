@@ -3,7 +3,6 @@ package clickhouse
 import (
 	"encoding/json"
 	"fmt"
-	"regexp"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -290,18 +289,4 @@ func TestQueryOnlyReads(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, res.Rows, MaxResultRows)
 	require.True(t, res.Truncated)
-}
-
-// The embedded engine manages no access, but it parses what a server will run.
-func TestHuntersRoleIsValidSQL(t *testing.T) {
-	db := openMigrated(t)
-	statements := splitStatements(schemas.HuntersSQL)
-	require.Len(t, statements, 5)
-	for _, sql := range statements {
-		_, err := db.query(t.Context(), "EXPLAIN AST "+sql, nil, nil)
-		require.NoError(t, err, sql)
-	}
-	for _, table := range []string{"events", "events_hourly", "alerts", "identities", "credentials_seen", "endpoints_seen"} {
-		require.Len(t, regexp.MustCompile(`lapwing\.`+table+`\b`).FindAllString(schemas.HuntersSQL, -1), 2, "%s has both policies", table)
-	}
 }

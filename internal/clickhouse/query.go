@@ -44,12 +44,27 @@ type Result struct {
 func (d *DB) Query(ctx context.Context, sql string, params map[string]string) (*Result, error) {
 	caps := clickhouse.Settings{"readonly": 1, "max_execution_time": int(maxQueryTime / time.Second), "max_result_rows": MaxResultRows + 1, "result_overflow_mode": "break"}
 	res, err := d.query(ctx, sql, params, caps)
-	if codeOf(err) == 164 && strings.Contains(err.Error(), "Cannot modify") && !strings.Contains(strings.ToLower(sql), "settings") {
-		// The user's own profile is read only already, and lets nothing be set.
-		res, err = d.query(ctx, sql, params, nil)
+	if cannotSet(err, sql) {
+		// The user's own profile is read only already (2): only the limits go with it.
+		delete(caps, "readonly")
+		if res, err = d.query(ctx, sql, params, caps); cannotSet(err, sql) {
+			res, err = d.query(ctx, sql, params, nil) // it lets nothing be set (1)
+		}
 	}
 	return res, err
 }
+
+// cannotSet says that the server refused our settings, and not those of the statement.
+func cannotSet(err error, sql string) bool {
+	code := codeOf(err)
+	return (code == 452 || code == 164 && strings.Contains(err.Error(), "Cannot modify")) && !strings.Contains(strings.ToLower(sql), "settings")
+}
+
+// unhurried hides its deadline from the driver, which would make a limit on the
+// query's time of it, higher than ours and than a profile may allow. It still ends.
+type unhurried struct{ context.Context }
+
+func (unhurried) Deadline() (time.Time, bool) { return time.Time{}, false }
 
 func (d *DB) query(ctx context.Context, sql string, params map[string]string, settings clickhouse.Settings) (*Result, error) {
 	ctx, cancel := context.WithTimeout(ctx, maxQueryTime+10*time.Second)
@@ -59,7 +74,7 @@ func (d *DB) query(ctx context.Context, sql string, params map[string]string, se
 		opts = append(opts, clickhouse.WithParameters(params))
 	}
 	start := time.Now()
-	rows, err := d.conn.Query(clickhouse.Context(ctx, opts...), sql)
+	rows, err := d.conn.Query(clickhouse.Context(unhurried{ctx}, opts...), sql)
 	if err != nil {
 		return nil, d.describe(err)
 	}
