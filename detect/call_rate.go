@@ -99,24 +99,45 @@ func (v *view) coldRate(group uint8, calls uint32) float64 {
 	return -math.Log10(float64(above+1) / float64(all+1))
 }
 
-var rateScales = [...]string{"15 minutes", "about 3 hours", "about 24 hours"}
+// rateHours are the hours of the long windows, by scale.
+var rateHours = [...]int64{0, 3, 24}
 
-func explainRate(c *Cell, p *Profile, pane *Pane, s *Score) Finding {
-	within := rateScales[s.Scale]
-	breadth := "" // the pane's: longer windows keep none
-	if s.Scale == 0 {
-		breadth = over(pane) + refusedPart(pane)
+func explainRate(_ *Cell, p *Profile, pane *Pane, s *Score) Finding {
+	if s.Scale > 0 {
+		return explainLoad(p, pane, s)
 	}
 	f := Finding{
 		Did: "made " + times(s.Observed, s.Expected) + " its usual number of calls",
-		Sentence: "It made " + thousands(int(s.Observed)) + " calls in " + within + " (" + clockTime(pane.Start()) +
-			"), where about " + number(s.Expected) + " were expected at this hour" + breadth + ".",
-		Observed: thousands(int(s.Observed)) + " calls in " + within,
+		Sentence: "It made " + plural(int(s.Observed), "call") + " in 15 minutes (" + window(pane.Start(), pane.End()) +
+			"), where about " + number(s.Expected) + " were expected at this hour" + over(pane) + refusedPart(pane) + ".",
+		Observed: plural(int(s.Observed), "call") + " in 15 minutes",
 		Expected: "about " + number(s.Expected) + ", by " + plural(int(p.stats.judged), "active pane") + " of its own",
-		Value:    "scale " + strconv.Itoa(s.Scale),
+		Value:    "scale 0",
 	}
 	if s.Observed < 1.5*s.Expected {
 		f.Did = "made more calls than usual"
+	}
+	return f
+}
+
+// explainLoad words a long window. Its sum fades, and what the fleet did together
+// is divided out of it: it compares with its usual value and is no count of calls.
+func explainLoad(p *Profile, pane *Pane, s *Score) Finding {
+	hours := rateHours[s.Scale]
+	within := plural(int(hours), "hour")
+	load := times(s.Observed, s.Expected) + " its usual load"
+	if s.Expected > 0 {
+		load = "about " + load
+	}
+	f := Finding{
+		Did:      "called at " + load + " over " + within,
+		Sentence: "It called at " + load + " over the last " + within + " (" + window(pane.End()-hours*3600*1e9, pane.End()) + "), weighted to the newest.",
+		Observed: load + " over " + within + ", weighted to the newest",
+		Expected: "its usual load, by " + plural(int(p.stats.judged), "active pane") + " of its own",
+		Value:    "scale " + strconv.Itoa(s.Scale),
+	}
+	if s.Observed < 1.5*s.Expected {
+		f.Did = "called more than usual"
 	}
 	return f
 }
@@ -159,3 +180,13 @@ func explainCold(_ *Cell, p *Profile, pane *Pane, s *Score) Finding {
 
 // clockTime words a moment of event time.
 func clockTime(ns int64) string { return time.Unix(0, ns).UTC().Format("2006-01-02 15:04 UTC") }
+
+// window words a stretch of event time by both ends: "2026-03-23 11:45 to 14:45 UTC".
+func window(from, to int64) string {
+	a, b := time.Unix(0, from).UTC(), time.Unix(0, to).UTC()
+	end := "15:04 UTC"
+	if a.YearDay() != b.YearDay() || a.Year() != b.Year() {
+		end = "2006-01-02 15:04 UTC"
+	}
+	return a.Format("2006-01-02 15:04") + " to " + b.Format(end)
+}

@@ -50,6 +50,8 @@ type ProfileView struct {
 }
 
 // LevelView is a level with the bound that one in a thousand would exceed.
+// A load is a sum of calls of which hours leave a third: it compares with itself
+// and counts nothing.
 type LevelView struct {
 	Name  string  `json:"name"`
 	Level float64 `json:"level"`
@@ -142,8 +144,8 @@ func (e *Engine) view(p *Profile) ProfileView {
 		spread float64
 	}{
 		{"calls", &s.rate, 0.3},
-		{"calls in 3 hours", &s.rate3h, 0.3},
-		{"calls in 24 hours", &s.rate24h, 0.3},
+		{"load of 3 hours", &s.rate3h, 0.3},
+		{"load of 24 hours", &s.rate24h, 0.3},
 		{"refused calls", &s.denied, 1},
 		{"refused operations", &s.breadth, 1},
 		{"resources", &s.resources, 0.1},
