@@ -173,6 +173,7 @@ func TestHuntersOnlyRead(t *testing.T) {
 		"SELECT * FROM s3('http://127.0.0.1/x', 'CSV')", "SELECT * FROM s3Cluster('c', 'http://127.0.0.1/x')", "SELECT * FROM remote('127.0.0.1', system.one)", "SELECT * FROM executable('x', 'TSV', 'a String')", "SELECT * FROM mysql('h:1', 'd', 't', 'u', 'p')",
 		"SELECT file('/etc/passwd')", "SELECT 1; DROP TABLE t", "SELECT 1 INTO OUTFILE '/tmp/lapwing-out'", "INSERT INTO FUNCTION file('/tmp/lapwing-out') SELECT 1", "EXPLAIN SYNTAX INSERT INTO t SELECT 1, 'x'", "SELECT 1 SETTINGS readonly = 0", "SELECT 1 SETTINGS max_execution_time = 0",
 		"SELECT * FROM fileCluster('c', '/etc/passwd')", "WITH x AS (SELECT * FROM file('/etc/passwd', 'LineAsString')) SELECT * FROM x", "SELECT dictGet('d', 'a', 1)", "/* SELECT */ DROP TABLE t", "'", "SELECT /* ",
+		"SELECT query FROM system.processes", "SHOW PROCESSLIST", "SELECT getServerSetting('path')", "EXISTS TABLE `/etc/passwd`", "SELECT count() FROM {d:Identifier}.{p:Identifier}",
 	}
 	for _, sql := range refused {
 		for name, token := range map[string]string{"hunter": c.HunterToken(), "readonly": c.Token()} {
@@ -180,12 +181,15 @@ func TestHuntersOnlyRead(t *testing.T) {
 			if name == "readonly" {
 				args = []string{"readonly", "1"}
 			}
+			args = append(args, "param_d", "system", "param_p", "processes")
 			status, body := ask(t, c, token, sql, args...)
 			require.NotEqual(t, http.StatusOK, status, "%s %s: %s", name, sql, body)
 		}
 	}
 	status, _ := ask(t, c, c.HunterToken(), "SELECT 1", "allow_ddl", "1")
 	require.NotEqual(t, http.StatusOK, status, "a setting that is not open")
+	status, _ = ask(t, c, c.HunterToken(), "SELECT query FROM processes", "database", "system")
+	require.NotEqual(t, http.StatusOK, status, "the database that a request names counts as well")
 	status, body := ask(t, c, c.HunterToken(), "SELECT sum(number) FROM numbers(3000000000)")
 	require.NotEqual(t, http.StatusOK, status, "more rows than the cap: %s", body)
 	require.Equal(t, "1", must(t, c, "SELECT count() FROM t"), "nothing of it had an effect")

@@ -172,6 +172,9 @@ func (req *request) check() error {
 		if err := guard(sql); err != nil {
 			return refuse(164, "READONLY", "%v", err)
 		}
+		if strings.EqualFold(req.database, "system") {
+			return refuse(164, "READONLY", "the database system is not open to hunters: name the table, such as system.columns")
+		}
 	}
 	if req.insert.format != "" {
 		return nil

@@ -43,6 +43,25 @@ func TestOutputFormat(t *testing.T) {
 	}
 }
 
+func TestGuardOfSystemTablesAndPaths(t *testing.T) {
+	for _, sql := range []string{
+		"SELECT name FROM system.columns WHERE database = currentDatabase()", "SELECT * FROM `system`.`tables`", "SELECT name FROM system.functions", "SELECT name FROM system . data_type_families", "SELECT * FROM INFORMATION_SCHEMA.TABLES",
+		"SELECT value FROM system.settings", "SELECT 1 IN system.one", "SHOW TABLES", "SHOW FULL COLUMNS FROM t", "SHOW CREATE TABLE t", "SHOW SETTINGS LIKE 'max%'", "EXISTS t", "EXISTS TABLE lapwing.`events`", "EXISTS DATABASE lapwing", "SELECT EXISTS(SELECT 1)",
+		"SELECT bytes AS `KB/day` FROM t ORDER BY `KB/day`", "SELECT a, '/v1/orders' FROM t WHERE url_path IN ('/a', '/b')", "SELECT trim(BOTH ' ' FROM 'x')", "SELECT * FROM t, u WHERE startsWith(p, '/etc')", "SELECT {x:String}", "SELECT 'system.processes'", "SELECT f(t.a, '/x') FROM t",
+	} {
+		require.NoError(t, guard(sql), sql)
+	}
+	for _, sql := range []string{
+		"SELECT query FROM system.processes", "SELECT * FROM system.query_log", "SELECT * FROM `system`.`server_settings`", "SELECT * FROM system./**/disks", "SELECT * FROM \"system\" . \"disks\"", "SELECT 1 WHERE 'x' IN system.processes", "EXPLAIN SELECT * FROM system.processes",
+		"SELECT * FROM `\\x73ystem`.processes", "SELECT * FROM system.`p\\x72ocesses`", "SELECT * FROM {d:Identifier}.{x:Identifier}", "SELECT * FROM system.{x:Identifier}", "SELECT * FROM {x : identifier}", "SHOW PROCESSLIST", "SHOW FULL PROCESSLIST", "SHOW CLUSTERS", "SHOW GRANTS", "DESCRIBE TABLE system.processes",
+		"SELECT getServerSetting('path')", "SELECT GETSERVERSETTING('path')", "SELECT hasColumnInTable('10.0.0.1', 'system', 'one', 'dummy')", "SELECT getMacro('x')",
+		"EXISTS TABLE `/etc/passwd`", "EXISTS `/etc/passwd`", "EXISTS TABLE `passwd.csv`", "EXISTS TABLE default.`../x`", "EXISTS DATABASE `/etc`", "EXISTS TABLE `a``b`", "SELECT * FROM `/etc/passwd`", "SELECT * FROM '/etc/passwd'", "SELECT * FROM t, '/etc/passwd'", "SELECT * FROM t AS x JOIN u USING a, `/etc/passwd`", "SELECT * FROM default.`/etc/passwd`",
+		"DESCRIBE TABLE `/etc/passwd`", "DESCRIBE '/etc/hosts'", "SHOW CREATE `/etc/passwd`", "SELECT 1 IN `/etc/passwd`", "SELECT (SELECT count() FROM (SELECT 1), '/etc/passwd')",
+	} {
+		require.Error(t, guard(sql), sql)
+	}
+}
+
 // What the guard lets through is one statement that starts with a reading word
 // and calls nothing that reaches outside, however it is written.
 // The engine takes these for blanks; with one of them INTO OUTFILE wrote a file.
