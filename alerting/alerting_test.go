@@ -59,6 +59,7 @@ func alert(id string, version int) schemas.Alert {
 func closing(id string, version int) schemas.Alert {
 	a := alert(id, version)
 	a.ActivityID, a.ActivityName, a.Unmapped.Lapwing.Page = schemas.ActivityClose, "Close", false
+	a.Unmapped.Lapwing.Paged = true
 	return a
 }
 
@@ -395,6 +396,51 @@ func TestOnCallRepeatsOpenAlertsAfterARestartUntilTheyClose(t *testing.T) {
 	rec.got = nil
 	second.Repeat(t.Context())
 	require.Empty(t, rec.got, "its incident is repeated in its place")
+}
+
+func TestOnCallEndsWhatNoClosingEnded(t *testing.T) {
+	opened := time.UnixMilli(alert("a", 1).FindingInfo.FirstSeenTime)
+	for _, c := range []struct {
+		name      string
+		taken, at time.Duration // after opening
+		refuses   error
+		ended     bool
+	}{
+		{"within three days it is repeated", 0, 72 * time.Hour, nil, false},
+		{"after three days and what the engine may take beyond, it ends", 0, 76 * time.Hour, nil, true},
+		{"an end that is refused for good is not tried again: the destination ends it by itself", 0, 76 * time.Hour, stream.Permanent(errors.New("no")), true},
+		{"an end that is not taken now comes again", 0, 76 * time.Hour, errors.New("down"), false},
+		{"a page of an old log is repeated, too", 500 * time.Hour, 500*time.Hour + time.Minute, nil, false},
+		{"for an hour", 500 * time.Hour, 501 * time.Hour, nil, true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			store, now := memStore{}, opened.Add(c.taken)
+			rec := &recorder{}
+			var wrote []schemas.Alert
+			o := &OnCall{Sink: tap{rec, &wrote}, Store: store, now: func() time.Time { return now }}
+			require.NoError(t, o.Start(t.Context()))
+			require.Equal(t, []error{nil}, o.Write(t.Context(), []schemas.Alert{alert("a", 1)}))
+			now = opened.Add(c.at)
+			rec.fail = func(string) error { return c.refuses }
+			o.Repeat(t.Context())
+			require.Equal(t, c.ended || c.refuses != nil, wrote[len(wrote)-1].EndsPage())
+			n := len(wrote)
+			o.Repeat(t.Context())
+			require.Equal(t, c.ended, len(wrote) == n, "what is over is not put again")
+			require.Equal(t, c.ended, len(store) == 0, "nor after a restart")
+		})
+	}
+}
+
+// tap keeps what a sink was handed.
+type tap struct {
+	Sink
+	wrote *[]schemas.Alert
+}
+
+func (s tap) Write(ctx context.Context, batch []schemas.Alert) []error {
+	*s.wrote = append(*s.wrote, batch...)
+	return s.Sink.Write(ctx, batch)
 }
 
 func TestCEFNeverBreaksItsOwnFraming(t *testing.T) {

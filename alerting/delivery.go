@@ -118,7 +118,8 @@ func (d *Delivery) wants(a *schemas.Alert) bool {
 	if a.SeverityID < d.MinSeverity {
 		return false
 	}
-	return !d.OnCall || a.Unmapped.Lapwing.Page || a.EndsPage() && a.Unmapped.Lapwing.Way != "report"
+	// What paged once is ended, in whatever way: a report of a critical identity pages too.
+	return !d.OnCall || a.Unmapped.Lapwing.Page || a.EndsPage() && a.Unmapped.Lapwing.Paged
 }
 
 func (d *Delivery) deliver(ctx context.Context, batch []schemas.Alert, from []stream.Record) error {

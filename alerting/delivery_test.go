@@ -144,19 +144,23 @@ func TestFilters(t *testing.T) {
 	quiet := alert("quiet", 2)
 	quiet.Unmapped.Lapwing.Page = false
 	report := closing("report", 3)
-	report.Unmapped.Lapwing.Way = "report"
+	report.Unmapped.Lapwing.Way, report.Unmapped.Lapwing.Paged = "report", false
+	woke := closing("woke", 2)
+	woke.Unmapped.Lapwing.Way = "report"
+	silent := closing("silent", 2)
+	silent.Unmapped.Lapwing.Paged = false
 	member := folded("member", 1)
 	member.Unmapped.Lapwing.Paged = false
-	all := []schemas.Alert{low, quiet, report, alert("page", 1), closing("page", 2), folded("paged", 2), member}
+	all := []schemas.Alert{low, quiet, report, alert("page", 1), closing("page", 2), folded("paged", 2), member, woke, silent}
 	for _, c := range []struct {
 		name   string
 		onCall bool
 		min    int
 		want   []string
 	}{
-		{"a SIEM gets every version", false, schemas.SeverityInfo, []string{"low.1", "quiet.2", "report.3", "page.1", "page.2", "paged.2", "member.1"}},
-		{"a severity bound drops what is below", false, schemas.SeverityHigh, []string{"quiet.2", "report.3", "page.1", "page.2", "paged.2", "member.1"}},
-		{"on-call gets pages, their closings, and what an incident took over", true, schemas.SeverityInfo, []string{"low.1", "page.1", "page.2", "paged.2"}},
+		{"a SIEM gets every version", false, schemas.SeverityInfo, []string{"low.1", "quiet.2", "report.3", "page.1", "page.2", "paged.2", "member.1", "woke.2", "silent.2"}},
+		{"a severity bound drops what is below", false, schemas.SeverityHigh, []string{"quiet.2", "report.3", "page.1", "page.2", "paged.2", "member.1", "woke.2", "silent.2"}},
+		{"on-call gets pages, the closings of what paged, were it a report, and what an incident took over", true, schemas.SeverityInfo, []string{"low.1", "page.1", "page.2", "paged.2", "woke.2"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			rec := &recorder{}

@@ -27,9 +27,20 @@ type OpenStore interface {
 // maxOpen bounds the open alerts of one destination; the oldest leave first.
 const maxOpen = 10_000
 
+// Ends of an open alert whose closing never comes, because the destination
+// refused it or a dead letter has it.
+const (
+	// longestOpen is three days, after which the engine closes, and what it may
+	// take beyond: up to two hours for an incident, a pane for an alert.
+	longestOpen = 75 * time.Hour
+	// leastHeld is how long this process repeats even what is older: who reads an
+	// old log again gets its page, and then its closing.
+	leastHeld = time.Hour
+)
+
 // OnCall wraps the sink of a destination that forgets: open alerts are kept
-// durably and put again every Every, until they close or grow older than
-// three days, when the engine has closed them for sure.
+// durably and put again every Every, until they close. One that is older than
+// 75 hours by its first event, and was repeated for an hour, is ended here.
 type OnCall struct {
 	Sink
 	Store OpenStore
@@ -43,6 +54,16 @@ type OnCall struct {
 	once    sync.Once
 	mu      sync.Mutex
 	open    map[string]schemas.Alert
+	// since is when this process took up each of open.
+	since map[string]time.Time
+	now   func() time.Time // nil means the wall clock
+}
+
+func (o *OnCall) clock() time.Time {
+	if o.now != nil {
+		return o.now()
+	}
+	return time.Now()
 }
 
 // turn waits for this one's turn to write, or until ctx ends.
@@ -65,13 +86,14 @@ func (o *OnCall) Start(ctx context.Context) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.open = make(map[string]schemas.Alert, len(kept))
+	o.since = make(map[string]time.Time, len(kept))
 	for id, b := range kept {
 		var a schemas.Alert
 		if err := json.Unmarshal(b, &a); err != nil {
 			o.Log.Error().Str("alert", id).Err(err).Msg("an open alert cannot be read back; it is not repeated")
 			continue
 		}
-		o.open[id] = a
+		o.open[id], o.since[id] = a, o.clock()
 	}
 	return nil
 }
@@ -112,6 +134,9 @@ func (o *OnCall) keep(ctx context.Context, a *schemas.Alert) error {
 		return fmt.Errorf("open alerts: %w", err)
 	}
 	o.mu.Lock()
+	if _, known := o.open[a.ID()]; !known {
+		o.since[a.ID()] = o.clock()
+	}
 	o.open[a.ID()] = *a
 	oldest, over := "", len(o.open) > maxOpen
 	if over {
@@ -131,6 +156,7 @@ func (o *OnCall) forget(ctx context.Context, id string) error {
 	}
 	o.mu.Lock()
 	delete(o.open, id)
+	delete(o.since, id)
 	o.mu.Unlock()
 	return nil
 }
@@ -206,14 +232,38 @@ func (o *OnCall) repeat(ctx context.Context, part []schemas.Alert) bool {
 	if len(part) == 0 {
 		return true
 	}
-	for i, err := range o.Sink.Write(ctx, part) {
-		if err == nil {
-			continue
-		}
-		o.Log.Warn().Str("alert", part[i].ID()).Err(err).Msg("repeating an open alert failed")
-		if !stream.IsPermanent(err) {
-			return false
+	over := make([]bool, len(part))
+	for i := range part {
+		if over[i] = o.outlived(&part[i]); over[i] {
+			a := &part[i]
+			a.ActivityID, a.ActivityName, a.Unmapped.Lapwing.Page = schemas.ActivityClose, "Close", false
+			a.Unmapped.Lapwing.CloseReason = "its closing never came"
 		}
 	}
+	for i, err := range o.Sink.Write(ctx, part) {
+		if err != nil {
+			o.Log.Warn().Str("alert", part[i].ID()).Err(err).Msg("repeating an open alert failed")
+			if !stream.IsPermanent(err) {
+				return false
+			}
+		}
+		if !over[i] {
+			continue
+		}
+		if err := o.forget(ctx, part[i].ID()); err != nil {
+			o.Log.Warn().Str("alert", part[i].ID()).Err(err).Msg("an alert that is over cannot be forgotten; it is ended again")
+			return false
+		}
+		o.Log.Warn().Str("alert", part[i].ID()).Msg("an alert was open for longer than three days; it is ended on call")
+	}
 	return true
+}
+
+// outlived reports whether an open alert's closing should have come long ago.
+func (o *OnCall) outlived(a *schemas.Alert) bool {
+	now := o.clock()
+	o.mu.Lock()
+	since := o.since[a.ID()]
+	o.mu.Unlock()
+	return now.Sub(time.UnixMilli(a.FindingInfo.FirstSeenTime)) > longestOpen && now.Sub(since) >= leastHeld
 }

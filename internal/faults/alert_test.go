@@ -38,7 +38,7 @@ func newStory(w *world, alerts int) *story {
 		a.FindingInfo.UID, a.FindingInfo.Title, a.FindingInfo.FirstSeenTime = l.id, "a breach", time.Now().UnixMilli()
 		a.FindingInfo.Analytic.UID = "scope-policy"
 		a.Actor.User.UID = l.identity
-		a.Unmapped.Lapwing.Version = l.version
+		a.Unmapped.Lapwing.Version, a.Unmapped.Lapwing.Paged = l.version, true
 		switch {
 		case l.version == 1:
 			a.ActivityID, a.Unmapped.Lapwing.Page = 1, true
