@@ -2,6 +2,7 @@ package detect
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/lapwing-sec/lapwing/schemas"
 )
@@ -54,8 +55,8 @@ type loosed struct {
 // feedback takes in an analyst's word at its event time. Acknowledged closes
 // the alert. Expected and false_positive do so too, silence (identity,
 // detector, value) for 30 days, and let that value join the baseline; without a
-// detector they hold for every finding of the alert. What other findings hold
-// stays held. Undone takes that back.
+// detector they hold for the findings that Covered names. What other findings
+// hold stays held. Undone takes that back.
 func (e *Engine) feedback(c *schemas.Control) {
 	p, _ := e.store.find(c.IdentityId)
 	if p == nil && e.ofIncident(c) {
@@ -89,8 +90,18 @@ func (e *Engine) feedback(c *schemas.Control) {
 		grave = m != nil && m.Family == FamilyConsequence
 		e.say(p, v, binding{detector: c.Detector, value: c.Value, private: grave || m != nil && m.Basis == Declared}, silence, at)
 	}
+	var rest []bool
+	if alert != nil && silence && c.Detector == "" {
+		rest = spared(len(alert.parts), func(i int) (detector, value string, way Way) {
+			q := &alert.parts[i]
+			return q.meta.Name, q.Value, q.Way
+		})
+	}
 	for i := 0; alert != nil && i < len(alert.parts); i++ {
 		q := &alert.parts[i]
+		if rest != nil && rest[i] {
+			continue
+		}
 		if c.Detector != "" && (c.Detector != q.meta.Name || c.Value != "" && c.Value != q.Value) {
 			continue
 		}
@@ -115,6 +126,62 @@ func (e *Engine) feedback(c *schemas.Control) {
 			delete(e.dossiers, p.self)
 		}
 	}
+}
+
+// Covered tells for each finding of an alert whether a verdict without a
+// detector is about it. A finding whose value only says what was measured, such
+// as "bytes", would be silent whatever the size: the verdict is about it only
+// if that is what paged.
+func Covered(findings []schemas.Finding) []bool {
+	out := spared(len(findings), func(i int) (detector, value string, way Way) {
+		f := &findings[i]
+		for way = WayDeclared; way > WayDefault && way.String() != f.Way; way-- {
+		}
+		return f.Detector, f.Value, way
+	})
+	for i := range out {
+		out[i] = !out[i]
+	}
+	return out
+}
+
+// spared are those of n findings that a verdict without a detector leaves out:
+// sizes that paged nobody by themselves. Where nothing does, evidence paged
+// together, and what has a value carries the verdict.
+func spared(n int, of func(int) (detector, value string, way Way)) []bool {
+	var value, valueAlone, sizeAlone bool
+	for i := range n {
+		detector, v, way := of(i)
+		alone := way >= WayStrong
+		if Sized(detector, v) {
+			sizeAlone = sizeAlone || alone
+		} else {
+			value, valueAlone = true, valueAlone || alone
+		}
+	}
+	out := make([]bool, n)
+	for i := range out {
+		if detector, v, way := of(i); Sized(detector, v) {
+			out[i] = valueAlone || sizeAlone && way < WayStrong || !sizeAlone && value
+		}
+	}
+	return out
+}
+
+// Sized reports whether a finding's value is no value but what was measured.
+func Sized(detector, value string) bool {
+	switch detector {
+	case authFailuresCard.Name, callRateCard.Name, deniedProbingCard.Name, egressVolumeCard.Name, enumerationCard.Name, errorMixCard.Name,
+		objectEnumerationCard.Name, peerDeviationCard.Name, riskCard.Name, sharedCredentialCard.Name, slowDriftCard.Name, tokenChurnCard.Name:
+		return true
+	case agentSpendCard.Name: // else a declared limit
+		return value == "spend"
+	case destroysDataCard.Name:
+		return strings.HasPrefix(value, "volume of ")
+	case secretAccessCard.Name, spawnsComputeCard.Name:
+		return value == "volume" || value == "level"
+	}
+	return false
 }
 
 // byID is an open alert, or nil.

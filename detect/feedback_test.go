@@ -2,6 +2,7 @@ package detect
 
 import (
 	"bytes"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -86,6 +87,53 @@ func TestOneVerdictOfTwoThatAgreeStays(t *testing.T) {
 	e.Event(violation(m, at.Add(4*time.Hour), "region-policy", "FR"), &out)
 	if len(out.Alerts) != 1 {
 		t.Error("taken back by its detector, and still silent")
+	}
+}
+
+func TestWhatAVerdictOnAnAlertIsAbout(t *testing.T) {
+	for _, c := range []struct {
+		name     string
+		findings []schemas.Finding
+		want     []bool
+	}{
+		{"values are covered, however they paged", []schemas.Finding{{Detector: "region-policy", Value: "FR", Way: "declared"}, {Detector: "new-country", Value: "FR", Way: "fused"}}, []bool{true, true}},
+		{"a size beside what paged by itself is not", []schemas.Finding{
+			{Detector: "secret-access", Value: "prod/db", Way: "consequence"}, {Detector: "call-rate", Value: "scale 0", Way: "strong"}, {Detector: "egress-volume", Value: "bytes", Way: "fused"},
+		}, []bool{true, false, false}},
+		{"a size that paged is, and weak evidence with a value, but no other size", []schemas.Finding{
+			{Detector: "call-rate", Value: "scale 0", Way: "strong"}, {Detector: "new-client", Value: "curl", Way: "fused"}, {Detector: "egress-volume", Value: "bytes", Way: "fused"},
+		}, []bool{true, true, false}},
+		{"of evidence that paged together, what has a value is", []schemas.Finding{{Detector: "call-rate", Value: "scale 2", Way: "fused"}, {Detector: "new-client", Value: "curl", Way: "fused"}}, []bool{false, true}},
+		{"sizes that paged together are: there is nothing else", []schemas.Finding{{Detector: "call-rate", Value: "scale 2", Way: "fused"}, {Detector: "denied-probing", Value: "breadth", Way: "fused"}}, []bool{true, true}},
+		{"a declared limit is a value, usual spending a size", []schemas.Finding{{Detector: "agent-spend", Value: "40 a day", Way: "declared"}, {Detector: "agent-spend", Value: "spend", Way: "strong"}}, []bool{true, false}},
+		{"so is how much was destroyed beside what was", []schemas.Finding{{Detector: "destroys-data", Value: "bucket/a", Way: "consequence"}, {Detector: "destroys-data", Value: "volume of buckets", Way: "consequence"}}, []bool{true, false}},
+	} {
+		if got := Covered(c.findings); !slices.Equal(got, c.want) {
+			t.Errorf("%s: %v", c.name, got)
+		}
+	}
+}
+
+func TestAVerdictOnAnAlertDoesNotSilenceASizeThatPagedNobody(t *testing.T) {
+	for _, named := range []bool{false, true} {
+		e, m, at := settled(t, 3)
+		p, _ := e.store.find(m.id)
+		var out Output
+		e.Event(violation(m, at, "region-policy", "FR"), &out)
+		a := e.dossiers[p.self].alerts[0]
+		a.parts = append(a.parts, part{found: found{Finding: Finding{Value: "scale 0", Way: WayStrong}, meta: &callRateCard}, count: 1})
+		c := word(m, a.id, verdictExpected, at.Add(time.Minute))
+		e.Control(c, &out)
+		if named {
+			c.Detector = "call-rate"
+			e.Control(c, &out)
+		}
+		silent := func(detector, value string) bool {
+			return e.suspended(p, &found{Finding: Finding{Value: value}, meta: metaOf(detector)}, at.Add(time.Hour).UnixNano())
+		}
+		if !silent("region-policy", "FR") || silent("call-rate", "scale 0") != named {
+			t.Errorf("named %v: region %v, rate %v", named, silent("region-policy", "FR"), silent("call-rate", "scale 0"))
+		}
 	}
 }
 

@@ -13,11 +13,16 @@ func newAlert(g *global) *cobra.Command {
 		Long: `Alert shows what was found, and takes in what an analyst thinks of it. A verdict
 is a record in the log of events, so that a replay comes to the same state:
 
-  ack       somebody works on it: the alert closes, nothing else changes
-  expected  it was as it should be: the alert closes, this detector is silent about
-            this value of this identity for 30 days, and the value joins the baseline
+  ack       somebody works on it: the alert closes and its page on call is resolved;
+            what is found next opens another. To keep the page, acknowledge it there
+  expected  it was as it should be: the alert closes, its detectors are silent about
+            these values of this identity for 30 days, and the values join the baseline
   false     the detector was wrong: as expected
-  undo      takes any of them back`,
+  undo      takes any of them back
+
+A size, such as call-rate's "scale 0", is no value: silence about it would hold
+whatever comes. expected and false are about a size only if nothing else paged, or
+if --detector names it. --dry-run says what would be silent and what would not.`,
 		Example: example(`
 			lapwing alert list --open --severity high
 			lapwing alert show 9f2c41d8a07b
@@ -30,7 +35,7 @@ is a record in the log of events, so that a replay comes to the same state:
 	}
 	c.AddCommand(newAlertList(g), newAlertShow(g))
 	for _, v := range []struct{ word, short string }{
-		{"ack", "Say that somebody works on an alert: it closes"},
+		{"ack", "Say that somebody works on an alert: it closes, and its page is resolved"},
 		{"expected", "Say that it was as it should be: it closes, and is silent for 30 days"},
 		{"false", "Say that the detector was wrong: it closes, and is silent for 30 days"},
 		{"undo", "Take back what was said of an alert"},
@@ -112,8 +117,8 @@ func newAlertVerdict(g *global, word, short string) *cobra.Command {
 	f := c.Flags()
 	f.StringVar(&o.Reason, "reason", "", "why, in a `sentence`; kept with the verdict")
 	f.StringVar(&o.By, "by", "", "who says so (default: your user name)")
-	f.StringVar(&o.Detector, "detector", "", "only what this detector found")
-	f.StringVar(&o.Value, "value", "", "only this value of --detector")
+	f.StringArrayVar(&o.Detectors, "detector", nil, "only what the detector of this `name` found; may be repeated")
+	f.StringVar(&o.Value, "value", "", "only this value of the one --detector")
 	f.BoolVar(&o.DryRun, "dry-run", false, "only say what would be recorded")
 	return c
 }

@@ -5,8 +5,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os/user"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/jedib0t/go-pretty/v6/table"
@@ -25,8 +27,11 @@ type FeedbackOptions struct {
 	Word, AlertID string
 	// Reason is asked for by expected and false; By defaults to the user's name.
 	Reason, By string
-	// Detector and Value narrow the verdict to one finding, when not empty.
-	Detector, Value string
+	// Detectors, when not empty, are those whose findings it is about; without
+	// them it is about what detect.Covered names. Value narrows it to one of the
+	// only detector.
+	Detectors []string
+	Value     string
 	// DryRun only says what would be sent.
 	DryRun bool
 }
@@ -42,8 +47,8 @@ func AlertFeedback(ctx context.Context, cfg Config, o FeedbackOptions, std IO) (
 		return Usagef("alert %s: say why with --reason; it is kept with the verdict", o.Word)
 	case len(o.Reason) > maxReason:
 		return Usagef("--reason: %d bytes, at most %d", len(o.Reason), maxReason)
-	case o.Value != "" && o.Detector == "":
-		return Usagef("--value needs --detector")
+	case o.Value != "" && len(o.Detectors) != 1:
+		return Usagef("--value needs --detector, and only one")
 	}
 	if o.By == "" {
 		o.By = userName()
@@ -58,8 +63,10 @@ func AlertFeedback(ctx context.Context, cfg Config, o FeedbackOptions, std IO) (
 	if err != nil {
 		return err
 	}
-	if o.Detector != "" && !slices.Contains(detectorsOf(a), o.Detector) {
-		return Usagef("--detector %q has no part in alert %s: want %s", o.Detector, a.ID(), oneOf(detectorsOf(a)))
+	for _, name := range o.Detectors {
+		if !slices.Contains(detectorsOf(a), name) {
+			return Usagef("--detector %q has no part in alert %s: want %s", name, a.ID(), oneOf(detectorsOf(a)))
+		}
 	}
 	recs := feedbackRecords(a, verdict, &o, time.Now())
 	if !o.DryRun {
@@ -78,14 +85,41 @@ func AlertFeedback(ctx context.Context, cfg Config, o FeedbackOptions, std IO) (
 	}
 	fmt.Fprintf(std.Err, "%s %s on alert %s: %s\n", verdict, said, a.ID(), oneLine(a.FindingInfo.Title))
 	if verdict == verdictExpected || verdict == verdictFalsePositive {
-		for i := range recs {
-			if recs[i].Detector != "" {
-				fmt.Fprintf(std.Err, "  %s is silent about %q of %s for 30 days\n", recs[i].Detector, oneLine(recs[i].Value), oneLine(recs[i].Identity))
-			}
-		}
+		tellSilence(std.Err, a, recs)
 		fmt.Fprintf(std.Err, "take it back: lapwing alert undo %s\n", a.ID())
 	}
 	return nil
+}
+
+// tellSilence says what a verdict silences and which findings it leaves alone.
+func tellSilence(w io.Writer, a *schemas.Alert, recs []feedbackRecord) {
+	said := func(detector, value string) bool {
+		return slices.ContainsFunc(recs, func(r feedbackRecord) bool {
+			return r.Detector == detector && (r.Value == value || r.Value == "")
+		})
+	}
+	for i := range recs {
+		if r := &recs[i]; r.Detector != "" {
+			about := "any value"
+			if r.Value != "" {
+				about = strconv.Quote(oneLine(r.Value))
+			}
+			fmt.Fprintf(w, "  %s is silent about %s of %s for 30 days%s\n", r.Detector, about, oneLine(r.Identity), whateverSize(r.Detector, r.Value))
+		}
+	}
+	for i := range a.Unmapped.Lapwing.Findings {
+		if f := &a.Unmapped.Lapwing.Findings[i]; !said(f.Detector, f.Value) {
+			fmt.Fprintf(w, "  %s speaks on about %q (--detector %s silences it%s)\n", f.Detector, oneLine(f.Value), f.Detector, whateverSize(f.Detector, f.Value))
+		}
+	}
+}
+
+// whateverSize warns of a silence that holds for more than what was seen.
+func whateverSize(detector, value string) string {
+	if !detect.Sized(detector, value) {
+		return ""
+	}
+	return ", whatever the size"
 }
 
 // feedbackRecords are the records of a verdict. The first speaks of the alert
@@ -93,19 +127,31 @@ func AlertFeedback(ctx context.Context, cfg Config, o FeedbackOptions, std IO) (
 // verdict holds for an alert that has closed by itself, too.
 func feedbackRecords(a *schemas.Alert, verdict string, o *FeedbackOptions, now time.Time) []feedbackRecord {
 	base := feedbackRecord{Time: now.UTC(), AlertID: a.ID(), Identity: a.Actor.User.UID, Verdict: verdict, By: o.By, Reason: o.Reason}
-	if o.Detector != "" {
-		base.Detector, base.Value = o.Detector, o.Value
-		return []feedbackRecord{base}
-	}
-	out := []feedbackRecord{base}
-	if verdict != verdictExpected && verdict != verdictFalsePositive {
-		return out
-	}
-	for _, f := range a.Unmapped.Lapwing.Findings {
+	var out []feedbackRecord
+	add := func(detector, value string) {
 		r := base
-		r.Detector, r.Value = f.Detector, f.Value
+		r.Detector, r.Value = detector, value
 		if !slices.Contains(out, r) {
 			out = append(out, r)
+		}
+	}
+	silences := verdict == verdictExpected || verdict == verdictFalsePositive
+	switch {
+	case len(o.Detectors) == 0:
+		out = append(out, base)
+	case o.Value != "" || !silences:
+		for _, name := range o.Detectors {
+			add(name, o.Value)
+		}
+		return out
+	}
+	if !silences {
+		return out
+	}
+	covered := detect.Covered(a.Unmapped.Lapwing.Findings)
+	for i, f := range a.Unmapped.Lapwing.Findings {
+		if len(o.Detectors) == 0 && covered[i] || slices.Contains(o.Detectors, f.Detector) {
+			add(f.Detector, f.Value)
 		}
 	}
 	return out

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -14,18 +15,20 @@ import (
 func TestAVerdictNamesWhatTheAlertFound(t *testing.T) {
 	a := &schemas.Alert{}
 	a.FindingInfo.UID, a.Actor.User.UID = "id-1", "kong:consumer/partner-7"
-	a.Unmapped.Lapwing.Findings = []schemas.Finding{{Detector: "new-country", Value: "FR"}, {Detector: "call-rate", Value: "scale 0"}, {Detector: "new-country", Value: "FR"}}
+	a.Unmapped.Lapwing.Findings = []schemas.Finding{{Detector: "new-country", Value: "FR", Way: "strong"}, {Detector: "call-rate", Value: "scale 0", Way: "strong"}, {Detector: "new-country", Value: "FR", Way: "strong"}, {Detector: "egress-volume", Value: "bytes", Way: "fused"}}
 	now := time.Date(2026, 7, 1, 12, 0, 0, 0, time.UTC)
 	for _, tc := range []struct {
 		name, verdict string
 		o             FeedbackOptions
 		want          []string
 	}{
-		{"expected: the alert, then each thing that it found", verdictExpected, FeedbackOptions{}, []string{"/", "new-country/FR", "call-rate/scale 0"}},
+		{"expected: the alert, then each thing that it found, but no size", verdictExpected, FeedbackOptions{}, []string{"/", "new-country/FR"}},
 		{"acknowledged: the alert alone", verdictAcknowledged, FeedbackOptions{}, []string{"/"}},
 		{"undone: the alert alone", verdictUndone, FeedbackOptions{}, []string{"/"}},
-		{"narrowed: one detector, any value", verdictFalsePositive, FeedbackOptions{Detector: "new-country"}, []string{"new-country/"}},
-		{"narrowed: one value", verdictFalsePositive, FeedbackOptions{Detector: "new-country", Value: "FR"}, []string{"new-country/FR"}},
+		{"chosen: what one detector found", verdictFalsePositive, FeedbackOptions{Detectors: []string{"new-country"}}, []string{"new-country/FR"}},
+		{"chosen: what several found, sizes too", verdictExpected, FeedbackOptions{Detectors: []string{"egress-volume", "call-rate"}}, []string{"call-rate/scale 0", "egress-volume/bytes"}},
+		{"chosen: one value, were it not in the alert", verdictFalsePositive, FeedbackOptions{Detectors: []string{"new-country"}, Value: "BR"}, []string{"new-country/BR"}},
+		{"undone: all of one detector", verdictUndone, FeedbackOptions{Detectors: []string{"new-country"}}, []string{"new-country/"}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			tc.o.By, tc.o.Reason = "ana", "moved"
@@ -45,6 +48,26 @@ func TestAVerdictNamesWhatTheAlertFound(t *testing.T) {
 				require.Equal(t, "feedback", string(rec.Header(stream.ControlHeader)))
 			}
 			require.Equal(t, tc.want, got)
+		})
+	}
+}
+
+func TestAVerdictTellsWhatItSilencesAndWhatNot(t *testing.T) {
+	a := &schemas.Alert{}
+	a.Actor.User.UID = "partner"
+	a.Unmapped.Lapwing.Findings = []schemas.Finding{{Detector: "region-policy", Value: "FR", Way: "declared"}, {Detector: "call-rate", Value: "scale 0", Way: "strong"}}
+	for _, c := range []struct {
+		name      string
+		detectors []string
+		want      string
+	}{
+		{"by itself, what paged", nil, "  region-policy is silent about \"FR\" of partner for 30 days\n  call-rate speaks on about \"scale 0\" (--detector call-rate silences it, whatever the size)\n"},
+		{"what was chosen", []string{"call-rate"}, "  call-rate is silent about \"scale 0\" of partner for 30 days, whatever the size\n  region-policy speaks on about \"FR\" (--detector region-policy silences it)\n"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			var out strings.Builder
+			tellSilence(&out, a, feedbackRecords(a, verdictExpected, &FeedbackOptions{Detectors: c.detectors}, time.Unix(0, 0)))
+			require.Equal(t, c.want, out.String())
 		})
 	}
 }
