@@ -13,7 +13,7 @@ var honeyCredentialCard = Meta{
 	FirstChecks: []string{
 		"Treat it as a break-in: nobody has an honest use for this credential.",
 		"Find out where the copy that was used had been planted: that place has been read.",
-		"List everything else that the same source address did.",
+		"List everything else that the same source address did: lapwing hunt run address-history.",
 	},
 }
 

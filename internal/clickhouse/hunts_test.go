@@ -21,6 +21,9 @@ const (
 	reporting = "aws:123456789012:role/reporting"
 	leaver    = "aws:123456789012:user/leaver"
 	shadow    = "apikey:hmac:5f0c"
+	minter    = "aws:123456789012:user/minter"
+	backdoor  = "aws:123456789012:user/backdoor"
+	granted   = "aws:123456789012:role/batch"
 	akia      = "AKIAIOSFODNN7EXAMPLE"
 )
 
@@ -66,6 +69,23 @@ func plant(t *testing.T, db *DB) {
 		e.Format, e.Operation, e.CredentialId = "kong", "GET /v1/orders", "hmac:aaaa"
 		e.HttpMethod, e.Host, e.StatusCode, e.ApiDocument = "GET", "api.example.com", 200, "Orders 1.2"
 	})
+	add(minter, noon.Add(-3*time.Hour), func(e *schemas.Event) {
+		e.Operation, e.Service, e.CredentialId, e.Resources = "iam:CreateAccessKey", "iam", "AKIAMINTER", []string{"backdoor"}
+		e.Attributes = map[string]string{"responseElements.accessKey.accessKeyId": "AKIAMINTED"}
+	})
+	add(minter, noon.Add(-170*time.Minute), func(e *schemas.Event) {
+		e.Operation, e.Service, e.CredentialId, e.Resources = "iam:AttachRolePolicy", "iam", "AKIAMINTER", []string{"arn:aws:iam::123456789012:role/batch", "arn:aws:iam::aws:policy/AdministratorAccess"}
+	})
+	add(minter, noon.Add(-165*time.Minute), func(e *schemas.Event) {
+		e.Operation, e.SrcIp, e.SrcPrefix, e.CredentialId = "ec2:RunInstances", "autoscaling.amazonaws.com", "", "AKIAMINTER"
+	})
+	for i, op := range []string{"sts:GetCallerIdentity", "s3:ListBuckets"} {
+		add(backdoor, noon.Add(-170*time.Minute+time.Duration(i)*time.Minute), func(e *schemas.Event) {
+			e.Operation, e.SrcIp, e.SrcPrefix, e.CredentialId = op, "192.0.2.66", "192.0.2.0/24", "AKIAMINTED"
+		})
+	}
+	add(granted, noon.Add(-5*time.Hour), func(e *schemas.Event) { e.CredentialId = "" })
+	add(granted, noon.Add(-140*time.Minute), func(e *schemas.Event) { e.Operation, e.CredentialId = "kms:Decrypt", "" })
 	rejected, err := db.Events().Insert(t.Context(), "planted", records(t, evs...))
 	require.NoError(t, err)
 	require.Empty(t, rejected)
@@ -77,7 +97,10 @@ func plant(t *testing.T, db *DB) {
 			alert.FindingInfo.RelatedEvents = []schemas.RelatedEvent{{UID: evs[i].Id}}
 		}
 	}
-	require.Equal(t, []error{nil}, db.Alerts().Write(t.Context(), []schemas.Alert{alert}))
+	old := sampleAlert("alert-old", 1)
+	old.Actor.User.UID, old.Unmapped.Lapwing.Identity.Owner = leaver, "carol@example.com"
+	old.FindingInfo.FirstSeenTime, old.FindingInfo.LastSeenTime = noon.AddDate(0, 0, -12).Add(-2*time.Hour).UnixMilli(), noon.AddDate(0, 0, -12).UnixMilli()
+	require.Equal(t, []error{nil, nil}, db.Alerts().Write(t.Context(), []schemas.Alert{alert, old}))
 }
 
 func plantIdentities(t *testing.T, db *DB) {
@@ -137,6 +160,14 @@ func TestEveryHuntFindsWhatIsPlanted(t *testing.T) {
 	}{
 		{"identity-history", "shows the alert among the calls", map[string]string{"identity": ciDeploy}, map[string]string{"what": "alert", "id": "alert-1"}, nil},
 		{"identity-history", "shows where a call came from", map[string]string{"identity": ciDeploy}, map[string]string{"what": "call", "source": "203.0.113.9", "detail": "secretsmanager:GetSecretValue"}, map[string]string{"detail": "ec2:DescribeInstances"}},
+		{"identity-history", "shows the days around an alert", map[string]string{"identity": leaver, "alert": "alert-old"}, map[string]string{"what": "call", "time": "2026-02-18T12:02:00Z"}, map[string]string{"time": "2026-02-20T12:02:00Z"}},
+		{"identity-history", "of the alert's own identity when none is named", map[string]string{"alert": "alert-old"}, map[string]string{"what": "alert", "id": "alert-old", "time": "2026-02-18T10:00:00Z"}, map[string]string{"id": "alert-1"}},
+		{"address-history", "lists what an address did", map[string]string{"address": "203.0.113.9"}, map[string]string{"identity_id": ciDeploy, "operation": "secretsmanager:GetSecretValue", "outcome": "success", "calls": "1", "first_ts": "2026-03-02T10:00:00Z", "provider": "Elsewhere Hosting"}, map[string]string{"source": "198.51.100.7"}},
+		{"address-history", "counts refusals apart", map[string]string{"address": "198.51.100.7", "days": "1"}, map[string]string{"identity_id": shadow, "operation": "GET /admin", "outcome": "denied", "calls": "15"}, map[string]string{"source": "203.0.113.9"}},
+		{"address-history", "takes the addresses of an alert", map[string]string{"alert": "alert-1"}, map[string]string{"source": "203.0.113.9", "identity_id": ciDeploy}, map[string]string{"source": "198.51.100.7"}},
+		{"address-history", "takes the name of a service for an address", map[string]string{"address": "autoscaling.amazonaws.com"}, map[string]string{"source": "autoscaling.amazonaws.com", "identity_id": minter}, map[string]string{"source": "198.51.100.7"}},
+		{"minted-then-used", "joins by the id of the key that was made", nil, map[string]string{"given_by": minter, "given_with": "iam:CreateAccessKey", "joined_by": "the key made", "used": "AKIAMINTED", "used_by": backdoor, "first_use": "2026-03-02T09:10:00Z", "minutes_later": "10", "first_operation": "sts:GetCallerIdentity", "used_from": "192.0.2.66", "calls_since": "2"}, map[string]string{"used": "AKIALEAVER"}},
+		{"minted-then-used", "finds a right's first use by whom it was given to", map[string]string{"identity": granted}, map[string]string{"given_by": minter, "given_with": "iam:AttachRolePolicy", "joined_by": "a new operation of the target", "used": "kms:Decrypt", "used_by": granted, "minutes_later": "30"}, map[string]string{"used": "s3:GetObject"}},
 		{"credential-first-use", "dates a key's first use in a network", map[string]string{"credential": akia}, map[string]string{"network": "203.0.113.0/24", "provider": "Elsewhere Hosting", "first_use": "2026-03-02T10:00:00Z"}, map[string]string{"credential_id": "AKIAREPORTING"}},
 		{"countries-against-past", "marks a country that is new", nil, map[string]string{"identity_id": ciDeploy, "country": "RO", "calls_before": "0", "is_new": "1"}, nil},
 		{"countries-against-past", "counts the past of a known one", nil, map[string]string{"identity_id": ciDeploy, "country": "US", "is_new": "0", "calls_now": "8", "calls_before": "14"}, nil},
@@ -243,7 +274,7 @@ func TestHuntParameters(t *testing.T) {
 	}{
 		{"an unknown hunt lists the known ones", "nope", nil, "busiest-hours"},
 		{"an unknown parameter lists the known ones", "busiest-hours", map[string]string{"dys": "1"}, "there are days, top"},
-		{"a missing one says what it is", "identity-history", nil, "parameter identity (String) is needed: canonical id"},
+		{"a missing one says what it is", "identity-summary", nil, "parameter identity (String) is needed: "},
 		{"a value of the wrong type is the server's error", "busiest-hours", map[string]string{"days": "many"}, "days"},
 	} {
 		_, err := db.RunHunt(t.Context(), tc.hunt, tc.params)
