@@ -310,6 +310,9 @@ func TestVerdictsTakeEffectAndAreTakenBack(t *testing.T) {
 	waitFor(t, "the alert", p, func() bool { return len(list()) == 1 })
 	id := list()[0].Finding.UID
 	require.Contains(t, run("alert", "show", id[:10]), "outside its declared networks")
+	code, _, stderr := lapwing(t, "", "alert", "list", "--since", "1ms")
+	require.Zero(t, code)
+	require.Contains(t, stderr, "the newest alert is of ", "nothing found is no proof that there is nothing")
 
 	run("alert", "expected", id, "--reason", "the new office", "--by", "ana")
 	waitFor(t, "the verdict to close it", p, func() bool { return list()[0].Unmapped.Lapwing.CloseReason == "expected by ana" })

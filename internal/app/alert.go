@@ -57,13 +57,25 @@ func AlertList(ctx context.Context, cfg Config, o AlertListOptions, std IO) (err
 		return err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
-	alerts, err := queryAlerts(ctx, db, alertListSQL, map[string]string{
+	params := map[string]string{
 		"tenant": cfg.Tenant, "identity": o.Identity, "detector": o.Detector, "owner": o.Owner, "team": o.Team,
 		"severity": strconv.Itoa(severity), "since": strconv.FormatInt(since, 10),
 		"open": strconv.Itoa(btoi(o.Open)), "paged": strconv.Itoa(btoi(o.Paged)), "limit": strconv.Itoa(o.Limit),
-	})
+	}
+	alerts, err := queryAlerts(ctx, db, alertListSQL, params)
 	if err != nil {
 		return err
+	}
+	if len(alerts) == 0 && since > 0 {
+		params["since"], params["limit"] = "0", "1"
+		older, err := queryAlerts(ctx, db, alertListSQL, params)
+		if err != nil {
+			return err
+		}
+		if len(older) > 0 {
+			fmt.Fprintf(std.Err, "none since %s UTC, but the newest alert is of %s: --since counts from now, and alerts of replayed logs have the logs' times\n",
+				stamp(since), stamp(older[0].FindingInfo.FirstSeenTime))
+		}
 	}
 	if o.JSON {
 		return encodeLines(std.Out, alerts)
