@@ -105,7 +105,11 @@ func (g *apiGateway) field(key, v string) error {
 	switch string(gatewayName(&buf, key)) {
 	case "requestid":
 		ev.RequestId = v
-		setID(ev, v) // one a request
+	case "extendedrequestid":
+		// API Gateway makes it itself; a caller's x-amzn-RequestId may stand in
+		// place of the other.
+		setID(ev, v)
+		attribute(ev, key, v)
 	case "ip", "sourceip":
 		setSource(ev, key, v)
 	case "requesttime", "time", "timestamp":
@@ -197,6 +201,9 @@ func gatewayTime(ev *schemas.Event, key, v string) int64 {
 
 func (g *apiGateway) done() error {
 	ev := g.ev
+	if ev.Id == "" {
+		setID(ev, ev.RequestId)
+	}
 	var err error
 	if g.epoch != "" {
 		ev.Time, err = parseEpoch(g.epoch)

@@ -26,7 +26,7 @@ func gatewayEvent(mutate func(*schemas.Event)) *schemas.Event {
 func apigatewaySamples() []sample {
 	return []sample{
 		{"a role calls a REST API", "apigateway", gatewayREST, gatewayEvent(func(ev *schemas.Event) {
-			ev.Id, ev.RequestId, ev.Time = "c6af9ac6-7b61-11e6-9a41-93e8deadbeef", "c6af9ac6-7b61-11e6-9a41-93e8deadbeef", at("2026-03-01T10:00:00.25Z")
+			ev.Id, ev.RequestId, ev.Time = "Abc=", "c6af9ac6-7b61-11e6-9a41-93e8deadbeef", at("2026-03-01T10:00:00.25Z")
 			ev.Principal, ev.PrincipalType, ev.SessionId = "arn:aws:sts::111122223333:assumed-role/ci/build-1", "IAM", "build-1"
 			ev.CredentialId, ev.CredentialType = "k9x8y7", "api_key"
 			ev.UrlPath, ev.Resources, ev.Service, ev.Host, ev.Region = "/prod/v1/orders/8812", []string{"/prod/v1/orders/8812"}, "a1b2c3", "a1b2c3.execute-api.us-east-1.amazonaws.com", "us-east-1"
@@ -66,7 +66,7 @@ func apigatewaySamples() []sample {
 			ev.PrincipalType, ev.Anonymous = "anonymous", true
 		}), nil},
 		{"a WebSocket connects", "apigateway", `{"requestId":"q1","extendedRequestId":"q1=","ip":"203.0.113.7","requestTime":"01/Mar/2026:10:00:00 +0000","eventType":"CONNECT","routeKey":"$connect","status":"200","connectionId":"c-1"}`, gatewayEvent(func(ev *schemas.Event) {
-			ev.Id, ev.RequestId, ev.Operation, ev.HttpMethod, ev.UrlPath, ev.RouteTemplate, ev.Resources, ev.BytesOut = "q1", "q1", "WS /$connect", "WS", "/$connect", "/$connect", []string{"/$connect"}, 0
+			ev.Id, ev.RequestId, ev.Operation, ev.HttpMethod, ev.UrlPath, ev.RouteTemplate, ev.Resources, ev.BytesOut = "q1=", "q1", "WS /$connect", "WS", "/$connect", "/$connect", []string{"/$connect"}, 0
 			ev.PrincipalType, ev.Anonymous = "anonymous", true
 		}), map[string]string{"connectionId": "c-1", "eventType": "CONNECT"}},
 	}

@@ -16,6 +16,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/lapwing-sec/lapwing/detect"
+	"github.com/lapwing-sec/lapwing/internal/stream"
 	"github.com/lapwing-sec/lapwing/schemas"
 )
 
@@ -187,7 +188,7 @@ func (w *replayWorker) Event(index int, ev *schemas.Event) {
 		w.Bad(index, nil, err)
 		return
 	}
-	key := ev.Id + idOfSource
+	key := string(stream.AppendSighting(nil, ev)) + idOfSource
 	if ev.Id == "" {
 		ev.Id = recordID(w.raw, index)
 		key = ev.Id + idOfRecord

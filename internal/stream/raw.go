@@ -341,7 +341,7 @@ func (r *Raw) Event(index int, ev *schemas.Event) {
 	if ev.Id != "" {
 		r.ids = true
 		if r.priming {
-			r.recent.touch(ev.Id, rec.Offset)
+			r.recent.touch(ev, rec.Offset)
 			return
 		}
 	} else if r.priming {
@@ -352,7 +352,7 @@ func (r *Raw) Event(index int, ev *schemas.Event) {
 		r.refuse(index, ev.Raw, err)
 		return
 	}
-	if ev.Id != "" && r.recent.touch(ev.Id, rec.Offset) {
+	if ev.Id != "" && r.recent.touch(ev, rec.Offset) {
 		r.cur.duplicates++
 		return
 	}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/stretchr/testify/require"
+	"google.golang.org/protobuf/proto"
 	"pgregory.net/rapid"
 
 	"github.com/lapwing-sec/lapwing/schemas"
@@ -222,16 +223,17 @@ func TestACrashAtEveryStepLeavesEachEventOnce(t *testing.T) {
 func TestAnyRawLogAndAnyCrashes(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		w := newWorld()
-		ids := make(map[string]bool)
+		calls := make(map[string]bool) // by id and time
+		call := func(id string, time int64) string { return fmt.Sprint(id, " at ", time) }
 		n, plain := 0, 0
 		for range rapid.IntRange(1, 30).Draw(t, "records") {
 			var ls []line
 			for range rapid.IntRange(0, 4).Draw(t, "subs") {
 				l := line{Who: fmt.Sprint("id", rapid.IntRange(0, 6).Draw(t, "who")), N: n,
-					Time: t0.Add(time.Duration(rapid.IntRange(0, 7200).Draw(t, "time")) * time.Second).UnixNano()}
+					Time: t0.Add(time.Duration(rapid.IntRange(0, 8).Draw(t, "time")) * 15 * time.Minute).UnixNano()}
 				if rapid.Bool().Draw(t, "has id") {
 					l.ID = fmt.Sprint("src", rapid.IntRange(0, 9).Draw(t, "id"))
-					ids[l.ID] = true
+					calls[call(l.ID, l.Time)] = true
 				} else {
 					plain++
 				}
@@ -251,16 +253,16 @@ func TestAnyRawLogAndAnyCrashes(t *testing.T) {
 			c := coordinate{ev.RawOffset, ev.RawIndex}
 			require.False(t, coordinates[c], "twice: %+v", c)
 			coordinates[c] = true
-			if ids[ev.Id] {
-				bySource[ev.Id]++
+			if c := call(ev.Id, ev.Time); calls[c] {
+				bySource[c]++
 			} else {
 				derived++
 			}
 		}
 		require.Equal(t, plain, derived)
-		require.Len(t, bySource, len(ids))
-		for id, times := range bySource {
-			require.Equal(t, 1, times, id)
+		require.Len(t, bySource, len(calls))
+		for c, times := range bySource {
+			require.Equal(t, 1, times, c)
 		}
 	})
 }
@@ -682,21 +684,56 @@ func TestRecentIDsCanBeRebuilt(t *testing.T) {
 		for i, id := range ids {
 			offset := int64(i) * step
 			if i < from {
-				whole.touch(fmt.Sprint(id), offset)
+				whole.touch(&schemas.Event{Id: fmt.Sprint(id)}, offset)
 				if offset >= int64(from)*step-recentRecords {
-					rebuilt.touch(fmt.Sprint(id), offset)
+					rebuilt.touch(&schemas.Event{Id: fmt.Sprint(id)}, offset)
 				}
 				continue
 			}
-			require.Equal(t, whole.touch(fmt.Sprint(id), offset), rebuilt.touch(fmt.Sprint(id), offset), "at %d", i)
+			require.Equal(t, whole.touch(&schemas.Event{Id: fmt.Sprint(id)}, offset), rebuilt.touch(&schemas.Event{Id: fmt.Sprint(id)}, offset), "at %d", i)
 		}
 	})
 	r := newRecent()
 	for i := range 3 * recentIDs {
-		r.touch(strconv.Itoa(i), int64(i/100))
+		r.touch(&schemas.Event{Id: strconv.Itoa(i)}, int64(i/100))
 	}
 	require.LessOrEqual(t, len(r.seen), recentIDs+1)
 	require.Less(t, len(r.ring), 4*recentIDs)
+}
+
+// Who calls chooses the id in many logs, and could hide calls behind one that
+// went before: only what is the same call at the same time is one event.
+func TestACallerCannotHideCallsBehindAnIDOfItsOwn(t *testing.T) {
+	first := &schemas.Event{Id: "x-1", Time: 7, HttpMethod: "GET", UrlPath: "/version", Operation: "GET /version"}
+	for _, tt := range []struct {
+		name   string
+		change func(*schemas.Event)
+		same   bool
+	}{
+		{"the record again", func(*schemas.Event) {}, true},
+		{"the record again, once API documents name its operation", func(ev *schemas.Event) { ev.Operation = "getVersion" }, true},
+		{"a nanosecond later", func(ev *schemas.Event) { ev.Time++ }, false},
+		{"another path", func(ev *schemas.Event) { ev.UrlPath = "/api/v1/secrets" }, false},
+		{"another method", func(ev *schemas.Event) { ev.HttpMethod = "DELETE" }, false},
+		{"another operation, where the log has no method", func(ev *schemas.Event) { ev.HttpMethod, ev.Operation = "", "k8s:create secrets" }, false},
+		{"a path that continues in the id", func(ev *schemas.Event) { ev.Id, ev.UrlPath = "x-1/version", "" }, false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			r := newRecent()
+			require.False(t, r.touch(first, 0))
+			again := proto.CloneOf(first)
+			tt.change(again)
+			require.Equal(t, tt.same, r.touch(again, 1))
+		})
+	}
+	w := newWorld()
+	for i := range 3 {
+		w.raw.add(0, lines(line{ID: "x-1", Who: "a", Time: t0.UnixNano() + int64(i), N: i}))
+	}
+	w.raw.add(0, lines(line{ID: "x-1", Who: "a", Time: t0.UnixNano(), N: 3}))
+	require.NoError(t, w.run(t, &crash{left: -1}))
+	require.Len(t, w.written(t), 3)
+	require.Empty(t, w.dead)
 }
 
 // A transform may take longer for a chunk than a watermark may be late. Nobody

@@ -1,7 +1,11 @@
 package stream
 
 import (
+	"encoding/binary"
+
 	"github.com/cespare/xxhash/v2"
+
+	"github.com/lapwing-sec/lapwing/schemas"
 )
 
 const (
@@ -11,7 +15,23 @@ const (
 	recentIDs     = 1 << 16
 )
 
-// recent is the window of ids that a raw partition lately carried: those last
+// AppendSighting appends what makes two events of a source one, but for their
+// time: the source's id and the call. Many sources let the caller choose the id
+// (Audit-ID of Kubernetes, X-Request-Id), who could make calls vanish behind
+// another with the same id alone.
+//
+// An operation that goes with a method may be renamed by the user's API
+// documents, which change between two runs, so that the path speaks for it.
+func AppendSighting(b []byte, ev *schemas.Event) []byte {
+	b = append(append(b, ev.Id...), 0)
+	b = append(append(b, ev.UrlPath...), 0)
+	if ev.HttpMethod != "" {
+		return append(b, ev.HttpMethod...)
+	}
+	return append(b, ev.Operation...)
+}
+
+// recent is the window of events with an id that a raw partition lately carried: those last
 // seen at most recentRecords offsets back, and of these the recentIDs seen
 // last. So it depends on the last recentRecords records alone, and reading
 // these again rebuilds it.
@@ -20,6 +40,7 @@ type recent struct {
 	ring []sighting          // sightings in order, stale ones included
 	head int
 	tick int64
+	buf  []byte
 }
 
 type sighting struct {
@@ -30,8 +51,8 @@ type sighting struct {
 
 func newRecent() *recent { return &recent{seen: make(map[[2]uint64]int64)} }
 
-// touch notes an id at an offset and reports whether the window held it.
-func (r *recent) touch(id string, offset int64) bool {
+// touch notes an event at an offset and reports whether the window held it.
+func (r *recent) touch(ev *schemas.Event, offset int64) bool {
 	for r.head < len(r.ring) {
 		s := r.ring[r.head]
 		if s.order == r.seen[s.id] {
@@ -46,10 +67,12 @@ func (r *recent) touch(id string, offset int64) bool {
 		r.ring = r.ring[:copy(r.ring, r.ring[r.head:])]
 		r.head = 0
 	}
+	r.buf = binary.BigEndian.AppendUint64(r.buf[:0], uint64(ev.Time)) //nolint:gosec // its bits
+	r.buf = AppendSighting(r.buf, ev)
 	var d xxhash.Digest
 	d.ResetWithSeed(0x9e3779b97f4a7c15)
-	_, _ = d.WriteString(id) // a hash never fails
-	key := [2]uint64{xxhash.Sum64String(id), d.Sum64()}
+	_, _ = d.Write(r.buf) // a hash never fails
+	key := [2]uint64{xxhash.Sum64(r.buf), d.Sum64()}
 	_, dup := r.seen[key]
 	r.tick++
 	r.seen[key] = r.tick
