@@ -62,15 +62,17 @@ func parseGitHubHook(r *record) error {
 	if event == "" {
 		return missing("x_github_event")
 	}
-	if err := g.hookTime(p, object); err != nil {
+	action := str("action")
+	if err := g.hookTime(p, object, name+"."+action); err != nil {
 		return err
 	}
 	ev.Service, ev.Operation = "github", "github:"+event
-	if action := str("action"); action != "" {
+	if action != "" {
 		ev.Operation += "." + action
 	}
-	setID(r.ev, r.text("x_github_delivery"))
-	ev.RequestId = ev.Id
+	// The delivery's id stands in a header, which GitHub does not sign.
+	ev.RequestId = clip(r.text("x_github_delivery"), maxEventID)
+	setID(r.ev, first(r.text("body_sha256"), ev.RequestId))
 
 	login := first(str("sender", "login"), str("pusher", "name"))
 	g.name(login, str("sender", "type") == "Bot")
@@ -100,16 +102,25 @@ func parseGitHubHook(r *record) error {
 	return nil
 }
 
-// hookTime finds when it happened: payloads have no time of their own. What a
-// commit says of its time comes last, for whoever made it chose it.
-func (g *github) hookTime(p, object int) error {
+// hookTimes are the members of an event's object that GitHub sets when it
+// happens, so that a delivery has the same time whenever it comes.
+var hookTimes = map[string]string{
+	"key.created": "created_at", "issue.opened": "created_at", "issue.closed": "closed_at", "pull_request.opened": "created_at", "pull_request.closed": "closed_at",
+	"comment.created": "created_at", "review.submitted": "submitted_at", "workflow_job.in_progress": "started_at", "workflow_job.completed": "completed_at",
+	"deployment.created": "created_at", "deployment_status.created": "created_at", "release.published": "published_at", "alert.created": "created_at",
+}
+
+// hookTime finds when it happened: most payloads have no time of their own. What a
+// commit says of its time comes last, for whoever made it chose it. what is the
+// object's name and the action.
+func (g *github) hookTime(p, object int, what string) error {
 	d := &g.doc
 	pushed := none
 	if d.get(p, "commits") != none {
 		pushed = d.path(p, "repository", "pushed_at")
 	}
 	for _, n := range []int{
-		g.get("received_at"), pushed, d.get(object, "completed_at"), d.get(object, "updated_at"), d.get(object, "submitted_at"), d.get(object, "started_at"),
+		d.get(object, hookTimes[what]), pushed, g.get("received_at"), d.get(object, "completed_at"), d.get(object, "updated_at"), d.get(object, "submitted_at"), d.get(object, "started_at"),
 		d.get(object, "published_at"), d.get(object, "created_at"), d.path(p, "installation", "updated_at"), d.path(p, "head_commit", "timestamp"),
 		d.path(p, "repository", "pushed_at"), d.path(p, "repository", "updated_at"),
 	} {

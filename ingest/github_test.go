@@ -68,6 +68,18 @@ func githubSamples() []sample {
 			Operation: "github:installation.created", Service: "github", Outcome: success,
 			Resources: []string{"release-bot"}, Grantees: []string{"release-bot"},
 		}, map[string]string{"installation.permissions.contents": "write", "sender.id": "4711"}},
+		{"a deploy key is made: the id is the body's, the time GitHub's, whatever the headers say", "github", `{"x_github_event":"deploy_key","x_github_delivery":"forged-1","received_at":"2026-03-01T10:12:30Z","body_sha256":"5f0e","payload":{"action":"created","key":{"id":7,"title":"ci","created_at":"2026-03-01T10:10:00Z"},"repository":{"full_name":"acme-org/shop"},"sender":{"login":"ann-lee","id":4711,"type":"User"}}}`, &schemas.Event{
+			Id: "5f0e", Time: at("2026-03-01T10:10:00Z"), RequestId: "forged-1",
+			Principal: "ann-lee", PrincipalType: "user",
+			Operation: "github:deploy_key.created", Service: "github", Outcome: success,
+			Resources: []string{"acme-org/shop"}, Grantees: []string{"deploy-key/7"}, Account: "acme-org",
+		}, map[string]string{"sender.id": "4711"}},
+		{"a deploy key is removed: nothing in the body says when", "github", `{"x_github_event":"deploy_key","x_github_delivery":"d-2","received_at":"2026-03-01T10:12:30Z","body_sha256":"5f0f","payload":{"action":"deleted","key":{"id":7,"title":"ci","created_at":"2026-01-01T10:10:00Z"},"repository":{"full_name":"acme-org/shop"},"sender":{"login":"ann-lee","id":4711,"type":"User"}}}`, &schemas.Event{
+			Id: "5f0f", Time: at("2026-03-01T10:12:30Z"), RequestId: "d-2",
+			Principal: "ann-lee", PrincipalType: "user",
+			Operation: "github:deploy_key.deleted", Service: "github", Outcome: success,
+			Resources: []string{"acme-org/shop"}, Account: "acme-org",
+		}, map[string]string{"sender.id": "4711"}},
 		{"a bare webhook of a push", "github", `{"ref":"refs/heads/main","before":"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa","after":"bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb","pusher":{"name":"release-bot[bot]"},"sender":{"login":"release-bot[bot]","type":"Bot","id":1},"repository":{"id":12,"full_name":"acme-org/shop","private":true,"pushed_at":1772359560},"commits":[{"id":"bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb","message":"release","timestamp":"2026-03-01T10:05:59+00:00","author":{"name":"Ann","email":"ann@example.com"}}],"head_commit":{"id":"bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb","timestamp":"2026-03-01T10:05:59+00:00"}}`, &schemas.Event{
 			Time:      at("2026-03-01T10:06:00Z"),
 			Principal: "release-bot", PrincipalType: "app",

@@ -121,7 +121,7 @@ func (c *call) bodyError(err error) *refusal {
 	var tooBig *http.MaxBytesError
 	switch {
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		return refuse(http.StatusRequestTimeout, "the body did not arrive within %s", c.s.cfg.ReadTimeout)
+		return refuse(http.StatusRequestTimeout, "the body did not arrive within %s", c.pool.timeout)
 	case errors.As(err, &tooBig) || errors.Is(err, errUnpacked) || errors.Is(err, ingest.ErrBomb):
 		return c.tooLarge()
 	case errors.Is(err, ingest.ErrBinary):

@@ -84,12 +84,11 @@ type call struct {
 	records int
 	size    int64
 	key     []byte
-	// held is what this request took of Server.bytes, free what of that is
-	// not used yet.
+	// pool is where this request has its place, nil before; held is what it took
+	// of its bytes, free what of that is not used yet.
+	pool       *pool
 	held, free int64
-	// entered says that the sender's share counts this request.
-	entered bool
-	arena   []byte
+	arena      []byte
 
 	// What single receivers want to say in their answers.
 	ackID     uint64
@@ -110,6 +109,10 @@ func (s *Server) handler(r Receiver) http.Handler {
 		defer c.release()
 		bad := c.run()
 		answer := r.reply(c, bad)
+		if c.pool == nil {
+			// The rest of a body that nobody reads is waited for before the answer.
+			c.deadline(http.NewResponseController(w).SetReadDeadline(s.now().Add(s.unproven.timeout)))
+		}
 		if bad != nil && bad.retry {
 			w.Header().Set("Retry-After", strconv.Itoa(int((s.cfg.RetryAfter+time.Second-1)/time.Second)))
 		}
@@ -140,21 +143,17 @@ func (c *call) run() *refusal {
 		// and it reaches the loopback too.
 		return refuse(http.StatusForbidden, "web pages may not send records without a token")
 	}
-	select {
-	case s.slots <- struct{}{}:
-		s.metrics.inFlight.Inc()
-		defer func() {
-			s.metrics.inFlight.Dec()
-			<-s.slots
-		}()
-	default:
-		return later("too many requests at once")
+	work := s.work
+	if proof.wanted() && !open && c.r.token == nil {
+		work = s.unproven
 	}
-	if !s.senders.enter(address(c.req)) {
-		return c.slower("requests")
+	if bad := c.enter(work); bad != nil {
+		return bad
 	}
-	c.entered = true
-	c.deadline(http.NewResponseController(c.w).SetReadDeadline(s.now().Add(s.cfg.ReadTimeout)))
+	defer func() {
+		s.metrics.inFlight.Dec()
+		<-c.pool.slots
+	}()
 	return c.r.serve(c)
 }
 
@@ -200,43 +199,6 @@ func (c *call) source(name string) []byte {
 	return []byte(clip(name, maxKey))
 }
 
-// hold takes n bytes of what all requests may hold together. A request that
-// would need more than there is for all is refused for good.
-func (c *call) hold(n int64) *refusal {
-	if c.free >= n {
-		c.free -= n
-		return nil
-	}
-	const block = 64 << 10 // so that small records do not meet at the semaphore
-	want := max(n-c.free, min(block, c.s.cfg.MaxInFlightBytes-c.held))
-	if c.held+want > c.s.cfg.MaxInFlightBytes {
-		return refuse(http.StatusRequestEntityTooLarge, "this request alone would take more than %d bytes of memory: send smaller ones", c.s.cfg.MaxInFlightBytes)
-	}
-	if !c.s.bytes.TryAcquire(want) {
-		return later("too many bytes at once")
-	}
-	if c.entered && !c.s.senders.hold(address(c.req), c.held, want) {
-		c.s.bytes.Release(want)
-		return c.slower("memory")
-	}
-	c.s.metrics.held.Add(float64(want))
-	c.held += want
-	c.free += want - n
-	return nil
-}
-
-func (c *call) release() {
-	if c.held > 0 {
-		c.s.bytes.Release(c.held)
-		c.s.metrics.held.Sub(float64(c.held))
-	}
-	if c.entered {
-		c.s.senders.leave(address(c.req), c.held)
-		c.entered = false
-	}
-	c.held, c.free = 0, 0
-}
-
 // recordOverhead is what a record takes beside its bytes.
 const recordOverhead = int64(unsafe.Sizeof(stream.Record{}))
 
@@ -249,7 +211,7 @@ func (c *call) add(format string, key, record []byte) *refusal {
 	case c.records == c.s.cfg.MaxRecords:
 		return refuse(http.StatusRequestEntityTooLarge, "more than %d records in one request", c.s.cfg.MaxRecords)
 	case c.batches[format] == nil && c.s.topic(format) == "":
-		return later("no raw topic is configured for " + format + ": add it to raw_topics")
+		return c.noTopic(format)
 	}
 	if bad := c.hold(int64(len(record)) + recordOverhead); bad != nil {
 		return bad
@@ -261,6 +223,10 @@ func (c *call) add(format string, key, record []byte) *refusal {
 	c.records++
 	c.size += int64(len(record))
 	return nil
+}
+
+func (c *call) noTopic(format string) *refusal {
+	return later("no raw topic is configured for " + format + ": add it to raw_topics")
 }
 
 // keep copies what is valid for a moment only. Records share blocks: one

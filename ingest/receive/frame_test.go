@@ -46,7 +46,7 @@ func samples(n int) []sample {
 		{"otlp", "/v1/logs", marshal(logsOf(pad)), []string{"Content-Type", protoType}},
 		{"otlp", "/v1/traces", `{"resourceSpans":[{"scopeSpans":[{"spans":[` + object + `]}]}]}`, []string{"Content-Type", jsonType}},
 		{"okta", "/okta/events", `{"data":{"events":[` + object + `]}}`, nil},
-		{"github", "/github/webhook", object, []string{"X-GitHub-Event", "push"}},
+		{"github", "/github/webhook", object, []string{"X-GitHub-Event", "status"}},
 		{"cloudflare", "/cloudflare/http", object, nil},
 	}
 }
@@ -135,7 +135,7 @@ func TestEveryReceiverIsPutOffWhenTooManyBytesAreHeld(t *testing.T) {
 			if got := post(h, s.path, s.body, s.header...); got.Code >= 300 {
 				t.Errorf("afterwards: %d %s", got.Code, got.Body)
 			}
-			if !h.bytes.TryAcquire(limit) {
+			if !h.work.bytes.TryAcquire(limit) {
 				t.Error("bytes were not given back")
 			}
 		})

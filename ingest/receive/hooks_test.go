@@ -122,8 +122,9 @@ func TestGitHub(t *testing.T) {
 	if got := sign("It's a Secret to Everybody", "Hello, World!"); got != "sha256=757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17" {
 		t.Fatalf("the test signs wrong: %s", got)
 	}
-	const payload = `{"action":"created","sender":{"login":"ci-bot"}}`
-	const record = `{"x_github_event":"repository","x_github_delivery":"72d3162e-cc78-11e3-81ab-4c9367dc0958","received_at":"…","payload":` + payload + `}`
+	const payload = `{"action":"created","repository":{"full_name":"example/orders"},"sender":{"login":"ci-bot"}}`
+	sum := func(body string) string { h := sha256.Sum256([]byte(body)); return hex.EncodeToString(h[:]) }
+	record := `{"x_github_event":"repository","x_github_delivery":"72d3162e-cc78-11e3-81ab-4c9367dc0958","received_at":"…","body_sha256":"` + sum(payload) + `","payload":` + payload + `}`
 	cfg := Config{Secrets: map[string][]string{"github": {"new secret", "It's a Secret to Everybody"}}, MaxRecordBytes: 500}
 	header := func(event, secret, body string, more ...string) []string {
 		return append([]string{"Content-Type", "application/json", "User-Agent", "GitHub-Hookshot/044aadd", "X-GitHub-Event", event, "X-GitHub-Delivery", "72d3162e-cc78-11e3-81ab-4c9367dc0958", "X-Hub-Signature-256", sign(secret, body)}, more...)
@@ -136,7 +137,10 @@ func TestGitHub(t *testing.T) {
 		{name: "a form", path: "/github/webhook", cfg: cfg, body: form, header: append(header("repository", old, form), "Content-Type", "application/x-www-form-urlencoded"), code: 202, answer: `{"accepted":1}`, want: map[string]string{"raw.github": record}},
 		{name: "a ping is answered and no record", path: "/github/webhook", cfg: cfg, body: `{"zen":"Keep it logically awesome."}`, header: header("ping", old, `{"zen":"Keep it logically awesome."}`), code: 200, answer: `{"pong":true}`},
 		{name: "a name that is JSON stays a text", path: "/github/webhook", cfg: cfg, body: "{}", header: header(`x","payload":{`, old, "{}"), code: 202, answer: `{"accepted":1}`,
-			want: map[string]string{"raw.github": `{"x_github_event":"x\",\"payload\":{","x_github_delivery":"72d3162e-cc78-11e3-81ab-4c9367dc0958","received_at":"…","payload":{}}`}},
+			want: map[string]string{"raw.github": `{"x_github_event":"x\",\"payload\":{","x_github_delivery":"72d3162e-cc78-11e3-81ab-4c9367dc0958","received_at":"…","body_sha256":"` + sum("{}") + `","payload":{}}`}},
+		{name: "a body that is no delivery of the event that its header says", path: "/github/webhook", cfg: cfg, body: payload, header: header("deploy_key", old, payload), code: 400, answer: `{"error":"the payload has no key, as every deploy_key has: is X-GitHub-Event that of this delivery?"}`},
+		{name: "a body whose event has others than it shows", path: "/github/webhook", cfg: cfg, body: `[]`, header: header("push", old, `[]`), code: 400, answer: `{"error":"the payload has no members…`},
+		{name: "no topic for it", path: "/github/webhook", cfg: Config{Secrets: cfg.Secrets, OnlyTopics: true}, body: payload, header: header("repository", old, payload), code: 503, answer: `{"error":"no raw topic is configured for github…`},
 
 		{name: "no signature", path: "/github/webhook", cfg: cfg, body: payload, header: []string{"X-GitHub-Event", "repository"}, code: 401, answer: `{"error":"X-Hub-Signature-256 is missing…`},
 		{name: "the signature of another body", path: "/github/webhook", cfg: cfg, body: payload, header: header("repository", old, "{}"), code: 401, answer: `{"error":"X-Hub-Signature-256…`},
@@ -145,7 +149,7 @@ func TestGitHub(t *testing.T) {
 		{name: "a ping without a signature", path: "/github/webhook", cfg: cfg, body: "{}", header: []string{"X-GitHub-Event", "ping"}, code: 401, answer: `{"error":"X-Hub-Signature-256…`},
 		{name: "no event", path: "/github/webhook", cfg: cfg, body: "{}", header: []string{"X-Hub-Signature-256", sign(old, "{}")}, code: 400, answer: `{"error":"no X-GitHub-Event…`},
 		{name: "no JSON", path: "/github/webhook", cfg: cfg, body: "{", header: header("push", old, "{"), code: 400, answer: `{"error":"the payload is not JSON"}`},
-		{name: "a payload too long", path: "/github/webhook", cfg: cfg, body: `"` + strings.Repeat("x", 500) + `"`, header: header("push", old, `"`+strings.Repeat("x", 500)+`"`), code: 413, answer: `{"error":"record 1 is longer than 500 bytes"}`},
+		{name: "a payload too long", path: "/github/webhook", cfg: cfg, body: `"` + strings.Repeat("x", 500) + `"`, header: header("x", old, `"`+strings.Repeat("x", 500)+`"`), code: 413, answer: `{"error":"record 1 is longer than 500 bytes"}`},
 		{name: "the common token is a secret too", path: "/github/webhook", cfg: Config{Tokens: []string{"t0ken"}}, body: payload, header: header("repository", "t0ken", payload), code: 202, answer: `{"accepted":1}`, want: map[string]string{"raw.github": record}},
 		{name: "a log that is away", path: "/github/webhook", cfg: cfg, err: errors.New("down"), body: payload, header: header("repository", old, payload), code: 503, answer: `{"error":…`},
 	})

@@ -13,7 +13,6 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
-	"golang.org/x/sync/semaphore"
 
 	"github.com/lapwing-sec/lapwing/ingest"
 	"github.com/lapwing-sec/lapwing/internal/stream"
@@ -45,7 +44,7 @@ type Receiver struct {
 	Busy int
 
 	// token is what the sender shows as its proof, "" for nothing. A receiver
-	// without one checks a signature in serve.
+	// without one checks a signature in serve, and says so with call.proven.
 	token func(*http.Request) string
 	// open tells the requests that need no proof; nil: none.
 	open func(*http.Request) bool
@@ -178,12 +177,12 @@ type Server struct {
 	secrets map[string]secrets
 	topics  map[string]string
 	out     Producer
-	slots   chan struct{}
-	bytes   *semaphore.Weighted
-	acks    *ackBook
-	senders *senders
-	log     zerolog.Logger
-	now     func() time.Time
+	// work is for those who proved themselves, or need not.
+	work, unproven *pool
+	acks           *ackBook
+	hooks          seen
+	log            zerolog.Logger
+	now            func() time.Time
 
 	metrics metrics
 }
@@ -208,9 +207,9 @@ func New(cfg Config, p Producer, reg prometheus.Registerer, log zerolog.Logger) 
 	cfg.defaults()
 	s := &Server{
 		cfg: cfg, out: p, mux: http.NewServeMux(), secrets: map[string]secrets{}, topics: map[string]string{},
-		slots: make(chan struct{}, cfg.MaxConcurrent), bytes: semaphore.NewWeighted(cfg.MaxInFlightBytes), acks: newAckBook(maxChannels),
-		senders: newSenders(cfg.MaxConcurrent*cfg.SenderShare/100, cfg.MaxInFlightBytes*int64(cfg.SenderShare)/100),
-		log:     log.Sample(&zerolog.BurstSampler{Burst: 5, Period: 10 * time.Second}), now: time.Now,
+		work:     newPool(cfg.MaxConcurrent, cfg.MaxInFlightBytes, cfg.SenderShare, cfg.ReadTimeout, "too many requests at once"),
+		unproven: newUnproven(&cfg), acks: newAckBook(maxChannels),
+		log: log.Sample(&zerolog.BurstSampler{Burst: 5, Period: 10 * time.Second}), now: time.Now,
 		metrics: metrics{
 			requests: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "lapwing_ingest_requests_total",
 				Help: "Requests, by receiver and HTTP status."}, []string{"receiver", "code"}),

@@ -54,6 +54,13 @@ func (s *senders) hold(name string, held, more int64) bool {
 	return true
 }
 
+// take counts bytes that a request brought with it.
+func (s *senders) take(name string, bytes int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.active[name].bytes += bytes
+}
+
 // leave takes back what a request that entered was counted with.
 func (s *senders) leave(name string, held int64) {
 	s.mu.Lock()

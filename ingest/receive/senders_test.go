@@ -61,7 +61,7 @@ func TestASenderBeyondItsShareIsToldSo(t *testing.T) {
 			if got := from(h, "203.0.113.9", tt.s); got.Code >= 300 {
 				t.Errorf("once the others are done: %d %s", got.Code, got.Body)
 			}
-			if n := len(h.senders.active); n > 0 {
+			if n := len(h.work.senders.active) + len(h.unproven.senders.active); n > 0 {
 				t.Errorf("%d senders are still counted", n)
 			}
 		})
