@@ -5,8 +5,12 @@ import "strings"
 // What stands beside a value in JSON and names it.
 
 // holdsValue recognises the members that hold what a sibling names: value,
-// Values, parameterValue, newValue.
+// Values, parameterValue, newValue, and in short val, new, old, current.
 func holdsValue(key string) bool {
+	switch key {
+	case "val", "new", "old", "current":
+		return true
+	}
 	switch c := key[len(key)-1]; {
 	case len(key) < 5 || c != 'e' && c != 's':
 		return false
@@ -18,9 +22,9 @@ func holdsValue(key string) bool {
 }
 
 // namesSibling recognises the members that name it: name, Key, parameterKey,
-// optionName.
+// optionName, field.
 func namesSibling(key string) bool {
-	for _, end := range [...]string{"name", "key"} {
+	for _, end := range [...]string{"name", "key", "field"} {
 		at := len(key) - len(end)
 		if at >= 0 && key[at]|0x20 == end[0] && key[at+1:] == end[1:] && (at == 0 || key[at] < 'a' || key[at-1] == '_') {
 			return true

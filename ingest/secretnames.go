@@ -21,6 +21,7 @@ var secretSuffixes = func() (t [256][]string) {
 		"apikey", "apikeys", "secretkey", "privatekey", "accesskey", "authkey", "subscriptionkey", "functionskey", "sharedkey", "signingkey", "masterkey", "encryptionkey", "hostkey", "appkey", "applicationkey", "accountkey", "encryptioncustomerkey", "ssecustomerkey", "apikeyvalue",
 		"keymaterial", "keydata", "dockercfg", "dockerconfigjson", "privatekeypem", "certificateprivatekey",
 		"signature", "cookie", "cookies", "samlresponse", "samlrequest", "connectionstring",
+		"secretkeybase", "sshkey", "hmackey", "enckey", "storagekey", "recoverycodes", "backupcodes", "cvv",
 		"accesskeysecret", "otp", "otpcode", "mfacode", "tokencode", "sessionkey",
 	} {
 		c := s[len(s)-1]
@@ -37,6 +38,25 @@ var secretNames = map[string]secrecy{
 	"key": maybe, "code": maybe, "auth": maybe, "session": maybe, "credential": maybe, "k": maybe, "t": maybe, "state": maybe, "nonce": maybe,
 	"hash": maybe, "apitoken": secret, "xkey": maybe, "credentials": maybe, "httpxkey": maybe, "accesstokens": secret,
 	"refreshtokens": secret, "apitokens": secret, "authtokens": secret, "sessiontokens": secret, "bearertokens": secret,
+}
+
+// secretWords are secret as the last word of a name: too short to be one's end,
+// as in bypass.
+var secretWords = [...]string{"pass", "pw", "psw"}
+
+// endsInWord reports whether name ends in a word of secretWords, behind a
+// separator or with a capital behind a small letter: db_pass, dbPass.
+func endsInWord(name string) bool {
+	for _, w := range secretWords {
+		at := len(name) - len(w)
+		if at < 0 || !strings.EqualFold(name[at:], w) {
+			continue
+		}
+		if at == 0 || !isLetter(name[at-1]) || name[at] < 'a' && name[at-1] >= 'a' {
+			return true
+		}
+	}
+	return false
 }
 
 // publicNames end like secrets but are none: places in a list, labels,
@@ -68,6 +88,9 @@ func nameSecrecy(name string) secrecy {
 	}
 	if end == 0 || plainEnding(name, end) {
 		return public
+	}
+	if endsInWord(name[:end]) {
+		return secret
 	}
 	var buf [64]byte
 	n := len(buf)
@@ -117,6 +140,9 @@ var endings = func() (t [26 * 26]bool) {
 		}
 	}
 	for s := range secretNames {
+		add(s)
+	}
+	for _, s := range secretWords {
 		add(s)
 	}
 	return t
