@@ -53,7 +53,9 @@ type kongLog struct {
 	// What Kong's plugins set as headers for the service behind, and a client
 	// could have sent where no plugin ran.
 	scope, groups, user, credential, unknown, subject string
-	verified, hosted                                  bool
+	// auth is the kind of credential, where the log says it.
+	auth             string
+	verified, hosted bool
 }
 
 func (k *kongLog) read() error {
@@ -82,6 +84,9 @@ func (k *kongLog) read() error {
 			k.entity = n
 		case "tries":
 			k.tries = n
+		case "auth_type":
+			k.auth = v
+			attribute(ev, "auth_type", v)
 		case "jwt_claims", "claims":
 			k.claims(n)
 		case "ai":
@@ -90,7 +95,7 @@ func (k *kongLog) read() error {
 			path, _, _ := strings.Cut(v, "?")
 			attribute(ev, "upstream_uri", path)
 		default:
-			// workspace, workspace_name, upstream_status, source, auth_type, and what custom_fields_by_lua adds
+			// workspace, workspace_name, upstream_status, source, and what custom_fields_by_lua adds
 			d.attributes(ev, n, d.nodes[n].key, nil)
 		}
 	}
@@ -239,11 +244,11 @@ func (k *kongLog) who() {
 		}
 		attribute(ev, "authenticated_entity.consumer_id", d.text(d.get(k.entity, "consumer_id")))
 	}
-	// Kong takes these headers away from a request unless a plugin that knows the
-	// caller sets them.
+	// The OAuth2 plugin sets or removes these headers; behind any other, key-auth
+	// for one, they are what the client sent.
 	known := entity != "" || first(name, custom, id) != ""
 	attribute(ev, "credential_identifier", k.credential)
-	if known && k.unknown == "" {
+	if known && k.unknown == "" && len(k.auth) >= len("oauth2") && strings.EqualFold(k.auth[:len("oauth2")], "oauth2") {
 		ev.Scopes = scopes(k.scope, ev.Scopes)
 		if k.user != "" {
 			// The consumer is an OAuth client that acts for a user.

@@ -51,10 +51,13 @@ func kongSamples() []sample {
 			ev.PrincipalType, ev.Anonymous = "anonymous", true
 			ev.RouteTemplate, ev.Operation, ev.UrlPath, ev.Resources = "/v1/{kind}/{id}/refund", "POST /v1/{kind}/{id}/refund", "/v1/payments/12/refund", []string{"/v1/payments/12/refund"}
 		}), nil},
-		{"an OAuth client acts for a user", "kong", kongWith("200", `,"x-authenticated-userid":"alice","x-authenticated-scope":"orders.read orders.write","x-credential-identifier":"client-77"`, `,"consumer":{"username":"crm"},"authenticated_entity":{"id":"4e5f7f1e-6a0c-4f5e-8a55-3f1d2f7f0a04"}`), changed(kongEvent(200, success), func(ev *schemas.Event) {
+		{"an OAuth client acts for a user", "kong", kongWith("200", `,"x-authenticated-userid":"alice","x-authenticated-scope":"orders.read orders.write","x-credential-identifier":"client-77"`, `,"auth_type":"oauth2","consumer":{"username":"crm"},"authenticated_entity":{"id":"4e5f7f1e-6a0c-4f5e-8a55-3f1d2f7f0a04"}`), changed(kongEvent(200, success), func(ev *schemas.Event) {
 			ev.Principal, ev.PrincipalType, ev.CredentialId, ev.CredentialType = "crm", "consumer", "4e5f7f1e-6a0c-4f5e-8a55-3f1d2f7f0a04", "oauth2"
 			ev.Scopes, ev.OauthClient, ev.Delegation = []string{"orders.read", "orders.write"}, "client-77", []string{"alice", "crm"}
-		}), map[string]string{"credential_identifier": "client-77"}},
+		}), map[string]string{"credential_identifier": "client-77", "auth_type": "oauth2"}},
+		{"a user and a scope that a client with a key sent itself", "kong", kongWith("200", `,"x-authenticated-userid":"alice","x-authenticated-scope":"admin","x-credential-identifier":"key-1"`, `,"consumer":{"username":"crm"},"authenticated_entity":{"id":"4e5f7f1e-6a0c-4f5e-8a55-3f1d2f7f0a04"}`), changed(kongEvent(200, success), func(ev *schemas.Event) {
+			ev.Principal, ev.PrincipalType, ev.CredentialId, ev.CredentialType = "crm", "consumer", "4e5f7f1e-6a0c-4f5e-8a55-3f1d2f7f0a04", "api_key"
+		}), map[string]string{"credential_identifier": "key-1", "header.x-authenticated-userid": "alice", "header.x-authenticated-scope": "admin"}},
 		{"a user and a scope that no plugin has vouched for", "kong", kongWith("200", `,"x-authenticated-userid":"alice","x-authenticated-scope":"admin"`, ""), changed(kongEvent(200, success), func(ev *schemas.Event) {
 			ev.PrincipalType, ev.Anonymous = "anonymous", true
 		}), map[string]string{"header.x-authenticated-userid": "alice", "header.x-authenticated-scope": "admin"}},
