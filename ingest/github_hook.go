@@ -105,9 +105,9 @@ func parseGitHubHook(r *record) error {
 // hookTimes are the members of an event's object that GitHub sets when it
 // happens, so that a delivery has the same time whenever it comes.
 var hookTimes = map[string]string{
-	"key.created": "created_at", "issue.opened": "created_at", "issue.closed": "closed_at", "pull_request.opened": "created_at", "pull_request.closed": "closed_at",
-	"comment.created": "created_at", "review.submitted": "submitted_at", "workflow_job.in_progress": "started_at", "workflow_job.completed": "completed_at",
-	"deployment.created": "created_at", "deployment_status.created": "created_at", "release.published": "published_at", "alert.created": "created_at",
+	"deploy_key.created": "created_at", "issues.opened": "created_at", "issues.closed": "closed_at", "pull_request.opened": "created_at", "pull_request.closed": "closed_at",
+	"issue_comment.created": "created_at", "pull_request_review.submitted": "submitted_at", "workflow_job.in_progress": "started_at", "workflow_job.completed": "completed_at",
+	"deployment.created": "created_at", "deployment_status.created": "created_at", "release.published": "published_at", "repository_alert.created": "created_at",
 }
 
 // hookTime finds when it happened: most payloads have no time of their own. What a
