@@ -1,6 +1,7 @@
 package detect
 
 import (
+	"strings"
 	"time"
 
 	"github.com/lapwing-sec/lapwing/schemas"
@@ -136,6 +137,9 @@ func explainSpend(_ *Cell, p *Profile, pane *Pane, s *Score) Finding {
 	usual := number(s.Expected / 1e6)
 	if pane.CostMicros == 0 {
 		spent, usual = plural(int(pane.Tokens), "token"), number(s.Expected/tokensWorth)+" tokens" //nolint:gosec // a count
+	}
+	if strings.HasPrefix(usual, "0.0") {
+		usual = "almost nothing"
 	}
 	return Finding{
 		Did: "spent " + times(s.Observed, s.Expected) + " what it usually does on models",

@@ -83,6 +83,7 @@ func (e *Engine) compose(id string, f *facts, a *openAlert, parts []part, title,
 		Evidences:       evidences(a.samples),
 		Unmapped: schemas.Unmapped{Lapwing: schemas.Lapwing{
 			Version: a.version, Family: familyOf(parts), Way: a.way.String(), Page: a.page, Paged: a.woke, Learning: a.young, Cell: e.cfg.Cell,
+			Headline: head.meta.Name,
 			Expected: head.Expected, Observed: head.Observed, Surprise: round2(head.Surprise), Rarity: head.Rarity,
 			Calibration: head.Calibration,
 			Identity: schemas.AlertIdentity{
@@ -146,8 +147,8 @@ func ordered(parts []part) []part {
 		if a.severity != b.severity {
 			return b.severity - a.severity
 		}
-		if a.Way != b.Way {
-			return int(b.Way) - int(a.Way)
+		if x, y := a.rank(), b.rank(); x != y {
+			return y - x
 		}
 		if c := cmp.Compare(b.Surprise, a.Surprise); c != 0 {
 			return c
@@ -155,6 +156,20 @@ func ordered(parts []part) []part {
 		return compare(a.first, b.first)
 	})
 	return out
+}
+
+// rank orders findings of one severity: by their way, but what pages for the place
+// it came from stands after what was done there.
+func (q *part) rank() int {
+	place := q.meta.Family == FamilyPlace
+	switch q.meta {
+	case &networkPolicyCard, &regionPolicyCard, &newRegionCard, &offWorkloadCard:
+		place = true
+	}
+	if place && q.Way >= WayConsequence {
+		return 2*int(WayConsequence) - 1
+	}
+	return 2 * int(q.Way)
 }
 
 // familyOf is "declared" when any finding breaks a policy, else "learned".

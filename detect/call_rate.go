@@ -109,9 +109,9 @@ func explainRate(_ *Cell, p *Profile, pane *Pane, s *Score) Finding {
 	f := Finding{
 		Did: "made " + times(s.Observed, s.Expected) + " its usual number of calls",
 		Sentence: "It made " + plural(int(s.Observed), "call") + " in 15 minutes (" + window(pane.Start(), pane.End()) +
-			"), where about " + number(s.Expected) + " were expected at this hour" + over(pane) + refusedPart(pane) + ".",
+			"), where " + about(s.Expected) + " were expected at this hour" + over(pane) + refusedPart(pane) + ".",
 		Observed: plural(int(s.Observed), "call") + " in 15 minutes",
-		Expected: "about " + number(s.Expected) + ", by " + plural(int(p.stats.judged), "active pane") + " of its own",
+		Expected: about(s.Expected) + ", by " + plural(int(p.stats.judged), "active pane") + " of its own",
 		Value:    "scale 0",
 	}
 	if s.Observed < 1.5*s.Expected {
@@ -144,12 +144,13 @@ func explainLoad(p *Profile, pane *Pane, s *Score) Finding {
 
 // over words how broad a pane was: ", over 8 operations and 12 resources".
 func over(pane *Pane) string {
-	ops, resources := int(pane.Operations.Count()), int(pane.Resources.Count())
-	switch {
-	case ops > 0 && resources > 0:
-		return ", over " + plural(ops, "operation") + " and " + plural(resources, "resource")
-	case ops > 0:
-		return ", over " + plural(ops, "operation")
+	ops := approx(pane.Operations.Count(), pane.Calls, "operation")
+	switch resources := pane.Resources.Count(); {
+	case pane.Operations.Count() > 0 && resources > 0:
+		// A call may touch several.
+		return ", over " + ops + " and " + approx(resources, math.MaxInt32, "resource")
+	case pane.Operations.Count() > 0:
+		return ", over " + ops
 	default:
 		return ""
 	}

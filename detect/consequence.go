@@ -126,10 +126,11 @@ func provider(ev *schemas.Event) bool {
 // secretsmanager:GetSecretValue").
 func (u firstUse) finding(p *Profile, call *Call, value, did, what string) Finding {
 	ev := call.Event
-	var past string
+	past, known := "", " in "+historyOf(p, call.Time)
 	switch {
 	case call.HeldCapabilities.Any(u.class):
-		past = "It began to " + u.class.Phrase() + " only lately, and nobody has confirmed that it may; not so before"
+		past = "It began to " + u.class.Phrase() + " only lately, and nobody has confirmed that it may"
+		known = "; it is known for " + historyOf(p, call.Time)
 	case u.newClass:
 		past = "It never " + phrasePast(u.class) + " before"
 	default:
@@ -139,9 +140,12 @@ func (u firstUse) finding(p *Profile, call *Call, value, did, what string) Findi
 		Way: u.way, Severity: u.severity, Refused: call.Denied || call.Failed, Surprise: u.surprise,
 		Value: value, Capability: u.class, Did: did,
 		Sentence: who(ev) + " " + what + origin(ev) + ended(call) + ". " +
-			past + " in " + historyOf(p, call.Time) + u.peersSay(p) + ".",
+			past + known + u.peersSay(p) + ".",
 		Observed: ev.Operation + touched(ev),
 		Rarity:   "not seen in " + historyOf(p, call.Time),
+	}
+	if call.HeldCapabilities.Any(u.class) {
+		f.Rarity = "seen only lately in " + historyOf(p, call.Time)
 	}
 	f.Expected = "no call that can " + u.class.Phrase()
 	if !u.newClass {

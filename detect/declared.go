@@ -1,6 +1,9 @@
 package detect
 
 import (
+	"slices"
+	"strings"
+
 	"github.com/lapwing-sec/lapwing/detect/capability"
 	"github.com/lapwing-sec/lapwing/schemas"
 )
@@ -11,9 +14,26 @@ import (
 func violations(ev *schemas.Event, detector string, found func(v *schemas.Violation)) {
 	for _, v := range ev.GetDeclared().GetViolations() {
 		if v.GetDetector() == detector {
+			if once := eachOnce(v.GetExpected()); once != v.GetExpected() {
+				v = &schemas.Violation{Detector: v.GetDetector(), Observed: v.GetObserved(), Expected: once}
+			}
 			found(v)
 		}
 	}
+}
+
+// eachOnce leaves out of a list what stands before in it: "a, b" of "a, b, a".
+func eachOnce(list string) string {
+	if !strings.Contains(list, ", ") {
+		return list
+	}
+	var out []string
+	for _, s := range strings.Split(list, ", ") {
+		if !slices.Contains(out, s) {
+			out = append(out, s)
+		}
+	}
+	return strings.Join(out, ", ")
 }
 
 // policyFinding words a broken policy. did is the title's end; what follows the

@@ -2,6 +2,7 @@ package detect
 
 import (
 	"math"
+	"strings"
 
 	"github.com/lapwing-sec/lapwing/schemas"
 )
@@ -30,7 +31,11 @@ type deniedProbing struct{ paneOnly }
 // Meta implements Detector.
 func (deniedProbing) Meta() *Meta { return &deniedProbingCard }
 
-const probingFloor = 5
+const (
+	probingFloor = 5
+	// scaleDay marks a score of a day.
+	scaleDay = 1
+)
 
 // Close implements Detector.
 func (deniedProbing) Close(_ *Cell, p *Profile, pane *Pane, out *Findings) {
@@ -49,15 +54,15 @@ func (deniedProbing) Close(_ *Cell, p *Profile, pane *Pane, out *Findings) {
 	})
 	mean, variance = s.breadth.predictive(1, 1)
 	surprise := negativeBinomialTail(breadth, mean, variance)
-	observed, expected := breadth, mean
+	observed, expected, scale := breadth, mean, 0
 	// The same within a day: a patient prober stays under any pane's bound.
 	dayMean := 96 * mean
 	daily := math.Round(float64(s.breadth24h))
 	if slow := negativeBinomialTail(daily, dayMean, dayMean+float64(dayMean*dayMean)); slow > surprise && breadth > 0 {
-		surprise, observed, expected = slow, daily, dayMean
+		surprise, observed, expected, scale = slow, daily, dayMean, scaleDay
 	}
 	out.Score(Score{
-		Signal: SignalDeniedBreadth, Surprise: surprise, Observed: observed, Expected: expected,
+		Signal: SignalDeniedBreadth, Surprise: surprise, Observed: observed, Expected: expected, Scale: scale,
 		Faint:   observed < 2,
 		Strong:  s.beyond(SignalDeniedBreadth, observed) && observed >= probingFloor && breadth > 0,
 		Explain: explainProbing,
@@ -65,13 +70,32 @@ func (deniedProbing) Close(_ *Cell, p *Profile, pane *Pane, out *Findings) {
 }
 
 func explainProbing(_ *Cell, p *Profile, pane *Pane, s *Score) Finding {
-	n := thousands(int(s.Observed))
+	among := plural(int(pane.Denied), "refusal") + " among " + plural(int(pane.Calls), "call") + " in the 15 minutes from " + clockTime(pane.Start())
+	if s.Scale == scaleDay {
+		// A sum that fades: it compares with its usual value and is no count.
+		load := times(s.Observed, s.Expected)
+		if s.Expected > 0 {
+			load = "about " + load
+		}
+		return Finding{
+			Did: "was refused " + load + " as many new operations as usual over 24 hours",
+			Sentence: "Over the last 24 hours (" + window(pane.End()-day, pane.End()) + ", weighted to the newest) operations that were never refused to it before were refused " +
+				load + " as often as usual (" + among + "): it looks like feeling for permissions.",
+			Observed: load + " as many newly refused operations as usual over 24 hours, weighted to the newest",
+			Expected: "its usual refusals, by " + plural(int(p.stats.judged), "active pane") + " of its own",
+			Value:    "breadth", Trigger: pane.call("Latest refused call", sampleRefused),
+		}
+	}
+	n := approx(s.Observed, pane.Denied, "different operation")
+	verb := " were refused to it ("
+	if n == "1 different operation" {
+		verb = " was refused to it ("
+	}
 	return Finding{
-		Did: "was refused " + n + " different operations",
-		Sentence: n + " different operations were refused to it (" + plural(int(pane.Denied), "refusal") + " among " + plural(int(pane.Calls), "call") +
-			" in the 15 minutes from " + clockTime(pane.Start()) + "), where " + number(s.Expected) + " is usual: it looks like feeling for permissions.",
-		Observed: n + " different operations refused",
-		Expected: "about " + number(s.Expected) + ", by " + plural(int(p.stats.judged), "active pane") + " of its own",
+		Did:      "was refused " + n,
+		Sentence: strings.ToUpper(n[:1]) + n[1:] + verb + among + "), where " + some(s.Expected) + " is usual: it looks like feeling for permissions.",
+		Observed: n + " refused",
+		Expected: about(s.Expected) + ", by " + plural(int(p.stats.judged), "active pane") + " of its own",
 		Value:    "breadth", Trigger: pane.call("Latest refused call", sampleRefused),
 	}
 }
@@ -80,9 +104,9 @@ func explainRefusals(_ *Cell, p *Profile, pane *Pane, s *Score) Finding {
 	return Finding{
 		Did: "was refused " + thousands(int(s.Observed)) + " times",
 		Sentence: thousands(int(s.Observed)) + " of its " + plural(int(pane.Calls), "call") + " were refused in the 15 minutes from " +
-			clockTime(pane.Start()) + ", where " + number(s.Expected) + " is usual.",
+			clockTime(pane.Start()) + ", where " + some(s.Expected) + " is usual.",
 		Observed: plural(int(s.Observed), "refusal"),
-		Expected: "about " + number(s.Expected) + ", by " + plural(int(p.stats.judged), "active pane") + " of its own",
+		Expected: about(s.Expected) + ", by " + plural(int(p.stats.judged), "active pane") + " of its own",
 		Value:    "refusals", Trigger: pane.call("Latest refused call", sampleRefused),
 	}
 }

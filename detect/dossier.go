@@ -304,7 +304,7 @@ func (e *Engine) grow(p *Profile, a *openAlert, x *found, at int64, by sharedBy)
 	}
 	novel := a.caps|x.Capability != a.caps
 	a.caps |= x.Capability
-	a.severity = max(a.severity, sev)
+	a.severity = max(a.severity, sev, a.leastSeverity())
 	if x.Way > a.way && a.lane != laneReport {
 		a.way = x.Way
 	}
@@ -325,6 +325,21 @@ func (e *Engine) grow(p *Profile, a *openAlert, x *found, at int64, by sharedBy)
 	}
 	a.paged = max(a.severity, a.paged)
 	return true
+}
+
+// leastSeverity is medium where a grave call that was accepted stands beside a broken
+// declared rule, whatever the identity's criticality; else 0.
+func (a *openAlert) leastSeverity() int {
+	grave, broken := false, false
+	for i := range a.parts {
+		q := &a.parts[i]
+		grave = grave || q.Way == WayConsequence && !q.Refused && q.Capability.Any(capability.Grave)
+		broken = broken || q.Way == WayDeclared && q.meta.Basis == Declared
+	}
+	if grave && broken {
+		return schemas.SeverityMedium
+	}
+	return 0
 }
 
 func critical(f *facts) bool { return f.criticality == "high" || f.criticality == "critical" }

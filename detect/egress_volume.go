@@ -125,13 +125,17 @@ func explainEgress(_ *Cell, p *Profile, pane *Pane, s *Score) Finding {
 		vast, n, seen, usual, value = recordsVastFloor, p.stats.records.n, plural(int(pane.Records), "record"), number(s.Expected), valueRecords //nolint:gosec // a count
 		trigger = pane.call("Call of most records, "+thousands(int(pane.most)), sampleRecords)                                                   //nolint:gosec // a count
 	}
+	expected := "about " + usual
+	if s.Expected < 0.05 {
+		expected, usual = "none", "none"
+	}
 	least := 0
 	if s.Observed >= vast && s.Observed >= egressVastTimes*s.Expected {
 		least = schemas.SeverityHigh
 	}
 	from := ""
-	if n := int(pane.Resources.Count()); n > 0 {
-		from = ", from " + plural(n, "resource")
+	if n := pane.Resources.Count(); n > 0 {
+		from = ", from " + approx(n, math.MaxInt32, "resource")
 	}
 	return Finding{
 		Least: least,
@@ -139,7 +143,7 @@ func explainEgress(_ *Cell, p *Profile, pane *Pane, s *Score) Finding {
 		Sentence: "It received " + seen + " in " + plural(int(pane.Calls), "call") + " within 15 minutes (" + clockTime(pane.Start()) +
 			"), where " + usual + " is usual" + from + ".",
 		Observed: seen + " in 15 minutes",
-		Expected: "about " + usual + ", by " + plural(int(n), "active pane") + " of its own",
+		Expected: expected + ", by " + plural(int(n), "active pane") + " of its own",
 		Value:    value, Trigger: trigger,
 	}
 }

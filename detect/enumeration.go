@@ -66,12 +66,13 @@ func heaps(distinct, calls float64) float64 {
 
 func explainBreadth(_ *Cell, p *Profile, pane *Pane, s *Score) Finding {
 	const what = "operation"
+	seen := approx(s.Observed, pane.Calls, "different "+what)
 	return Finding{
-		Did: "touched " + plural(int(s.Observed), "different "+what),
-		Sentence: "It touched " + plural(int(s.Observed), "different "+what) + " in " + plural(int(pane.Calls), "call") + " within 15 minutes (" +
-			clockTime(pane.Start()) + "), where so many calls usually touch " + number(s.Expected) + ": it looks like a scan" + refusedPart(pane) + ".",
-		Observed: plural(int(s.Observed), "different "+what),
-		Expected: "about " + number(s.Expected) + ", by " + plural(int(p.stats.judged), "active pane") + " of its own",
+		Did: "touched " + seen,
+		Sentence: "It touched " + seen + " in " + plural(int(pane.Calls), "call") + " within 15 minutes (" +
+			clockTime(pane.Start()) + "), where so many calls usually touch " + some(s.Expected) + ": it looks like a scan" + refusedPart(pane) + ".",
+		Observed: seen,
+		Expected: about(s.Expected) + ", by " + plural(int(p.stats.judged), "active pane") + " of its own",
 		Value:    what + "s", Trigger: pane.call("Newly touched, for one", sampleNew),
 	}
 }

@@ -74,8 +74,8 @@ func explainMix(_ *Cell, p *Profile, pane *Pane, s *Score) Finding {
 	return Finding{
 		Did: "failed in another way than usual",
 		Sentence: "Of its " + plural(int(pane.Calls), "call") + " within 15 minutes (" + clockTime(pane.Start()) + "), " + number(s.Observed) + " " + kind +
-			", where about " + number(s.Expected) + " are usual" + never + ".",
-		Observed: number(s.Observed) + " calls that " + kind, Expected: "about " + number(s.Expected) + ", by " + plural(int(p.stats.judged), "active pane") + " of its own",
+			", where " + about(s.Expected) + " are usual" + never + ".",
+		Observed: number(s.Observed) + " calls that " + kind, Expected: about(s.Expected) + ", by " + plural(int(p.stats.judged), "active pane") + " of its own",
 		Value: failureNames[s.Scale],
 	}
 }

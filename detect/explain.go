@@ -78,16 +78,15 @@ func (e *Engine) describe(p *Profile, a *openAlert, parts []part) string {
 		}
 	}
 	const most = 4
-	for i := range parts {
+	shown := refusedOnce(parts)
+	for i := range shown {
 		if i == most {
-			say("And " + plural(len(parts)-most, "more finding"))
+			say("And " + plural(len(shown)-most, "more finding"))
 			break
 		}
-		q := &parts[i]
+		q := shown[i]
 		say(q.Sentence)
-		if q.count > 1 {
-			say("Seen " + plural(q.count, "time") + " so far")
-		}
+		say(q.often())
 		if i == 0 {
 			if !saysNumbers(q.Sentence, q.Rarity) {
 				say(rarityWords(q))
@@ -110,7 +109,9 @@ func (e *Engine) describe(p *Profile, a *openAlert, parts []part) string {
 			say("Latest call: " + s.Type + " " + s.Desc)
 		}
 	}
+	learned := slices.ContainsFunc(parts, func(q part) bool { return q.meta.Basis == Learned })
 	switch {
+	case !learned: // what is declared needs no history
 	case a.young && historic:
 		say("Still learning")
 	case a.young && a.history == historyOf(&Profile{}, 0):
@@ -128,6 +129,37 @@ func (e *Engine) describe(p *Profile, a *openAlert, parts []part) string {
 		say("See also " + plural(len(a.links), "linked alert") + " of the same identity")
 	}
 	return b.String()
+}
+
+// refusedOnce leaves out what tells of refusals that a finding before told of: each
+// counts them beside another usual.
+func refusedOnce(parts []part) []*part {
+	out := make([]*part, 0, len(parts))
+	told := false
+	for i := range parts {
+		q := &parts[i]
+		of := q.meta == &deniedProbingCard || q.meta == &authFailuresCard || q.meta == &errorMixCard && q.Value == failureNames[failRefused]
+		if of && told {
+			continue
+		}
+		told = told || of
+		out = append(out, q)
+	}
+	return out
+}
+
+// often says of what there was more than the sentence tells: calls, or quarters of
+// an hour. Weak evidence is not counted so.
+func (q *part) often() string {
+	switch {
+	case q.count < 2 || q.Way == WayFused:
+		return ""
+	case q.meta.Closes && q.meta.Wake == 0:
+		return "So it was in " + plural(q.count, "quarter") + " of an hour so far"
+	case q.meta.Wake != 0 && !q.meta.Closes:
+		return plural(q.count, "such call") + " so far"
+	}
+	return ""
 }
 
 // saysNumbers reports whether a sentence has every number of a rarity: then it
@@ -237,6 +269,22 @@ func number(x float64) string {
 		return thousands(int(math.Round(x)))
 	}
 	return strconv.FormatFloat(x, 'f', 1, 64)
+}
+
+// some words a usual quantity: what rounds to nothing is "none".
+func some(x float64) string {
+	if x < 0.05 {
+		return "none"
+	}
+	return number(x)
+}
+
+// about words a usual quantity that is an estimate: "about 2.5", or "none".
+func about(x float64) string {
+	if x < 0.05 {
+		return "none"
+	}
+	return "about " + number(x)
 }
 
 // size words bytes: "1.2 GB".

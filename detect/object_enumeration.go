@@ -71,15 +71,16 @@ func (p *Pane) inSequence() bool {
 
 func explainObjects(_ *Cell, p *Profile, pane *Pane, s *Score) Finding {
 	how := ""
+	seen := approx(s.Observed, math.MaxInt32, "different object") // a call may touch several
 	if pane.inSequence() {
 		how = ", and their numbers follow each other from " + number(float64(pane.low)) + " to " + number(float64(pane.high))
 	}
 	return Finding{
-		Did: "touched " + plural(int(s.Observed), "different object"),
-		Sentence: "It touched " + plural(int(s.Observed), "different object") + " in " + plural(int(pane.Calls), "call") + " within 15 minutes (" +
-			clockTime(pane.Start()) + "), where so many calls usually touch " + number(s.Expected) + how + ": it looks like a walk over what is there" + refusedPart(pane) + ".",
-		Observed: plural(int(s.Observed), "different object"),
-		Expected: "about " + number(s.Expected) + ", by " + plural(int(p.stats.judged), "active pane") + " of its own",
+		Did: "touched " + seen,
+		Sentence: "It touched " + seen + " in " + plural(int(pane.Calls), "call") + " within 15 minutes (" +
+			clockTime(pane.Start()) + "), where so many calls usually touch " + some(s.Expected) + how + ": it looks like a walk over what is there" + refusedPart(pane) + ".",
+		Observed: seen,
+		Expected: about(s.Expected) + ", by " + plural(int(p.stats.judged), "active pane") + " of its own",
 		Value:    "objects", Trigger: pane.call("Newly touched, for one", sampleNew),
 	}
 }

@@ -39,15 +39,15 @@ func (offWorkload) Observe(c *Cell, p *Profile, call *Call, out *Findings) {
 		return
 	}
 	of := float64(p.observed[Operation])
-	what, always := "", ""
+	what, where, always := "", "", ""
 	switch {
 	case ev.Workload == "" && call.New(Attested) && p.Learned(Attested) && p.observed[Attested] >= matureCalls &&
 		float64(p.observed[Attested]) >= attestedShare*of:
-		what, always = "without any attested workload", "every call so far came from one"
+		what, where, always = "without any attested workload", " without any attested workload", "every call so far came from one"
 	case call.New(Prefix) && !ownNetwork(ev.NetworkClass) && !placeless(c, call) && p.Learned(Prefix) &&
 		(call.New(ASN) || call.New(Country) || dubious(ev.NetworkClass)) &&
 		p.observed[NetworkClass] >= matureCalls && float64(p.observed[NetworkClass]) >= attestedShare*of && c.keepsToItsNetworks(p):
-		what, always = "from outside", "every call so far came from declared networks of the organisation"
+		what, where, always = "from outside", ", which is none of its networks", "every call so far came from declared networks of the organisation"
 	default:
 		return
 	}
@@ -58,7 +58,7 @@ func (offWorkload) Observe(c *Cell, p *Profile, call *Call, out *Findings) {
 	out.Add(Finding{
 		Severity: severity, Surprise: math.Log10(of + 1), Value: what,
 		Did:      "was used outside its workload",
-		Sentence: who(ev) + " called " + ev.Operation + touched(ev) + origin(ev) + " " + what + "; " + always + ", in " + historyOf(p, call.Time) + ".",
+		Sentence: who(ev) + " called " + ev.Operation + touched(ev) + origin(ev) + where + "; " + always + ", in " + historyOf(p, call.Time) + ".",
 		Observed: what, Expected: "a call from where the credential was issued to", Rarity: "not seen in " + historyOf(p, call.Time),
 	})
 }

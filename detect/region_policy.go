@@ -28,6 +28,9 @@ func (regionPolicy) Meta() *Meta { return &regionPolicyCard }
 func (regionPolicy) Observe(_ *Cell, _ *Profile, call *Call, out *Findings) {
 	ev := call.Event
 	violations(ev, regionPolicyCard.Name, func(v *schemas.Violation) {
-		out.Add(policyFinding(call, v, v.GetObserved(), "broke its region policy: "+v.GetObserved(), v.GetObserved()+" is not among the places allowed to it ("+v.GetExpected()+")"))
+		f := policyFinding(call, v, v.GetObserved(), "broke its region policy: "+v.GetObserved(), v.GetObserved()+" is not among the places allowed to it ("+v.GetExpected()+")")
+		f.Sentence = who(ev) + " called " + ev.Operation + touched(ev) + placed(ev) + origin(ev) + ended(call) + ": " +
+			v.GetObserved() + " is not among the places allowed to it (" + v.GetExpected() + ")."
+		out.Add(f)
 	})
 }

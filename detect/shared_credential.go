@@ -53,12 +53,13 @@ func (sharedCredential) Close(_ *Cell, p *Profile, pane *Pane, out *Findings) {
 }
 
 func explainMachines(_ *Cell, p *Profile, pane *Pane, s *Score) Finding {
+	seen := approx(s.Observed, pane.Calls, "machine")
 	return Finding{
-		Did: "used one credential from " + plural(int(s.Observed), "machine"),
-		Sentence: "One of its credentials was used from " + plural(int(s.Observed), "machine") + " within 15 minutes (" + clockTime(pane.Start()) +
-			"), where so many calls usually come from " + number(s.Expected) + "; the most on an earlier day were " + number(float64(p.stats.most[maxSources])) + ".",
-		Observed: plural(int(s.Observed), "machine") + " on one credential",
-		Expected: "about " + number(s.Expected) + ", by " + plural(int(p.stats.judged), "active pane") + " of its own",
+		Did: "used one credential from " + seen,
+		Sentence: "One of its credentials was used from " + seen + " within 15 minutes (" + clockTime(pane.Start()) +
+			"), where so many calls usually come from " + some(s.Expected) + "; the most on an earlier day were " + number(float64(p.stats.most[maxSources])) + ".",
+		Observed: seen + " on one credential",
+		Expected: about(s.Expected) + ", by " + plural(int(p.stats.judged), "active pane") + " of its own",
 		Value:    "machines",
 	}
 }

@@ -72,6 +72,16 @@ func (s *Sketch) register(h uint32) bool {
 	return false
 }
 
+// approx words the estimate of a sketch, of at most a number of values: exactly up
+// to 16, "about 33" above. unit is the singular.
+func approx(x float64, most uint32, unit string) string {
+	n := int(math.Round(math.Min(x, float64(most))))
+	if n <= sketchExact {
+		return plural(n, unit)
+	}
+	return "about " + plural(n, unit)
+}
+
 // Count is the number of distinct values added.
 func (s *Sketch) Count() float64 {
 	if s.n <= sketchExact {

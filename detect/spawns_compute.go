@@ -52,7 +52,7 @@ func (spawnsCompute) Observe(c *Cell, p *Profile, call *Call, out *Findings) {
 			u.way = WayFused // some of its like start machines
 		}
 		out.Add(u.finding(p, call, ev.Operation, tried(call, "started machines", "start machines")+first(u),
-			tried(call, "called", "call")+" "+ev.Operation+touched(ev)))
+			tried(call, "called", "call")+" "+ev.Operation+touched(ev)+placed(ev)))
 	}
 	if !call.Success || call.Backfill {
 		return
@@ -63,7 +63,7 @@ func (spawnsCompute) Observe(c *Cell, p *Profile, call *Call, out *Findings) {
 			out.Add(Finding{
 				Way: WayFused, Severity: schemas.SeverityMedium, Surprise: s, Value: kind, Capability: capability.SpawnsCompute,
 				Did:      "started a machine of a kind that it never started, " + kind,
-				Sentence: who(ev) + " started a machine of kind " + kind + " with " + ev.Operation + touched(ev) + origin(ev) + "; it starts machines, but this kind was " + rarity + ".",
+				Sentence: who(ev) + " started a machine of kind " + kind + " with " + ev.Operation + touched(ev) + placed(ev) + origin(ev) + "; it starts machines, but this kind was " + rarity + ".",
 				Observed: kind, Expected: "the kinds that it started before", Rarity: rarity,
 				dim: Edge, hash: sight.hash,
 			})
@@ -82,7 +82,7 @@ func (spawnsCompute) Observe(c *Cell, p *Profile, call *Call, out *Findings) {
 	}
 	out.Add(Finding{
 		Severity: schemas.SeverityHigh, Value: "volume", Capability: capability.SpawnsCompute, Did: "started far more machines than ever",
-		Sentence: who(ev) + " started " + plural(today, "machine") + " today, the last with " + ev.Operation + touched(ev) + origin(ev) +
+		Sentence: who(ev) + " started " + plural(today, "machine") + " today, the last with " + ev.Operation + touched(ev) + placed(ev) + origin(ev) +
 			". On its busiest day of " + historyOf(p, call.Time) + " it was " + thousands(most) + ".",
 		Observed: plural(today, "machine") + " in a day", Expected: "at most " + thousands(bound),
 		Rarity: "its most in " + historyOf(p, call.Time) + " was " + thousands(most),
@@ -103,7 +103,7 @@ func farAbove(c *Cell, p *Profile, call *Call, today, most int, out *Findings) {
 	ev := call.Event
 	out.Add(Finding{
 		Way: WayStrong, Severity: schemas.SeverityMedium, Surprise: surprise, Value: "level", Capability: capability.SpawnsCompute, Did: "started far more machines than on any day",
-		Sentence: who(ev) + " started " + plural(today, "machine") + " today, the last with " + ev.Operation + touched(ev) + origin(ev) +
+		Sentence: who(ev) + " started " + plural(today, "machine") + " today, the last with " + ev.Operation + touched(ev) + placed(ev) + origin(ev) +
 			". It starts about " + number(usual) + " on a day with any, by " + plural(int(a.machines.n), "such day") + ", and " + thousands(most) + " on its busiest.",
 		Observed: plural(today, "machine") + " in a day", Expected: "about " + number(usual) + ", at most " + thousands(most),
 		Rarity: "less than one in a thousand of its days, by " + plural(int(a.machines.n), "day") + " of its own",

@@ -53,12 +53,13 @@ func (tokenChurn) Close(_ *Cell, p *Profile, pane *Pane, out *Findings) {
 }
 
 func explainChurn(_ *Cell, p *Profile, pane *Pane, s *Score) Finding {
+	seen := approx(s.Observed, pane.Calls, "token")
 	return Finding{
-		Did: "took " + plural(int(s.Observed), "token"),
-		Sentence: "It took " + plural(int(s.Observed), "token") + " for " + plural(int(pane.Calls), "call") + " within 15 minutes (" + clockTime(pane.Start()) +
-			"), where so many calls usually need " + number(s.Expected) + "; the most on an earlier day were " + number(float64(p.stats.most[maxTokens])) + ".",
-		Observed: plural(int(s.Observed), "token") + " in 15 minutes",
-		Expected: "about " + number(s.Expected) + ", by " + plural(int(p.stats.judged), "active pane") + " of its own",
+		Did: "took " + seen,
+		Sentence: "It took " + seen + " for " + plural(int(pane.Calls), "call") + " within 15 minutes (" + clockTime(pane.Start()) +
+			"), where so many calls usually need " + some(s.Expected) + "; the most on an earlier day were " + number(float64(p.stats.most[maxTokens])) + ".",
+		Observed: seen + " in 15 minutes",
+		Expected: about(s.Expected) + ", by " + plural(int(p.stats.judged), "active pane") + " of its own",
 		Value:    "tokens",
 	}
 }

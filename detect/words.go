@@ -51,6 +51,14 @@ func touched(ev *schemas.Event) string {
 	return " on " + clip(ev.Resources[0], 120) + " and " + strconv.Itoa(len(ev.Resources)-1) + " more"
 }
 
+// placed names the cloud region of a call: " in eu-north-1", or nothing.
+func placed(ev *schemas.Event) string {
+	if ev.Region == "" {
+		return ""
+	}
+	return " in " + clip(ev.Region, 60)
+}
+
 // clip cuts s to at most n bytes, at a rune's boundary, and marks the cut.
 func clip(s string, n int) string {
 	if len(s) <= n {

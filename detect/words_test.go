@@ -3,6 +3,8 @@ package detect
 import (
 	"testing"
 
+	"github.com/lapwing-sec/lapwing/detect/capability"
+	"github.com/lapwing-sec/lapwing/schemas"
 	"github.com/stretchr/testify/assert"
 )
 
@@ -53,4 +55,89 @@ func TestLongWindowsSayARatioAndNoCount(t *testing.T) {
 			assert.Equal(t, c.usual, f.Expected)
 		})
 	}
+}
+
+func TestAnEstimateIsSaidAsOne(t *testing.T) {
+	for _, c := range []struct {
+		x    float64
+		most uint32
+		want string
+	}{
+		{1, 5, "1 operation"},
+		{16, 400, "16 operations"},
+		{33.4, 400, "about 33 operations"},
+		{33.4, 30, "about 30 operations"}, // no more than calls
+		{17, 12, "12 operations"},
+	} {
+		assert.Equal(t, c.want, approx(c.x, c.most, "operation"))
+	}
+}
+
+func TestRefusedOperationsAreNoMoreThanRefusals(t *testing.T) {
+	pane := &Pane{Number: 57, Calls: 34, Denied: 30}
+	p := &Profile{}
+	p.stats.judged = 700
+	f := explainProbing(nil, p, pane, &Score{Observed: 33, Expected: 0.02})
+	assert.Equal(t, "About 30 different operations were refused to it (30 refusals among 34 calls in the 15 minutes from 1970-01-01 14:15 UTC), "+
+		"where none is usual: it looks like feeling for permissions.", f.Sentence)
+	assert.Equal(t, "none, by 700 active panes of its own", f.Expected)
+	f = explainProbing(nil, p, pane, &Score{Observed: 33, Expected: 2, Scale: scaleDay})
+	assert.Equal(t, "was refused about 17 times as many new operations as usual over 24 hours", f.Did)
+	assert.NotContains(t, f.Sentence, "33")
+}
+
+func TestTheAllowedPlacesAreSaidOnceAndTheRegionIsNamed(t *testing.T) {
+	ev := &schemas.Event{IdentityName: "ci", Operation: "ec2:RunInstances", Region: "eu-north-1", Declared: &schemas.Declared{Violations: []*schemas.Violation{
+		{Detector: "region-policy", Observed: "eu-north-1", Expected: "us-east-1, us-east-1"},
+	}}}
+	var out Findings
+	out.meta = &regionPolicyCard
+	regionPolicy{}.Observe(nil, nil, &Call{Event: ev, Success: true}, &out)
+	assert.Equal(t, "ci called ec2:RunInstances in eu-north-1: eu-north-1 is not among the places allowed to it (us-east-1).", out.list[0].Sentence)
+	assert.Equal(t, "only us-east-1", out.list[0].Expected)
+}
+
+func TestOneSeverityPutsTheDeedBeforeThePlace(t *testing.T) {
+	place := part{found: found{meta: &networkPolicyCard, Finding: Finding{Way: WayDeclared}}, severity: schemas.SeverityMedium}
+	deed := part{found: found{meta: &mintsCredentialCard, Finding: Finding{Way: WayConsequence}}, severity: schemas.SeverityMedium}
+	dead := part{found: found{meta: &deadCredentialCard, Finding: Finding{Way: WayDeclared}}, severity: schemas.SeverityMedium}
+	got := ordered([]part{place, deed, dead})
+	assert.Equal(t, []*Meta{dead.meta, deed.meta, place.meta}, []*Meta{got[0].meta, got[1].meta, got[2].meta})
+	place.severity = schemas.SeverityHigh
+	assert.Equal(t, place.meta, ordered([]part{deed, place})[0].meta, "the gravest still comes first")
+}
+
+func TestAnAcceptedDeedBesideABrokenRuleIsAtLeastMedium(t *testing.T) {
+	rule := part{found: found{meta: &networkPolicyCard, Finding: Finding{Way: WayDeclared, Refused: true}}}
+	deed := part{found: found{meta: &mintsCredentialCard, Finding: Finding{Way: WayConsequence, Capability: capability.MintsCredential}}}
+	refused := deed
+	refused.Refused = true
+	for _, c := range []struct {
+		says  string
+		parts []part
+		want  int
+	}{
+		{"the two together", []part{deed, rule}, schemas.SeverityMedium},
+		{"the deed alone", []part{deed}, 0},
+		{"the rule alone", []part{rule}, 0},
+		{"a refused deed", []part{refused, rule}, 0},
+	} {
+		assert.Equal(t, c.want, (&openAlert{parts: c.parts}).leastSeverity(), c.says)
+	}
+}
+
+func TestRefusalsAreToldOnce(t *testing.T) {
+	refusals := part{found: found{meta: &deniedProbingCard, Finding: Finding{Value: "refusals"}}}
+	mix := part{found: found{meta: &errorMixCard, Finding: Finding{Value: failureNames[failRefused]}}}
+	outage := part{found: found{meta: &errorMixCard, Finding: Finding{Value: failureNames[failBroken]}}}
+	assert.Len(t, refusedOnce([]part{refusals, mix, outage}), 2)
+}
+
+func TestCountsSayOfWhat(t *testing.T) {
+	rate := part{found: found{meta: &callRateCard, Finding: Finding{Way: WayStrong}}, count: 5}
+	deed := part{found: found{meta: &mintsCredentialCard, Finding: Finding{Way: WayConsequence}}, count: 5}
+	assert.Equal(t, "So it was in 5 quarters of an hour so far", rate.often())
+	assert.Equal(t, "5 such calls so far", deed.often())
+	deed.count = 1
+	assert.Empty(t, deed.often())
 }

@@ -238,6 +238,10 @@ type Lapwing struct {
 	Learning bool `json:"learning,omitempty"`
 	// Cell is the partition of lapwing.events that judged it.
 	Cell int `json:"cell"`
+	// Headline is the detector of the finding that heads the title. The alert's analytic
+	// is the one that opened it, and stays; the headline may change from version to
+	// version.
+	Headline string `json:"headline,omitempty"`
 	// Expected and Observed are the headline finding's two sides, in words.
 	Expected string `json:"expected,omitempty"`
 	Observed string `json:"observed,omitempty"`
