@@ -10,7 +10,7 @@ import (
 var destroysDataCard = Meta{
 	Name: "destroys-data", Title: "Destroys data, backups or keys", Basis: Learned, Family: FamilyConsequence, Way: WayConsequence,
 	Severity: schemas.SeverityHigh, Wake: OnCapability | OnDeletes,
-	MinSample: matureSample + "; volume: 8 active days", Floor: "one first use; volume: more than 20 destroyed (100 deleted) in a day and 5 times the own maximum",
+	MinSample: matureSample + "; volume: 8 active days, 3 for five times as much", Floor: "one first use; volume: more than 20 destroyed (100 deleted) in a day and 5 times the own maximum",
 	Kept:    "one slot for the class, two counts by day for what was destroyed and for plain deletions",
 	Model:   "first use of a class; counts against their own maximum",
 	Attacks: []schemas.Technique{{UID: "T1485", Name: "Data Destruction"}},
@@ -29,7 +29,8 @@ const (
 	destroysFloor  = 20
 	deletesFloor   = 100
 	destroysFactor = 5
-	// destroysDays is a whole week and a day: a weekly clean-up has shown itself.
+	// destroysDays is a whole week and a day: a weekly clean-up has shown itself. In
+	// fewer days it takes destroysFactor times as much.
 	destroysDays = 8
 )
 
@@ -64,7 +65,10 @@ func (destroysData) Observe(c *Cell, p *Profile, call *Call, out *Findings) {
 	today := p.TallyToday(tally, call.Day) + n
 	most := p.TallyMax(tally, call.Day)
 	bound := max(floor, destroysFactor*most)
-	if today <= bound || p.ActiveDays() < destroysDays {
+	if p.ActiveDays() < destroysDays {
+		bound = max(bound, destroysFactor*floor)
+	}
+	if today <= bound || p.ActiveDays() < 3 {
 		return
 	}
 	severity := schemas.SeverityHigh
