@@ -111,13 +111,13 @@ func (t *tables) seen(hour int64, group uint8, d Dimension, h uint32) {
 // show counts n identities for a value. Where there is no room for one more, those
 // that the fewest identities showed go: else whoever makes up values could keep out
 // what others have in common.
-func (l *layer) show(k valueKey, n int32, bound int) {
-	if _, ok := l.values[k]; !ok && len(l.values) >= bound {
-		for least := int32(1); len(l.values) > bound/4*3; least *= 2 {
-			maps.DeleteFunc(l.values, func(_ valueKey, n int32) bool { return n <= least })
+func (b *layer) show(k valueKey, n int32, bound int) {
+	if _, ok := b.values[k]; !ok && len(b.values) >= bound {
+		for least := int32(1); len(b.values) > bound/4*3; least *= 2 {
+			maps.DeleteFunc(b.values, func(_ valueKey, n int32) bool { return n <= least })
 		}
 	}
-	l.values[k] += n
+	b.values[k] += n
 }
 
 // have is how many identities of a group showed a value by version k.
