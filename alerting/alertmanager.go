@@ -94,11 +94,14 @@ func (s *alertmanagerSink) convert(a *schemas.Alert) amAlert {
 			"severity": strings.ToLower(schemas.SeverityName(a.SeverityID)),
 			"owner":    l.Identity.Owner, "runbook_url": l.Identity.Runbook,
 			"observed": l.Observed, "expected": l.Expected,
-			"first_checks": strings.Join(l.FirstChecks, "\n"), "breaks": strings.Join(l.Breaks, ", "),
+			"first_checks": strings.Join(l.FirstChecks, "\n"), "breaks": Breaks(a),
 		},
 		StartsAt:     time.UnixMilli(a.FindingInfo.FirstSeenTime).UTC().Format(time.RFC3339Nano),
 		EndsAt:       now.Add(alertmanagerHold).UTC().Format(time.RFC3339Nano),
 		GeneratorURL: s.dest.link(a.ID()),
+	}
+	for _, f := range pageFacts(a) {
+		out.Annotations[f.name] = f.value
 	}
 	for _, m := range []map[string]string{out.Labels, out.Annotations} {
 		for k, v := range m {

@@ -114,11 +114,21 @@ func (s *pagerDutySink) event(a *schemas.Alert) pdEvent {
 // details is what a responder reads first on a small screen.
 func details(a *schemas.Alert) map[string]any {
 	l := &a.Unmapped.Lapwing
-	return map[string]any{
-		"what_happened": a.FindingInfo.Desc, "identity": a.Actor.User.UID, "owner": l.Identity.Owner,
-		"observed": l.Observed, "expected": l.Expected, "first_checks": l.FirstChecks,
-		"breaks_if_disabled": l.Breaks, "alert_id": a.ID(), "alert_version": a.Version(), "risk_score": a.RiskScore,
+	out := map[string]any{"breaks_if_disabled": Breaks(a), "alert_id": a.ID(), "alert_version": a.Version(), "risk_score": a.RiskScore}
+	if len(l.FirstChecks) > 0 {
+		out["first_checks"] = l.FirstChecks
 	}
+	for name, value := range map[string]string{
+		"what_happened": a.FindingInfo.Desc, "identity": a.Actor.User.UID, "owner": l.Identity.Owner, "observed": l.Observed, "expected": l.Expected,
+	} {
+		if value != "" {
+			out[name] = value
+		}
+	}
+	for _, f := range pageFacts(a) {
+		out[f.name] = f.value
+	}
+	return out
 }
 
 // clip cuts s to n characters, at a character's border.

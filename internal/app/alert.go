@@ -12,6 +12,7 @@ import (
 
 	"github.com/jedib0t/go-pretty/v6/table"
 
+	"github.com/lapwing-sec/lapwing/alerting"
 	"github.com/lapwing-sec/lapwing/internal/clickhouse"
 	"github.com/lapwing-sec/lapwing/schemas"
 )
@@ -169,6 +170,13 @@ func AlertShow(ctx context.Context, cfg Config, id string, asJSON bool, std IO) 
 	}
 	a.Unmapped.Lapwing.Page = a.Unmapped.Lapwing.Paged // the newest version alone may page nobody
 	newAlertView(std.Out).inFull(a)
+	_, err = fmt.Fprint(std.Out, alertRest(a))
+	return err
+}
+
+// alertRest is what alert show adds to an alert as it lands: where it stands,
+// every finding, what belongs to it, and what to run next.
+func alertRest(a *schemas.Alert) string {
 	var b strings.Builder
 	b.WriteString(wrapField("state", alertState(a), viewWidth))
 	for i, f := range a.Unmapped.Lapwing.Findings {
@@ -178,9 +186,18 @@ func AlertShow(ctx context.Context, cfg Config, id string, asJSON bool, std IO) 
 		}
 		b.WriteString(wrapField(name, oneLine(f.Detector+": "+f.Sentence), viewWidth))
 	}
-	if links := a.Unmapped.Lapwing.Links; len(links) > 0 {
-		b.WriteString(wrapField("linked", strings.Join(links, ", "), viewWidth))
+	l := &a.Unmapped.Lapwing
+	for _, f := range []struct{ name, value string }{{"linked", strings.Join(l.Links, ", ")}, {"part of", l.PartOf}, {"members", strings.Join(l.Identities, ", ")}} {
+		if f.value != "" {
+			b.WriteString(wrapField(f.name, f.value, viewWidth))
+		}
 	}
-	_, err = fmt.Fprint(std.Out, b.String())
-	return err
+	for i, c := range alerting.Commands(a) {
+		name := ""
+		if i == 0 {
+			name = "next"
+		}
+		b.WriteString(wrapField(name, c.Line, viewWidth))
+	}
+	return b.String()
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/lapwing-sec/lapwing/alerting"
 	"github.com/lapwing-sec/lapwing/schemas"
 )
 
@@ -15,7 +16,6 @@ const (
 	updateWidth = 160
 	viewIndent  = "    "
 	shownEvents = 3
-	shownChecks = 3
 )
 
 // alertView shows alerts as they land: the first version that pages in full,
@@ -83,11 +83,12 @@ func (v *alertView) inFull(a *schemas.Alert) {
 	field("expected", l.Expected)
 	field("rarity", l.Rarity)
 	field("who", declaredFacts(l))
-	field("breaks", strings.Join(l.Breaks, ", "))
-	for i, c := range l.FirstChecks {
-		if i == shownChecks {
-			break
-		}
+	field("credential", a.Actor.User.CredentialUID)
+	field("source", alerting.Sources(a))
+	field("network", alerting.Networks(a))
+	field("seen", seen(a))
+	field("breaks", alerting.Breaks(a))
+	for i, c := range l.FirstChecks { // eight at most
 		name := ""
 		if i == 0 {
 			name = "check first"
@@ -95,9 +96,22 @@ func (v *alertView) inFull(a *schemas.Alert) {
 		b.WriteString(wrapField(name, fmt.Sprintf("%d. %s", i+1, c), viewWidth))
 	}
 	field("events", eventList(a))
-	field("mappings", mappings(a))
+	field("mappings", clipText(oneLine(mappings(a)), viewWidth-len(viewIndent)-fieldWidth-len("…")))
 	field("alert", fmt.Sprintf("%s  version %d, %s, risk %d, confidence %d", a.ID(), l.Version, way(l), a.RiskScore, a.Confidence))
 	fmt.Fprint(v.w, b.String())
+}
+
+// seen is when the alert was, and how often.
+func seen(a *schemas.Alert) string {
+	f := &a.FindingInfo
+	out := stamp(f.FirstSeenTime)
+	if f.LastSeenTime > f.FirstSeenTime {
+		out += " to " + stamp(f.LastSeenTime)
+	}
+	if calls := alerting.Calls(a); calls != "" {
+		out += ": " + calls
+	}
+	return out
 }
 
 // update prints what a later version changed, on one line: it rose, it found

@@ -1,0 +1,128 @@
+package alerting
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/lapwing-sec/lapwing/schemas"
+)
+
+// Bounds of what a page shows. The alert itself has the rest.
+const (
+	shownSources = 5
+	shownIDs     = 20
+)
+
+// unknownBreaks is told where nothing is declared: that is not "nothing breaks".
+const unknownBreaks = "unknown: the inventory names no dependants"
+
+// Breaks says what stops when the credential is disabled, or that nobody
+// declared it. It is never empty.
+func Breaks(a *schemas.Alert) string {
+	if b := a.Unmapped.Lapwing.Breaks; len(b) > 0 {
+		return strings.Join(b, ", ")
+	}
+	return unknownBreaks
+}
+
+// Sources are the places that an alert's sample calls came from, as
+// "203.0.113.9 (FR) by aws-cli", in the order of the samples, five at most.
+func Sources(a *schemas.Alert) string {
+	var out []string
+	for _, e := range a.FindingInfo.RelatedEvents {
+		from, ok := strings.CutPrefix(e.Desc, "from ")
+		if !ok {
+			continue
+		}
+		// The outcome stands behind the last colon followed by a space: an IPv6
+		// address has none.
+		if i := strings.LastIndex(from, ": "); i >= 0 {
+			from = from[:i]
+		}
+		if !slices.Contains(out, from) {
+			out = append(out, from)
+		}
+	}
+	for _, e := range a.Evidences {
+		if s := e.SrcEndpoint; s != nil && s.IP != "" && !slices.ContainsFunc(out, func(x string) bool { return x == s.IP || strings.HasPrefix(x, s.IP+" ") }) {
+			out = append(out, s.IP)
+		}
+	}
+	return some(out, shownSources)
+}
+
+// Networks are those that a finding of the alert is about.
+func Networks(a *schemas.Alert) string {
+	var out []string
+	for _, f := range a.Unmapped.Lapwing.Findings {
+		if (f.Detector == "new-network" || f.Detector == "network-policy") && f.Value != "" && !slices.Contains(out, f.Value) {
+			out = append(out, f.Value)
+		}
+	}
+	return some(out, shownSources)
+}
+
+// Calls is how much of the identity's traffic the alert speaks of: the headline
+// finding's count (of calls on arrival, of quarter hours at their close) and the
+// samples at hand.
+func Calls(a *schemas.Alert) string {
+	var parts []string
+	if f := a.Unmapped.Lapwing.Findings; len(f) > 0 && f[0].Count > 0 {
+		parts = append(parts, f[0].Detector+" "+strconv.Itoa(f[0].Count)+" times")
+	}
+	if n := len(a.FindingInfo.RelatedEvents); n == 1 {
+		parts = append(parts, "1 sample call")
+	} else if n > 1 {
+		parts = append(parts, strconv.Itoa(n)+" sample calls")
+	}
+	return strings.Join(parts, ", ")
+}
+
+// Command is what a responder may run next.
+type Command struct{ What, Line string }
+
+// Commands are the ready commands about an alert. They hold nothing but its id.
+func Commands(a *schemas.Alert) []Command {
+	id := a.ID()
+	return []Command{
+		{"show", "lapwing alert show " + id},
+		{"calls", "lapwing hunt run alert-events -p alert=" + id},
+		{"expected", "lapwing alert expected " + id + " --reason …"},
+	}
+}
+
+// pageFact is one named line of a page.
+type pageFact struct{ name, value string }
+
+// pageFacts is what every page carries beside the explanation, the empty left
+// out.
+func pageFacts(a *schemas.Alert) []pageFact {
+	l := &a.Unmapped.Lapwing
+	facts := []pageFact{
+		{"credential", a.Actor.User.CredentialUID}, {"source", Sources(a)}, {"network", Networks(a)},
+		{"first_seen", moment(a.FindingInfo.FirstSeenTime)}, {"last_seen", moment(a.FindingInfo.LastSeenTime)}, {"calls", Calls(a)},
+		{"linked_alerts", some(l.Links, shownIDs)}, {"part_of", l.PartOf}, {"members", some(l.Identities, shownIDs)},
+	}
+	for _, c := range Commands(a) {
+		facts = append(facts, pageFact{"command_" + c.What, c.Line})
+	}
+	return slices.DeleteFunc(facts, func(f pageFact) bool { return f.value == "" })
+}
+
+// some joins the first of a list, and says how many more there are.
+func some(list []string, most int) string {
+	if len(list) <= most {
+		return strings.Join(list, ", ")
+	}
+	return strings.Join(list[:most], ", ") + " and " + strconv.Itoa(len(list)-most) + " more"
+}
+
+// moment writes milliseconds in UTC; "" for 0.
+func moment(ms int64) string {
+	if ms == 0 {
+		return ""
+	}
+	return time.UnixMilli(ms).UTC().Format(time.RFC3339)
+}
