@@ -101,9 +101,9 @@ func TestASignedBodyIsTakenOnce(t *testing.T) {
 		step("sent again by its sender", "star", "1", 202, `{"accepted":1}`, 1)
 		step("replayed as it was", "star", "1", 202, `{"accepted":0}`, 1)
 		step("replayed as another event with another id", "deploy_key", "2", 202, `{"accepted":0}`, 1)
-		time.Sleep(seenFor)
+		<-time.After(seenFor)
 		step("an hour later", "deploy_key", "3", 202, `{"accepted":0}`, 1)
-		time.Sleep(2 * seenFor)
+		<-time.After(2 * seenFor)
 		step("when the memory has gone, the same id for the window of events", "star", "4", 202, `{"accepted":1}`, 2)
 	})
 }
