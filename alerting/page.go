@@ -70,7 +70,11 @@ func Networks(a *schemas.Alert) string {
 func Calls(a *schemas.Alert) string {
 	var parts []string
 	if f := a.Unmapped.Lapwing.Findings; len(f) > 0 && f[0].Count > 0 {
-		parts = append(parts, f[0].Detector+" "+strconv.Itoa(f[0].Count)+" times")
+		times := "once"
+		if f[0].Count > 1 {
+			times = strconv.Itoa(f[0].Count) + " times"
+		}
+		parts = append(parts, f[0].Detector+" "+times)
 	}
 	if n := len(a.FindingInfo.RelatedEvents); n == 1 {
 		parts = append(parts, "1 sample call")
