@@ -72,9 +72,8 @@ func engineDies(t *testing.T, r *Result) {
 
 	sctx, stop := context.WithCancel(ctx)
 	done := make(chan error, 1)
-	go func() {
-		done <- client.RunStore(sctx, kafka.StoreOptions{Inserter: db.Events(), MaxRows: 400 + r.Rand.IntN(400), MaxWait: 50 * time.Millisecond})
-	}()
+	opt := kafka.StoreOptions{Inserter: db.Events(), MaxRows: 400 + r.Rand.IntN(400), MaxWait: 50 * time.Millisecond}
+	go func() { done <- client.RunStore(sctx, opt) }()
 	for range 3 + r.Rand.IntN(3) {
 		<-time.After(time.Duration(20+r.Rand.IntN(250)) * time.Millisecond) // a moment of the insert, as good as any
 		_ = syscall.Kill(engine.PID(), syscall.SIGKILL)                     // it may just be starting
