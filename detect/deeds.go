@@ -2,6 +2,7 @@ package detect
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"strings"
 
@@ -114,18 +115,27 @@ func (d *deeds) before(key deedKey, at, window int64, match func(*deed) bool) *d
 	return nil
 }
 
-// waits notes a use for deeds that come after it.
-func (d *deeds) waits(key deedKey, u use) {
+// waits notes a use for deeds that come after it. It reports whether there was no
+// room for what it is about.
+func (d *deeds) waits(key deedKey, u use) (refused bool) {
 	list, known := d.uses[key]
 	if !known && len(d.uses) >= maxDeeds {
-		return
+		return true
 	}
 	i, found := slices.BinarySearchFunc(list, u, use.compare)
 	if found || i == usesOfOne {
-		return
+		return false
 	}
 	list = slices.Insert(list, i, u)
 	d.uses[key] = list[:min(len(list), usesOfOne)]
+	return false
+}
+
+// awaits lets a use wait for its deed.
+func (e *Engine) awaits(kind deedKind, realm, name string, u use) {
+	if e.deeds.waits(keyOf(kind, realm, name), u) {
+		e.stats.DeedsRefused++
+	}
 }
 
 func (u use) compare(o use) int {
@@ -273,7 +283,7 @@ func (d *deeds) visit(c *codec) {
 }
 
 func visitDeeds[T any](c *codec, m map[deedKey][]T, visit func(*T)) {
-	keys := sortedDeeds(m)
+	keys := slices.Sorted(maps.Keys(m))
 	list(c, &keys, func(k *deedKey) {
 		x := uint64(*k)
 		c.u64(&x)
@@ -284,15 +294,6 @@ func visitDeeds[T any](c *codec, m map[deedKey][]T, visit func(*T)) {
 			m[*k] = of
 		}
 	})
-}
-
-func sortedDeeds[T any](m map[deedKey][]T) []deedKey {
-	keys := make([]deedKey, 0, len(m))
-	for k := range m {
-		keys = append(keys, k)
-	}
-	slices.Sort(keys)
-	return keys
 }
 
 // moment is what is kept of a call for a finding on it.

@@ -82,6 +82,6 @@ func (c *Cell) sharesRisk(p *Profile, call *Call, f *Finding) {
 		return
 	}
 	u := use{moment: e.momentOf(call), identity: id, operation: clone(ev.Operation)}
-	e.deeds.waits(keyOf(deedKeyMade, "", lastName(clone(ev.CredentialId))), u)
-	e.deeds.waits(keyOf(deedMadeFor, realm(id), lastName(id)), u)
+	e.awaits(deedKeyMade, "", lastName(ev.CredentialId), u)
+	e.awaits(deedMadeFor, realm(id), lastName(id), u)
 }

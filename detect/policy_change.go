@@ -64,13 +64,13 @@ func (policyChange) Observe(c *Cell, p *Profile, call *Call, out *Findings) {
 		return
 	}
 	u.moment, u.operation, u.said = c.e.momentOf(call), clone(ev.Operation), clone(touched(ev)+origin(ev))
-	c.e.deeds.waits(keyOf(deedRights, realm(u.identity), lastName(u.identity)), u)
+	c.e.awaits(deedRights, realm(u.identity), lastName(u.identity), u)
 	links := actsFor(ev)
 	if m := c.e.minterOf(u.identity, ev.CredentialId, u.at); m != nil && m.first && m.by != u.identity {
 		links = append(links, m.by)
 	}
 	for _, name := range links {
-		c.e.deeds.waits(keyOf(deedRights, realm(name), lastName(name)), u)
+		c.e.awaits(deedRights, realm(name), lastName(name), u)
 	}
 }
 

@@ -1,5 +1,10 @@
 package detect
 
+import (
+	"maps"
+	"slices"
+)
+
 // secrets gives what is known of secrets to every cell: their owners' identities
 // may be in any.
 func (r *rekey) secrets() {
@@ -26,14 +31,14 @@ func (r *rekey) deeds() {
 		for _, to := range r.fresh {
 			to.deeds.swept = max(to.deeds.swept, e.deeds.swept)
 		}
-		for _, k := range sortedDeeds(e.deeds.done) {
+		for _, k := range slices.Sorted(maps.Keys(e.deeds.done)) {
 			for _, x := range e.deeds.done[k] {
 				for _, to := range r.fresh {
 					to.deeds.add(k, x)
 				}
 			}
 		}
-		for _, k := range sortedDeeds(e.deeds.uses) {
+		for _, k := range slices.Sorted(maps.Keys(e.deeds.uses)) {
 			for _, u := range e.deeds.uses[k] {
 				r.fresh[r.cellOf(u.identity)].deeds.waits(k, u)
 			}

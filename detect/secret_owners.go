@@ -2,6 +2,7 @@ package detect
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"strings"
 )
@@ -178,14 +179,7 @@ func (o *secretOwners) sweep(hour int64) {
 	}
 }
 
-func (o *secretOwners) secrets() []uint32 {
-	keys := make([]uint32, 0, len(o.seen))
-	for k := range o.seen {
-		keys = append(keys, k)
-	}
-	slices.Sort(keys)
-	return keys
-}
+func (o *secretOwners) secrets() []uint32 { return slices.Sorted(maps.Keys(o.seen)) }
 
 func (o *secretOwners) visit(c *codec) {
 	c.i64(&o.newest)
