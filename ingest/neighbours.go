@@ -124,8 +124,8 @@ func thinkable(c, b byte) (before, behind bool) {
 }
 
 // near is the first look at the trigger at i, of which the table says t, behind a
-// byte, or 0 at the beginning: it says no only where possible does, and where that
-// has nothing to remember.
+// byte, or 0 at the beginning: it says no only where find would find nothing, and
+// where possible has nothing to remember.
 func (m *memo) near(s string, i int, t uint32, before byte) bool {
 	behind := uint32(0)
 	if i+1 < len(s) {
