@@ -78,7 +78,8 @@ func (w Where) Seeds(t testing.TB) []uint64 {
 // what was found counts even if the test fails then.
 type Result struct {
 	Seed uint64
-	// Rand is drawn from for every choice, in an order that the seed decides.
+	// Rand is drawn from for every choice, in an order that the seed decides where one
+	// goroutine draws. Any may.
 	Rand *rand.Rand
 
 	mu      sync.Mutex
@@ -146,7 +147,21 @@ func (r *Result) Row() Row {
 
 // New makes the result of one seed.
 func New(seed uint64) *Result {
-	return &Result{Seed: seed, Rand: rand.New(rand.NewPCG(seed, 0x6c6170))} //nolint:gosec // reproducible on purpose
+	return &Result{Seed: seed, Rand: rand.New(&sharedSource{from: rand.NewPCG(seed, 0x6c6170)})} //nolint:gosec // reproducible on purpose
+}
+
+// sharedSource is a source that goroutines may share: a scenario draws what comes
+// next while its wires draw what they lose.
+type sharedSource struct {
+	mu   sync.Mutex
+	from *rand.PCG
+}
+
+// Uint64 implements rand.Source.
+func (s *sharedSource) Uint64() uint64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.from.Uint64()
 }
 
 // Run runs a scenario with every seed, as subtests NN-name/seed-N of t (the variant behind
