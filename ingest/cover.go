@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"strconv"
+	"strings"
 	"sync"
 	"unicode/utf8"
 )
@@ -27,7 +28,15 @@ func (r *redactor) covered(s string) string {
 	l.u = append(l.u[:0], s...)
 	for i := 0; i < maxCovers && uncover(l, i == 0); i++ {
 		l.u, l.v, l.at, l.vat = l.v, l.u, l.vat, l.at
-		found = r.spans(string(l.u), l.at, found)
+		u := string(l.u)
+		found = r.spans(u, l.at, found)
+		found = r.linked(u, l.at, found)
+		if i == 0 && formEncoded(u) {
+			found = r.spans(strings.ReplaceAll(u, "+", " "), l.at, found)
+		}
+	}
+	if formEncoded(s) {
+		found = r.spans(strings.ReplaceAll(s, "+", " "), nil, found)
 	}
 	if len(found) == 0 {
 		return s
@@ -41,44 +50,102 @@ func (r *redactor) covered(s string) string {
 	return string(append(b, s[last:]...))
 }
 
-// spans adds the secrets in u, whose bytes stand in the source at at (nil: in
-// the same places), to found, which is in order and stays so. What overlaps becomes one.
-func (r *redactor) spans(u string, at []int32, found []span) []span {
-	var out []span
-	var m memo
-	k := 0
-	add := func(n span) {
-		if len(out) > 0 && n.start < out[len(out)-1].end {
-			out[len(out)-1].end = max(out[len(out)-1].end, n.end)
-			return
+// formEncoded reports whether a + in s may stand for a blank.
+func formEncoded(s string) bool {
+	for i := 0; ; i++ {
+		n := strings.IndexByte(s[i:], '+')
+		if i += n; n < 0 || blankInForm(s, i) {
+			return n >= 0
 		}
-		out = append(out, n)
 	}
+}
+
+// blankInForm reports whether the + at i may stand for a blank (WHATWG URL, 5), as
+// in cmd=net+user, and not for itself, as before a time zone. Base64 may look like it.
+func blankInForm(s string, i int) bool {
+	return i > 0 && i+1 < len(s) && (isAlnum(s[i-1]) || s[i-1] == '\'' || s[i-1] == '"') && !isSpace(s[i+1])
+}
+
+// spans adds the secrets in u, whose bytes stand in the source at at (nil: in
+// the same places), to found, which is in order and stays so.
+func (r *redactor) spans(u string, at []int32, found []span) []span {
+	a := adder{r: r, u: u, at: at, found: found}
+	var m memo
 	last := 0
 	for i := 0; i < len(u); i++ {
 		if !triggers[u[i]] || !m.possible(u, i) {
 			continue
 		}
-		start, end := r.find(u, i, &m)
+		start, end := r.search(u, i, &m)
 		if start < last || end <= start {
 			continue
 		}
-		n := span{start: start, end: end}
-		if at != nil {
-			n.start, n.end = int(at[start]), int(at[end])
-		}
-		for k < len(found) && found[k].start <= n.start {
-			add(found[k])
-			k++
-		}
-		n.text = r.hash.Hash(u[start:end])
-		add(n)
+		a.add(start, end)
 		last, i = end, end-1
 	}
-	for ; k < len(found); k++ {
-		add(found[k])
+	return a.all()
+}
+
+// linked does the same for the tokens of links. Those of the source itself are
+// found by blobs.
+func (r *redactor) linked(u string, at []int32, found []span) []span {
+	a := adder{r: r, u: u, at: at, found: found}
+	for i := strings.IndexByte(u, '/'); i >= 0 && i < len(u); i++ {
+		from := i
+		for i < len(u) && runByte[u[i]] {
+			i++
+		}
+		for l := (links{s: u, at: from, end: i}); l.next(); {
+			a.add(l.from, l.to)
+		}
 	}
-	return out
+	return a.all()
+}
+
+// adder merges what is found in one spelling of a text, in order, with what was
+// found before. What overlaps becomes one.
+type adder struct {
+	r     *redactor
+	u     string
+	at    []int32
+	found []span // what was found before
+	taken int    // how many of them out has
+	out   []span
+}
+
+// add takes the secret u[start:end].
+func (a *adder) add(start, end int) {
+	n := span{start: start, end: end}
+	if a.at != nil {
+		n.start, n.end = int(a.at[start]), int(a.at[end])
+	}
+	for a.taken < len(a.found) && a.found[a.taken].start <= n.start {
+		a.merge(a.found[a.taken])
+		a.taken++
+	}
+	if k := len(a.out) - 1; k < 0 || n.start >= a.out[k].end { // else no hash of it is needed
+		n.text = a.r.hash.Hash(a.u[start:end])
+	}
+	a.merge(n)
+}
+
+func (a *adder) merge(n span) {
+	if k := len(a.out) - 1; k >= 0 && n.start < a.out[k].end {
+		a.out[k].end = max(a.out[k].end, n.end)
+		return
+	}
+	a.out = append(a.out, n)
+}
+
+// all returns everything that was found.
+func (a *adder) all() []span {
+	if a.out == nil {
+		return a.found
+	}
+	for ; a.taken < len(a.found); a.taken++ {
+		a.merge(a.found[a.taken])
+	}
+	return a.out
 }
 
 // layer is a text and what it becomes when one layer of encoding is taken off.

@@ -31,6 +31,9 @@ func (m *memo) possible(s string, i int) bool {
 	case '-':
 		if tokenByte(behind) && (i == 0 || isSpace(before) || before == '"' || before == '\'') {
 			m.option = i + maxOption
+			if i+2 < len(s) && strings.IndexByte(joinedOptions, behind) >= 0 {
+				return true
+			}
 		}
 		return behind == '-' || prefixEnds(s, i)
 	case 'z':
@@ -38,9 +41,13 @@ func (m *memo) possible(s string, i int) bool {
 	case 'J':
 		return before == 'y' || before == 'o'
 	case '+':
-		return before|0x20 == 'c' || before|0x20 == 'r'
+		return before|0x20 == 'c' || before|0x20 == 'r' || blankInForm(s, i)
 	case ' ', '\t':
-		return i <= m.option || before|0x20 == 'c' || before|0x20 == 'r' || proseName(s, i)
+		return i <= m.option || before|0x20 == 'c' || before|0x20 == 'r' || phraseEnds(s, i)
+	case '(':
+		return before|0x20 == 'd' && (behind == '\'' || behind == '"' || behind|0x20 == 'n')
+	case '@':
+		return i > 4 && i+1 < len(s)
 	case ':':
 		switch behind {
 		case '/', ' ', '\t', '\r', '\n', '"', '\'', '\\', '=':
@@ -56,7 +63,7 @@ func (m *memo) possible(s string, i int) bool {
 // which, then those behind which it makes possible think something. So a place
 // is ruled out by two shifts and no branch, and four at a time by one.
 const (
-	kindBits  = 9
+	kindBits  = 10
 	kindsMask = 1<<kindBits - 1
 )
 
@@ -64,7 +71,7 @@ const (
 const (
 	blankTrigger uint32 = 1 << iota
 	alwaysTrigger
-	firstTrigger // of those that have one each: J : _ - z . +
+	firstTrigger // of those that have one each: J : _ - z . + (
 )
 
 var triggerKind = func() (t [256]uint32) {
@@ -77,7 +84,7 @@ var triggerKind = func() (t [256]uint32) {
 		switch c {
 		case ' ', '\t':
 			kind = blankTrigger
-		case 'J', ':', '_', '-', 'z', '.', '+':
+		case 'J', ':', '_', '-', 'z', '.', '+', '(':
 			kind, next = next, next<<1
 		}
 		t[c] |= kind
@@ -116,7 +123,9 @@ func thinkable(c, b byte) (before, behind bool) {
 	case 'J':
 		return b == 'y' || b == 'o', false
 	case '+':
-		return b|0x20 == 'c' || b|0x20 == 'r', false
+		return isAlnum(b) || b == '\'' || b == '"', false
+	case '(':
+		return b|0x20 == 'd', false
 	case ':':
 		return b == '"' || b == '\'' || tokenByte(b), strings.IndexByte("/ \t\r\n\"'\\=", b) >= 0
 	}

@@ -33,6 +33,9 @@ func namesSibling(key string) bool {
 	return false
 }
 
+// maxName bounds what is looked at of a name that is judged more than once.
+const maxName = 256
+
 // namedBeside judges a value by its sibling that names it, as in lists of
 // headers, variables, options and changes.
 func (r *redactor) namedBeside(d *document, i int) (level secrecy) {
@@ -41,7 +44,8 @@ func (r *redactor) namedBeside(d *document, i int) (level secrecy) {
 	// nothing but values from being searched once for each.
 	for c, n := d.first(parent), 0; c != none && n < 16; c, n = d.after(parent, c), n+1 {
 		if d.nodes[c].kind == kindString && namesSibling(d.nodes[c].key) {
-			level = max(level, nameSecrecy(d.nodes[c].str))
+			name := d.nodes[c].str // asked once for each value beside it
+			level = max(level, nameSecrecy(name[max(0, len(name)-maxName):]))
 		}
 	}
 	return level
@@ -52,7 +56,15 @@ func (r *redactor) namedBeside(d *document, i int) (level secrecy) {
 // other.
 func namedBefore(d *document, i int) secrecy {
 	list, name := int(d.nodes[i].parent), d.nodes[i-1].str
-	if list == none || d.nodes[list].kind != kindArray || name == "" || nameSecrecy(name) != secret {
+	if list == none || d.nodes[list].kind != kindArray || name == "" {
+		return public
+	}
+	if v := d.nodes[i].str; len(name) == 2 && name[0] == '-' || len(v) > 2 && v[0] == '-' && strings.IndexByte(joinedOptions, v[1]) >= 0 {
+		if d.isArgument(list, i) {
+			return secret
+		}
+	}
+	if nameSecrecy(name) != secret {
 		return public
 	}
 	if name[0] == '-' {
@@ -68,6 +80,25 @@ func namedBefore(d *document, i int) secrecy {
 		return secret
 	}
 	return public
+}
+
+// isArgument judges an element of a command line behind a short option, or with
+// one in it, by the command before it.
+func (d *document) isArgument(list, i int) bool {
+	var sh shell
+	for c := list + 1; c < i && c < list+16; c++ { // a command's name is among the first
+		if d.nodes[c].kind == kindString && len(d.nodes[c].str) < maxName {
+			sh.word(d.nodes[c].str)
+		}
+	}
+	if sh.client == nil || !sh.armed {
+		return false
+	}
+	option, v := d.nodes[i-1].str, d.nodes[i].str
+	if len(option) == 2 && option[0] == '-' && sh.client.takes(option[1]) {
+		return v != "" && v[0] != '-'
+	}
+	return len(v) > 2 && v[0] == '-' && sh.client.joins(v[1]) && !ports(v[2:])
 }
 
 func headersKey(key string) bool {
@@ -97,8 +128,8 @@ func (d *document) describes(n int) bool {
 	if key == "" || holdsSecrets(key) {
 		return false
 	}
-	key = strings.ToLower(key)
-	for _, end := range []string{
+	key = strings.ToLower(key[max(0, len(key)-16):]) // asked for each element of a list
+	for _, end := range [...]string{
 		"id", "ids", "uid", "jti", "name", "user", "email", "type", "kind", "at", "date", "time", "expiration", "expiry", "expires", "issued", "arn", "provider", "issuer", "realm", "status", "state",
 		"version", "method", "algorithm", "scope", "scopes", "role", "label", "description", "url", "uri", "region", "account", "action", "consumer", "tags", "prefix",
 	} {
@@ -130,7 +161,7 @@ func listsTexts(s string, i int, name string) bool {
 // text, to the text's end where nothing closes it; nothing of one that is empty
 // or was hidden already. Quotes are not followed: they may be escaped any number
 // of times.
-func blockOf(s string, i int) (start, end int) {
+func (m *memo) blockOf(s string, i int) (start, end int) {
 	depth := 0
 	for end = i; end < len(s); end++ {
 		switch s[end] {
@@ -143,6 +174,7 @@ func blockOf(s string, i int) (start, end int) {
 			break
 		}
 	}
+	m.work += end - i
 	start = i + 1
 	inside := strings.Trim(s[min(start, end):end], " \t\r\n\"'\\")
 	if inside == "" || isHash(inside) || hidden(inside) {

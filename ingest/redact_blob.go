@@ -20,8 +20,8 @@ var runByte = func() (t [256]bool) {
 	return t
 }()
 
-// blobs hides runs of base64 that hold a secret, and secret access keys of AWS
-// with words beside them that say so. It looks at every 24th byte only, unless
+// blobs hides runs of base64 that hold a secret, secret access keys of AWS with
+// words beside them that say so, and the tokens of links. It looks at every 24th byte only, unless
 // a run may be there.
 func (r *redactor) blobs(s string) string {
 	var b []byte
@@ -43,7 +43,14 @@ func (r *redactor) blobs(s string) string {
 		if start > 0 {
 			start += escaped(s[start-1], s[start])
 		}
-		if end-start < minRun || !r.blob(s, start, end) {
+		if end-start < minRun {
+			continue
+		}
+		if !r.blob(s, start, end) {
+			for l := (links{s: s, at: start, end: end}); l.next(); {
+				b = append(append(b, s[last:l.from]...), r.hash.Hash(s[l.from:l.to])...)
+				last = l.to
+			}
 			continue
 		}
 		for pad := 0; pad < 2 && end < len(s) && s[end] == '='; pad++ {
@@ -198,7 +205,7 @@ func saysSecret(before string) bool {
 // prose finds the value in "password VALUE", "password is VALUE" and "api key
 // VALUE" whose name ends at the blank s[i]. Only what looks like a password, or
 // behind other names like a credential, is one: most sentences go on in words.
-func prose(s string, i int) (start, end int) {
+func (m *memo) prose(s string, i int) (start, end int) {
 	begin := i
 	for begin > 0 && i-begin < maxOption && tokenByte(s[begin-1]) {
 		begin--
@@ -206,6 +213,9 @@ func prose(s string, i int) (start, end int) {
 	name := s[begin:i]
 	if nameSecrecy(name) != secret && !strings.EqualFold(name, "key") {
 		return 0, 0
+	}
+	if start, end = m.behindPassword(s, i, name); end > start {
+		return start, end
 	}
 	start = i
 	for range 2 {
@@ -234,8 +244,12 @@ func prose(s string, i int) (start, end int) {
 		end--
 	}
 	v := s[start:end]
+	m.work += len(v)
 	if len(v) < 6 || hidden(v) || isHash(v) || strings.IndexByte(v, '=') > 0 && strings.Contains(v, hashPrefix) {
 		return 0, 0
+	}
+	if v[len(v)-1] == '=' && end < len(s) && (s[end] == '"' || s[end] == '\'') {
+		return 0, 0 // an attribute of an element: <password encoding="…">
 	}
 	if namesPassword(name) && (chosen(v) || digits(v) >= 0) || opaque(v) {
 		return start, end
@@ -254,8 +268,9 @@ func namesPassword(name string) bool {
 	return false
 }
 
-// proseName reports whether a name that prose knows may end at i.
-func proseName(s string, i int) bool {
+// phraseEnds reports whether a name that prose knows may end at i, or the last
+// word of another phrase that worded knows.
+func phraseEnds(s string, i int) bool {
 	if i < 3 {
 		return false
 	}
@@ -265,11 +280,11 @@ func proseName(s string, i int) bool {
 	case 'e':
 		return a == 'a' && b == 's' || a == 'o' && b == 'd'
 	case 'n':
-		return a == 'k' && b == 'e'
+		return a == 'k' && b == 'e' || a == 'g' && b == 'i' // token, login
 	case 't':
 		return a == 'r' && b == 'e'
 	case 'y':
-		return a == 'k' && b == 'e'
+		return a == 'k' && b == 'e' || b == 'b' && isSpace(s[i-3]) // key, by
 	}
 	return false
 }

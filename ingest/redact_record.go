@@ -13,7 +13,8 @@ func Redact(h *Hasher, record []byte) string {
 		r.document(&d, nil)
 		return d.source(0)
 	}
-	lines := strings.Split(text, "\n")
+	// Some secrets stand on a line of their own, and some lines are one.
+	lines := strings.Split(r.text(text), "\n")
 	for i, l := range lines {
 		lines[i] = r.text(l)
 	}

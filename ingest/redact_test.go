@@ -189,7 +189,7 @@ func TestRawStaysWhatItWas(t *testing.T) {
 
 func TestWhatIsHiddenStaysAsItIs(t *testing.T) {
 	r := redactor{hash: testHasher, guess: true}
-	for _, s := range []string{h("x"), "Bearer " + h("x"), "a " + h("x") + " b", "token=" + h("x"), `{"password":"` + h("x") + `"}`} {
+	for _, s := range []string{h("x"), "Bearer " + h("x"), "a " + h("x") + " b", "token=" + h("x"), "https://" + h("x") + "@pypi.example.com/simple", "//bob:" + h("x") + "@db/x", `{"password":"` + h("x") + `"}`} {
 		if got := r.text(s); got != s {
 			t.Errorf("%q became %q", s, got)
 		}

@@ -21,7 +21,7 @@ func (r *redactor) value(s string) string {
 
 // triggers are the bytes at which a secret may be recognised.
 var triggers = func() (t [256]bool) {
-	for _, c := range []byte("J=:%_-z. \t+>") {
+	for _, c := range []byte("J=:%_-z. \t+>(@") {
 		t[c] = true
 	}
 	return t
@@ -39,7 +39,8 @@ func (r *redactor) text(s string) string {
 	return r.blobs(r.plain(s))
 }
 
-// plain hides what looks like a secret in s as it is spelled.
+// plain hides what looks like a secret in s as it is spelled, and where blanks may
+// be spelled as +.
 func (r *redactor) plain(s string) string {
 	var b []byte
 	var m memo
@@ -48,7 +49,7 @@ func (r *redactor) plain(s string) string {
 		if !m.possible(s, i) {
 			continue
 		}
-		start, end := r.find(s, i, &m)
+		start, end := r.search(s, i, &m)
 		if start < last || end <= start {
 			continue
 		}
@@ -57,6 +58,9 @@ func (r *redactor) plain(s string) string {
 		}
 		b = append(append(b, s[last:start]...), r.hash.Hash(s[start:end])...)
 		last, i = end, end-1
+	}
+	if m.form {
+		return r.covered(s)
 	}
 	if b == nil {
 		return s
@@ -70,11 +74,37 @@ func (r *redactor) plain(s string) string {
 type memo struct {
 	// dull: no value that starts before it and runs up to it is a credential.
 	dull int
+	// form: a + was seen that may stand for a blank.
+	form bool
 	// bare answers isBare once it was asked.
 	bare, asked bool
 	// option: a word that begins with a dash stands before it, at most
 	// maxOption bytes back.
 	option int
+	// tags: what stands before it was searched for tags, and the last one begins
+	// before tag.
+	tags, tag int
+	// delimited: the first end of a part behind it, and one; zero until asked.
+	delimited int
+	// shell is the command line that was read on the way here.
+	shell shell
+	// statement answers isStatement once it was asked, and of CREATE SECRET.
+	statement, makesSecret, toldStatement bool
+	// work counts the bytes that searches have read beyond their trigger.
+	work int
+}
+
+// maxWork is how often searches may read each byte of a text. What texts do that
+// were made to be slow stays below a tenth of it (TestSearchesReadATextOnce).
+const maxWork = 256
+
+// search is find within bounds: a text that still makes it read more than it may
+// is hidden from there on, so that no mistake of ours makes it slow.
+func (r *redactor) search(s string, i int, m *memo) (start, end int) {
+	if m.work > maxWork*len(s)+1<<16 {
+		return i, len(s)
+	}
+	return r.find(s, i, m)
 }
 
 // isBare reports whether s is nothing but a URL, in which a quote is just
@@ -96,7 +126,7 @@ func (r *redactor) find(s string, i int, m *memo) (start, end int) {
 		}
 		return r.pair(s, i, i+1, false, m)
 	case '>':
-		return r.element(s, i)
+		return m.element(s, i)
 	case '%':
 		if i+2 < len(s) && s[i+1] == '3' && s[i+2]|0x20 == 'd' {
 			return r.pair(s, i, i+3, true, m)
@@ -121,25 +151,33 @@ func (r *redactor) find(s string, i int, m *memo) (start, end int) {
 			return jwt(s, i-2)
 		}
 	case ' ', '\t', '+':
-		if start, end = schemeToken(s, i); end > start || s[i] == '+' {
+		m.form = m.form || s[i] == '+' && blankInForm(s, i)
+		if start, end = m.schemeToken(s, i); end > start || s[i] == '+' {
 			return start, end
 		}
-		if start, end = option(s, i); end > start || !proseName(s, i) {
+		if start, end = m.optionValue(s, i); end > start {
 			return start, end
 		}
-		return prose(s, i)
+		return m.worded(s, i)
 	case '-':
 		if strings.HasPrefix(s[i:], "-----BEGIN") {
 			return privateKey(s, i)
 		}
-		return prefixed(s, i)
+		if start, end = prefixed(s, i); end > start {
+			return start, end
+		}
+		return m.dashed(s, i)
+	case '(':
+		return m.call(s, i)
+	case '@':
+		return schemeless(s, i)
 	case 'z':
 		if start, end = sessionToken(s, i-11, "FwoGZXIvYXdz"); end > start {
 			return start, end
 		}
 		return prefixed(s, i)
 	case '.':
-		if start, end = webhook(s, i); end > start {
+		if start, end = m.webhook(s, i); end > start {
 			return start, end
 		}
 		return prefixed(s, i)
@@ -182,12 +220,22 @@ func (r *redactor) pair(s string, i, from int, encoded bool, m *memo) (start, en
 		}
 	}
 	if level == public || level == maybe && !r.guess {
+		if s[i] == '=' && len(name) == len("name") && name[0]|0x20 == 'n' && name[1:] == "ame" {
+			return r.part(s, begin, from, m)
+		}
 		return 0, 0
 	}
 	start = from
 	for start < len(s) && isSpace(s[start]) {
 		start++
 	}
+	m.work += start - from
+	if level == secret && s[i] == ':' && start < len(s) && (s[start] == '|' || s[start] == '>') {
+		if lines := m.yamlHead(s, start); lines > start {
+			return m.yamlBlock(s, begin, start, lines)
+		}
+	}
+	start += callsPassword(s[start:])
 	quote, escapes := byte(0), 0
 	for start+escapes < len(s) && escapes < 16 && s[start+escapes] == '\\' {
 		escapes++
@@ -197,7 +245,10 @@ func (r *redactor) pair(s string, i, from int, encoded bool, m *memo) (start, en
 		start = at + 1
 	}
 	if block || quote == 0 && level == secret && opens(s, start) {
-		return blockOf(s, start)
+		return m.blockOf(s, start)
+	}
+	if quote == 0 && start+1 < len(s) && s[start+1] == '\'' && prefixesLiteral(s[start]) {
+		quote, start = '\'', start+2 // PASSWORD = N'x'
 	}
 	if rest, ok := strings.CutPrefix(s[start:], `\x22`); ok && quote == 0 {
 		// nginx's way to write a quote.
@@ -205,6 +256,7 @@ func (r *redactor) pair(s string, i, from int, encoded bool, m *memo) (start, en
 		if n < 0 {
 			n = len(rest)
 		}
+		m.work += n
 		if start += 4; hidden(rest[:n]) || isHash(rest[:n]) || level == maybe && !opaque(rest[:n]) {
 			return 0, 0
 		}
@@ -223,7 +275,7 @@ func (r *redactor) pair(s string, i, from int, encoded bool, m *memo) (start, en
 		}
 	}
 	v := s[start:end]
-	if hidden(v) || isHash(v) || level == maybe && !opaque(v) {
+	if m.work += len(v); hidden(v) || isHash(v) || level == maybe && !opaque(v) {
 		return 0, 0
 	}
 	return start, end
@@ -247,6 +299,7 @@ func (m *memo) credential(s string, i int, encoded bool) (start, end int) {
 	for after < len(s) && strings.IndexByte(punctuation, s[after]) >= 0 {
 		after++
 	}
+	m.work += after - i
 	if !letters || !numbers || !endsValue(s, after, encoded, m.isBare(s)) {
 		m.dull = after
 		return 0, 0
@@ -315,7 +368,10 @@ func valueEnd(s string, i int, quote byte, escapes int, encoded, bare bool) int 
 				continue
 			case quote:
 				if run <= escapes {
-					return i - run
+					if quote != '\'' || i == start || run > 0 || i+1 >= len(s) || s[i+1] != '\'' {
+						return i - run
+					}
+					i++ // SQL's way to write a quote in quotes
 				}
 			}
 			run = 0
@@ -331,49 +387,10 @@ func valueEnd(s string, i int, quote byte, escapes int, encoded, bare bool) int 
 	return i
 }
 
-// userinfo finds the password in scheme://user:password@host, or a lone token
-// before the @. A password may hold an @, and what no port can be may hold a
-// slash.
-func userinfo(s string, i int) (start, end int) {
-	if strings.IndexByte(s[i:min(len(s), i+256)], '@') < 0 {
-		return 0, 0 // most URLs
-	}
-	colon, at := none, none
-scan:
-	for j := i; j < len(s) && j-i < 256; j++ {
-		switch s[j] {
-		case ':':
-			if colon == none {
-				colon = j
-			}
-		case '@':
-			at = j
-		case '/', '?', '#':
-			if colon == none || at != none || digits(s[colon+1:j]) >= 0 {
-				break scan
-			}
-		case ' ', '"', '\\', '<', '>', '\n', '\t':
-			break scan
-		}
-	}
-	switch {
-	case at == none:
-		return 0, 0
-	case colon != none && colon+1 < at:
-		if isHash(s[colon+1 : at]) {
-			return 0, 0
-		}
-		return colon + 1, at
-	case colon == none && opaque(s[i:at]):
-		return i, at
-	}
-	return 0, 0
-}
-
 func tokenByte(c byte) bool { return isAlnum(c) || c == '_' || c == '-' }
 
 // schemeToken finds a token after the word Bearer or Basic.
-func schemeToken(s string, i int) (start, end int) {
+func (m *memo) schemeToken(s string, i int) (start, end int) {
 	if i < 5 {
 		return 0, 0
 	}
@@ -388,46 +405,8 @@ func schemeToken(s string, i int) (start, end int) {
 		mixed = mixed || c < 'a' || c > 'z'
 		end++
 	}
+	m.work += end - start
 	if !mixed || end-start < 8 {
-		return 0, 0
-	}
-	return start, end
-}
-
-// option finds the value of a command's option that stands behind a blank:
-// --password VALUE, and the password in -u USER:VALUE.
-func option(s string, i int) (start, end int) {
-	to := i
-	for to > 0 && i-to < maxOption && (tokenByte(s[to-1])) {
-		to--
-	}
-	name := s[to:i]
-	if len(name) < 2 || name[0] != '-' || to > 0 && !isSpace(s[to-1]) && s[to-1] != '"' && s[to-1] != '\'' {
-		return 0, 0
-	}
-	start = i + 1
-	for start < len(s) && start-i < 16 && (isSpace(s[start]) || s[start] == '"' || s[start] == '\'') {
-		start++
-	}
-	if start >= len(s) || s[start] == '-' {
-		return 0, 0
-	}
-	pair := name == "-u" || name == "--user" || name == "--proxy-user" || name == "-U"
-	if !pair && nameSecrecy(name) != secret {
-		return 0, 0
-	}
-	end = start
-	for end < len(s) && !isSpace(s[end]) && s[end] != '"' && s[end] != '\'' {
-		end++
-	}
-	if pair {
-		colon := strings.IndexByte(s[start:end], ':')
-		if colon < 0 {
-			return 0, 0
-		}
-		start += colon + 1
-	}
-	if hidden(s[start:end]) || isHash(s[start:end]) {
 		return 0, 0
 	}
 	return start, end
@@ -441,6 +420,9 @@ func (r *redactor) tight(s string, i int, m *memo) (start, end int) {
 		begin--
 	}
 	name := s[begin:i]
+	if begin > 0 && s[begin-1] == '/' && strings.EqualFold(name, "user") {
+		return m.netUse(s, begin-1, i+1)
+	}
 	if end := begin + len(hashPrefix) + 32; end <= len(s) && isHash(s[begin:end]) {
 		return 0, 0 // hidden already
 	}
@@ -458,29 +440,10 @@ func (r *redactor) tight(s string, i int, m *memo) (start, end int) {
 	} else {
 		end = valueEnd(s, start, 0, 0, false, m.isBare(s))
 	}
-	if end-start < 6 || hidden(s[start:end]) || isHash(s[start:end]) {
+	if m.work += end - start; end-start < 6 || hidden(s[start:end]) || isHash(s[start:end]) {
 		return 0, 0
 	}
 	return start, end
-}
-
-// element finds the text of an XML element with a secret's name.
-func (r *redactor) element(s string, i int) (start, end int) {
-	begin := i
-	for begin > 0 && i-begin < 80 && (nameByte(s[begin-1]) || s[begin-1] == ':') {
-		begin--
-	}
-	if begin == 0 || s[begin-1] != '<' || nameSecrecy(s[begin:i]) != secret {
-		return 0, 0
-	}
-	end = i + 1
-	for end < len(s) && s[end] != '<' {
-		end++
-	}
-	if v := s[i+1 : end]; hidden(v) || isHash(v) {
-		return 0, 0
-	}
-	return i + 1, end
 }
 
 // cleanText returns raw as valid UTF-8: bytes that are none become U+FFFD.

@@ -67,7 +67,7 @@ var publicNames = map[string]bool{
 	"minimumpasswordlength": true, "maxpasswordage": true, "passwordreuseprevention": true, "passwordlastused": true, "passwordlastchanged": true,
 	"resultsignature": true, // of Azure Monitor: what came of a call
 	"hashedtoken":     true, // GitHub's own SHA-256 of a token, by which one is searched for
-	"idempotencykey":  true, "passwordexpirypolicy": true, "passwordresetrequired": true,
+	"idempotencykey":  true, "passwordstdin": true, "passwordfile": true, "passwordexpirypolicy": true, "passwordresetrequired": true,
 }
 
 // nameSecrecy judges a JSON key, a header, a query parameter or a variable by

@@ -40,13 +40,14 @@ var webhooks = []string{".slack.com/services/", ".slack.com/workflows/", ".com/a
 
 // webhook finds the secret in the address of an incoming webhook whose host
 // has its dot at i: the last segment of its path.
-func webhook(s string, i int) (start, end int) {
+func (m *memo) webhook(s string, i int) (start, end int) {
 	for _, w := range webhooks {
 		if !strings.HasPrefix(s[i:], w) {
 			continue
 		}
 		for end = i + len(w); end < len(s) && (tokenByte(s[end]) || s[end] == '/' || s[end] == '@'); end++ {
 		}
+		m.work += end - i
 		start = i + 1 + strings.LastIndexByte(s[i:end], '/')
 		if end-start >= 16 && !strings.HasPrefix(s[end:], ":") {
 			return start, end
