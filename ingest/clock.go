@@ -50,6 +50,9 @@ func parseISO(s string) (int64, error) {
 // zone reads Z, nothing, ±hh:mm, ±hhmm or ±hh, after any spaces, as seconds
 // east of UTC.
 func zone(s string) (seconds int, ok bool) {
+	if s == "Z" || s == " +0000" { // most of them
+		return 0, true
+	}
 	s = strings.TrimLeft(s, " ")
 	if s == "" || s == "Z" || s == "z" || s == "UTC" {
 		return 0, true
@@ -125,7 +128,36 @@ func daysBefore(year, month int) int {
 	return year*365 + year/4 - year/100 + year/400 + (153*(month-3)+2)/5 - 719468
 }
 
-var months = [...]string{"Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"}
+// monthOf returns the number of a month by its name, from 1 on, or 0.
+func monthOf(name string) int {
+	switch name {
+	case "Jan":
+		return 1
+	case "Feb":
+		return 2
+	case "Mar":
+		return 3
+	case "Apr":
+		return 4
+	case "May":
+		return 5
+	case "Jun":
+		return 6
+	case "Jul":
+		return 7
+	case "Aug":
+		return 8
+	case "Sep":
+		return 9
+	case "Oct":
+		return 10
+	case "Nov":
+		return 11
+	case "Dec":
+		return 12
+	}
+	return 0
+}
 
 // parseCommonLog reads the time of the common log format, such as
 // 10/Oct/2000:13:55:36 -0700.
@@ -134,15 +166,8 @@ func parseCommonLog(s string) (int64, error) {
 		return 0, errNoTime
 	}
 	if len(s) >= 20 && s[2] == '/' && s[6] == '/' && s[11] == ':' && s[14] == ':' && s[17] == ':' {
-		for m, name := range months {
-			if s[3:6] != name {
-				continue
-			}
-			offset, ok := zone(s[20:])
-			if !ok {
-				break
-			}
-			if t, ok := instant(digits(s[7:11]), m+1, digits(s[0:2]), digits(s[12:14]), digits(s[15:17]), digits(s[18:20]), 0, offset); ok {
+		if offset, ok := zone(s[20:]); ok {
+			if t, ok := instant(digits(s[7:11]), monthOf(s[3:6]), digits(s[0:2]), digits(s[12:14]), digits(s[15:17]), digits(s[18:20]), 0, offset); ok {
 				return t, nil
 			}
 		}

@@ -29,3 +29,22 @@ func TestInstantsAreThoseOfTheStandardLibrary(t *testing.T) {
 		}
 	})
 }
+
+// TestTimesOfTheCommonLogAreThoseOfTheStandardLibrary in every zone and month.
+func TestTimesOfTheCommonLogAreThoseOfTheStandardLibrary(t *testing.T) {
+	const layout = "02/Jan/2006:15:04:05 -0700"
+	rapid.Check(t, func(t *rapid.T) {
+		zone := time.FixedZone("", 60*rapid.IntRange(-23*60, 23*60).Draw(t, "zone"))
+		want := time.Unix(rapid.Int64Range(-8e9, 8e9).Draw(t, "time"), 0)
+		for _, in := range []string{want.In(zone).Format(layout), want.UTC().Format(layout)} {
+			if got, err := parseCommonLog(in); err != nil || got != want.UnixNano() {
+				t.Fatalf("%s: got %d (%v), want %d", in, got, err, want.UnixNano())
+			}
+		}
+	})
+	for _, in := range []string{"01/mar/2026:10:00:00 +0000", "01/Foo/2026:10:00:00 +0000", "01/Mar/2026:10:00:00 +00:0", "31/Apr/2026:10:00:00 +0000"} {
+		if _, err := parseCommonLog(in); err == nil {
+			t.Errorf("%s is read", in)
+		}
+	}
+}

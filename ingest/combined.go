@@ -150,7 +150,7 @@ func (a *access) combined(line string) (w words, err error) {
 		line = line[:pos] + hexQuotes(line[pos:])
 	}
 	a.whole(line)
-	w = words{s: line, pos: pos}
+	w = words{s: line, pos: pos, pure: a.pure}
 	a.front(line[:open])
 	request, quoted, ok := w.next()
 	if !ok || !quoted {

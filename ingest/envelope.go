@@ -12,6 +12,9 @@ import (
 // object is one of the usual envelopes, or none. Whether it is one, or a
 // record that looks like it, is for the format to say.
 func (d *document) envelope(n int) int {
+	if d.traits&isEnvelope == 0 {
+		return none // no key of one is in the whole document
+	}
 	for c := d.first(n); c != none; c = d.after(n, c) {
 		if d.nodes[c].is&isEnvelope == 0 {
 			continue
@@ -261,12 +264,7 @@ func bsdTime(s string) bool {
 	if s[3] != ' ' || s[6] != ' ' || s[9] != ':' || s[12] != ':' || s[15] != ' ' || !isDigit(s[5]) {
 		return false
 	}
-	for _, m := range months {
-		if s[:3] == m {
-			return true
-		}
-	}
-	return false
+	return monthOf(s[:3]) > 0
 }
 
 // isTag recognises the name of a program, with its process in brackets.

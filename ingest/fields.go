@@ -282,14 +282,39 @@ func hostName(host string) string {
 // micros reads a duration of the given number of microseconds a unit; what is
 // negative, no number or longer than a year is 0.
 func micros(s string, unit float64) uint64 {
-	v := float64(count(s))
-	if v == 0 || len(s) > 15 {
+	v, ok := decimal(s)
+	if !ok {
 		v = number(s)
 	}
 	if v <= 0 || v*unit > 365*86400*1e6 {
 		return 0
 	}
 	return uint64(v*unit + 0.5)
+}
+
+// decimal reads digits with at most one point among them, 15 bytes at most: both
+// the digits and the power of ten are exact in a float64 then, and so is their
+// quotient to the last bit, as strconv has it (W. D. Clinger, How to read floating
+// point numbers accurately, 1990).
+func decimal(s string) (v float64, ok bool) {
+	if len(s) > 15 {
+		return 0, false
+	}
+	whole, scale := uint64(0), 0.0
+	for i := range len(s) {
+		switch c := s[i]; {
+		case isDigit(c):
+			whole, scale = whole*10+uint64(c-'0'), scale*10
+		case c == '.' && scale == 0:
+			scale = 1
+		default:
+			return 0, false
+		}
+	}
+	if scale <= 1 {
+		return float64(whole), scale == 0 && s != ""
+	}
+	return float64(whole) / scale, true
 }
 
 // count reads a number of up to 19 digits; anything else is 0.

@@ -52,6 +52,9 @@ func forwarded(header string, list []string) []string {
 // forwardedNode reads one entry: an address, or the pairs of RFC 7239.
 func forwardedNode(entry string) string {
 	entry = strings.TrimSpace(entry)
+	if plainIPv4(entry) {
+		return entry // most of them
+	}
 	if strings.IndexByte(entry, '=') >= 0 {
 		entry = forPair(entry)
 	}

@@ -32,7 +32,8 @@ type node struct {
 	str string // of a scalar: unescaped text of a string, else the literal
 	// The value's text in the source, quotes included.
 	start, end int32
-	// The key's text in the source, quotes included; zero without a key.
+	// The key's text in the source, quotes included; zero without a key, and of
+	// one that has a slot.
 	keyStart, keyEnd int32
 	next             int32
 	parent           int32
@@ -66,7 +67,9 @@ type document struct {
 	raw   []byte // what src is a copy of, where that is known
 	names interner
 	known keyCache
-	clean cleanTexts
+	// traits are those of all keys together.
+	traits traits
+	clean  cleanTexts
 	// place is that of a record in the list that its format splits.
 	place int
 	// secrets remembers which objects are Secrets of Kubernetes.

@@ -25,6 +25,7 @@ func (d *document) parse(src string) error {
 	}
 	d.src, d.raw, d.pos, d.nodes, d.edits, d.secrets = src, nil, 0, d.nodes[:0], d.edits[:0], nil
 	d.known.begin()
+	d.traits = 0
 	open, err := d.read()
 	if err != nil {
 		for ; open != none; open = int(d.nodes[open].parent) {
@@ -185,13 +186,11 @@ func (d *document) add() *node {
 // value begins.
 func (d *document) member(i int, m *node) (int, error) {
 	s := d.src
-	m.keyStart = int32(i) //nolint:gosec // parse bounds the source to 2 GiB
 	// Records of one source have the same keys in the same order.
 	if k := d.known.expect(s[i:]); k != nil {
 		m.key, m.level, m.is, m.slot = k.key, k.level, k.is, k.slot
-		i += len(k.quoted)
-		m.keyEnd = int32(i - 1) //nolint:gosec // as above
-		return skipSpace(s, i), nil
+		d.traits |= k.is
+		return skipSpace(s, i+len(k.quoted)), nil
 	}
 	d.pos = i
 	if i >= len(s) {
@@ -204,7 +203,7 @@ func (d *document) member(i int, m *node) (int, error) {
 	if err != nil {
 		return d.pos, err
 	}
-	m.keyEnd = int32(d.pos) //nolint:gosec // as above
+	end := d.pos
 	d.pos = skipSpace(s, d.pos)
 	if d.pos >= len(s) {
 		return d.pos, errTruncated
@@ -214,9 +213,12 @@ func (d *document) member(i int, m *node) (int, error) {
 	}
 	if k := d.known.look(key); k != nil {
 		m.key, m.level, m.is, m.slot = k.key, k.level, k.is, k.slot
+		d.traits |= k.is
 		d.known.learn(k)
 	} else {
 		m.key, m.is = key, isAny
+		d.traits |= isAny
+		m.keyStart, m.keyEnd = int32(i), int32(end) //nolint:gosec // parse bounds the source to 2 GiB
 	}
 	return skipSpace(s, d.pos+1), nil
 }
@@ -316,7 +318,7 @@ var classes = func() (t [256]uint8) {
 		t[c] = classToken
 	}
 	for c := range t {
-		if !isDigit(byte(c)) && strings.IndexByte("abcdefABCDEFTZ.:-", byte(c)) < 0 {
+		if !isDigit(byte(c)) && strings.IndexByte("abcdefABCDEFTZ.:-+", byte(c)) < 0 {
 			t[c] |= classWord
 		}
 	}

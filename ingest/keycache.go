@@ -59,6 +59,8 @@ type cachedKey struct {
 	level secrecy
 	is    traits
 	lower string
+	field accessField
+	when  int8 // its rank among the times of NGINX
 	// joined is what the key was joined with last: a.key for prefix a.
 	prefix, joined string
 }
@@ -153,6 +155,7 @@ func (c *keyCache) judge(key string) *cachedKey {
 	}
 	key = strings.Clone(key)
 	k := &cachedKey{key: key, quoted: quoteJSON(key) + ":", lower: strings.ToLower(key), level: level}
+	k.field, k.when = accessFieldOf(k.lower), timeRank(key)
 	k.mask = ^uint64(0)
 	if n := len(k.quoted); n < 8 {
 		k.mask = 1<<(8*n) - 1

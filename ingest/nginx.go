@@ -56,7 +56,7 @@ func parseNGINXLine(r *record) error {
 	a := r.access()
 	var w words
 	var err error
-	if commonTime(r.line) == 0 {
+	if r.line[0] == '[' && commonTime(r.line) == 0 {
 		w, err = a.proxyManager(r.line)
 	} else {
 		w, err = a.combined(r.line)
@@ -156,7 +156,7 @@ func (a *access) proxyManager(line string) (w words, err error) {
 func parseNGINXObject(r *record) error {
 	d, a := &r.doc, r.access()
 	var when, whenKey string
-	rank := 0
+	rank := int8(0)
 	hasStatus := false
 	for n := d.first(r.root); n != none; n = d.after(r.root, n) {
 		key, v := d.nodes[n].key, d.nodes[n].str
@@ -168,7 +168,7 @@ func parseNGINXObject(r *record) error {
 			continue
 		}
 		// Of several times the most exact counts.
-		if r := timeRank(key); r > 0 {
+		if r := d.timeRank(n); r > 0 {
 			if r > rank {
 				rank, when, whenKey = r, v, key
 			}
@@ -181,7 +181,7 @@ func parseNGINXObject(r *record) error {
 			hasStatus = true
 			continue
 		}
-		a.fieldOf(d.lower(n), key, v)
+		a.fieldAs(d.accessField(n), key, v)
 	}
 	if rank == 0 {
 		return errors.New("time_iso8601: missing (also time_local, msec, @timestamp, timestamp, time)")
@@ -198,7 +198,15 @@ func parseNGINXObject(r *record) error {
 	return nil
 }
 
-func timeRank(key string) int {
+// timeRank returns how exact a time member n is, or 0 for no time.
+func (d *document) timeRank(n int) int8 {
+	if slot := d.nodes[n].slot; slot != 0 {
+		return d.known.slots[slot-1].when
+	}
+	return timeRank(d.nodes[n].key)
+}
+
+func timeRank(key string) int8 {
 	switch key {
 	case "msec":
 		return 6

@@ -11,6 +11,8 @@ type words struct {
 	count      int
 	// bare: whoever wrote the line escapes no quote.
 	bare bool
+	// pure says that there is no backslash in s.
+	pure bool
 }
 
 // next returns the next word as it stands, without its quotes. In a quoted
@@ -26,11 +28,13 @@ func (w *words) next() (word string, quoted, ok bool) {
 	w.count++
 	i := w.pos
 	if s[i] == '"' {
-		if i = closingQuote(s, i+1); w.bare {
+		if w.pure || w.bare {
 			if i = strings.IndexByte(s[w.pos+1:], '"'); i < 0 {
 				i = len(s) - w.pos - 1
 			}
 			i += w.pos + 1
+		} else {
+			i = closingQuote(s, i+1)
 		}
 		w.start, w.end = w.pos+1, i
 		w.pos = min(i+1, len(s))
