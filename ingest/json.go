@@ -41,7 +41,9 @@ type node struct {
 	slot uint16
 	kind kind
 	// used says that a parser has read the node, and what is below it.
-	used  bool
+	used bool
+	// same says that str is text of the source as it stands.
+	same  bool
 	look  look
 	level secrecy // of the value by its key, where that has a slot
 	is    traits
@@ -67,6 +69,11 @@ type document struct {
 	raw   []byte // what src is a copy of, where that is known
 	names interner
 	known keyCache
+	// shapes have nodes of their own, which stand in nodes while shaped is set; own
+	// keeps those of the document.
+	shapes shapeCache
+	shaped bool
+	own    []node
 	// traits are those of all keys together.
 	traits traits
 	clean  cleanTexts
@@ -85,6 +92,9 @@ type edit struct {
 // reset empties the document and reports whether it is fit for reuse: the
 // memory of one huge record must not stay for good.
 func (d *document) reset() bool {
+	if d.shaped {
+		d.nodes, d.shaped = d.own[:0], false // those of a shape stay, of which the texts are few and short
+	}
 	if cap(d.nodes) > 1<<12 {
 		return false
 	}

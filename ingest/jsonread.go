@@ -23,16 +23,38 @@ func (d *document) parse(src string) error {
 	if len(src) > 1<<31-1 {
 		return errors.New("longer than 2 GiB")
 	}
-	d.src, d.raw, d.pos, d.nodes, d.edits, d.secrets = src, nil, 0, d.nodes[:0], d.edits[:0], nil
-	d.known.begin()
-	d.traits = 0
-	open, err := d.read()
+	d.begin(src)
+	if len(src) > maxShapeBytes || len(d.shapes.all) == 0 {
+		return d.readFrom(resume{open: none})
+	}
+	from, done := d.again()
+	if done {
+		return nil
+	}
+	return d.readFrom(from)
+}
+
+// begin makes the document ready for a source.
+func (d *document) begin(src string) {
+	if d.shaped {
+		d.nodes, d.shaped = d.own, false
+	}
+	d.src, d.raw, d.pos, d.nodes, d.edits, d.secrets, d.traits = src, nil, 0, d.nodes[:0], d.edits[:0], nil, 0
+	if d.known.begin() {
+		d.shapes = shapeCache{} // they know keys by their slots
+	}
+}
+
+// readFrom reads the source from a place on, and learns its shape.
+func (d *document) readFrom(from resume) error {
+	open, err := d.read(from)
 	if err != nil {
 		for ; open != none; open = int(d.nodes[open].parent) {
 			d.close(open)
 		}
 		return fmt.Errorf("not JSON at byte %d: %w", d.pos, err)
 	}
+	d.learn()
 	return nil
 }
 
@@ -49,16 +71,54 @@ func skipSpace(s string, i int) int {
 	return i
 }
 
-// read reads the value of the whole source. open is the innermost block that
-// was not closed when there is an error.
+// read reads the value of the whole source, or what is left of it. open is the
+// innermost block that was not closed when there is an error.
 //
 //nolint:gocognit,cyclop,funlen,gosec // one loop without calls is what makes it quick; as in close
-func (d *document) read() (open int, err error) {
-	s, depth := d.src, 0
-	open = none
-	m := d.add() // the value that is being read, in its place: a copy of each costs as much as its key
-	i := skipSpace(s, 0)
+func (d *document) read(from resume) (open int, err error) {
+	s, i, depth := d.src, from.at, from.depth
+	open = from.open
+	var m *node // the value that is being read, in its place: a copy of each costs as much as its key
+	if i == 0 {
+		m, i = d.add(), skipSpace(s, 0)
+	}
 	for {
+		// Without a value to read, one has ended at i, or an empty block ends there.
+		for m == nil {
+			if i = skipSpace(s, i); open == none {
+				if d.pos = i; i != len(s) {
+					return open, errTrailing
+				}
+				return open, nil
+			}
+			if i >= len(s) {
+				d.pos = i
+				return open, errTruncated
+			}
+			b, end := &d.nodes[open], byte('}')
+			if b.kind == kindArray {
+				end = ']'
+			}
+			if s[i] == end {
+				i++
+				b.end, b.next = int32(i), int32(len(d.nodes))
+				open = int(b.parent)
+				depth--
+				continue
+			}
+			if s[i] != ',' {
+				d.pos = i
+				return open, fmt.Errorf("expected ',' or %q, found %q", end, s[i])
+			}
+			i = skipSpace(s, i+1)
+			m = d.add()
+			if end == ']' {
+				m.is = isElement
+			} else if i, err = d.member(i, m); err != nil {
+				d.nodes = d.nodes[:len(d.nodes)-1]
+				return open, err
+			}
+		}
 		// A value begins at i.
 		at := len(d.nodes) - 1
 		if i >= len(s) {
@@ -72,22 +132,8 @@ func (d *document) read() (open int, err error) {
 		m.start, m.parent = int32(i), int32(open)
 		switch c := s[i]; c {
 		case '"':
-			start, seen := i+1, uint8(0)
-			j := start
-			for ; j+4 <= len(s); j += 4 {
-				four := s[j : j+4]
-				all := classes[four[0]] | classes[four[1]] | classes[four[2]] | classes[four[3]]
-				if all&classEnd != 0 {
-					break
-				}
-				seen |= all
-			}
-			for j < len(s) {
-				if seen |= classes[s[j]]; seen&classEnd != 0 {
-					break
-				}
-				j++
-			}
+			start := i + 1
+			j, seen := quick(s, start)
 			if j < len(s) && s[j] == '"' {
 				m.str, m.look = s[start:j], lookOf(seen, j-start)
 				i = j + 1
@@ -136,43 +182,7 @@ func (d *document) read() (open int, err error) {
 				return open, err
 			}
 		}
-		// A value has ended at i, or an empty block ends there.
-		for {
-			if i = skipSpace(s, i); open == none {
-				if d.pos = i; i != len(s) {
-					return open, errTrailing
-				}
-				return open, nil
-			}
-			if i >= len(s) {
-				d.pos = i
-				return open, errTruncated
-			}
-			b, end := &d.nodes[open], byte('}')
-			if b.kind == kindArray {
-				end = ']'
-			}
-			if s[i] == end {
-				i++
-				b.end, b.next = int32(i), int32(len(d.nodes))
-				open = int(b.parent)
-				depth--
-				continue
-			}
-			if s[i] != ',' {
-				d.pos = i
-				return open, fmt.Errorf("expected ',' or %q, found %q", end, s[i])
-			}
-			i = skipSpace(s, i+1)
-			m = d.add()
-			if end == ']' {
-				m.is = isElement
-			} else if i, err = d.member(i, m); err != nil {
-				d.nodes = d.nodes[:len(d.nodes)-1]
-				return open, err
-			}
-			break
-		}
+		m = nil
 	}
 }
 
@@ -338,16 +348,33 @@ func lookOf(seen uint8, n int) look {
 	return lookNever
 }
 
+// quick goes on from i to the first quote or backslash, or to the end, and returns
+// the classes of the bytes before it.
+func quick(s string, i int) (end int, seen uint8) {
+	for ; i+4 <= len(s); i += 4 {
+		four := s[i : i+4]
+		all := classes[four[0]] | classes[four[1]] | classes[four[2]] | classes[four[3]]
+		if all&classEnd != 0 {
+			break
+		}
+		seen |= all
+	}
+	for i < len(s) {
+		class := classes[s[i]]
+		if class&classEnd != 0 {
+			break
+		}
+		seen |= class
+		i++
+	}
+	return i, seen
+}
+
 // string reads the string at pos and returns its unescaped text.
 func (d *document) string() (text string, l look, err error) {
 	s, i := d.src, d.pos+1
-	start, seen := i, uint8(0)
-	for i < len(s) {
-		if seen |= classes[s[i]]; seen&classEnd != 0 {
-			break
-		}
-		i++
-	}
+	start := i
+	i, seen := quick(s, i)
 	if i < len(s) && s[i] == '"' {
 		d.pos = i + 1
 		return s[start:i], lookOf(seen, i-start), nil

@@ -89,13 +89,15 @@ func eight(s string) uint64 {
 
 var keySeed = maphash.MakeSeed()
 
-// begin starts a record.
-func (c *keyCache) begin() {
+// begin starts a record, and says whether all keys were forgotten.
+func (c *keyCache) begin() (anew bool) {
 	c.last = &c.start
 	if c.crowded > maxCrowded {
 		clear(c.slots)
 		c.crowded, c.start = 0, cachedKey{}
+		return true
 	}
+	return false
 }
 
 // expect returns the key that s begins with, if it is one that came behind the

@@ -80,6 +80,6 @@ func TestAKeyCacheIsBounded(t *testing.T) {
 // asRead is a node without what only the cache of keys says of it.
 func (n *node) asRead() node {
 	read := *n
-	read.slot, read.level, read.is, read.keyStart, read.keyEnd = 0, 0, 0, 0, 0
+	read.slot, read.level, read.is, read.keyStart, read.keyEnd, read.same = 0, 0, 0, 0, 0, false
 	return read
 }

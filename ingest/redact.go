@@ -62,20 +62,24 @@ func (r *redactor) document(d *document, also func(d *document, n int) bool) {
 			}
 		case kindNumber:
 			if level == secret {
-				n.str, n.kind = r.hash.Hash(n.str), kindString
+				n.str, n.kind, n.same = r.hash.Hash(n.str), kindString, false
 				d.edits = append(d.edits, edit{n.start, n.end, quoteJSON(n.str)})
 			}
 		case kindString:
-			hiddenText := n.str
+			hiddenText, alone := n.str, d.clean.on && level == public && n.is&worth == isSuspect
 			switch {
 			case level == secret || level == maybe && r.guess && opaque(n.str):
 				hiddenText = r.value(n.str)
 			case pushed(d, i):
+				alone = false
 			case len(n.str) == awsSecretSize, n.look == lookAll && len(n.str) >= 6:
 				hiddenText = r.text(n.str)
 			case n.look == lookPlain && len(n.str) >= 6:
 				hash := d.clean.hash(n.str)
 				if d.clean.has(hash) {
+					if alone {
+						n.is &^= isSuspect
+					}
 					continue
 				}
 				if hiddenText = r.blobs(r.plain(n.str)); hiddenText == n.str {
@@ -85,8 +89,11 @@ func (r *redactor) document(d *document, also func(d *document, n int) bool) {
 				hiddenText = r.blobs(n.str)
 			}
 			if hiddenText != n.str {
-				n.str = hiddenText
+				n.str, n.same = hiddenText, false
 				d.edits = append(d.edits, edit{n.start, n.end, quoteJSON(hiddenText)})
+			} else if alone {
+				// In a record of the same shape the same text has nothing to hide, either.
+				n.is &^= isSuspect
 			}
 		case kindTrue, kindFalse, kindNull:
 		}
