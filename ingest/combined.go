@@ -149,7 +149,11 @@ func (a *access) combined(line string) (w words, err error) {
 	if strings.Contains(line[pos:], `\"`) {
 		line = line[:pos] + hexQuotes(line[pos:])
 	}
-	a.whole(line)
+	if a.r.idle(line, open, a.seen) {
+		a.line, a.pure = line, true
+	} else {
+		a.whole(line)
+	}
 	w = words{s: line, pos: pos, pure: a.pure}
 	a.front(line[:open])
 	request, quoted, ok := w.next()

@@ -4,6 +4,9 @@ import "strings"
 
 // queryKey finds the hash of a credential in a redacted query.
 func queryKey(query string) (id, kind string) {
+	if !strings.Contains(query, hashPrefix) {
+		return "", ""
+	}
 	for pair := range strings.SplitSeq(query, "&") {
 		name, v, ok := strings.Cut(pair, "=")
 		if !ok || !strings.HasPrefix(v, hashPrefix) {
