@@ -32,13 +32,16 @@ func attribute(ev *schemas.Event, name, value string) {
 	if len(name) > maxAttributeName {
 		name = clip(name, maxAttributeName)
 	}
-	if _, ok := ev.Attributes[name]; ok {
-		return
-	}
 	if len(value) > maxAttributeValue {
 		value = clip(value, maxAttributeValue)
 	}
-	ev.Attributes[name] = value
+	// One look into the map instead of two: a name is nearly never there already.
+	had := len(ev.Attributes)
+	ev.Attributes[name] += value
+	if len(ev.Attributes) == had {
+		both := ev.Attributes[name]
+		ev.Attributes[name] = both[:len(both)-len(value)]
+	}
 }
 
 // attributes keeps the scalars below node n under dotted names.

@@ -2,9 +2,12 @@ package ingest
 
 import (
 	"strconv"
+	"strings"
 	"testing"
 
 	"pgregory.net/rapid"
+
+	"github.com/lapwing-sec/lapwing/schemas"
 )
 
 func TestDecimalsAreThoseOfTheStandardLibrary(t *testing.T) {
@@ -21,4 +24,37 @@ func TestDecimalsAreThoseOfTheStandardLibrary(t *testing.T) {
 			t.Errorf("%q is no decimal", s)
 		}
 	}
+}
+
+func TestOfTwoAttributesOfOneNameTheFirstCounts(t *testing.T) {
+	ev := &schemas.Event{}
+	for i := range 3 * maxAttributes {
+		attribute(ev, "name"+index(i%(maxAttributes+5)), "value"+strconv.Itoa(i))
+		attribute(ev, "name0", strings.Repeat("x", 2*maxAttributeValue))
+	}
+	if len(ev.Attributes) != maxAttributes {
+		t.Errorf("%d attributes are kept, want %d", len(ev.Attributes), maxAttributes)
+	}
+	for i := range maxAttributes {
+		if got, want := ev.Attributes["name"+index(i)], "value"+strconv.Itoa(i); got != want {
+			t.Errorf("attribute %d is %q, want %q", i, got, want)
+		}
+	}
+}
+
+// TestShortSegmentsAreJudgedAlike: those that a route settles at once, and the rest.
+func TestShortSegmentsAreJudgedAlike(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		segment := rapid.StringMatching(`[a-z]{0,5}[0-9]{0,6}[a-zA-Z-]{0,2}`).Draw(t, "segment")
+		want := "/v1/" + segment + "/orders"
+		switch {
+		case segment == "":
+			want = "/v1/orders"
+		case isID(segment):
+			want = "/v1/{id}/orders"
+		}
+		if got := collapsePath("/v1/" + segment + "/orders"); got != want {
+			t.Fatalf("%q becomes %s, want %s", segment, got, want)
+		}
+	})
 }

@@ -81,6 +81,21 @@ func appendRoute(b []byte, path string) []byte {
 			continue
 		}
 		end, special := word, false
+		for end < len(path) && isDigit(path[end]) {
+			end++
+		}
+		if end > 0 && (end == len(path) || path[end] == '/') && (word == 0 || end <= 4) && segments < maxSegments && len(b)-start <= maxRouteSize {
+			// A number, or what is too short for an id with a letter in it: v1.
+			if segments++; word == 0 {
+				b = append(append(b, '/'), idSegment...)
+			} else {
+				b = append(append(b, '/'), path[:end]...)
+			}
+			if more = end < len(path); more {
+				path = path[end+1:]
+			}
+			continue
+		}
 		for ; end < len(path) && path[end] != '/'; end++ {
 			special = special || path[end] == ';' || path[end] == '%'
 		}
