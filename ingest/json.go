@@ -55,6 +55,7 @@ type look uint8
 const (
 	lookAll   look = iota // it may be spelled in another way
 	lookPlain             // as it is spelled
+	lookRun               // only base64 may be in it
 	lookNever             // nothing can be recognised in it
 )
 
@@ -134,8 +135,31 @@ func (d *document) get(n int, key string) int {
 	return none
 }
 
-// pick is get for three keys in one pass.
-func (d *document) pick(n int, a, b, c string) (found [3]int) {
+// maxPicks is how many places of a parser may remember what they picked.
+const maxPicks = 8
+
+// picked is what pick found below the node before above, in a record's shape.
+type picked struct {
+	above int
+	found [3]int
+}
+
+// pick is get for three keys in one pass. place numbers the call among those of a
+// parser, from 0 on: keys and their order are those of the shape, so that a call
+// need not search for what it found below the same node of the record before.
+func (d *document) pick(place, n int, a, b, c string) [3]int {
+	if !d.shaped || n == none {
+		return d.search(n, a, b, c)
+	}
+	p := &d.shapes.all[d.shapes.last].picked[place]
+	if p.above != n+1 {
+		p.above, p.found = n+1, d.search(n, a, b, c)
+	}
+	return p.found
+}
+
+// search is pick without memory.
+func (d *document) search(n int, a, b, c string) (found [3]int) {
 	found = [3]int{none, none, none}
 	if n < 0 || d.nodes[n].kind != kindObject {
 		return found

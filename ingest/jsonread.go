@@ -135,7 +135,7 @@ func (d *document) read(from resume) (open int, err error) {
 			start := i + 1
 			j, seen := quick(s, start)
 			if j < len(s) && s[j] == '"' {
-				m.str, m.look = s[start:j], lookOf(seen, j-start)
+				m.str, m.look = s[start:j], lookOf(s[start:j], seen)
 				i = j + 1
 			} else {
 				d.pos = i
@@ -143,7 +143,7 @@ func (d *document) read(from resume) (open int, err error) {
 				i = d.pos
 			}
 			m.kind, m.end, m.next = kindString, int32(i), int32(at+1)
-			if m.look != lookNever || len(m.str) >= minRun || m.is == isElement {
+			if m.look != lookNever || m.is == isElement {
 				m.is |= isSuspect
 			}
 			if err != nil {
@@ -311,6 +311,7 @@ const (
 	classCover               // a secret may be spelled with it
 	classTrigger             // a secret may be recognised here
 	classToken               // the same, and with its prefix it is minToken bytes or longer
+	classBreak               // no base64 is made of it
 	classWord                // is not in times, addresses and hex, in which no secret can be recognised by its surroundings
 )
 
@@ -328,6 +329,9 @@ var classes = func() (t [256]uint8) {
 		t[c] = classToken
 	}
 	for c := range t {
+		if !runByte[c] {
+			t[c] |= classBreak
+		}
 		if !isDigit(byte(c)) && strings.IndexByte("abcdefABCDEFTZ.:-+", byte(c)) < 0 {
 			t[c] |= classWord
 		}
@@ -335,17 +339,18 @@ var classes = func() (t [256]uint8) {
 	return t
 }()
 
-// lookOf judges a string of n bytes by the classes of its bytes.
-func lookOf(seen uint8, n int) look {
+// lookOf judges a string by the classes of its bytes. Ids of hex and UUIDs are as
+// long as what base64 is sought in, but nearly none begins as a text does.
+func lookOf(s string, seen uint8) look {
 	switch {
 	case seen&classCover != 0:
 		return lookAll
-	case seen&classWord == 0:
-		return lookNever
-	case seen&classTrigger != 0 || seen&classToken != 0 && n >= minToken:
+	case seen&classWord != 0 && (seen&classTrigger != 0 || seen&classToken != 0 && len(s) >= minToken):
 		return lookPlain
+	case len(s) < minRun || seen&classBreak == 0 && len(s) != awsSecretSize && !startsText(s):
+		return lookNever
 	}
-	return lookNever
+	return lookRun
 }
 
 // quick goes on from i to the first quote or backslash, or to the end, and returns
@@ -377,7 +382,7 @@ func (d *document) string() (text string, l look, err error) {
 	i, seen := quick(s, i)
 	if i < len(s) && s[i] == '"' {
 		d.pos = i + 1
-		return s[start:i], lookOf(seen, i-start), nil
+		return s[start:i], lookOf(s[start:i], seen), nil
 	}
 	escaped := i
 	for i < len(s) && s[i] != '"' {

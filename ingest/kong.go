@@ -164,13 +164,13 @@ func (k *kongLog) http() {
 	ev.UrlPath = clip(path, maxMessage)
 	ev.Resources = addOnce(ev.Resources, ev.UrlPath, maxResources)
 
-	response := d.pick(k.response, "status", "size", "headers")
+	response := d.pick(0, k.response, "status", "size", "headers")
 	if status := d.uint(response[0]); status < 1000 {
 		ev.StatusCode = uint32(status)
 	}
 	ev.BytesOut = d.uint(response[1])
 	ev.Outcome = httpOutcome(ev.StatusCode)
-	latencies := d.pick(k.latencies, "request", "proxy", "kong")
+	latencies := d.pick(1, k.latencies, "request", "proxy", "kong")
 	if ms := d.text(latencies[0]); ms != "" {
 		ev.LatencyUs = micros(ms, 1000)
 	}
@@ -234,7 +234,7 @@ func (k *kongLog) header(n int) {
 // who reads consumer and authenticated_entity.
 func (k *kongLog) who() {
 	d, ev := k.d, k.ev
-	consumer := d.pick(k.consumer, "id", "username", "custom_id")
+	consumer := d.pick(2, k.consumer, "id", "username", "custom_id")
 	id, name, custom := d.text(consumer[0]), d.text(consumer[1]), d.text(consumer[2])
 	entity := d.text(d.get(k.entity, "id"))
 	if entity != "" {
@@ -296,7 +296,7 @@ func (k *kongLog) who() {
 // where reads service and route, and names the operation.
 func (k *kongLog) where() {
 	d, ev := k.d, k.ev
-	service, route := d.pick(k.service, "name", "host", "id"), d.pick(k.route, "name", "id", "paths")
+	service, route := d.pick(3, k.service, "name", "host", "id"), d.pick(4, k.route, "name", "id", "paths")
 	ev.Service = first(d.text(service[0]), d.text(service[1]), d.text(service[2]))
 	attribute(ev, "service.id", d.text(service[2]))
 	attribute(ev, "service.host", d.text(service[1]))

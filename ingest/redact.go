@@ -85,7 +85,7 @@ func (r *redactor) document(d *document, also func(d *document, n int) bool) {
 				if hiddenText = r.blobs(r.plain(n.str)); hiddenText == n.str {
 					d.clean.add(hash)
 				}
-			case n.look != lookAll && len(n.str) >= minRun:
+			case n.look == lookRun:
 				hiddenText = r.blobs(n.str)
 			}
 			if hiddenText != n.str {

@@ -23,6 +23,7 @@ type shape struct {
 	next   []int32 // of each node
 	traits traits
 	uses   int
+	picked [maxPicks]picked
 }
 
 // shapeStep is a gap and the scalar behind it: the text from the end of a scalar,
@@ -126,7 +127,7 @@ func (d *document) again() (from resume, done bool) {
 			var seen uint8
 			j := i
 			if j, seen = quick(s, i); j < len(s) && s[j] == '"' {
-				m.str, m.look, m.same = s[i:j], lookOf(seen, j-i), true
+				m.str, m.look, m.same = s[i:j], lookOf(s[i:j], seen), true
 				i = j + 1
 			} else {
 				d.pos = i - 1
@@ -137,7 +138,7 @@ func (d *document) again() (from resume, done bool) {
 				m.str, m.look, m.same, i = text, look, false, d.pos
 			}
 			m.kind, m.is = kindString, step.is
-			if m.look != lookNever || len(m.str) >= minRun || m.is == isElement {
+			if m.look != lookNever || m.is == isElement {
 				m.is |= isSuspect
 			}
 		case c == '{' || c == '[':

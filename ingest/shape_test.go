@@ -163,6 +163,8 @@ func TestARecordReadsAlikeBehindOthersOfItsShape(t *testing.T) {
 		if len(records) == 0 {
 			continue
 		}
+		// Several in one document, each of which has a place of its own.
+		records = append(records, `{"Records":[`+strings.Join(records[:min(len(records), 3)], ",")+`]}`, `{"items":[`+records[0]+","+strings.Replace(records[0], "{", `{"a":1,`, 1)+`]}`)
 		t.Run(f.Name, func(t *testing.T) {
 			used, err := New(f.Name, Options{Hasher: testHasher, KeepRaw: true})
 			if err != nil {
