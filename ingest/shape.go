@@ -29,14 +29,10 @@ type shape struct {
 // shapeStep is a gap and the scalar behind it: the text from the end of a scalar,
 // or the beginning, to that of the next, or the end.
 type shapeStep struct {
-	gap string
-	// head and tail are the first and the last 16 bytes of the gap, as two numbers
-	// each; mask is what counts of the head of one below 8 bytes.
-	head, tail [2]uint64
-	mask       uint64
-	marks      int   // how many there are up to the end of the gap
-	node       int32 // the scalar, or none at the end
-	is         traits
+	gap   string
+	marks int   // how many there are up to the end of the gap
+	node  int32 // the scalar, or none at the end
+	is    traits
 	// Where the reader stands before the gap: behind how many nodes and which key,
 	// in which block and how deep.
 	count, open, depth int
@@ -60,27 +56,10 @@ type shapeCache struct {
 // resume is where the reader goes on behind a scalar.
 type resume struct{ at, open, depth int }
 
-// begins reports whether s begins with the step's gap: a few comparisons of eight
-// bytes where it is short.
-func (t *shapeStep) begins(s string) bool {
-	n := len(t.gap)
-	switch {
-	case len(s) < n || t.node == none && len(s) > n:
-		return false
-	case len(s) < 8:
-		return s[:n] == t.gap
-	case (eight(s)^t.head[0])&t.mask != 0:
-		return false
-	case n <= 8:
-		return true
-	case eight(s[n-8:]) != t.tail[1]:
-		return false
-	case n <= 16:
-		return true
-	case n <= 32:
-		return eight(s[8:]) == t.head[1] && eight(s[n-16:]) == t.tail[0]
-	}
-	return s[:n] == t.gap
+// begins reports whether the step's gap comes next in s, at byte at.
+func (t *shapeStep) begins(s string, at int) bool {
+	end := at + len(t.gap)
+	return end <= len(s) && s[at:end] == t.gap && (t.node != none || end == len(s))
 }
 
 // again reads the source as a record of a shape that is known. If it is of none,
@@ -91,8 +70,8 @@ func (d *document) again() (from resume, done bool) {
 	at, mark := 0, 0
 	for k := 0; ; k++ {
 		step := &sh.steps[k]
-		if !step.begins(s[at:]) {
-			if !d.turn(k, s[at:]) {
+		if !step.begins(s, at) {
+			if !d.turn(k, at) {
 				return d.asFar(k, at), false
 			}
 			sh = c.all[c.last]
@@ -159,13 +138,13 @@ func (d *document) again() (from resume, done bool) {
 	return from, true
 }
 
-// turn goes on with another shape: one that is alike up to step k, whose gap s
-// begins with.
-func (d *document) turn(k int, s string) bool {
+// turn goes on with another shape: one that is alike up to step k, whose gap comes
+// next at byte at.
+func (d *document) turn(k, at int) bool {
 	c := &d.shapes
 	was := c.all[c.last]
 	for i, sh := range c.all {
-		if i == c.last || k >= len(sh.steps) || !sh.steps[k].begins(s) || !beginAlike(was, sh, k) {
+		if i == c.last || k >= len(sh.steps) || !sh.steps[k].begins(d.src, at) || !beginAlike(was, sh, k) {
 			continue
 		}
 		step := &sh.steps[k]
@@ -239,7 +218,6 @@ func (d *document) shape() *shape {
 	gap := func(end int) {
 		step.gap = d.shapes.gap(len(sh.steps), d.src[at:end])
 		step.marks = len(sh.marks)
-		step.measure()
 		sh.steps = append(sh.steps, step)
 	}
 	ends := func(n int) {
@@ -288,18 +266,4 @@ func (c *shapeCache) gap(k int, text string) string {
 		}
 	}
 	return strings.Clone(text)
-}
-
-// measure sets what begins compares.
-func (t *shapeStep) measure() {
-	n := len(t.gap)
-	if t.mask = ^uint64(0); n < 8 {
-		t.mask = 1<<(8*n) - 1
-		t.head[0] = eight(t.gap + "\x00\x00\x00\x00\x00\x00\x00\x00")
-		return
-	}
-	t.head[0], t.tail[1] = eight(t.gap), eight(t.gap[n-8:])
-	if n >= 16 {
-		t.head[1], t.tail[0] = eight(t.gap[8:]), eight(t.gap[n-16:])
-	}
 }
