@@ -14,8 +14,6 @@ type access struct {
 	ev *schemas.Event
 	r  *redactor
 	in *interner
-	// seen has what was found clean in lines before.
-	seen *cleanTexts
 
 	// line is the line as it may be stored, once whole has looked at it.
 	line string
@@ -34,7 +32,7 @@ type access struct {
 
 // access starts the reading of an access log's record.
 func (r *record) access() access {
-	return access{ev: r.ev, r: &r.p.redactor, in: &r.doc.names, seen: &r.doc.clean}
+	return access{ev: r.ev, r: &r.p.redactor, in: &r.doc.names}
 }
 
 // finish derives what the fields say together.

@@ -149,7 +149,7 @@ func (a *access) combined(line string) (w words, err error) {
 	if strings.Contains(line[pos:], `\"`) {
 		line = line[:pos] + hexQuotes(line[pos:])
 	}
-	if a.r.idle(line, open, a.seen) {
+	if a.r.idle(line, open) {
 		a.line, a.pure = line, true
 	} else {
 		a.whole(line)

@@ -96,16 +96,14 @@ func (d *document) again() (from resume, done bool) {
 			return d.asFar(k, at), false
 		}
 		from := i
-		switch c := s[i]; {
-		case c == '"':
+		switch s[i] {
+		case '"':
 			i++
 			if end := i + len(m.str); m.same && end < len(s) && s[end] == '"' && s[i:end] == m.str {
 				m.str, i = s[i:end], end+1
 				break
 			}
-			var seen uint8
-			j := i
-			if j, seen = quick(s, i); j < len(s) && s[j] == '"' {
+			if j, seen := quick(s, i); j < len(s) && s[j] == '"' {
 				m.str, m.look, m.same = s[i:j], lookOf(s[i:j], seen), true
 				i = j + 1
 			} else {
@@ -120,7 +118,7 @@ func (d *document) again() (from resume, done bool) {
 			if m.look != lookNever || m.is == isElement {
 				m.is |= isSuspect
 			}
-		case c == '{' || c == '[':
+		case '{', '[':
 			return d.asFar(k, at), false
 		default:
 			d.pos, m.str, m.look, m.same, m.is = i, "", lookAll, false, step.is
