@@ -32,7 +32,7 @@ func binOf(s float64) int {
 	case s < fineBins*binWidth:
 		return int(s / binWidth)
 	default:
-		return min(fineBins+int(s-fineBins*binWidth), bins-1)
+		return fineBins + int(math.Min(s-fineBins*binWidth, coarseBins-1))
 	}
 }
 

@@ -29,6 +29,9 @@ type codec struct {
 	part    bytes.Reader
 	body    []byte
 	section bool
+	// foreign says that what is read is a profile that somebody sent: its numbers
+	// are held to what an engine can have written.
+	foreign bool
 	// rules finds the cards of rules when reading; nil without rules.
 	rules *sigmaEngine
 	// Scratch of one identity.
@@ -189,9 +192,44 @@ func (c *codec) f32(x *float32) {
 	bits := math.Float32bits(*x)
 	c.u32(&bits)
 	*x = math.Float32frombits(bits)
+	c.within(float64(*x), -maxMeasure, maxMeasure)
 }
 
-func (c *codec) f64(x *float64) { *x = math.Float64frombits(c.uint(math.Float64bits(*x))) }
+func (c *codec) f64(x *float64) {
+	*x = math.Float64frombits(c.uint(math.Float64bits(*x)))
+	c.within(*x, -maxMeasure, maxMeasure)
+}
+
+// Bounds of the numbers of a profile that somebody sent. They lie far beyond what
+// events can teach, and far within what arithmetic on them can bear.
+const (
+	maxMeasure = 1e20 // bytes in one pane, above all
+	maxMean    = 1e12 // calls in a pane, less season
+	maxGap     = 1e9  // seconds
+	maxTail    = 1e6  // evidence
+	maxDegrees = 1e6
+	// maxTime is 2100-01-01T00:00:00Z.
+	maxTime = int64(4102444800e9)
+)
+
+// within refuses a number of a foreign profile that lies outside [least, most]; NaN
+// lies outside of everything.
+func (c *codec) within(x, least, most float64) {
+	if c.foreign && c.err == nil && !(x >= least && x <= most) {
+		c.fail(fmt.Errorf("%w: %v is not between %v and %v", errDamaged, x, least, most))
+	}
+}
+
+// time visits Unix nanoseconds, pane the number of a pane.
+func (c *codec) time(x *int64) {
+	c.i64(x)
+	c.within(float64(*x), 0, float64(maxTime))
+}
+
+func (c *codec) pane(x *int64) {
+	c.i64(x)
+	c.within(float64(*x), 0, float64(maxTime/PaneLength))
+}
 
 func (c *codec) bool(x *bool) {
 	b := uint8(btoi(*x)) //nolint:gosec // 0 or 1

@@ -1,6 +1,7 @@
 package detect
 
 import (
+	"math"
 	"math/bits"
 
 	"github.com/lapwing-sec/lapwing/detect/capability"
@@ -185,7 +186,7 @@ func (e *Engine) learnTime(p *Profile, call *Call) {
 // learnPlace keeps the last two places; a place seen again takes a new time.
 func (e *Engine) learnPlace(p *Profile, call *Call) {
 	ev := call.Event
-	if ev.Country == "" || ev.Latitude == 0 && ev.Longitude == 0 || call.Time < p.places[0].Time {
+	if ev.Country == "" || ev.Latitude == 0 && ev.Longitude == 0 || !(math.Abs(ev.Latitude) <= 90 && math.Abs(ev.Longitude) <= 180) || call.Time < p.places[0].Time {
 		return
 	}
 	n := Place{

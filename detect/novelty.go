@@ -60,14 +60,14 @@ func plural(n int, unit string) string {
 
 // thousands writes n with a comma between each three digits.
 func thousands(n int) string {
+	s, sign := strconv.Itoa(n), ""
 	if n < 0 {
-		return "-" + thousands(-n)
+		s, sign = s[1:], "-" // the least number has no positive
 	}
-	s := strconv.Itoa(n)
 	for i := len(s) - 3; i > 0; i -= 3 {
 		s = s[:i] + "," + s[i:]
 	}
-	return s
+	return sign + s
 }
 
 func (c *Cell) peers(p *Profile, s Sight, d Dimension) (have, of int) { return c.e.prevalence(p, s, d) }

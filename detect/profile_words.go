@@ -208,7 +208,7 @@ func (e *Engine) decodeProfile(p *Profile, state []byte) error {
 	kept := *p
 	e.resetProfile(p, p.first)
 	rules := slices.Clone(e.slots.table(&p.slots))
-	c := &codec{r: bufio.NewReader(bytes.NewReader(state))}
+	c := &codec{r: bufio.NewReader(bytes.NewReader(state)), foreign: true}
 	var mark, end string
 	var version, format uint64
 	c.text(&mark)

@@ -128,6 +128,9 @@ func FuzzProfileState(f *testing.F) {
 		if _, ok := e.ProfileState("x"); !ok {
 			t.Fatal("accepted, and not kept")
 		}
+		// And the engine goes on with it.
+		rest := restless(1, 120)
+		goesOn(t, newEngine(t), rest[0].IdentityId, state, rest)
 	})
 }
 

@@ -96,8 +96,8 @@ func (e *Engine) visitProfile(c *codec, p *Profile) {
 func (p *Profile) visitOwn(c *codec) {
 	c.u8(&p.group)
 	c.u8(&p.flags)
-	c.i64(&p.first)
-	c.i64(&p.last)
+	c.time(&p.first)
+	c.time(&p.last)
 	c.u32(&p.calls)
 	c.u16(&p.activeDays)
 	c.u16(&p.lastDay)
@@ -112,9 +112,11 @@ func (p *Profile) visitOwn(c *codec) {
 	}
 	for i := range p.places {
 		x := &p.places[i]
-		c.i64(&x.Time)
+		c.time(&x.Time)
 		c.f32(&x.Latitude)
 		c.f32(&x.Longitude)
+		c.within(float64(x.Latitude), -maxDegrees, maxDegrees)
+		c.within(float64(x.Longitude), -maxDegrees, maxDegrees)
 		c.u32(&x.Country)
 		c.u32(&x.Prefix)
 		c.u16(&x.Radius)
@@ -155,10 +157,11 @@ func (p *Profile) visitOwn(c *codec) {
 
 func (s *statistics) visit(c *codec) {
 	c.u32(&s.judged)
-	c.i64(&s.lastPane)
-	c.i64(&s.lastSeen)
-	c.i64(&s.lastCall)
+	c.pane(&s.lastPane)
+	c.time(&s.lastSeen)
+	c.i64(&s.lastCall) // set anew
 	c.f32(&s.gapMax)
+	c.within(float64(s.gapMax), 0, maxGap)
 	c.u16(&s.day)
 	c.u16(&s.days)
 	c.u32(&s.inTail)
@@ -175,6 +178,8 @@ func (s *statistics) visit(c *codec) {
 	for f := range s.near {
 		c.f32(&s.near[f])
 		c.f32(&s.far[f])
+		c.within(float64(s.near[f]), 0, maxTail)
+		c.within(float64(s.far[f]), 0, maxTail)
 	}
 	for i := range s.most {
 		c.f32(&s.newest[i])
@@ -214,6 +219,8 @@ func (l *level) visit(c *codec) {
 	c.f32(&l.mean)
 	c.f32(&l.variance)
 	c.u16(&l.n)
+	c.within(float64(l.mean), -1, maxMean)
+	c.within(float64(l.variance), 0, maxMean*maxMean)
 }
 
 func (e *Engine) visitSlots(c *codec, p *Profile) {
