@@ -26,9 +26,10 @@ const (
 	minHead   = 128
 )
 
-// maxMarks bounds the files that are remembered; the longest untouched are
-// forgotten first.
-const maxMarks = 20_000
+// maxMarks bounds the files that are remembered: all that a pass may see, and
+// some that were there before, of which copies may come. The longest untouched
+// of the latter are forgotten first.
+const maxMarks = maxFiles + 20_000
 
 // mark remembers one file.
 type mark struct {
@@ -54,6 +55,8 @@ type mark struct {
 	// it was read to its end.
 	next ingest.Position
 	left fs.FileInfo
+
+	pass int // the last one that saw the file
 }
 
 // done reports whether the file was read to its end and left alone since.
@@ -70,10 +73,12 @@ type checkpoint struct {
 	// lengths are those of heads that are shorter than headBytes.
 	lengths map[int]bool
 	saved   []byte
+	most    int // marks that are kept
+	pass    int // the present one
 }
 
 func readCheckpoint(path string) (*checkpoint, error) {
-	c := &checkpoint{path: path, ids: map[string]*mark{}, heads: map[string]*mark{}, lengths: map[int]bool{}}
+	c := &checkpoint{path: path, most: maxMarks, ids: map[string]*mark{}, heads: map[string]*mark{}, lengths: map[int]bool{}}
 	if path == "" {
 		return c, nil
 	}
@@ -97,14 +102,7 @@ func readCheckpoint(path string) (*checkpoint, error) {
 // save writes the checkpoint in one step, so that a crash leaves the old one
 // or the new one.
 func (c *checkpoint) save() error {
-	if len(c.Files) > maxMarks {
-		slices.SortStableFunc(c.Files, func(a, b *mark) int { return a.Modified.Compare(b.Modified) })
-		for _, m := range c.Files[:len(c.Files)-maxMarks] {
-			delete(c.ids, m.File)
-			delete(c.heads, m.Head)
-		}
-		c.Files = slices.Delete(c.Files, 0, len(c.Files)-maxMarks)
-	}
+	c.forget()
 	if c.path == "" {
 		return nil
 	}
@@ -128,6 +126,40 @@ func (c *checkpoint) save() error {
 	}
 	c.saved = b
 	return nil
+}
+
+// begin starts a pass over files, whose marks are kept whatever their number:
+// without them the files would be sent again, and by every pass.
+func (c *checkpoint) begin(files []found) {
+	c.pass++
+	for _, f := range files {
+		if m := c.ids[fileID(f.info)]; m != nil {
+			m.pass = c.pass
+		}
+	}
+}
+
+// forget drops the longest untouched marks above the bound, but none of a file
+// that this pass saw.
+func (c *checkpoint) forget() {
+	extra := len(c.Files) - c.most
+	if extra <= 0 {
+		return
+	}
+	slices.SortStableFunc(c.Files, func(a, b *mark) int { return a.Modified.Compare(b.Modified) })
+	c.Files = slices.DeleteFunc(c.Files, func(m *mark) bool {
+		if extra == 0 || m.pass == c.pass {
+			return false
+		}
+		extra--
+		if c.ids[m.File] == m {
+			delete(c.ids, m.File)
+		}
+		if c.heads[m.Head] == m {
+			delete(c.heads, m.Head)
+		}
+		return true
+	})
 }
 
 // know makes a mark findable. Of files with the same head the last one counts.
@@ -169,7 +201,7 @@ func (c *checkpoint) resume(m *mark, id, name string, in io.ReadSeeker) (*mark, 
 		m.Skipped, m.Rest = nil, nil
 	}
 	if m == nil {
-		m = &mark{File: id, Source: name}
+		m = &mark{File: id, Source: name, pass: c.pass}
 		c.Files = append(c.Files, m)
 	}
 	if unknown {

@@ -8,6 +8,9 @@ import (
 	"syscall"
 )
 
+// idsAreUnique: no two files have the same id.
+const idsAreUnique = true
+
 // fileID names a file by its device and inode, whatever its path.
 func fileID(info fs.FileInfo) string {
 	if st, ok := info.Sys().(*syscall.Stat_t); ok {

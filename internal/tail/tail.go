@@ -114,6 +114,7 @@ func (t *Tailer) Pass(ctx context.Context) (some bool, err error) {
 	if err != nil {
 		return false, err
 	}
+	t.marks.begin(files)
 	before := t.Records
 	for _, f := range files {
 		if err := ctx.Err(); err != nil {
@@ -151,18 +152,23 @@ type found struct {
 }
 
 // files lists what is to be read, the longest untouched first: of a rotated
-// log the older part comes before the newer one.
+// log the older part comes before the newer one. A file that stands under
+// several names, as links to a log do, is read under the first one.
 func (t *Tailer) files() ([]found, error) {
 	var out []found
 	seen := map[string]bool{}
 	add := func(path string, info fs.FileInfo) error {
-		if !info.Mode().IsRegular() || seen[path] {
+		key := path
+		if idsAreUnique {
+			key = fileID(info)
+		}
+		if !info.Mode().IsRegular() || seen[key] {
 			return nil
 		}
 		if len(out) == maxFiles {
 			return fmt.Errorf("more than %d files: name fewer", maxFiles)
 		}
-		seen[path] = true
+		seen[key] = true
 		out = append(out, found{path, info})
 		return nil
 	}
