@@ -43,6 +43,14 @@ func WriteInventory(w io.Writer, inv *schemas.Inventory) error {
 			return fmt.Errorf("target %s%s: %w", inv.Targets[i].Account, inv.Targets[i].Host, err)
 		}
 	}
+	for i := range inv.Watch {
+		if i == 0 {
+			fmt.Fprintln(b, "watch:")
+		}
+		if err := writeEntry(b, &inv.Watch[i]); err != nil {
+			return fmt.Errorf("watch, entry %d: %w", i+1, err)
+		}
+	}
 	return b.Flush()
 }
 

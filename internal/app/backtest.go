@@ -7,8 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -313,23 +311,6 @@ func outside(s *simulate.Scorecard, labels []simulate.Label) string {
 		return fmt.Sprintf("%s outside the judged time (%s to %s)\n", count(n, "label"), s.From.Format(time.DateTime), s.To.Format(time.DateTime))
 	}
 	return ""
-}
-
-// writeFile writes a file in one step: it is whole, or as it was before. An
-// empty path is w.
-func writeFile(flag, path string, w io.Writer, write func(w io.Writer) error) (err error) {
-	if path == "" {
-		return write(w)
-	}
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-")
-	if err != nil {
-		return fmt.Errorf("%s: %w", flag, err)
-	}
-	werr := write(f)
-	if err := errors.Join(werr, f.Chmod(0o644), f.Close()); err != nil {
-		return errors.Join(fmt.Errorf("%s: %w", flag, err), os.Remove(f.Name()))
-	}
-	return os.Rename(f.Name(), path)
 }
 
 // encodeLines writes NDJSON.

@@ -289,8 +289,8 @@ func bodyIdentities(contentType string, body []byte) (map[string]schemas.Identit
 	if err != nil {
 		return nil, err
 	}
-	if len(inv.Networks) > 0 || len(inv.Targets) > 0 {
-		return nil, errors.New("networks and targets are taken from inventory.file only: send identities alone")
+	if besideIdentities(inv) {
+		return nil, errors.New("networks, targets and watch are taken from inventory.file only: send identities alone")
 	}
 	out := make(map[string]schemas.Identity, len(inv.Identities))
 	for i := range inv.Identities {

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"maps"
 	"os"
@@ -290,8 +291,8 @@ func readImports(cfg *Config, o IdentityImportOptions, files []string, std IO) (
 				refused = append(refused, err)
 				continue
 			}
-			if len(inv.Networks) > 0 || len(inv.Targets) > 0 {
-				fmt.Fprintf(std.Err, "%s: networks and targets are taken from inventory.file only; its identities are imported\n", f)
+			if besideIdentities(inv) {
+				fmt.Fprintf(std.Err, "%s: networks, targets and watch are taken from inventory.file only; its identities are imported\n", f)
 			}
 			ids = inv.Identities
 			got.records += len(ids)
@@ -310,6 +311,12 @@ func readImports(cfg *Config, o IdentityImportOptions, files []string, std IO) (
 		}
 	}
 	return got, Usage(errors.Join(refused...))
+}
+
+// besideIdentities reports whether an inventory holds what can't be declared in
+// the topic.
+func besideIdentities(inv *schemas.Inventory) bool {
+	return len(inv.Networks) > 0 || len(inv.Targets) > 0 || len(inv.Watch) > 0
 }
 
 func checkImport(o IdentityImportOptions, files []string) error {
@@ -385,7 +392,8 @@ func (t *fileTarget) apply(_ context.Context, _ string, changes []identityChange
 	for _, c := range changes {
 		next[c.ID] = c
 	}
-	out := &schemas.Inventory{Networks: t.inv.Networks, Targets: t.inv.Targets}
+	out := *t.inv // with all that stands beside the identities
+	out.Identities = nil
 	for _, it := range t.inv.Identities {
 		c, changed := next[enrich.Canonical(it.ID)]
 		switch {
@@ -400,18 +408,13 @@ func (t *fileTarget) apply(_ context.Context, _ string, changes []identityChange
 			out.Identities = append(out.Identities, c.now)
 		}
 	}
-	f, err := os.CreateTemp(filepath.Dir(t.path), ".lapwing-inventory-*.yaml")
-	if err != nil {
-		return err
+	check := func(written string) error {
+		if _, err := enrich.LoadInventory(written); err != nil {
+			return fmt.Errorf("%s stays as it is: together with the import it would be wrong:\n%s", t.path, strings.ReplaceAll(err.Error(), written, t.path))
+		}
+		return nil
 	}
-	defer os.Remove(f.Name()) //nolint:errcheck // it is gone once renamed
-	if err := errors.Join(enrich.WriteInventory(f, out), f.Sync(), f.Close()); err != nil {
-		return err
-	}
-	if _, err := enrich.LoadInventory(f.Name()); err != nil {
-		return fmt.Errorf("%s stays as it is: together with the import it would be wrong:\n%s", t.path, strings.ReplaceAll(err.Error(), f.Name(), t.path))
-	}
-	return os.Rename(f.Name(), t.path)
+	return replaceFile(t.path, fileRules{mode: newFileMode, keep: true, check: check}, func(w io.Writer) error { return enrich.WriteInventory(w, &out) })
 }
 
 // topicTarget is lapwing.identities.

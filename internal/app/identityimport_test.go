@@ -2,6 +2,7 @@ package app
 
 import (
 	"bytes"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -174,7 +175,8 @@ func TestImportWritesAnInventoryFile(t *testing.T) {
 	_, said, err := imports(t, cfg, IdentityImportOptions{From: "okta-apps", Out: out}, export)
 	require.NoError(t, err, "a new file needs no consent")
 	require.Contains(t, said, "1 change written to "+out)
-	require.NoError(t, os.WriteFile(out, []byte("identities:\n  - {id: okta:app/0oa1, team: hr}\n  - {id: a:b}\nnetworks: [{cidr: 10.0.0.0/8, name: vpn}]\n"), 0o600))
+	require.NoError(t, os.WriteFile(out, []byte("identities:\n  - {id: okta:app/0oa1, team: hr}\n  - {id: a:b}\nnetworks: [{cidr: 10.0.0.0/8, name: vpn}]\nwatch: [{address: 203.0.113.9, reason: seen}]\n"), 0o600))
+	require.NoError(t, os.Chmod(out, 0o644)) //nolint:gosec // as a daemon of another user needs it
 	_, said, err = imports(t, cfg, IdentityImportOptions{From: "okta-apps", Out: out}, export)
 	require.NoError(t, err)
 	require.Contains(t, said, "nobody can be asked here")
@@ -186,6 +188,10 @@ func TestImportWritesAnInventoryFile(t *testing.T) {
 	require.Equal(t, "hr", inv.Identities[0].Team)
 	require.Equal(t, "Sync", inv.Identities[0].Name)
 	require.Equal(t, "vpn", inv.Networks[0].Name, "what is no identity stays")
+	require.Equal(t, []schemas.Watched{{Address: "203.0.113.9", Reason: "seen"}}, inv.Watch)
+	info, err := os.Stat(out)
+	require.NoError(t, err)
+	require.Equal(t, fs.FileMode(0o644), info.Mode(), "its readers stay too")
 
 	// A name that the file gives to another identity can't be written into it.
 	require.NoError(t, os.WriteFile(out, []byte("identities: [{id: a:b, aliases: [\"okta:app/0oa1\"]}]\n"), 0o600))
@@ -194,6 +200,17 @@ func TestImportWritesAnInventoryFile(t *testing.T) {
 	inv, err = enrich.LoadInventory(out)
 	require.NoError(t, err)
 	require.Len(t, inv.Identities, 1)
+}
+
+func TestWhatOnlyTheFileDeclaresIsNamedByAnImport(t *testing.T) {
+	cfg := Defaults()
+	cfg.DataDir = t.TempDir()
+	o := IdentityImportOptions{Out: filepath.Join(t.TempDir(), "out.yaml")}
+	for _, section := range []string{"networks: [{cidr: 10.0.0.0/8}]", "targets: [{account: a, environment: sandbox}]", "watch: [{agent: x, reason: y}]"} {
+		_, said, err := imports(t, cfg, o, fileOf(t, "in.yaml", "identities: [{id: a:b}]\n"+section+"\n"))
+		require.NoError(t, err)
+		require.Contains(t, said, "networks, targets and watch are taken from inventory.file only", section)
+	}
 }
 
 func TestImportedKongKeysAreTheHashesThatEventsShow(t *testing.T) {

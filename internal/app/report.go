@@ -88,11 +88,8 @@ func DiscoveryReport(ctx context.Context, cfg Config, o ReportOptions, std IO) (
 	if o.Out == "" {
 		return writeMarkdownReport(std.Out, cfg.Tenant, sections)
 	}
-	f, err := os.Create(o.Out)
+	err = writeFile("--out", o.Out, nil, func(w io.Writer) error { return writeMarkdownReport(w, cfg.Tenant, sections) })
 	if err != nil {
-		return err
-	}
-	if err := errors.Join(writeMarkdownReport(f, cfg.Tenant, sections), f.Close()); err != nil {
 		return err
 	}
 	fmt.Fprintf(std.Err, "written to %s\n", o.Out)
@@ -210,12 +207,9 @@ func writeCSVReport(dir string, sections []reportSection, said io.Writer) error 
 		return err
 	}
 	for _, s := range sections {
-		f, err := os.Create(filepath.Join(dir, s.name+".csv"))
-		if err != nil {
+		file := filepath.Join(dir, s.name+".csv")
+		if err := writeFile("--out", file, nil, func(w io.Writer) error { return writeCSV(w, s.result) }); err != nil {
 			return err
-		}
-		if err := errors.Join(writeCSV(f, s.result), f.Close()); err != nil {
-			return fmt.Errorf("%s: %w", f.Name(), err)
 		}
 	}
 	fmt.Fprintf(said, "%d files written to %s\n", len(sections), dir)
