@@ -33,9 +33,6 @@ func namesSibling(key string) bool {
 	return false
 }
 
-// maxName bounds what is looked at of a name that is judged more than once.
-const maxName = 256
-
 // namedBeside judges a value by its sibling that names it, as in lists of
 // headers, variables, options and changes.
 func (r *redactor) namedBeside(d *document, i int) (level secrecy) {
@@ -44,8 +41,7 @@ func (r *redactor) namedBeside(d *document, i int) (level secrecy) {
 	// nothing but values from being searched once for each.
 	for c, n := d.first(parent), 0; c != none && n < 16; c, n = d.after(parent, c), n+1 {
 		if d.nodes[c].kind == kindString && namesSibling(d.nodes[c].key) {
-			name := d.nodes[c].str // asked once for each value beside it
-			level = max(level, nameSecrecy(name[max(0, len(name)-maxName):]))
+			level = max(level, nameSecrecy(d.nodes[c].str))
 		}
 	}
 	return level

@@ -33,6 +33,10 @@ func secretMembers() []string {
 		`"t4":"{\"tokens\":[\"` + c + `\",\"b\"]}"`, `"t5":"{\"credentials\":{\"value\":\"` + c + `\"}}"`, `"t6":"{\"password\":[\"` + c + `\"]}"`,
 		// prose
 		`"p1":"use password ` + c + ` please"`, `"p2":"the password is ` + c + `."`, `"p3":"Passwort? No: passphrase was '` + c + `'"`, `"p4":"your api key ` + c + `"`, `"p5":"token ` + c + ` expired"`,
+		// forms of their own
+		`"f1":"docker login -u bob -p ` + c + ` r"`, `"f2":"CREATE USER bob IDENTIFIED BY '` + c + `'"`, `"f3":"<wsse:Password Type=\"x\">` + c + `</wsse:Password>"`,
+		`"f4":"password: |\n  ` + c + `\nhost: db"`, `"f5":"form-data; name=\"password\"\r\n\r\n` + c + `\r\n--b"`, `"f6":"//bob:` + c + `@db/x"`, `"f7":"/invite/` + c + `"`,
+		`"f8":["sshpass","-p",%q,"ssh"]`, `"f9":"cmd=net+user+bob+` + c + `+/add"`,
 	} {
 		if strings.Contains(member, "%") {
 			member = fmt.Sprintf(member, c)

@@ -449,6 +449,7 @@ func TestHostileTextsAreReadOnce(t *testing.T) {
 	for _, pattern := range []string{
 		"k=!", "k=", "token=&", "k%3d!", `"k":"`, `k="`, "key=+", "sk-", "SG.", ".eyJa", "://a:!", "basic+a", "--token ", "<token>", `\x22`, "%2525", "token:", "-----BEGIN ", "/?token=&",
 		"password ", "password is ", "api key a1", `"tokens":["`, `"password":[`, `"credentials":{`, `"tokens":[*]`, "cGFzc3dvcmQ9YQ", "cGFzc3dvcmQ9YWJjZGVmZ2hpamtsbW5v ", "AAAAAAAAAAAAAAAAAAAAAAAAA ", "secret aA0/",
+		"/invite/", "/invite/a1b2c3d4e5f6a7b8", "%2Finvite%2Fa1b2c3d4e5f6a7b8", "a+--token+", "password%3Da+",
 	} {
 		s := "/" + strings.Repeat(pattern, 4<<20/len(pattern))
 		if got := r.text(s); got == "" {

@@ -70,11 +70,18 @@ var publicNames = map[string]bool{
 	"idempotencykey":  true, "passwordstdin": true, "passwordfile": true, "passwordexpirypolicy": true, "passwordresetrequired": true,
 }
 
+// maxName bounds what is looked at of a name: some are judged once for each of
+// thousands of values beside them.
+const maxName = 256
+
 // nameSecrecy judges a JSON key, a header, a query parameter or a variable by
 // its name. It looks at the last 64 letters and digits only.
 func nameSecrecy(name string) secrecy {
 	if len(name) < 1 {
 		return public
+	}
+	if len(name) > maxName {
+		name = name[len(name)-maxName:]
 	}
 	// Digits at the end are numbering (password2), brackets those of a form.
 	end := len(name)
