@@ -35,7 +35,7 @@ func (m *memo) possible(s string, i int) bool {
 				return true
 			}
 		}
-		return behind == '-' || prefixEnds(s, i)
+		return behind == '-' || before == '=' && strings.HasSuffix(s[:i], execArgument) || prefixEnds(s, i)
 	case 'z':
 		return before == 'd' || prefixEnds(s, i)
 	case 'J':
@@ -113,7 +113,7 @@ func thinkable(c, b byte) (before, behind bool) {
 		}
 		switch c {
 		case '-':
-			return before || b == 0 || isSpace(b) || b == '"' || b == '\'', b == '-'
+			return before || b == 0 || isSpace(b) || b == '"' || b == '\'' || b == '=', b == '-'
 		case '.':
 			return before, b == 's' || b == 'c' || b == 'o'
 		case 'z':

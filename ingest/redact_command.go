@@ -219,6 +219,9 @@ func (m *memo) dashed(s string, i int) (start, end int) {
 	if i > 0 {
 		before = s[i-1]
 	}
+	if before == '=' {
+		return m.execOption(s, i)
+	}
 	listed := before == '"' || before == '\''
 	if !listed && !isSpace(before) {
 		return 0, 0
@@ -251,6 +254,46 @@ func (m *memo) dashed(s string, i int) (start, end int) {
 			return 0, 0
 		}
 		start += colon + 1
+	}
+	if ports(s[start:end]) {
+		return 0, 0
+	}
+	return shown(s, start, end)
+}
+
+// execArgument stands before each argument of a command in the query of the call
+// that runs it in a container of Kubernetes.
+const execArgument = "command="
+
+// execOption finds the value of the option whose dash is at i in such a query:
+// command=mysql&command=-pVALUE, command=--token&command=VALUE.
+func (m *memo) execOption(s string, i int) (start, end int) {
+	if !strings.HasSuffix(s[:i], execArgument) {
+		return 0, 0
+	}
+	to := i + 1
+	for to < len(s) && to-i < maxOption && tokenByte(s[to]) {
+		to++
+	}
+	name := s[i:to]
+	value := func(from int) (start, end int) {
+		for end = from; !endsValue(s, end, false, false); end++ {
+		}
+		m.work += end - from
+		return from, end
+	}
+	if next := to + len("&") + len(execArgument); next < len(s) && s[to:next] == "&"+execArgument && s[next] != '-' {
+		if nameSecrecy(name) == secret || len(name) == 2 && m.client(s, i).takes(name[1]) {
+			start, end = value(next)
+			return shown(s, start, end)
+		}
+	}
+	if len(name) < 3 || strings.IndexByte(joinedOptions, name[1]) < 0 || !m.client(s, i).joins(name[1]) {
+		return 0, 0
+	}
+	start, end = value(i + 2)
+	if m.client(s, i).pairs != "" {
+		start += 1 + strings.IndexByte(s[start:end], ':')
 	}
 	if ports(s[start:end]) {
 		return 0, 0

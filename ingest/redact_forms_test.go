@@ -99,6 +99,9 @@ func formSecrets() []form {
 		{"the elements of a command in Python", "['app', '--password', '" + w + "', '-v']"},
 		{"an element with the option in it", `["mysql", "-p` + w + `"]`},
 
+		{"a command that is run in a container", "/api/v1/namespaces/a/pods/b/exec?command=mysql&command=-uroot&command=-p" + w + "&container=c&stdout=true"},
+		{"an option that is run in a container", "/api/v1/namespaces/a/pods/b/exec?command=sshpass&command=-p&command=" + w + "&command=ssh"},
+		{"a long option that is run in a container", "/api/v1/namespaces/a/pods/b/exec?command=tool&command=--api-token&command=" + w + "&tty=true"},
 		{"a command as forms are sent", "cmd=docker+login+-u+bob+-p+" + w + "&x=1"},
 		{"an option as forms are sent", "/shell.jsp?cmd=net+user+bob+" + w + "+/add"},
 		{"a statement as forms are sent", "sql=ALTER+USER+bob+PASSWORD+'" + w + "'&x=1"},
@@ -240,6 +243,7 @@ func TestWhatOnlyLooksLikeAFormStays(t *testing.T) {
 		// Command lines
 		"docker run -p 8080:80 nginx", "docker run --name mysql -p3306:3306 mysql", "docker login && docker run -p 80 x", "docker login -u bob --password-stdin r", "ssh -p 2222 root@10.0.0.1",
 		"mysql -p shop", "mysqld -port 3306", "mkdir -p /var/lib/mysql", "mysql -P 3306 -h db; cp -p a b", "curl -u bob https://x/", "curl -X POST -p https://x/", "redis-server -a x", "ls -a docs",
+		"/exec?command=mkdir&command=-p&command=/var/lib/mysql&stdout=true", "/exec?command=nginx&command=-popen&tty=true", "/exec?command=mysql&command=-p&command=shop", "x=-1&command=-v",
 		"q=a+b&cmd=docker+run+-p+8080:80+x", "C++ and c+d", "bob+tag@example.com", "psql -p 5432 -U bob", "az vm list -p x", "sshpass -e ssh -p 22 x", "vault login -method=github", "vault login failed", "net use", `net use Z: /delete`, "net user growth was strong",
 		"net user bob /domain", `["docker", "run", "-p", "8080:80"]`, `["mkdir", "-p", "a"]`, "nginx -p /etc/nginx", "tar -xpf a.tar", "kubectl port-forward -p x",
 

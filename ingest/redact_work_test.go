@@ -29,7 +29,7 @@ func slow() []string {
 	return append(spellings(), "k=!", "k=", "token=&", "k%3d!", `"k":"`, `k="`, "k='", `k=\"`, `k=\\\"`, `k=\x22`, "key=+", "sk-", ".eyJa", "://a:!", "basic+a", "--token ", "<token>", "token:", "-----BEGIN PRIVATE KEY", "password ",
 		`"tokens":["`, `"password":[`, `"tokens":[*`, ".slack.com/services/", "a/", "***", "\n", "\r\n\r\n", " ", "'", `"`, "''", "x", "9", "\n--", "name=\"password\"\n\n", "form-data; name=\"key\"\n\nx y\n", "form-data; name=\"password\"\na: b\n\n", "name=\"key\"\n\nx y\n", "name=\"password\"\na: b\n", `name="password" `,
 		"IDENTIFIED BY ", "IDENTIFIED BY 'x' REPLACE ", "password '", "password for ", "secret 'a b", "PASSWORD('", "<token a>", "<token ", "<token><![CDATA[", "<token><!--", "-->", "]]>", "<", ">", "password: |\n", "password: |\n  ",
-		"docker login ", " -p ", "-p", "-px", "mysql -p", "sshpass -p '", "curl -ua", "net use ", "/user:", "net user a ", "vault login -", "//a:", "@", "//", "a@", "[\"-p\",\"", "; ", "| ", "/invite/", "0123456789abcdef")
+		"docker login ", " -p ", "-p", "-px", "mysql -p", "sshpass -p '", "curl -ua", "net use ", "/user:", "net user a ", "vault login -", "//a:", "@", "//", "a@", "[\"-p\",\"", "; ", "| ", "/invite/", "0123456789abcdef", "command=", "command=sshpass&", "command=-p&", "command=-pa", "a+b")
 }
 
 // TestSearchesReadATextOnce counts what searches read, not the time they take. A
