@@ -110,11 +110,10 @@ func (e *Engine) closePane(p *Profile, pane *Pane) {
 	}
 	f := &e.findings
 	f.reset()
-	for i := range e.detectors {
-		if d := &e.detectors[i]; d.meta.Closes {
-			f.meta = d.meta
-			d.Close(&e.cell, p, pane, f)
-		}
+	for i := range e.leaving {
+		d := &e.leaving[i]
+		f.meta = d.meta
+		d.Close(&e.cell, p, pane, f)
 	}
 	e.weigh(p, pane, v)
 	rate := e.judge(p, pane, v)

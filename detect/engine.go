@@ -46,6 +46,8 @@ type Output struct {
 type Engine struct {
 	cfg       Config
 	detectors []active
+	arriving  []waking // those that judge events, by the catalogue's order
+	leaving   []active // those that judge panes
 	wake      Trigger
 	without   mechanism
 	classify  *capability.Classifier
@@ -86,6 +88,13 @@ type Engine struct {
 type active struct {
 	Detector
 	meta *Meta
+}
+
+// waking is a detector with its triggers beside it: what does not wake for a call
+// costs one comparison.
+type waking struct {
+	wake Trigger
+	active
 }
 
 // New makes an empty engine. It fails on a configuration that cannot be meant:
@@ -141,8 +150,15 @@ func New(cfg Config) (*Engine, error) {
 		}
 		// Without rules nothing wakes for every event.
 		if !off[m.Name] && (m != &sigmaCard || cfg.Sigma.Len() > 0) {
-			e.detectors = append(e.detectors, active{d, m})
-			e.wake |= m.Wake
+			a := active{d, m}
+			e.detectors = append(e.detectors, a)
+			if m.Wake != 0 {
+				e.arriving = append(e.arriving, waking{m.Wake, a})
+				e.wake |= m.Wake
+			}
+			if m.Closes {
+				e.leaving = append(e.leaving, a)
+			}
 		}
 	}
 	if !off[sigmaCard.Name] {

@@ -21,9 +21,9 @@ func (e *Engine) observe(topic int, p *Profile, ev *schemas.Event) {
 	f := &e.findings
 	f.reset()
 	if call.fired&e.wake != 0 {
-		for i := range e.detectors {
-			d := &e.detectors[i]
-			if d.meta.Wake&call.fired != 0 {
+		for i := range e.arriving {
+			d := &e.arriving[i]
+			if d.wake&call.fired != 0 {
 				f.meta = d.meta
 				d.Observe(&e.cell, p, call, f)
 			}
