@@ -55,6 +55,9 @@ type Call struct {
 
 	e        *Engine
 	sights   [dimensions]Sight
+	present  uint64 // dimensions that the engine looked up, one bit each
+	settled  uint64 // of those, the ones whose slots learning leaves as they are
+	table    []slot // of the profile, until the event is learned
 	fired    Trigger
 	extra    []extraSight
 	tally    [tallies]uint16
@@ -62,7 +65,10 @@ type Call struct {
 	topic    uint8
 	stage    uint8 // stage of an intrusion, one bit; 0 when the call is no step
 	outsized uint8 // how far its response exceeds its endpoint's largest
+	pane     int64 // number of the pane that Time falls into
 	hour     int64 // version of the frozen tables that serves it
+
+	settledBits capability.Set // as settled, of the classes of Can.Set
 }
 
 type extraSight struct {

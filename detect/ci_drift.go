@@ -72,19 +72,17 @@ func job(subject string) (repository, ref string) {
 }
 
 // pipeline looks up the job behind a call. Only pipelines' calls are looked at.
-func (e *Engine) pipeline(p *Profile, call *Call) {
-	s := &call.sights
-	s[Repository], s[Pipeline] = Sight{}, Sight{}
-	if call.Event.IdentityKind != "ci_pipeline" && p.observed[Repository] == 0 && call.Event.PrincipalType != "WebIdentityUser" {
+func (c *Call) pipeline(p *Profile) {
+	if c.Event.IdentityKind != "ci_pipeline" && p.observed[Repository] == 0 && c.Event.PrincipalType != "WebIdentityUser" {
 		return
 	}
-	sub := subject(call.Event)
+	sub := subject(c.Event)
 	if sub == "" {
 		return
 	}
 	repository, ref := job(sub)
-	e.sight(p, call, Repository, repository)
-	e.lookInto(p, call, Pipeline, hashNumber(Pipeline, uint64(hashValue(Pipeline, ref))<<32|uint64(hashValue(Repository, repository))))
+	c.sight(p, Repository, repository)
+	c.look(p, Pipeline, hashNumber(Pipeline, uint64(hashValue(Pipeline, ref))<<32|uint64(hashValue(Repository, repository))))
 }
 
 // Observe implements Detector.

@@ -105,7 +105,7 @@ const telling = capability.MintsCredential | capability.GrantsPrivilege | capabi
 // anything yet.
 func fleetKnown(c *Cell, call *Call) bool {
 	ledger := c.e.tables.base.ledger
-	return len(ledger) > 0 && ledger[0].hour <= hourOf(paneOf(call.Time))-fleetHours
+	return len(ledger) > 0 && ledger[0].hour <= hourOf(call.pane)-fleetHours
 }
 
 // fleetHours is a week less the hours for which tables lag behind.

@@ -63,7 +63,7 @@ func (g *egress) note(p *Profile, call *Call, id string) (refused bool) {
 	if s.State == Absent || s.State != Unseen && s.Day >= call.Day || !call.Success || call.Backfill || p.Anonymous() || p.activeDays < 2 {
 		return false
 	}
-	return g.add(s.hash, hourOf(paneOf(call.Time)), fold(xxhash.Sum64String(id)))
+	return g.add(s.hash, hourOf(call.pane), fold(xxhash.Sum64String(id)))
 }
 
 // add notes one sighting. It reports whether there was no room for the prefix.

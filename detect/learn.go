@@ -9,15 +9,25 @@ import (
 
 // look says what p knows of a value before the event.
 func (e *Engine) look(p *Profile, d Dimension, h uint32, today uint16) Sight {
-	s := e.slots.find(&p.slots, d, h)
+	s, _ := p.knows(e.slots.table(&p.slots), d, h, today)
+	return s
+}
+
+// knows is look in the profile's table at hand. settled says that the value is of
+// the baseline and was seen today: another sighting changes nothing of its slot.
+func (p *Profile) knows(table []slot, d Dimension, h uint32, today uint16) (out Sight, settled bool) {
+	s := findIn(table, d, h)
 	if s == nil {
-		return Sight{State: Unseen, hash: h}
+		return Sight{State: Unseen, hash: h}, false
 	}
-	out := Sight{State: Known, Weight: s.weight(), Day: s.day, hash: h}
+	out = Sight{State: Known, Weight: s.weight(), Day: s.day, hash: h}
+	if s.quarantine() == 0 {
+		return out, today <= s.day
+	}
 	if !p.trusted(s, today) {
 		out.State = Quarantined
 	}
-	return out
+	return out, false
 }
 
 // trusted reports whether a value is part of the baseline: its quarantine is
@@ -46,15 +56,20 @@ func (e *Engine) learn(p *Profile, call *Call, grave bool) {
 	if e.secrets.note(e.store.facts[p.self], p, call) {
 		e.stats.SecretsRefused++
 	}
-	for d := range dimensions {
-		s := call.sights[d]
-		if s.State == Absent || d == CapabilityBit {
+	for rest := call.present; rest != 0; rest &= rest - 1 {
+		d := Dimension(bits.TrailingZeros64(rest)) //nolint:gosec // below dimensions
+		if call.settled&(1<<d) != 0 {
+			p.count(d)
 			continue
 		}
-		e.learnValue(p, call, d, s, grave && (d == Secret))
+		e.learnValue(p, call, d, call.sights[d], grave && (d == Secret))
 	}
 	for rest := call.Can.Set; rest != 0; rest &= rest - 1 {
 		bit := rest.First()
+		if call.settledBits.Has(bit) {
+			p.count(CapabilityBit)
+			continue
+		}
 		s := Sight{State: Known, hash: capabilityHash(bit)}
 		if call.NewCapabilities.Has(bit) {
 			s.State = Unseen
@@ -66,7 +81,7 @@ func (e *Engine) learn(p *Profile, call *Call, grave bool) {
 	for i := range call.extra {
 		x := &call.extra[i]
 		if x.shared && x.sight.State == Unseen && p.Learned(x.dim) {
-			e.adopt.insert(adoptionKey{x.dim, call.topic, x.sight.hash, quarterOf(paneOf(call.Time))}, adopter{paneOf(call.Time), e.store.ids[p.self]})
+			e.adopt.insert(adoptionKey{x.dim, call.topic, x.sight.hash, quarterOf(call.pane)}, adopter{call.pane, e.store.ids[p.self]})
 		}
 		e.learnValue(p, call, x.dim, x.sight, grave && x.dim.sensitive())
 	}
@@ -74,7 +89,7 @@ func (e *Engine) learn(p *Profile, call *Call, grave bool) {
 		p.consequence = max(p.consequence, call.Day)
 	}
 	if h := call.sights[Credential].hash; h != 0 && static(call.Event) {
-		p.keys.saw(h, call.Day, paneOf(call.Time))
+		p.keys.saw(h, call.Day, call.pane)
 	}
 	p.depth = max(p.depth, uint8(min(len(call.Event.Delegation), 1<<8-1))) //nolint:gosec // clamped
 	e.learnTime(p, call)
@@ -94,14 +109,19 @@ func (e *Engine) learn(p *Profile, call *Call, grave bool) {
 	}
 }
 
-// learnValue notes one sighting of a value.
-func (e *Engine) learnValue(p *Profile, call *Call, d Dimension, s Sight, hold bool) {
+// count counts one observation of a dimension.
+func (p *Profile) count(d Dimension) {
 	if p.observed[d] >= 60000 {
 		p.observed[d] /= 2
 		p.fresh[d] /= 2
 		p.singles[d] /= 2
 	}
 	p.observed[d]++
+}
+
+// learnValue notes one sighting of a value.
+func (e *Engine) learnValue(p *Profile, call *Call, d Dimension, s Sight, hold bool) {
+	p.count(d)
 	if s.State == Unseen {
 		learned := p.Learned(d)
 		p.fresh[d]++
@@ -125,10 +145,10 @@ func (e *Engine) learnValue(p *Profile, call *Call, d Dimension, s Sight, hold b
 		}
 		if learned {
 			call.fresh++
-			e.adopt.add(d, s.hash, call.topic, paneOf(call.Time), e.store.ids[p.self])
+			e.adopt.add(d, s.hash, call.topic, call.pane, e.store.ids[p.self])
 		}
 		if !d.churns() && !p.Anonymous() {
-			e.tables.seen(hourOf(paneOf(call.Time)), p.group, d, s.hash)
+			e.tables.seen(hourOf(call.pane), p.group, d, s.hash)
 		}
 		return
 	}

@@ -15,9 +15,9 @@ const (
 
 // saw notes that p was seen in a topic. It reports whether the event counts in
 // its pane: in a topic that the identity is new in, the first hour counts aside.
-// The topic seen longest ago makes room.
-func (p *Profile) saw(topic int, at int64) (counts bool) {
-	pane := int32(paneOf(at)) //nolint:gosec // until the year 60,000
+// The topic seen longest ago makes room. number is the pane of that time.
+func (p *Profile) saw(topic int, at, number int64) (counts bool) {
+	pane := int32(number) //nolint:gosec // until the year 60,000
 	switch {
 	case p.calls == 0 || at-p.last >= leaveAfter+drift*PaneLength:
 		p.founded = pane

@@ -9,7 +9,7 @@ import (
 
 // arrive is what an event does to a profile's topics.
 func arrive(p *Profile, topic int, at int64) bool {
-	counts := p.saw(topic, at)
+	counts := p.saw(topic, at, paneOf(at))
 	p.calls++
 	p.last = max(p.last, at)
 	return counts

@@ -13,7 +13,7 @@ func (e *Engine) observe(topic int, p *Profile, ev *schemas.Event) {
 	call := &e.call
 	e.prepare(p, call, ev)
 	call.topic = uint8(topic) //nolint:gosec // below maxTopics
-	call.hour = hourOf(paneOf(call.Time))
+	call.hour = hourOf(call.pane)
 	if t := &e.clock.topics[topic]; t.started {
 		// A time far ahead must not freeze the tables of the hours between.
 		call.hour = min(call.hour, hourOf(t.boundary)+3)
@@ -29,9 +29,9 @@ func (e *Engine) observe(topic int, p *Profile, ev *schemas.Event) {
 			}
 		}
 	}
-	number := paneOf(call.Time)
+	number := call.pane
 	late := number < p.below || number < e.clock.topics[topic].boundary && e.clock.topics[topic].started
-	counts := p.saw(topic, call.Time)
+	counts := p.saw(topic, call.Time, number)
 	grave := false
 	if len(f.list) > 0 {
 		grave = e.arrived(p, call, f.list, late)
@@ -68,6 +68,7 @@ func (e *Engine) prepare(p *Profile, call *Call, ev *schemas.Event) {
 	call.Event = ev
 	call.Time = ev.Time
 	call.Day = dayOf(ev.Time)
+	call.pane = paneOf(ev.Time)
 	call.Can = e.classify.Event(ev)
 	call.Late, call.Backfill = ev.Late, ev.Backfill
 	call.Success = ev.Outcome == schemas.Outcome_OUTCOME_SUCCESS
@@ -83,70 +84,67 @@ func (e *Engine) prepare(p *Profile, call *Call, ev *schemas.Event) {
 	call.fresh = 0
 	call.fired = OnEvery
 
+	call.sights = [dimensions]Sight{}
+	call.present, call.settled = 0, 0
+	call.table = e.slots.table(&p.slots)
+
 	s := &call.sights
-	e.sight(p, call, Operation, ev.Operation)
-	e.sight(p, call, Service, ev.Service)
-	e.sight(p, call, Address, ev.SrcIp)
-	e.sight(p, call, Prefix, ev.SrcPrefix)
-	e.sight(p, call, NetworkClass, ev.NetworkClass)
-	e.sight(p, call, Country, ev.Country)
-	e.sight(p, call, Client, ev.Client)
-	e.sight(p, call, Fingerprint, ev.TlsFingerprint)
-	e.sight(p, call, Credential, ev.CredentialId)
-	e.sight(p, call, CredentialType, ev.CredentialType)
+	call.sight(p, Operation, ev.Operation)
+	call.sight(p, Service, ev.Service)
+	call.sight(p, Address, ev.SrcIp)
+	call.sight(p, Prefix, ev.SrcPrefix)
+	call.sight(p, NetworkClass, ev.NetworkClass)
+	call.sight(p, Country, ev.Country)
+	call.sight(p, Client, ev.Client)
+	call.sight(p, Fingerprint, ev.TlsFingerprint)
+	call.sight(p, Credential, ev.CredentialId)
+	call.sight(p, CredentialType, ev.CredentialType)
 	account := ev.TargetAccount
 	if account == "" {
 		account = ev.Account
 	}
-	e.sight(p, call, Account, account)
-	e.sight(p, call, Region, ev.Region)
-	e.sight(p, call, Host, ev.Host)
-	e.sight(p, call, Environment, ev.GetDeclared().GetTargetEnvironment())
+	call.sight(p, Account, account)
+	call.sight(p, Region, ev.Region)
+	call.sight(p, Host, ev.Host)
+	call.sight(p, Environment, ev.GetDeclared().GetTargetEnvironment())
 	if ev.Asn != 0 {
-		e.lookInto(p, call, ASN, hashNumber(ASN, uint64(ev.Asn)))
-	} else {
-		s[ASN] = Sight{}
+		call.look(p, ASN, hashNumber(ASN, uint64(ev.Asn)))
 	}
-	s[Resource], s[Secret] = Sight{}, Sight{}
 	if len(ev.Resources) > 0 {
 		if !p.churning(Resource) {
-			e.sight(p, call, Resource, ev.Resources[0])
+			call.sight(p, Resource, ev.Resources[0])
 		}
 		if call.Can.Set.Has(capability.ReadsSecret) {
-			e.sight(p, call, Secret, ev.Resources[0])
+			call.sight(p, Secret, ev.Resources[0])
 		}
 	}
-	s[CredentialPlace] = Sight{}
 	if c, n := s[Credential].hash, s[Prefix].hash; c != 0 && n != 0 {
-		e.lookInto(p, call, CredentialPlace, hashNumber(CredentialPlace, uint64(c)<<32|uint64(n)))
+		call.look(p, CredentialPlace, hashNumber(CredentialPlace, uint64(c)<<32|uint64(n)))
 	}
-	e.sight(p, call, ActingAs, ev.ActingAs)
-	s[ScopeSet] = Sight{}
+	call.sight(p, ActingAs, ev.ActingAs)
 	if len(ev.Scopes) > 0 {
 		all := uint64(0)
 		for _, x := range ev.Scopes {
 			all += uint64(hashValue(ScopeSet, x)) * 0x9e3779b97f4a7c15 // in any order
 		}
-		e.lookInto(p, call, ScopeSet, hashNumber(ScopeSet, all))
+		call.look(p, ScopeSet, hashNumber(ScopeSet, all))
 	}
-	s[Attested] = Sight{}
 	switch {
 	case ev.Workload != "":
-		e.sight(p, call, Attested, attested)
+		call.sight(p, Attested, attested)
 	case p.observed[Attested] > 0:
-		e.sight(p, call, Attested, bare)
+		call.sight(p, Attested, bare)
 	}
-	s[OperationDenied] = Sight{}
 	if call.Denied && ev.Operation != "" {
-		e.lookInto(p, call, OperationDenied, hashNumber(OperationDenied, uint64(s[Operation].hash)))
+		call.look(p, OperationDenied, hashNumber(OperationDenied, uint64(s[Operation].hash)))
 	}
-	s[Delegation] = Sight{}
 	if n := len(ev.Delegation); n > 0 {
 		pair := uint64(hashValue(Delegation, ev.Delegation[0]))<<32 | uint64(hashValue(Delegation, ev.Delegation[n-1]))
-		e.lookInto(p, call, Delegation, hashNumber(Delegation, pair))
+		call.look(p, Delegation, hashNumber(Delegation, pair))
 	}
-	e.pipeline(p, call)
-	e.capabilities(p, call)
+	call.pipeline(p)
+	call.capabilities(p)
+	call.table = nil // a finding may move it
 	e.conditions(p, call, ev)
 }
 
@@ -157,49 +155,62 @@ const (
 )
 
 // sight looks a text value up; an empty one is absent.
-func (e *Engine) sight(p *Profile, call *Call, d Dimension, value string) {
-	if value == "" {
-		call.sights[d] = Sight{}
-		return
+func (c *Call) sight(p *Profile, d Dimension, value string) {
+	if value != "" {
+		c.look(p, d, hashValue(d, value))
 	}
-	e.lookInto(p, call, d, hashValue(d, value))
 }
 
-func (e *Engine) lookInto(p *Profile, call *Call, d Dimension, h uint32) {
-	s := e.look(p, d, h, call.Day)
-	call.sights[d] = s
+// look notes what the profile knows of the event's value in d.
+func (c *Call) look(p *Profile, d Dimension, h uint32) {
+	s, settled := p.knows(c.table, d, h, c.Day)
+	c.sights[d] = s
+	c.present |= 1 << d
+	if settled {
+		c.settled |= 1 << d
+	}
 	if s.State < Known {
-		call.fired |= 1 << d
+		c.fired |= 1 << d
 	}
 }
 
 // capabilities compares what the call can do with what the identity has done.
-func (e *Engine) capabilities(p *Profile, call *Call) {
-	call.NewCapabilities, call.HeldCapabilities = 0, 0
-	call.sights[CapabilityBit] = Sight{}
-	for rest := call.Can.Set; rest != 0; rest &= rest - 1 {
+func (c *Call) capabilities(p *Profile) {
+	c.NewCapabilities, c.HeldCapabilities, c.settledBits = 0, 0, 0
+	of := &c.sights[CapabilityBit]
+	for rest := c.Can.Set; rest != 0; rest &= rest - 1 {
 		bit := rest.First()
-		s := e.look(p, CapabilityBit, capabilityHash(bit), call.Day)
+		s, settled := p.knows(c.table, CapabilityBit, capabilityHash(bit), c.Day)
+		if settled {
+			c.settledBits |= bit
+		}
 		switch s.State {
 		case Unseen:
-			call.NewCapabilities |= bit
+			c.NewCapabilities |= bit
 		case Quarantined:
-			call.HeldCapabilities |= bit
+			c.HeldCapabilities |= bit
 		default:
 		}
 		// The dimension's own sight is that of the newest of the call's classes.
-		if c := &call.sights[CapabilityBit]; c.State == Absent || s.State < c.State {
-			*c = s
+		if of.State == Absent || s.State < of.State {
+			*of = s
 		}
 	}
-	if call.NewCapabilities|call.HeldCapabilities != 0 {
-		call.fired |= 1 << CapabilityBit
+	if c.NewCapabilities|c.HeldCapabilities != 0 {
+		c.fired |= 1 << CapabilityBit
 	}
 }
 
-func capabilityHash(bit capability.Set) uint32 {
-	return hashNumber(CapabilityBit, uint64(bit.Index())) //nolint:gosec // below 16
-}
+// capabilityHashes are the fingerprints of single classes, by their bits.
+var capabilityHashes = func() (out [capability.Count + 1]uint32) {
+	for i := range out {
+		out[i] = hashNumber(CapabilityBit, uint64(i)) //nolint:gosec // below 16
+	}
+	return out
+}()
+
+// capabilityHash is the fingerprint of the lowest class of a set.
+func capabilityHash(bit capability.Set) uint32 { return capabilityHashes[bit.Index()] }
 
 // conditions sets the triggers that don't depend on a dimension.
 func (e *Engine) conditions(p *Profile, call *Call, ev *schemas.Event) {
@@ -227,7 +238,7 @@ func (e *Engine) conditions(p *Profile, call *Call, ev *schemas.Event) {
 		call.fired |= OnSpawns
 	}
 	if c := call.sights[Credential]; c.State > Unseen &&
-		(int(call.Day)-int(c.Day) >= oldCredentialDays && p.lastDay+1 >= call.Day || p.keys.superseded(c.hash, paneOf(call.Time))) {
+		(int(call.Day)-int(c.Day) >= oldCredentialDays && p.lastDay+1 >= call.Day || p.keys.superseded(c.hash, call.pane)) {
 		call.fired |= OnOldCredential
 	}
 	if n := len(ev.Delegation); n > int(p.depth) && p.depth > 0 {

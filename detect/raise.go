@@ -35,7 +35,7 @@ func (e *Engine) arrived(p *Profile, call *Call, list []found, late bool) (grave
 			if !call.Backfill && x.Surprise > 0 {
 				// What comes late counts where it still can: in the first pane that is
 				// open. Else novelty sent late would be learned and never weighed.
-				pane := paneOf(call.Time)
+				pane := call.pane
 				if late {
 					pane = max(pane, p.below, e.clock.topics[call.topic].boundary)
 				}

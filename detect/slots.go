@@ -117,7 +117,11 @@ func (t *slotTable) bytes() int {
 
 // find returns the slot of (d, h), or nil.
 func (s *slotSlabs) find(t *slotTable, d Dimension, h uint32) *slot {
-	table := s.table(t)
+	return findIn(s.table(t), d, h)
+}
+
+// findIn is find in a table at hand.
+func findIn(table []slot, d Dimension, h uint32) *slot {
 	if len(table) == 0 {
 		return nil
 	}

@@ -73,7 +73,7 @@ func (s *sprays) init() { s.seen = map[sprayKey][]sprayPane{} }
 // sprayed notes a refusal.
 func (e *Engine) sprayed(p *Profile, call *Call) {
 	topic := int(call.topic)
-	pane := paneOf(call.Time)
+	pane := call.pane
 	if t := &e.clock.topics[topic]; t.started && pane < t.boundary {
 		return // the pane is over
 	}

@@ -44,9 +44,9 @@ func (supersededKey) Observe(c *Cell, p *Profile, call *Call, out *Findings) {
 	pause := time.Duration(int64(max(call.Day, old.Day)-old.Day) * day)
 	did := "which nobody had used for "
 	switch {
-	case p.keys.superseded(old.hash, paneOf(call.Time)):
+	case p.keys.superseded(old.hash, call.pane):
 		held := int64(p.keys.mark[1].held)
-		pause = time.Duration((paneOf(call.Time) - held) * PaneLength)
+		pause = time.Duration((call.pane - held) * PaneLength)
 		if old.Day > dayOf(held*PaneLength) {
 			did = "which had made fewer than one in a hundred of its calls for "
 		}
