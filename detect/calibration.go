@@ -47,10 +47,9 @@ func binStart(i int) float64 {
 // tailFrom is the calibrated surprise from which a pane counts as tail.
 const tailFrom = 2.5
 
-// record adds one pane's surprise to the tail of a signal; c is its calibrated
-// surprise.
-func (e *Engine) record(hour int64, p *Profile, signal Signal, s, c float64) {
-	l := e.tables.at(hour)
+// record adds one pane's surprise to the tail of a signal in the layer of its
+// hour; c is its calibrated surprise.
+func (e *Engine) record(l *layer, p *Profile, signal Signal, s, c float64) {
 	h := l.tails[p.group][signal]
 	if h == nil {
 		h = new(histogram)

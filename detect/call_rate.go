@@ -55,7 +55,7 @@ func (callRate) Close(c *Cell, p *Profile, pane *Pane, out *Findings) {
 		}
 		return
 	}
-	x := p.expect(c.view, pane)
+	x := &c.expected
 	calls := float64(pane.Calls)
 	out.Score(Score{
 		Signal: SignalRate, Surprise: negativeBinomialTail(calls, x.mean, x.variance), Observed: calls, Expected: x.mean,

@@ -5,6 +5,8 @@ package detect
 type Cell struct {
 	e    *Engine
 	view *view // of the pane being closed
+	// expected is what that pane was expected to hold.
+	expected expectation
 }
 
 // Novelty is the surprise (-log10 p) of a value of d that this identity never

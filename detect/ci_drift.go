@@ -41,6 +41,9 @@ func subject(ev *schemas.Event) string {
 			return s
 		}
 	}
+	if len(ev.Attributes) == 0 {
+		return ""
+	}
 	for _, key := range subjectKeys {
 		if s := ev.Attributes[key]; isSubject(s) {
 			return s

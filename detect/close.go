@@ -108,6 +108,7 @@ func (e *Engine) closePane(p *Profile, pane *Pane) {
 		s.sum24h += own
 		s.breadth24h += float32(pane.FreshDenied)
 	}
+	e.cell.expected = p.expect(v, pane)
 	f := &e.findings
 	f.reset()
 	for i := range e.leaving {
@@ -118,7 +119,7 @@ func (e *Engine) closePane(p *Profile, pane *Pane) {
 	e.weigh(p, pane, v)
 	rate := e.judge(p, pane, v)
 
-	x := p.expect(v, pane)
+	x := e.cell.expected
 	if e.watch != nil {
 		e.show(p, pane, x)
 	}

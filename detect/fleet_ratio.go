@@ -137,13 +137,13 @@ const (
 func windowsOf(p *Profile, pane *Pane) (w windowLoad) {
 	s := &p.stats
 	w.pane = pane.Number
-	since := float64(max(pane.Number-s.lastPane, 0))
+	f := fadingOver(max(pane.Number-s.lastPane, 0))
 	for i, x := range [windows]struct {
 		sum   float32
 		level *level
-		panes float64
-	}{{s.sum3h, &s.rate3h, 12}, {s.sum24h, &s.rate24h, windowDay}} {
-		sum := float64(float64(x.sum)*math.Exp(-since/x.panes)) + float64(pane.Calls)
+		left  float64
+	}{{s.sum3h, &s.rate3h, f.short}, {s.sum24h, &s.rate24h, f.long}} {
+		sum := float64(float64(x.sum)*x.left) + float64(pane.Calls)
 		usual, _ := x.level.predictive(1, 0)
 		w.value[i], w.solid[i] = float32((sum+1)/(usual+1)), usual >= 3
 	}

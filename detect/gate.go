@@ -9,7 +9,7 @@ import (
 // weigh calibrates what the detectors said of the pane, arrival evidence
 // included, and feeds the pooled tails.
 func (e *Engine) weigh(p *Profile, pane *Pane, v *view) {
-	k := hourOf(pane.Number)
+	l := e.tables.at(hourOf(pane.Number))
 	f := &e.findings
 	for i := range f.scores {
 		s := &f.scores[i]
@@ -21,8 +21,8 @@ func (e *Engine) weigh(p *Profile, pane *Pane, v *view) {
 			continue
 		}
 		s.tail, s.from = v.calibrate(p.group, s.Signal, s.Surprise)
-		e.record(k, p, s.Signal, s.Surprise, s.tail)
-		e.tables.at(k).tests[WayStrong]++
+		e.record(l, p, s.Signal, s.Surprise, s.tail)
+		l.tests[WayStrong]++
 	}
 	if p.stats.judged < 20 {
 		return
@@ -34,7 +34,7 @@ func (e *Engine) weigh(p *Profile, pane *Pane, v *view) {
 			most = d.strongest(pane.Number, x.family)
 		}
 		c, _ := v.calibrate(p.group, x.signal, most)
-		e.record(k, p, x.signal, most, c)
+		e.record(l, p, x.signal, most, c)
 	}
 }
 
@@ -137,9 +137,10 @@ func (e *Engine) judge(p *Profile, pane *Pane, v *view) (rate float64) {
 	}
 	nearC, nearFrom := v.calibrate(p.group, SignalFused2h, near)
 	farC, farFrom := v.calibrate(p.group, SignalFused72h, far)
-	e.record(k, p, SignalFused2h, near, nearC)
-	e.record(k, p, SignalFused72h, far, farC)
-	e.tables.at(k).tests[WayFused] += 2
+	l := e.tables.at(k)
+	e.record(l, p, SignalFused2h, near, nearC)
+	e.record(l, p, SignalFused72h, far, farC)
+	l.tests[WayFused] += 2
 	// What scores well is kept for the words of a later alert.
 	for i := range f.scores {
 		if x := &f.scores[i]; x.tail >= 1 && !x.Faint && x.Explain != nil {

@@ -104,6 +104,9 @@ func (e *Engine) learn(p *Profile, call *Call, grave bool) {
 		}
 		p.tallyDay = call.Day
 	}
+	if call.tally == [tallies]uint16{} {
+		return
+	}
 	for t, n := range call.tally {
 		p.tallyNow[t] = uint16(min(uint32(p.tallyNow[t])+uint32(n), 1<<16-1)) //nolint:gosec // clamped
 	}

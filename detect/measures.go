@@ -214,6 +214,9 @@ func (s *statistics) learnCodes(p *Pane) {
 		return
 	}
 	for i, n := range p.Failures {
+		if n == 0 && s.codes[i] == 0 {
+			continue
+		}
 		old := float64(s.codes[i]) / codeUnit
 		share := math.Min(float64(n)/float64(p.Calls), 1)
 		gain := 1 / math.Min(float64(s.judged)+1, 64)
