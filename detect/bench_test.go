@@ -3,6 +3,8 @@ package detect
 import (
 	"fmt"
 	"io"
+	"math"
+	"runtime"
 	"testing"
 	"time"
 
@@ -113,6 +115,29 @@ func TestAKnownEventAllocatesNothing(t *testing.T) {
 	})
 	if got > 0 {
 		t.Errorf("%v allocations an event", got)
+	}
+	// Panes that close within an hour allocate nothing either; once an hour a version of
+	// the cell's tables is built.
+	least := uint64(math.MaxUint64)
+	var before, after runtime.MemStats
+	for quarter := paneOf(day[i].Time) + 1; quarter < paneOf(day[len(day)-1].Time); quarter++ {
+		for paneOf(day[i].Time) < quarter {
+			e.Event(day[i], &out)
+			i++
+		}
+		panes := e.stats.Panes
+		runtime.ReadMemStats(&before)
+		for paneOf(day[i].Time) == quarter {
+			e.Event(day[i], &out)
+			i++
+		}
+		runtime.ReadMemStats(&after)
+		if e.stats.Panes > panes {
+			least = min(least, after.Mallocs-before.Mallocs)
+		}
+	}
+	if least > 0 {
+		t.Errorf("at least %d allocations for the panes of a quarter of an hour", least)
 	}
 }
 

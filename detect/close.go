@@ -41,6 +41,9 @@ func (e *Engine) finish(topic int, n int64) {
 	}
 	e.panes.waiting = waiting
 	delete(e.panes.due, n)
+	if due != nil && len(e.panes.spare) < maxOpen {
+		e.panes.spare = append(e.panes.spare, due[:0])
+	}
 
 	slices.SortFunc(e.closing, compareClosing)
 	for _, c := range e.closing {

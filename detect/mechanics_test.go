@@ -4,6 +4,7 @@ import (
 	"math"
 	"testing"
 	"time"
+	"unsafe"
 
 	"github.com/lapwing-sec/lapwing/schemas"
 	"pgregory.net/rapid"
@@ -240,4 +241,29 @@ func TestATopicMayStartWhilePanesWait(t *testing.T) {
 	if n := len(e.panes.waiting); n > 8 {
 		t.Errorf("%d panes wait still", n)
 	}
+}
+
+func TestAPaneTakenAgainIsEmpty(t *testing.T) {
+	var s paneStore
+	i, used := s.take(1)
+	for at := range unsafe.Sizeof(*used) {
+		*(*byte)(unsafe.Add(unsafe.Pointer(used), at)) = 0xFF
+	}
+	s.free = append(s.free, i)
+	_, again := s.take(7)
+	// What is left of a sample's texts is beyond their lengths.
+	for _, x := range append([]*sample{&again.outsizedBy}, pointers(again.samples[:])...) {
+		x.id, x.operation, x.ip, x.client, x.cred = [64]byte{}, [72]byte{}, [40]byte{}, [20]byte{}, [44]byte{}
+	}
+	want := Pane{Number: 7, First: math.MaxInt64, ratio: 1, windows: [windows]float32{1, 1}}
+	if *again != want {
+		t.Errorf("%+v", *again)
+	}
+}
+
+func pointers[T any](list []T) (out []*T) {
+	for i := range list {
+		out = append(out, &list[i])
+	}
+	return out
 }

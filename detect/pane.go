@@ -4,6 +4,7 @@ import (
 	"math"
 	"math/bits"
 	"strings"
+	"unsafe"
 
 	"github.com/lapwing-sec/lapwing/schemas"
 )
@@ -52,11 +53,10 @@ type Pane struct {
 	Sources, Sessions Sketch
 	// oneKey is the credential that Sources are of; numbers the object numbers
 	// touched; outsized the response furthest beyond its endpoint's largest.
-	oneKey     uint32
-	numbered   uint32
-	low, high  uint64
-	outsized   uint8
-	outsizedBy sample
+	oneKey    uint32
+	numbered  uint32
+	low, high uint64
+	outsized  uint8
 
 	// Distinct values of the pane.
 	Resources, Operations, DeniedOperations Sketch
@@ -72,8 +72,10 @@ type Pane struct {
 	most    uint64           // records of the call that gave out most
 	// samples are the first event, two in between, the newest, then what a
 	// detector points at: the largest call, the newest refused one, the newest
-	// that touched something never touched before, the one of most records.
-	samples [paneSamples]sample
+	// that touched something never touched before, the one of most records. They come
+	// last: see reset.
+	outsizedBy sample
+	samples    [paneSamples]sample
 }
 
 const (
@@ -304,6 +306,8 @@ type paneStore struct {
 	open  int
 	// due lists the identities that opened a pane, by pane number.
 	due map[int64][]uint32
+	// spare are lists that were due, emptied, at most maxOpen of them.
+	spare [][]uint32
 	// waiting are panes whose identity is held back by another topic.
 	waiting []closing
 }
@@ -326,8 +330,25 @@ func (s *paneStore) take(number int64) (uint32, *Pane) {
 	}
 	s.open++
 	p := s.at(i)
-	*p = Pane{Number: number, First: math.MaxInt64, ratio: 1, windows: [windows]float32{1, 1}}
+	p.reset()
+	p.Number, p.First, p.ratio, p.windows = number, math.MaxInt64, 1, [windows]float32{1, 1}
 	return i, p
+}
+
+// reset empties a pane. Four fifths of it are the texts of samples, which nobody
+// reads beyond their lengths: they stay as they are.
+func (p *Pane) reset() {
+	clear(unsafe.Slice((*byte)(unsafe.Pointer(p)), unsafe.Offsetof(p.outsizedBy))) //nolint:gosec // pointer-free, up to the samples
+	p.outsizedBy.forget()
+	for i := range p.samples {
+		p.samples[i].forget()
+	}
+}
+
+// forget empties a sample but for its texts.
+func (s *sample) forget() {
+	s.time, s.outcome, s.country = 0, 0, [2]byte{}
+	s.idLen, s.opLen, s.ipLen, s.clientLen, s.credLen = 0, 0, 0, 0, 0
 }
 
 // maxOpen bounds one identity's open panes; events of further panes are
@@ -354,7 +375,11 @@ func (e *Engine) pane(p *Profile, number int64) *Pane {
 	if e.panes.due == nil {
 		e.panes.due = map[int64][]uint32{}
 	}
-	e.panes.due[number] = append(e.panes.due[number], p.self)
+	due, begun := e.panes.due[number]
+	if n := len(e.panes.spare); !begun && n > 0 {
+		due, e.panes.spare = e.panes.spare[n-1], e.panes.spare[:n-1]
+	}
+	e.panes.due[number] = append(due, p.self)
 	return pane
 }
 

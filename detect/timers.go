@@ -22,7 +22,10 @@ const (
 
 // timers is a heap by time, then id, then kind: equal timers run in the same
 // order however they were pushed.
-type timers struct{ list timerHeap }
+type timers struct {
+	list  timerHeap
+	again []timer // room for those that are asked again
+}
 
 type timerHeap []timer
 
@@ -55,7 +58,21 @@ func (t *timer) before(o *timer) bool {
 	return t.kind < o.kind
 }
 
-func (t *timers) push(x timer) { heap.Push(&t.list, x) }
+// push and pop are heap.Push and heap.Pop, which would put each timer into an
+// allocation of its own.
+func (t *timers) push(x timer) {
+	t.list = append(t.list, x)
+	heap.Fix(&t.list, len(t.list)-1)
+}
+
+func (t *timers) pop() timer {
+	first, last := t.list[0], len(t.list)-1
+	t.list[0], t.list[last] = t.list[last], timer{}
+	if t.list = t.list[:last]; last > 0 {
+		heap.Fix(&t.list, 0)
+	}
+	return first
+}
 
 func (t *timers) next() (int64, bool) {
 	if len(t.list) == 0 {
@@ -67,12 +84,12 @@ func (t *timers) next() (int64, bool) {
 // runTimers runs what fell due before a moment, in order. An identity held back
 // by another topic is asked again at the next pane.
 func (e *Engine) runTimers(before int64) {
-	var again []timer
+	again := e.timers.again[:0]
 	e.quiet = e.quiet[:0]
 	for len(e.timers.list) > 0 && e.timers.list[0].at < before {
-		t, ok := heap.Pop(&e.timers.list).(timer)
+		t := e.timers.pop()
 		p, _ := e.store.find(t.id)
-		if !ok || p == nil {
+		if p == nil {
 			continue
 		}
 		if !e.final(p, paneOf(t.at)) {
@@ -90,6 +107,8 @@ func (e *Engine) runTimers(before int64) {
 	for _, t := range again {
 		e.timers.push(t)
 	}
+	clear(again)
+	e.timers.again = again[:0]
 }
 
 // silenceDue looks at an identity whose deadline passed: called since, the
