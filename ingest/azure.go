@@ -196,6 +196,9 @@ func (a *azure) who() {
 		case caller != "":
 			ev.PrincipalType, ev.Principal = "Service", caller
 			return
+		case ev.Service == "cognitiveservices" && isUUID(a.properties.at("objectId").value()):
+			// Who called a model with a token; of those with a key nothing is said.
+			c.object, c.kind = strings.ToLower(a.properties.text("objectId")), "app"
 		case by == "serviceprincipal" || by == "user":
 			c.object = dashed(strings.ToLower(grant.at("evidence", "principalId").value()))
 			c.kind = strings.Replace(by, "serviceprincipal", "app", 1)

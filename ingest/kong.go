@@ -377,6 +377,8 @@ func (k *kongLog) ai(at int) {
 		if cost := number(d.text(d.get(usage, "cost"))); cost > 0 && cost < 1e9 {
 			ev.CostMicros += uint64(cost*1e6 + 0.5)
 		}
-		d.attributes(ev, d.get(p, "meta"), d.names.join("ai.", d.nodes[p].key)+".meta", nil)
+		meta := d.get(p, "meta")
+		attribute(ev, "model", first(d.text(d.get(meta, "response_model")), d.text(d.get(meta, "request_model"))))
+		d.attributes(ev, meta, d.names.join("ai.", d.nodes[p].key)+".meta", nil)
 	}
 }

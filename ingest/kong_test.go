@@ -79,7 +79,7 @@ func kongSamples() []sample {
 		}), map[string]string{"refused_subject": "svc-reports"}},
 		{"a call to a model", "kong", kongWith("200", "", `,"consumer":{"username":"assistant"},"ai":{"proxy":{"usage":{"prompt_tokens":120,"completion_tokens":30,"cost":0.0021},"meta":{"request_model":"m-1","provider_name":"p"},"payload":{"request":"what was said"}}}`), changed(kongEvent(200, success), func(ev *schemas.Event) {
 			ev.PrincipalType, ev.Principal, ev.TokensIn, ev.TokensOut, ev.CostMicros = "consumer", "assistant", 120, 30, 2100
-		}), map[string]string{"ai.proxy.meta.request_model": "m-1"}},
+		}), map[string]string{"model": "m-1", "ai.proxy.meta.request_model": "m-1"}},
 		{"headers sent twice and a TLS fingerprint", "kong", kongWith("200", `,"user-agent":["a/1","b/2"],"x-ja4":"t13d1516h2_8daaf6152771_b186095e22b6"`, ""), changed(kongEvent(200, success), func(ev *schemas.Event) {
 			ev.PrincipalType, ev.Anonymous, ev.UserAgent, ev.TlsFingerprint = "anonymous", true, "a/1", "t13d1516h2_8daaf6152771_b186095e22b6"
 		}), nil},
