@@ -13,6 +13,10 @@ type aside struct {
 	machines level
 	// steps are the panes of the last day with a step of an intrusion, ascending.
 	steps []step
+	// burst is nil where no secrets are read.
+	burst *burst
+	// invoked are the calls of AI models of which the log counts no tokens.
+	invoked invoked
 }
 
 // step is one pane's stages of an intrusion, a bit each.
@@ -24,7 +28,11 @@ type step struct {
 func (a *aside) empty() bool { return a.machines.n == 0 && len(a.steps) == 0 }
 
 func (a *aside) bytes() int {
-	return int(unsafe.Sizeof(*a)) + cap(a.steps)*int(unsafe.Sizeof(step{}))
+	n := int(unsafe.Sizeof(*a)) + cap(a.steps)*int(unsafe.Sizeof(step{}))
+	if a.burst != nil {
+		n += int(unsafe.Sizeof(*a.burst))
+	}
+	return n
 }
 
 // aside is what is kept beside a profile, made when there is none.

@@ -70,6 +70,7 @@ func judgeClass(c *Cell, p *Profile, call *Call, class capability.Set) (u firstU
 	u.mature = mature(p, call)
 	u.have, u.of = peersCan(c, p, class)
 	sameCall, _ := others(c, p, call, Operation)
+	u.have = max(u.have, min(sameCall, u.of)) // a class may be younger than what is known of its calls
 	switch {
 	case p.Human() && u.severity < schemas.SeverityHigh:
 		return u, false // people do many things once

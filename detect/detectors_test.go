@@ -112,9 +112,9 @@ func TestWords(t *testing.T) {
 	assert.Equal(t, " from 192.0.2.1 (BR, AS64999 Example)", origin(&schemas.Event{SrcIp: "192.0.2.1", Country: "BR", Asn: 64999, AsOrg: "Example"}))
 	assert.Equal(t, " (AdministratorAccess, 444455556666)", granted(&schemas.Event{Grantees: []string{"policy:AdministratorAccess", "444455556666"}}))
 	assert.Equal(t, "é…", clip("éé", 3), "a rune is never cut in two")
-	for class := capability.Set(1); class != 0; class <<= 1 {
-		assert.NotEmpty(t, phrasePast(class))
-		assert.NotContains(t, class.Phrase(), "call", "every class has words of its own")
+	for class := capability.Set(1); class.Index() < capability.Count; class <<= 1 {
+		assert.NotEqual(t, "acted", phrasePast(class), "%s has words of its own", class)
+		assert.NotEqual(t, "call", class.Phrase(), "%s has words of its own", class)
 	}
 }
 

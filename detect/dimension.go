@@ -41,14 +41,18 @@ const (
 	Refusal                          // detector: an operation that was refused before it was ever made
 	Repository                       // engine: the repository that a pipeline's token names
 	Pipeline                         // engine: repository, ref and workflow of it
+	Model                            // engine: the AI model that was called, without its version
 	dimensions
+
+	// dimensionsOfFormat10 is how many a snapshot of format 10 knows.
+	dimensionsOfFormat10 = Model
 )
 
 var dimensionNames = [dimensions]string{
 	"operation", "service", "capability", "resource", "secret", "address", "prefix", "network", "network class", "country",
 	"client", "fingerprint", "credential", "credential type", "account", "region", "credential and network", "refused operation",
 	"delegation", "host", "environment", "grantee", "edge", "rule", "verdict",
-	"impersonated identity", "set of scopes", "scope", "attestation", "first refusal", "repository", "pipeline",
+	"impersonated identity", "set of scopes", "scope", "attestation", "first refusal", "repository", "pipeline", "AI model",
 }
 
 // String is the dimension's name in a sentence.
@@ -105,7 +109,7 @@ const (
 	OnRateBudget                               // the event carries a declared rate
 	OnGrantee                                  // the event names grantees
 	OnDeletes                                  // the operation has the class Deletes or Destroys
-	OnSpawns                                   // the operation starts machines
+	OnSpawns                                   // the operation starts machines, or calls AI models
 	OnOldCredential                            // a credential that was not used for a week, of an identity that called meanwhile, or whose successor took over
 	OnSpendLimit                               // the event carries a declared limit of spending
 	OnDeeper                                   // a chain of delegation longer than any seen

@@ -563,6 +563,9 @@ func (c *goldenCase) event(t *testing.T, line *traffic, who *goldenIdentity, ind
 		TargetAccount: or(do.Target, base.Target), TokensOut: or(do.Tokens, base.Tokens), CostMicros: or(do.Cost, base.Cost), RecordsOut: or(do.Records, base.Records),
 		Attributes: do.With,
 	}
+	if ev.Attributes == nil {
+		ev.Attributes = base.With
+	}
 	if ev.Workload == "none" {
 		ev.Workload = ""
 	}

@@ -56,6 +56,8 @@ func (e *Engine) learn(p *Profile, call *Call, grave bool) {
 	if e.secrets.note(e.store.facts[p.self], p, call) {
 		e.stats.SecretsRefused++
 	}
+	e.learnBurst(p, call)
+	e.learnInvoked(p, call)
 	for rest := call.present; rest != 0; rest &= rest - 1 {
 		d := Dimension(bits.TrailingZeros64(rest)) //nolint:gosec // below dimensions
 		if call.settled&(1<<d) != 0 {

@@ -30,6 +30,9 @@ func (newCapability) Observe(c *Cell, p *Profile, call *Call, out *Findings) {
 	if call.Can.Set.Any(namedElsewhere) || p.Human() {
 		return
 	}
+	if call.NewCapabilities.Has(capability.InvokesModel) || call.Can.Severity(capability.InvokesModel) >= schemas.SeverityHigh {
+		return // spawns-compute names it
+	}
 	if call.Can.Set.Has(capability.ExportsData) {
 		if u, ok := judgeClass(c, p, call, capability.ExportsData); ok {
 			out.Add(u.finding(p, call, "exports-data:"+call.Event.Operation, tried(call, "exported data", "export data")+" for the first time",

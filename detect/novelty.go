@@ -13,7 +13,7 @@ func noveltyPrior(d Dimension) float64 {
 		return 0.05
 	case Prefix, CredentialPlace, Operation, OperationDenied, Credential, Host:
 		return 0.005
-	case Service, ASN, Client, Fingerprint, Grantee, Edge, Delegation:
+	case Service, ASN, Client, Fingerprint, Grantee, Edge, Delegation, Model:
 		return 0.001
 	default:
 		return 0.0005

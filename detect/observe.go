@@ -142,6 +142,9 @@ func (e *Engine) prepare(p *Profile, call *Call, ev *schemas.Event) {
 		pair := uint64(hashValue(Delegation, ev.Delegation[0]))<<32 | uint64(hashValue(Delegation, ev.Delegation[n-1]))
 		call.look(p, Delegation, hashNumber(Delegation, pair))
 	}
+	if call.Can.Set.Has(capability.InvokesModel) {
+		call.sight(p, Model, modelOf(ev))
+	}
 	call.pipeline(p)
 	call.capabilities(p)
 	call.table = nil // a finding may move it
@@ -204,7 +207,7 @@ func (c *Call) capabilities(p *Profile) {
 // capabilityHashes are the fingerprints of single classes, by their bits.
 var capabilityHashes = func() (out [capability.Count + 1]uint32) {
 	for i := range out {
-		out[i] = hashNumber(CapabilityBit, uint64(i)) //nolint:gosec // below 16
+		out[i] = hashNumber(CapabilityBit, uint64(i)) //nolint:gosec // below Count
 	}
 	return out
 }()
@@ -234,7 +237,7 @@ func (e *Engine) conditions(p *Profile, call *Call, ev *schemas.Event) {
 	if call.Can.Set.Any(capability.Deletes | capability.DestroysData) {
 		call.fired |= OnDeletes
 	}
-	if call.Can.Set.Has(capability.SpawnsCompute) {
+	if call.Can.Set.Any(capability.SpawnsCompute | capability.InvokesModel) {
 		call.fired |= OnSpawns
 	}
 	if c := call.sights[Credential]; c.State > Unseen &&

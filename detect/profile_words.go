@@ -58,6 +58,7 @@ func (e *Engine) passes(p *Profile, call *Call, grave bool) {
 	}
 	p.last = max(p.last, call.Time)
 	e.learnPlace(p, call)
+	e.learnBurst(p, call)
 }
 
 // passPane notes that a pane of a pinned profile is over.

@@ -1,6 +1,8 @@
 package detect
 
 import (
+	"math"
+
 	"github.com/lapwing-sec/lapwing/detect/capability"
 	"github.com/lapwing-sec/lapwing/schemas"
 )
@@ -8,10 +10,10 @@ import (
 var secretAccessCard = Meta{
 	Name: "secret-access", Title: "Unusual access to secrets", Basis: Learned, Family: FamilyConsequence, Way: WayConsequence,
 	Severity: schemas.SeverityHigh, Wake: OnCapability,
-	MinSample: matureSample + "; volume: 3 active days; another owner's secret: read by that owner alone on 3 days or more, for a week",
-	Floor:     "one first use; volume: more than 10 different secrets in a day and 3 times the own maximum; one secret of another owner, by an identity that reads none of others",
-	Kept:      "the secrets as slots (8 bytes each, 16 at most) and two counts by day; in the cell, of each of 20,000 secrets the first days of up to four owners",
-	Model:     "first use of a class; a count against its own maximum; who reads a secret, by the owner that the inventory states (the team, else the person)",
+	MinSample: matureSample + "; volume: 3 active days, in 15 minutes 3 days with the first; another owner's secret: read by that owner alone on 3 days or more, for a week",
+	Floor:     "one first use; volume: more than 10 different secrets in a day, or in 15 minutes, and 3 times the own maximum (weak evidence where it reads all of them anyway); one secret of another owner, by an identity that reads none of others",
+	Kept:      "the secrets as slots (8 bytes each, 16 at most) and two counts by day; of those that read secrets 140 bytes: two sketches, of 15 minutes and of all; in the cell, of each of 20,000 secrets the first days of up to four owners",
+	Model:     "first use of a class; a count against its own maximum, in 15 minutes exact up to 16, then by HyperLogLog; who reads a secret, by the owner that the inventory states (the team, else the person)",
 	Attacks:   []schemas.Technique{{UID: "T1555.006", Name: "Cloud Secrets Management Stores"}},
 	NHI:       []string{"NHI2:2025"}, API: []string{"API5:2023"}, NIST: nistActivity, PCI: []string{"7.2.5", "8.6.2", "10.4.1.1"},
 	FirstChecks: consequenceChecks(
@@ -21,12 +23,17 @@ var secretAccessCard = Meta{
 }
 
 // secretAccess finds the first use of a secret store, and far more different
-// secrets in a day than the identity ever read.
+// secrets in a day, or in a quarter of an hour, than the identity ever read.
 type secretAccess struct{ arrivalOnly }
 
 const (
 	secretsFloor  = 10
 	secretsFactor = 3
+	// burstDays is for how long its most in 15 minutes has been known.
+	burstDays = 3
+	// burstKnown is the surprise of a burst of nothing but secrets that it reads: a
+	// controller starts anew every few weeks.
+	burstKnown = 2
 )
 
 // Meta implements Detector.
@@ -63,7 +70,7 @@ func (secretAccess) Observe(c *Cell, p *Profile, call *Call, out *Findings) {
 		})
 		return
 	}
-	if c.othersSecret(p, call, out) {
+	if c.burstOfSecrets(p, call, out) || c.othersSecret(p, call, out) {
 		return
 	}
 	// One more secret, by an identity that reads secrets: evidence only.
@@ -75,6 +82,36 @@ func (secretAccess) Observe(c *Cell, p *Profile, call *Call, out *Findings) {
 			Observed: target(ev), Expected: "the secrets that it reads", Rarity: rarity,
 		})
 	}
+}
+
+// burstOfSecrets finds far more different secrets in a quarter of an hour than the
+// identity ever asked for. Where all are secrets that it reads anyway, as when a
+// controller starts anew, it is evidence only. It reports whether it was more.
+func (c *Cell) burstOfSecrets(p *Profile, call *Call, out *Findings) bool {
+	after, ok := c.e.burstOf(p, call)
+	if !ok || p.ActiveDays() < 3 || int(call.Day)-int(after.since) < burstDays {
+		return false
+	}
+	ev, most := call.Event, int(after.most)
+	n, bound := after.now.Count(), max(secretsFloor, secretsFactor*most)
+	if n <= float64(bound) {
+		return false
+	}
+	count := approx(n, math.MaxUint32, "different secret")
+	f := Finding{
+		Way: WayConsequence, Severity: call.Can.Severity(capability.ReadsSecret), Refused: call.Denied,
+		Value: "burst", Capability: capability.ReadsSecret, Did: "read far more secrets at once than ever",
+		Sentence: who(ev) + " asked for " + count + " within 15 minutes (" + clockTime(int64(after.pane)*PaneLength) + "), the last of them " + target(ev) + " with " + ev.Operation +
+			origin(ev) + ended(call) + ". Its most in 15 minutes was " + thousands(most) + " until now, in " + historyOf(p, call.Time) + ".",
+		Observed: count + " in 15 minutes", Expected: "at most " + thousands(bound),
+		Rarity: "its most in " + historyOf(p, call.Time) + " was " + thousands(most),
+	}
+	if after.fresh == 0 {
+		f.Way, f.Refused, f.Severity, f.Surprise = WayFused, false, schemas.SeverityLow, burstKnown
+		f.Did, f.Sentence = "read its secrets at once", f.Sentence+" All are secrets that it reads."
+	}
+	out.Add(f)
+	return f.Way == WayConsequence
 }
 
 // othersSecret finds the first read of a secret that only another owner's

@@ -255,7 +255,7 @@ func (d Dimension) limit() int {
 		return 16
 	case Operation, Scope:
 		return 40
-	case Rule, Verdict:
+	case Rule, Verdict, Model:
 		return 24
 	default:
 		return 0

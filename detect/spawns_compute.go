@@ -8,23 +8,26 @@ import (
 )
 
 var spawnsComputeCard = Meta{
-	Name: "spawns-compute", Title: "Starts machines for the first time, or far more than ever", Basis: Learned, Family: FamilyConsequence, Way: WayConsequence,
+	Name: "spawns-compute", Title: "Starts machines or calls AI models for the first time, or starts far more than ever", Basis: Learned, Family: FamilyConsequence, Way: WayConsequence,
 	Severity: schemas.SeverityMedium, Wake: OnSpawns,
-	MinSample: matureSample + "; volume: 3 active days, its level 7 days with machines",
-	Floor:     "one first use; volume: more than 20 machines in a day and 5 times the own maximum, or twice and beyond its own p99.9, as the fleet's other wonders allow; a kind of machine that it never started: weak evidence, where the log names it",
-	Kept:      "one slot for the class and for each kind of machine (8 bytes), one count by day; of those that start machines a level (12 bytes)",
-	Model:     "first use of a class; a day's count against its own maximum, and by Student's t on its logarithm over the days with any; Good-Turing novelty rate of its kinds of machines, less what three peers took up within a day",
-	Attacks:   []schemas.Technique{{UID: "T1496", Name: "Resource Hijacking"}},
+	MinSample: matureSample + "; volume: 3 active days, its level 7 days with machines; calls of models 7 days with the first",
+	Floor:     "one first use, of AI models by one that is no AI agent; volume: more than 20 machines in a day and 5 times the own maximum, or twice and beyond its own p99.9, as the fleet's other wonders allow; more than 1,000 calls of models in a day of which no log counts tokens and 5 times the own maximum, so too; a kind of machine or a model that it never used: weak evidence, where the log names it",
+	Kept:      "one slot for each class, for each kind of machine and for each model (8 bytes, 24 models at most), one count by day; of those that start machines a level, of those that call models two counts (12 bytes each)",
+	Model:     "first use of a class; a day's count against its own maximum, and by Student's t on its logarithm over the days with any; Good-Turing novelty rate of its kinds of machines and of its models, less what three peers took up within a day",
+	Attacks:   []schemas.Technique{{UID: "T1496", Name: "Resource Hijacking"}, {UID: "T1496.004", Name: "Cloud Service Hijacking"}},
 	NHI:       []string{"NHI5:2025"}, API: []string{"API4:2023"}, NIST: nistActivity, PCI: pciAccess,
 	FirstChecks: consequenceChecks(
 		"Look at size, image and start-up script of what was started: mining wants many large machines.",
-		"Stop what nobody can explain; keep one for its disk."),
+		"Stop what nobody can explain; keep one for its disk.",
+		"Of models: look at where the calls come from and what they cost; keys are stolen to resell access to models."),
 }
 
 // spawnsCompute finds the first time that an identity starts machines, and far
 // more of them in a day than it ever started. A kind of machine that it never
 // started is evidence: an autoscaler is given another size now and then, a miner
-// wants the largest.
+// wants the largest. So it is with AI models: who never called one and begins to is
+// a first use, another model than ever is evidence. How much is spent on them
+// is agent-spend's, where a log says it; else their calls are counted.
 type spawnsCompute struct{ arrivalOnly }
 
 const (
@@ -44,6 +47,12 @@ func (spawnsCompute) Meta() *Meta { return &spawnsComputeCard }
 func (spawnsCompute) Observe(c *Cell, p *Profile, call *Call, out *Findings) {
 	ev := call.Event
 	if provider(ev) {
+		return
+	}
+	if call.Can.Set.Has(capability.InvokesModel) {
+		callsModel(c, p, call, out)
+	}
+	if !call.Can.Set.Has(capability.SpawnsCompute) {
 		return
 	}
 	if u, ok := judgeClass(c, p, call, capability.SpawnsCompute); ok && u.newClass && u.mature {

@@ -80,10 +80,7 @@ func (e *Engine) visitFacts(c *codec, f *facts) *facts {
 // what is kept beside its profile.
 func (e *Engine) visitProfile(c *codec, p *Profile) {
 	c.begin()
-	p.visitOwn(c)
-	if c.has(10) {
-		e.visitAside(c, p)
-	}
+	e.visitFirst(c, p)
 	c.end()
 	c.begin()
 	p.stats.visit(c)
@@ -91,6 +88,39 @@ func (e *Engine) visitProfile(c *codec, p *Profile) {
 	if !c.has(10) && c.err == nil {
 		e.oldSteps(p, &c.stages)
 	}
+}
+
+// visitFirst is the first section: what each version brought stands after what
+// the last one had.
+func (e *Engine) visitFirst(c *codec, p *Profile) {
+	p.visitOwn(c)
+	if c.has(10) {
+		e.visitAside(c, p)
+	}
+	if c.has(11) {
+		p.visitNovelty(c, dimensionsOfFormat10, dimensions)
+		e.visitBurst(c, p)
+		e.visitInvoked(c, p)
+	}
+}
+
+func (p *Profile) visitNovelty(c *codec, from, to Dimension) {
+	for d := from; d < to; d++ {
+		c.u16(&p.observed[d])
+		c.u16(&p.fresh[d])
+		c.u16(&p.singles[d])
+	}
+}
+
+// visitClasses writes or reads a set of classes, of which format 10 had 16.
+func visitClasses(c *codec, s *capability.Set) {
+	if c.has(11) {
+		c.u32((*uint32)(s))
+		return
+	}
+	var old uint16
+	c.u16(&old)
+	*s = capability.Set(old)
 }
 
 func (p *Profile) visitOwn(c *codec) {
@@ -102,11 +132,7 @@ func (p *Profile) visitOwn(c *codec) {
 	c.u16(&p.activeDays)
 	c.u16(&p.lastDay)
 	c.u16(&p.consequence)
-	for d := range dimensions {
-		c.u16(&p.observed[d])
-		c.u16(&p.fresh[d])
-		c.u16(&p.singles[d])
-	}
+	p.visitNovelty(c, 0, dimensionsOfFormat10)
 	for i := range p.gaps {
 		c.u8(&p.gaps[i])
 	}
@@ -400,11 +426,11 @@ func (e *Engine) visitDossier(c *codec, p *Profile) {
 func (a *openAlert) visit(c *codec) {
 	c.text(&a.id)
 	a.meta = visitMeta(c, a.meta)
-	l, w, caps := uint8(a.lane), uint8(a.way), uint16(a.caps)
+	l, w := uint8(a.lane), uint8(a.way)
 	c.u8(&l)
 	c.u8(&w)
-	c.u16(&caps)
-	a.lane, a.way, a.caps = lane(l), Way(w), capability.Set(caps)
+	a.lane, a.way = lane(l), Way(w)
+	visitClasses(c, &a.caps)
 	c.i64(&a.opened)
 	c.i64(&a.first)
 	c.i64(&a.last)
@@ -438,10 +464,10 @@ func (a *openAlert) visit(c *codec) {
 
 func visitFound(c *codec, x *found) {
 	x.meta = visitMeta(c, x.meta)
-	w, caps := uint8(x.Way), uint16(x.Capability)
+	w := uint8(x.Way)
 	c.u8(&w)
-	c.u16(&caps)
-	x.Way, x.Capability = Way(w), capability.Set(caps)
+	x.Way = Way(w)
+	visitClasses(c, &x.Capability)
 	c.num(&x.Severity)
 	c.num(&x.Least)
 	c.bool(&x.Refused)

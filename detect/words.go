@@ -173,6 +173,8 @@ func phrasePast(class capability.Set) string {
 		return "started machines"
 	case capability.ReadsIdentities:
 		return "asked who it is"
+	case capability.InvokesModel:
+		return "called AI models"
 	default:
 		return "acted"
 	}

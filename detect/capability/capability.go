@@ -22,7 +22,7 @@ import (
 
 // Set is a set of capability classes, one bit each. Its bits are written into
 // profiles and snapshots: a class never changes its bit.
-type Set uint16
+type Set uint32
 
 // The classes. Every operation has exactly one of the first five, its verb
 // class; the others say that one event of it can matter.
@@ -43,6 +43,7 @@ const (
 	ExportsData
 	SpawnsCompute
 	ReadsIdentities
+	InvokesModel
 
 	// Verbs are the classes of which an operation has exactly one.
 	Verbs = Reads | Lists | Writes | Deletes | Administers
@@ -52,21 +53,21 @@ const (
 )
 
 // Count is the number of classes.
-const Count = 16
+const Count = 17
 
 // names follow the order of the bits; phrases are how a sentence says them.
 var names = [Count]string{
 	"reads", "lists", "writes", "deletes", "administers",
 	"reads-secret", "mints-credential", "grants-privilege", "changes-trust", "exposes-resource",
 	"runs-code", "disables-logging", "destroys-data", "exports-data",
-	"spawns-compute", "reads-identities",
+	"spawns-compute", "reads-identities", "invokes-model",
 }
 
 var phrases = [Count]string{
 	"read", "list", "write", "delete", "administer",
 	"read a secret", "mint a credential", "grant privileges", "change whom it trusts", "expose a resource",
 	"run code elsewhere", "disable logging", "destroy data", "export data",
-	"start machines", "ask who it is and what it may do",
+	"start machines", "ask who it is and what it may do", "call AI models",
 }
 
 // Has says that every class of c is in s.
@@ -76,14 +77,14 @@ func (s Set) Has(c Set) bool { return s&c == c }
 func (s Set) Any(c Set) bool { return s&c != 0 }
 
 // Len is the number of classes in s.
-func (s Set) Len() int { return bits.OnesCount16(uint16(s)) }
+func (s Set) Len() int { return bits.OnesCount32(uint32(s)) }
 
 // Index is the bit number of the lowest class in s; Count for an empty set.
 func (s Set) Index() int {
 	if s == 0 {
 		return Count
 	}
-	return bits.TrailingZeros16(uint16(s))
+	return bits.TrailingZeros32(uint32(s))
 }
 
 // First is the lowest class in s alone; 0 for an empty set.
@@ -207,13 +208,16 @@ func (c *Capability) settle() {
 	}
 }
 
+// severityBits is what a severity (1 to 5) takes, packed: 21 classes fit.
+const severityBits = 3
+
 func severity(packed uint64, index int) int {
-	return int(packed >> (4 * uint(index)) & 15) //nolint:gosec // four bits
+	return int(packed >> (severityBits * uint(index)) & 7) //nolint:gosec // three bits
 }
 
 func withSeverity(packed uint64, index, sev int) uint64 {
-	shift := 4 * uint(index)                        //nolint:gosec // index < Count
-	return packed&^(15<<shift) | uint64(sev)<<shift //nolint:gosec // OCSF severities, 1 to 5
+	shift := severityBits * uint(index)            //nolint:gosec // index < Count
+	return packed&^(7<<shift) | uint64(sev)<<shift //nolint:gosec // OCSF severities, 1 to 5
 }
 
 func (c *Capability) weaken(s Set) {

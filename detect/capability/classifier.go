@@ -74,8 +74,8 @@ func New() (*Classifier, error) {
 
 // Event classifies an event's call. It reads the operation ("service:Action",
 // "METHOD route", "server/tool"), the format and cloud that it is from,
-// read_only, the caller, grantees, the first resource, the account and
-// attributes. It never fails: every operation gets a verb class. Asked again for
+// read_only, the caller, grantees, the first resource, the account, what was used
+// of a model and attributes. It never fails: every operation gets a verb class. Asked again for
 // the same operation it allocates nothing. It keeps none of the event's strings.
 func (c *Classifier) Event(ev *schemas.Event) Capability {
 	operation := ev.Operation
@@ -108,6 +108,9 @@ func (c *Classifier) Event(ev *schemas.Event) Capability {
 // resolve settles the conditions with the parameters of one call.
 func (e *entry) resolve(d *data, ev *schemas.Event) Capability {
 	out := Capability{Set: e.set, Known: e.known, sev: e.sev}
+	if ev.TokensIn|ev.TokensOut|ev.CostMicros != 0 && !e.set.Has(InvokesModel) {
+		out.add(InvokesModel, schemas.SeverityMedium) // whatever its name is
+	}
 	who := false // the event says to whom
 	if len(ev.Grantees) > 0 {
 		out.Grantee, out.Admin, who = d.granteesOf(ev, e.family)

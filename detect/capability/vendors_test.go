@@ -324,3 +324,38 @@ func TestToolsOfAgents(t *testing.T) {
 		{is: "a shellfish is no shell", operation: "shop/list_shellfish", want: Lists},
 	})
 }
+
+// What calls AI models, whoever serves them and whichever log says so.
+func TestCallsOfModels(t *testing.T) {
+	c, err := New()
+	require.NoError(t, err)
+	for _, tc := range []struct {
+		is, format, provider, operation string
+		tokens                          uint64
+		want                            Set
+		severity                        int
+	}{
+		{is: "Amazon Bedrock", format: "cloudtrail", provider: "aws", operation: "bedrock:ConverseStream", want: Reads | InvokesModel, severity: medium},
+		{is: "its models are listed", format: "cloudtrail", provider: "aws", operation: "bedrock:ListFoundationModels", want: Lists},
+		{is: "its terms are accepted", format: "cloudtrail", provider: "aws", operation: "bedrock:CreateFoundationModelAgreement", want: Administers | InvokesModel, severity: high},
+		{is: "its log of what was said is deleted", format: "cloudtrail", provider: "aws", operation: "bedrock:DeleteModelInvocationLoggingConfiguration", want: Deletes | DisablesLogging},
+		{is: "Vertex AI", format: "gcp-audit", provider: "gcp", operation: "aiplatform:google.cloud.aiplatform.v1.PredictionService.StreamRawPredict", want: Reads | InvokesModel, severity: medium},
+		{is: "Azure OpenAI", format: "azure-activity", provider: "azure", operation: "cognitiveservices:ChatCompletions_Create", want: Reads | InvokesModel, severity: medium},
+		{is: "a deployment of Azure OpenAI is made", format: "azure-activity", provider: "azure", operation: "cognitiveservices:microsoft.cognitiveservices/accounts/deployments/write", want: Administers | InvokesModel, severity: medium},
+		{is: "OpenAI's API at a gateway", operation: "POST /v1/chat/completions", want: Reads | InvokesModel, severity: medium},
+		{is: "Azure OpenAI's at a gateway", operation: "POST /openai/deployments/{id}/embeddings", want: Reads | InvokesModel, severity: medium},
+		{is: "Bedrock's at a gateway", operation: "POST /model/{id}/invoke-with-response-stream", want: Reads | InvokesModel, severity: medium},
+		{is: "Gemini's at a gateway", operation: "POST /v1beta/models/gemini-1.5-pro:generateContent", want: Reads | InvokesModel, severity: medium},
+		{is: "its answers are counted", operation: "POST /v1/answers", tokens: 7, want: Writes | InvokesModel, severity: medium},
+		{is: "OpenTelemetry's name of it", format: "otlp", operation: "openai/chat", want: Reads | InvokesModel, severity: medium},
+		{is: "completions of another kind", operation: "POST /v1/courses/{id}/completions", want: Reads},
+		{is: "a model of cars", operation: "GET /v1/models/{id}", want: Reads},
+	} {
+		ev := &schemas.Event{Format: tc.format, CloudProvider: tc.provider, Operation: tc.operation, TokensOut: tc.tokens}
+		got := c.Event(ev)
+		assert.Equal(t, tc.want.String(), (got.Set &^ ReadsIdentities).String(), tc.is)
+		if tc.severity > 0 {
+			assert.Equal(t, tc.severity, got.Severity(InvokesModel), tc.is)
+		}
+	}
+}
