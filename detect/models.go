@@ -17,6 +17,9 @@ func callsModel(c *Cell, p *Profile, call *Call, out *Findings) {
 		if u.newClass && u.of >= peersToJudgeBy && rareAmongPeers*u.have > u.of {
 			u.way = WayFused // some of its like call models
 		}
+		if !u.newClass && u.have > 0 {
+			u.have-- // itself
+		}
 		did := tried(call, "called AI models", "call AI models")
 		if call.Can.Set.Has(capability.Administers) {
 			did = tried(call, "opened access to AI models", "open access to AI models")
