@@ -36,7 +36,7 @@ func TestBytesByDetector(t *testing.T) {
 		{"error-mix", size(unsafe.Sizeof(s.codes))},
 		{"response-shape", size(unsafe.Sizeof(p.shapes), unsafe.Sizeof(p.shapeDay))},
 		{"active-hours", size(unsafe.Sizeof(s.hours), unsafe.Sizeof(s.lastRun))},
-		{"slow-drift", size(4 * float)},
+		{"slow-drift", size(4*float, unsafe.Sizeof(s.trends))},
 		{"silence", size(float, unsafe.Sizeof(s.lastCall))},
 		{"dormant", size(unsafe.Sizeof(p.gaps))},
 		{"impossible-travel", size(unsafe.Sizeof(p.places))},

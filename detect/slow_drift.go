@@ -7,11 +7,11 @@ import (
 )
 
 var slowDriftCard = Meta{
-	Name: "slow-drift", Title: "Calls more from day to day", Basis: Learned, Family: FamilyVolume, Way: WayFused,
+	Name: "slow-drift", Title: "Calls more, or takes more with each call, from day to day", Basis: Learned, Family: FamilyVolume, Way: WayFused,
 	Severity: schemas.SeverityLow, Closes: true,
-	MinSample: "500 active panes", Floor: "a summed excess of 0.4 beyond 5% a day: never alone",
-	Kept:    "16 bytes: the slow anchor, the day's mean and its weight, the sum",
-	Model:   "CUSUM (Page 1954) of each day's mean against an anchor that grows at most 1% a day",
+	MinSample: "500 active panes", Floor: "of calls a summed excess of 0.4 beyond 5% a day, of bytes and different objects a call 6 deviations beyond it: never alone",
+	Kept:    "56 bytes: the slow anchor, the day's mean and the sum of calls, of bytes a call and of objects a call",
+	Model:   "CUSUM (Page 1954) of each day's mean against an anchor that grows at most 1% a day; of bytes and objects in deviations of the own days, with a reference of half of one",
 	Attacks: []schemas.Technique{{UID: "T1020", Name: "Automated Exfiltration"}},
 	NHI:     []string{"NHI5:2025"}, API: []string{"API4:2023"}, NIST: []string{"DE.CM-01", "DE.AE-02"}, PCI: []string{"10.4.1"},
 	FirstChecks: []string{
@@ -21,7 +21,8 @@ var slowDriftCard = Meta{
 }
 
 // slowDrift watches what no single pane shows: a level that rises a little every
-// day, as one does that is taught to look normal.
+// day, as one does that is taught to look normal: of calls, and of what each call
+// takes out or touches.
 type slowDrift struct{ paneOnly }
 
 // Meta implements Detector.
@@ -35,16 +36,46 @@ func (slowDrift) Close(_ *Cell, p *Profile, pane *Pane, out *Findings) {
 	if pane.Backfill > 0 || s.judged < coldPanes || s.dayWeight != 0 { // once a day
 		return
 	}
-	out.Score(Score{
+	found := Score{
 		Signal: SignalDrift, Surprise: float64(s.sum) * 4, Faint: s.sum < driftFaint, Observed: float64(s.dayMean), Expected: float64(s.anchor),
 		Explain: explainDrift,
-	})
+	}
+	for i := range s.trends {
+		t := &s.trends[i]
+		if surprise := float64(t.sum * perDeviation); t.sum >= trendFaint && surprise > found.Surprise {
+			found.Surprise, found.Faint, found.Scale = surprise, false, 1+i
+			found.Observed, found.Expected = math.Expm1(float64(t.last)), math.Expm1(float64(t.anchor))
+		}
+	}
+	out.Score(found)
 }
 
+// What drifts beside the number of calls, as Score.Scale counts them.
+const (
+	trendBytes = iota
+	trendObjects
+	trends
+)
+
 func explainDrift(_ *Cell, _ *Profile, pane *Pane, s *Score) Finding {
+	when := " (" + clockTime(pane.Start()) + ")."
+	switch s.Scale {
+	case 1 + trendBytes:
+		return Finding{
+			Did:      "takes out more with each call from day to day",
+			Sentence: "What it takes out with a call has risen for days, to about " + size(s.Observed) + " on the last, beyond its slow anchor of " + size(s.Expected) + when,
+			Observed: "about " + size(s.Observed) + " a call", Expected: "about " + size(s.Expected) + " a call", Value: "drift of bytes",
+		}
+	case 1 + trendObjects:
+		return Finding{
+			Did:      "touches more with each call from day to day",
+			Sentence: "How many different objects its calls touch has risen for days, to about " + number(100*s.Observed) + " in a hundred calls on the last, beyond its slow anchor of " + number(100*s.Expected) + when,
+			Observed: "about " + number(100*s.Observed) + " different objects in a hundred calls", Expected: "about " + number(100*s.Expected), Value: "drift of objects",
+		}
+	}
 	return Finding{
 		Did:      "calls more from day to day",
-		Sentence: "Its calls have risen for days beyond its slow anchor of " + number(s.Expected) + " a pane (" + clockTime(pane.Start()) + ").",
+		Sentence: "Its calls have risen for days beyond its slow anchor of " + number(s.Expected) + " a pane" + when,
 		Observed: "a rise over days", Expected: "about " + number(s.Expected) + " a pane", Value: "drift",
 	}
 }
@@ -67,6 +98,9 @@ func (s *statistics) newDriftDay() {
 	if s.dayWeight < 0.1 {
 		return
 	}
+	for i := range s.trends {
+		s.trends[i].next(float64(s.dayWeight), s.judged < 500)
+	}
 	m := s.dayMean / s.dayWeight
 	s.dayMean, s.dayWeight = 0, 0
 	if s.anchor == 0 {
@@ -81,4 +115,47 @@ func (s *statistics) newDriftDay() {
 		s.sum = 0
 	}
 	s.anchor = float32(float64(s.anchor) * math.Exp(speed))
+}
+
+// trend is the drift of what calls bring with them: the logarithm of a quantity a
+// call, by day. A new customer or a promotion brings more calls, and each of them
+// as much as before.
+type trend struct {
+	anchor, mean, last float32
+	deviation          float32 // of a day's mean from the anchor, usually
+	sum                float32
+}
+
+// A tabular CUSUM in deviations of the identity's own days, with the customary
+// reference of half of one: by chance it passes h about once in exp(h) days.
+const (
+	trendReference = 0.5
+	trendFaint     = 6
+	perDeviation   = 0.4343
+	leastDeviation = 0.05
+	deviationDays  = 14
+)
+
+func (t *trend) learn(x, weight float64) { t.mean += float32(x * weight) }
+
+// next ends a day of a weight; settling says that the anchor is not to be believed yet.
+func (t *trend) next(weight float64, settling bool) {
+	t.last, t.mean = float32(float64(t.mean)/weight), 0
+	if t.anchor == 0 {
+		t.anchor = t.last
+		return
+	}
+	lift := float64(t.last - t.anchor)
+	spread := math.Max(float64(t.deviation)*1.25, leastDeviation)
+	speed := math.Min(math.Max(lift, -anchorSpeed), anchorSpeed)
+	if settling {
+		speed, t.sum = lift/4, 0
+	} else {
+		t.sum = float32(math.Min(math.Max(0, float64(t.sum)+math.Min((lift-driftSlack)/spread, 4)-trendReference), 50))
+	}
+	// A day far off is no more than three deviations wide: drift must not hide itself.
+	if away := math.Min(math.Abs(lift), 3*spread); t.sum < trendFaint {
+		t.deviation += float32((away - float64(t.deviation)) / deviationDays)
+	}
+	t.anchor += float32(speed)
 }

@@ -44,6 +44,7 @@ type statistics struct {
 	noted                     uint8     // on which days before that it did, a bit each
 	notedDay                  uint16
 
+	trends                    [trends]trend
 	records                   level // ln(1+records out)
 	recordsBest, recordsToday float32
 }
@@ -274,6 +275,8 @@ func (s *statistics) learnPane(p *Pane, x expectation, c float64) {
 		s.denied.learn(float64(p.Denied), w)
 		s.breadth.learn(p.DeniedOperations.Count(), w)
 		s.learnDrift(float64(p.Calls)/rest, w)
+		s.trends[trendBytes].learn(math.Log1p(float64(p.BytesOut)/float64(p.Calls)), w)
+		s.trends[trendObjects].learn(math.Log1p(math.Min(p.Resources.Count(), float64(p.Calls))/float64(p.Calls)), w)
 		s.sources.learn(p.Sources.Count(), w)
 		s.tokens.learn(p.taken(), w)
 		s.newest[maxSources] = max(s.newest[maxSources], float32(p.Sources.Count()))

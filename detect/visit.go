@@ -239,6 +239,14 @@ func (s *statistics) visit(c *codec) {
 		c.u8(&s.noted)
 		c.u16(&s.notedDay)
 	}
+	if c.has(11) {
+		for i := range s.trends {
+			t := &s.trends[i]
+			for _, x := range [...]*float32{&t.anchor, &t.mean, &t.last, &t.deviation, &t.sum} {
+				c.f32(x)
+			}
+		}
+	}
 }
 
 func (l *level) visit(c *codec) {
