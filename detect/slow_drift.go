@@ -134,6 +134,8 @@ const (
 	perDeviation   = 0.4343
 	leastDeviation = 0.05
 	deviationDays  = 14
+	// maxTrend bounds what is read of one: logarithms, of which a day sums 96.
+	maxTrend = 1e5
 )
 
 func (t *trend) learn(x, weight float64) { t.mean += float32(x * weight) }

@@ -244,6 +244,7 @@ func (s *statistics) visit(c *codec) {
 			t := &s.trends[i]
 			for _, x := range [...]*float32{&t.anchor, &t.mean, &t.last, &t.deviation, &t.sum} {
 				c.f32(x)
+				c.within(float64(*x), -maxTrend, maxTrend)
 			}
 		}
 	}
