@@ -121,11 +121,11 @@ func (s *CellStage) Restore(ctx context.Context) error {
 	if newer(second, first) {
 		first, second = second, first
 	}
-	s.cell, s.next, s.slot, s.reset = nil, start, "", 0
+	s.cell, s.next, s.slot, s.reset = nil, start, "", resets(slots)
 	other := false
 	for name, sl := range slots {
-		if sl.end != nil {
-			s.reset = max(s.reset, sl.end.Reset)
+		if sl.ignored > 0 {
+			warn("slot %s: %d records were ignored: this program did not write them; see who may write to the topic", name, sl.ignored)
 		}
 		for n := range sl.chunks {
 			s.old[name] = max(s.old[name], n+1)
@@ -215,9 +215,11 @@ func CheckCell(ctx context.Context, cell, layout int, events, state Reader) erro
 	if err != nil {
 		return fmt.Errorf("cell %d: %w", cell, err)
 	}
-	newest := slots["A"]
-	if newer(slots["B"], newest) {
-		newest = slots["B"]
+	newest, reset := &slot{}, resets(slots)
+	for _, name := range []string{"A", "B"} {
+		if sl := slots[name]; sl.end != nil && sl.end.Reset >= reset && newer(sl, newest) && sl.opens() {
+			newest = sl
+		}
 	}
 	if newest.end == nil {
 		return nil

@@ -510,3 +510,40 @@ func TestAStoreThatDiesAtEveryStepInsertsEachEventOnce(t *testing.T) {
 		require.Equal(t, "no such column", string(w.dead[0].Header(DeadError)))
 	}
 }
+
+// Whoever may write to the state's topic could stop a cell for good with one record.
+func TestRecordsOfStateThatNobodyWroteAreIgnored(t *testing.T) {
+	sum := strings.Repeat("0", 64)
+	for name, test := range map[string]struct{ key, value string }{
+		"chunks below 0":             {"0/B/end", `{"format":1,"id":1,"offset":9000000000000000000,"chunks":-1}`},
+		"more chunks than there are": {"0/B/end", `{"format":1,"id":1,"offset":9000000000000000000,"chunks":131072,"sha256":"` + sum + `"}`},
+		"more chunks than can be":    {"0/B/end", `{"format":1,"id":1,"offset":9000000000000000000,"chunks":9000000000000000000,"sha256":"` + sum + `"}`},
+		"an offset below 0":          {"0/B/end", `{"format":1,"id":1,"offset":-1,"chunks":1,"sha256":"` + sum + `"}`},
+		"a reset of nobody":          {"0/B/end", `{"format":1,"reset":99}`},
+		"a reset without a snapshot": {"0/B/end", `{"format":1,"reset":99,"chunks":1,"sha256":"` + sum + `"}`},
+		"another format's reset":     {"0/B/end", `{"format":2,"reset":99}`},
+		"no JSON":                    {"0/B/end", `{`},
+		"over the good end":          {"0/A/end", `{"format":1,"reset":99}`},
+		"a chunk far away":           {"0/A/30000000", "x"},
+		"a chunk below 0":            {"0/A/-1", "x"},
+		"a chunk that is no number":  {"0/A/x", "x"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newCellWorld(5)
+			_, err := w.run(&crash{left: -1})
+			require.NoError(t, err)
+			w.state.add(0, Record{Key: []byte(test.key), Value: []byte(test.value)})
+			require.NoError(t, CheckCell(t.Context(), 0, 0, &memReader{w.events, 0, 4}, &memReader{w.state, 0, 100}))
+			s, err := w.run(&crash{left: -1})
+			require.NoError(t, err)
+			require.EqualValues(t, 5, w.restored, "the good slot is taken: %v", w.warnings)
+			require.NotEmpty(t, w.warnings)
+			require.Zero(t, s.reset)
+			before := len(w.state.all(0))
+			w.add(20)
+			_, err = w.run(&crash{left: -1})
+			require.NoError(t, err)
+			require.Less(t, len(w.state.all(0))-before, 20)
+		})
+	}
+}

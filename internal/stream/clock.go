@@ -11,6 +11,9 @@ const (
 	earliest = int64(946684800) * int64(time.Second)
 	// maxFuture beyond the record's own time is no event time at all.
 	maxFuture = int64(24 * time.Hour)
+	// maxAhead of this process's own clock is the time of no record and no event:
+	// what producers say of both is theirs to choose.
+	maxAhead = int64(time.Hour)
 	// maxLead beyond the record's own time does not move the watermark.
 	maxLead = int64(10 * time.Minute)
 	// backfillAfter is how far behind its newest event a raw partition counts
@@ -54,6 +57,21 @@ func CheckTime(event, written int64) error {
 			time.Unix(0, event).UTC().Format(time.RFC3339), time.Unix(0, written).UTC().Format(time.RFC3339))
 	}
 	return nil
+}
+
+// checkAhead refuses the time of a record or of an event that lies an hour or
+// more ahead of now. Once refused or written, the log says what became of the
+// event: whoever judges it reads no clock.
+func checkAhead(event, written, now int64) error {
+	what, t := "event", event
+	if written >= now+maxAhead {
+		what, t = "record", written
+	}
+	if t < now+maxAhead {
+		return nil
+	}
+	return fmt.Errorf("%w: the %s's time %s is 1 h or more ahead of now (%s)", errImplausibleTime, what,
+		time.Unix(0, t).UTC().Format(time.RFC3339), time.Unix(0, now).UTC().Format(time.RFC3339))
 }
 
 // leads reports whether an event is too far ahead to move the watermark.

@@ -88,6 +88,8 @@ type Raw struct {
 	ended     bool
 	lastInput time.Time
 	caughtUp  bool
+	// wall is when the clock was last asked whether a time lies ahead of it.
+	wall int64
 	// told is when an idle partition's time was written last.
 	told time.Time
 
@@ -352,6 +354,10 @@ func (r *Raw) Event(index int, ev *schemas.Event) {
 		r.refuse(index, ev.Raw, err)
 		return
 	}
+	if err := r.ahead(index, ev.Time, received); err != nil {
+		r.refuse(index, ev.Raw, err)
+		return
+	}
 	if ev.Id != "" && r.recent.touch(ev, rec.Offset) {
 		r.cur.duplicates++
 		return
@@ -388,6 +394,20 @@ func (r *Raw) Event(index int, ev *schemas.Event) {
 	if b.Bytes() >= flushBytes || b.Len() >= flushRecords {
 		r.submit(true)
 	}
+}
+
+// ahead refuses times that lie ahead of now. The clock is asked only when they
+// lie ahead of what it said last. What an earlier owner wrote stays written,
+// whatever its clock said.
+func (r *Raw) ahead(index int, event, received int64) error {
+	if max(event, received) < r.wall+maxAhead {
+		return nil
+	}
+	r.wall = r.cfg.Now().UnixNano()
+	if r.cfg.Written.has(r.rec.Offset, int32(index), received) { //nolint:gosec // sub-records of one record
+		return nil
+	}
+	return checkAhead(event, received, r.wall)
 }
 
 // Bad implements SubHandler.

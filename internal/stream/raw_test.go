@@ -44,7 +44,12 @@ func parse(rec *Record, h SubHandler) {
 	}
 }
 
-var t0 = time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
+var (
+	t0 = time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
+	// today is what the clock of an enricher says, which reads what was written
+	// in the months before.
+	today = t0.AddDate(0, 4, 0)
+)
 
 func lines(ls ...line) Record {
 	value, err := json.Marshal(ls)
@@ -119,7 +124,7 @@ func (w *world) run(t require.TestingT, c *crash) error {
 			w.mostDead = max(w.mostDead, len(recs))
 			return nil
 		},
-		Ticker: make(stillTicker), Now: func() time.Time { return t0 }, IdleAfter: time.Hour,
+		Ticker: make(stillTicker), Now: func() time.Time { return today }, IdleAfter: time.Hour,
 		Observe: RawObserver{
 			Flushed: func(int, int, int, int, int, int) {
 				// Commits fall anywhere between writes.
@@ -325,7 +330,7 @@ func TestAStopInTheMiddleOfAChunkLeavesTheRestUncommitted(t *testing.T) {
 					}
 					parse(rec, h)
 				},
-				Ticker: make(stillTicker), Now: func() time.Time { return t0 }, IdleAfter: time.Hour,
+				Ticker: make(stillTicker), Now: func() time.Time { return today }, IdleAfter: time.Hour,
 			})
 			require.NoError(t, r.Run(ctx, t.Context()))
 			p, ok := r.Committable()
@@ -496,7 +501,7 @@ func TestWatermarksIdlenessAndTheEndAreInTheLog(t *testing.T) {
 	ticker := make(stillTicker)
 	fences, err := Fence(t.Context(), &memWriter{w.events, "enrich", 1, &crash{left: -1}}, testCells, "raw", 0, 1)
 	require.NoError(t, err)
-	clockNow := t0
+	clockNow := today
 	r := NewRaw(RawConfig{
 		Topic: "raw", Cells: testCells, Transform: parse, Reader: &memReader{w.raw, 0, 5}, Fences: fences, Disorder: time.Minute,
 		Writer: &memWriter{w.events, "enrich", 1, &crash{left: -1}}, Ticker: ticker, IdleAfter: time.Minute,
@@ -536,12 +541,12 @@ func TestWatermarksIdlenessAndTheEndAreInTheLog(t *testing.T) {
 	require.Equal(t, schemas.ControlKind_CONTROL_KIND_WATERMARK, c.Kind)
 	require.Equal(t, t0.Add(-time.Minute).UnixNano(), c.Watermark)
 	require.False(t, c.Idle)
-	now <- t0.Add(time.Minute)
+	now <- today.Add(time.Minute)
 	ticker <- t0
 	require.True(t, wait(3).Idle)
 	// An idle partition has nothing to say but that it is still there.
 	ticker <- t0
-	now <- t0.Add(2 * time.Minute)
+	now <- today.Add(2 * time.Minute)
 	ticker <- t0
 	require.True(t, wait(4).Idle)
 	w.raw.add(0, Record{Headers: []Header{{ControlHeader, []byte(EndValue)}}})
@@ -564,8 +569,8 @@ func TestPartitionsAreHeldTogether(t *testing.T) {
 	raws := []*memLog{newMemLog("a", 1), newMemLog("b", 1)}
 	const n = 400
 	for i := range n {
-		raws[0].add(0, Record{Value: lines(line{Who: "a", Time: t0.Add(time.Duration(i) * 7 * time.Minute).UnixNano(), N: 0}).Value, Time: t0.Add(90 * 24 * time.Hour)})
-		raws[1].add(0, Record{Value: lines(line{Who: "b", Time: t0.Add(time.Duration(i) * 7 * time.Minute).UnixNano(), N: 1}).Value, Time: t0.Add(90 * 24 * time.Hour)})
+		raws[0].add(0, Record{Value: lines(line{Who: "a", Time: t0.Add(time.Duration(i) * 7 * time.Minute).UnixNano(), N: 0}).Value, Time: today})
+		raws[1].add(0, Record{Value: lines(line{Who: "b", Time: t0.Add(time.Duration(i) * 7 * time.Minute).UnixNano(), N: 1}).Value, Time: today})
 	}
 	for _, raw := range raws {
 		raw.add(0, Record{Headers: []Header{{ControlHeader, []byte(EndValue)}}})
@@ -577,7 +582,7 @@ func TestPartitionsAreHeldTogether(t *testing.T) {
 	for i, raw := range raws {
 		stages[i] = NewRaw(RawConfig{
 			Topic: raw.name, Cells: 1, Transform: parse, Reader: &memReader{raw, 0, 50}, Fences: []int64{0}, AllGate: gate,
-			Writer: &memWriter{events, raw.name, 1, &crash{left: -1}}, Ticker: make(stillTicker), IdleAfter: time.Hour, Now: func() time.Time { return t0 },
+			Writer: &memWriter{events, raw.name, 1, &crash{left: -1}}, Ticker: make(stillTicker), IdleAfter: time.Hour, Now: func() time.Time { return today },
 		})
 	}
 	for _, r := range stages {
@@ -623,12 +628,12 @@ func TestTwoGatesDoNotLockEachOther(t *testing.T) {
 	for i, step := range []time.Duration{20 * time.Minute, 80 * time.Minute} {
 		raw := newMemLog(fmt.Sprint("raw", i), 1)
 		for n := range 50 {
-			raw.add(0, Record{Value: lines(line{Who: "a", Time: t0.Add(time.Duration(n) * step).UnixNano()}).Value, Time: t0.Add(90 * 24 * time.Hour)})
+			raw.add(0, Record{Value: lines(line{Who: "a", Time: t0.Add(time.Duration(n) * step).UnixNano()}).Value, Time: today})
 		}
 		raw.add(0, Record{Headers: []Header{{ControlHeader, []byte(EndValue)}}})
 		stages = append(stages, NewRaw(RawConfig{
 			Topic: raw.name, Cells: 1, Transform: parse, Reader: &memReader{raw, 0, 7}, Fences: []int64{0}, TopicGate: topic, AllGate: all,
-			Writer: &memWriter{events, raw.name, 1, &crash{left: -1}}, Ticker: make(stillTicker), IdleAfter: time.Hour, Now: func() time.Time { return t0 },
+			Writer: &memWriter{events, raw.name, 1, &crash{left: -1}}, Ticker: make(stillTicker), IdleAfter: time.Hour, Now: func() time.Time { return today },
 		}))
 	}
 	for _, r := range stages {
@@ -755,7 +760,7 @@ func TestASlowChunkDoesNotHoldBackTheTime(t *testing.T) {
 	transformed := 0
 	r = NewRaw(RawConfig{
 		Topic: "raw", Cells: testCells, Reader: &memReader{w.raw, 0, records}, Fences: fences, Writer: writer,
-		Ticker: ticker, IdleAfter: time.Hour, Now: func() time.Time { return t0 },
+		Ticker: ticker, IdleAfter: time.Hour, Now: func() time.Time { return today },
 		Transform: func(rec *Record, h SubHandler) {
 			transformed++
 			switch transformed {
@@ -777,4 +782,35 @@ func TestASlowChunkDoesNotHoldBackTheTime(t *testing.T) {
 	})
 	require.NoError(t, r.Run(ctx, t.Context()))
 	require.Equal(t, records, transformed)
+}
+
+// Both times are the producer's to choose: one record of the year 2100 would
+// make everything after it late.
+func TestATimeAheadOfNowIsRefusedAndMovesNothing(t *testing.T) {
+	w := newWorld()
+	future := time.Date(2100, 1, 1, 0, 0, 0, 0, time.UTC)
+	at := func(n int, event, record time.Time) {
+		w.raw.add(0, Record{Value: lines(line{Who: "a", Time: event.UnixNano(), N: n}).Value, Time: record})
+	}
+	at(0, future, future)
+	at(1, today.Add(-time.Minute), future)
+	at(2, today.Add(time.Hour), today)
+	at(3, today.Add(time.Hour-1), today)
+	at(4, today, today)
+	require.NoError(t, w.run(t, &crash{left: -1}))
+	var kept []string
+	for _, ev := range w.written(t) {
+		kept = append(kept, ev.RequestId)
+		require.LessOrEqual(t, ev.Watermark, today.UnixNano())
+		require.False(t, ev.Late)
+	}
+	slices.Sort(kept)
+	require.Equal(t, []string{"3", "4"}, kept)
+	require.Len(t, w.dead, 3)
+	for i, want := range []string{
+		"the record's time 2100-01-01T00:00:00Z is 1 h or more ahead of now", "the record's time 2100-01-01T00:00:00Z",
+		"the event's time 2026-07-01T01:00:00Z is 1 h or more ahead of now (2026-07-01T00:00:00Z)",
+	} {
+		require.Contains(t, string(w.dead[i].Header(DeadError)), want)
+	}
 }

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"hash"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -21,6 +22,12 @@ const (
 	snapshotFormat = 1
 	chunkBytes     = 900 << 10
 	pieceBytes     = 1 << 20
+	// maxChunks bounds the chunks of a slot (115 GB), maxReset the resets that were
+	// accepted: what says otherwise is no record of ours.
+	maxChunks = 1 << 17
+	maxReset  = 1 << 20
+	// clearAtOnce is how many old chunks are cleared in one batch.
+	clearAtOnce = 5_000
 )
 
 // slotEnd is the record that makes a slot of lapwing.state complete.
@@ -48,6 +55,8 @@ type slot struct {
 	seen   int64 // offset of the end record
 	chunks map[int][]byte
 	other  bool // complete, but of another layout: as if it were empty
+	// ignored counts records that are none of a slot's.
+	ignored int
 }
 
 func slotKey(cell int, name string, part string) []byte {
@@ -94,17 +103,21 @@ func takeSlotRecord(slots map[string]*slot, cell int, rec *Record) {
 		return
 	}
 	if part == "end" {
-		s.end, s.seen = nil, rec.Offset
-		if rec.Value != nil {
+		if rec.Value == nil {
+			s.end, s.seen = nil, rec.Offset
+		} else {
 			e := new(slotEnd)
-			if json.Unmarshal(rec.Value, e) == nil {
-				s.end = e
+			if json.Unmarshal(rec.Value, e) != nil || !e.plausible() {
+				s.ignored++
+				return
 			}
+			s.end, s.seen = e, rec.Offset
 		}
 		return
 	}
 	n, err := strconv.Atoi(part)
-	if err != nil {
+	if err != nil || n < 0 || n >= maxChunks {
+		s.ignored++
 		return
 	}
 	if rec.Value == nil {
@@ -112,6 +125,41 @@ func takeSlotRecord(slots map[string]*slot, cell int, rec *Record) {
 		return
 	}
 	s.chunks[n] = clone(rec.Value)
+}
+
+// plausible reports whether this stage can have written the record. Of another
+// format only what slots are compared by is known.
+func (e *slotEnd) plausible() bool {
+	if e.Offset < 0 || e.Reset < 0 || e.Reset > maxReset {
+		return false
+	}
+	return e.Format != snapshotFormat || e.Chunks > 0 && e.Chunks <= maxChunks && e.Bytes >= 0 && len(e.SHA256) == 2*sha256.Size
+}
+
+// resets is how many resets were accepted: what a slot that opens says, and one
+// more where the snapshot of a reset was damaged, so that the state from before
+// it is not taken instead. Any other number is nobody's.
+func resets(slots map[string]*slot) (n int) {
+	var lost []int
+	for _, s := range slots {
+		switch {
+		case s.end == nil || s.end.Format != snapshotFormat || s.end.Reset == 0:
+		case s.opens():
+			n = max(n, s.end.Reset)
+		default:
+			lost = append(lost, s.end.Reset)
+		}
+	}
+	if slices.Contains(lost, n+1) {
+		n++
+	}
+	return n
+}
+
+// opens reports whether the slot is whole.
+func (s *slot) opens() bool {
+	_, err := s.open()
+	return err == nil
 }
 
 // open checks the slot and returns its content, still compressed.
@@ -213,7 +261,7 @@ func WriteMoved(ctx context.Context, w Writer, state Reader, m MovedSnapshot) (i
 		for n := range s.chunks {
 			chunks[name] = max(chunks[name], n+1)
 		}
-		if s.end != nil && s.end.Layout == m.From && newer(s, keep) {
+		if s.end != nil && s.end.Layout == m.From && newer(s, keep) && s.opens() {
 			keep = s
 		}
 	}
@@ -281,6 +329,12 @@ func writeSlot(ctx context.Context, w Writer, cell int, name string, old int, en
 	}
 	var b Batch
 	for i := cw.n; i < old; i++ {
+		if b.Len() == clearAtOnce {
+			if _, err := w.Append(ctx, cell, &b); err != nil {
+				return 0, 0, fmt.Errorf("clear old chunks of slot %s: %w", name, err)
+			}
+			b.Reset()
+		}
 		b.Add(slotKey(cell, name, fmt.Sprintf("%05d", i)), nil, nil)
 	}
 	b.Add(slotKey(cell, name, "end"), value, nil)

@@ -92,6 +92,7 @@ func readCheckpoint(path string) (*checkpoint, error) {
 	if err := json.Unmarshal(b, c); err != nil {
 		return nil, fmt.Errorf("checkpoint %s: %w: remove it to read every file from its start", path, err)
 	}
+	c.Files = slices.DeleteFunc(c.Files, func(m *mark) bool { return m == nil }) // as JSON's null
 	for _, m := range c.Files {
 		m.next = m.At
 		c.know(m)
