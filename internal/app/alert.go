@@ -109,7 +109,11 @@ func alertState(a *schemas.Alert) string {
 
 // queryAlerts asks for alerts; the first column is the whole alert.
 func queryAlerts(ctx context.Context, db *clickhouse.DB, sql string, params map[string]string) ([]schemas.Alert, error) {
-	res, err := db.Query(ctx, sql, params)
+	escaped := make(map[string]string, len(params))
+	for name, v := range params {
+		escaped[name] = clickhouse.EscapeText(v)
+	}
+	res, err := db.Query(ctx, sql, escaped)
 	if err != nil {
 		return nil, err
 	}

@@ -50,7 +50,7 @@ func whyNoShadow(ctx context.Context, db *clickhouse.DB, cfg *Config) (string, e
 		return "no documents are configured to hold calls against: name them under apis (docs/discovery.md)", nil
 	}
 	res, err := db.Query(ctx, "SELECT uniqExactIf(api, api_document != '') AS described, arrayStringConcat(arraySort(groupUniqArrayIf(5)(api, api_document = '' AND api != '')), ', ') AS others, sumIf(calls, api = '') AS nameless FROM endpoints_seen WHERE tenant = {tenant:String}",
-		map[string]string{"tenant": cfg.Tenant})
+		map[string]string{"tenant": clickhouse.EscapeText(cfg.Tenant)})
 	if err != nil || len(res.Rows) == 0 {
 		return "", err
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -138,7 +139,10 @@ func DeadLetterReplay(ctx context.Context, cfg Config, o DeadLetterOptions, std 
 		return err
 	}
 	defer kc.Close()
-	r := replayer{dryRun: o.DryRun, done: map[string]int{}, produce: kc.Produce}
+	r := replayer{dryRun: o.DryRun, done: map[string]int{}, strange: map[string]int{}, alerts: kc.Topic("alerts"), produce: kc.Produce}
+	for _, t := range cfg.RawTopics {
+		r.raw = append(r.raw, t.Topic)
+	}
 	var db *clickhouse.DB
 	r.insert = func(ctx context.Context, token string, recs []stream.Record) ([]stream.Rejected, error) {
 		if db == nil {
@@ -170,12 +174,18 @@ func DeadLetterReplay(ctx context.Context, cfg Config, o DeadLetterOptions, std 
 
 // replayer puts dead letters back to the stage that refused them.
 type replayer struct {
-	dryRun  bool
+	dryRun bool
+	// raw are the topics that enrich reads, alerts is the one of alerts. A dead
+	// letter names where it came from, and whoever wrote it chose that name.
+	raw    []string
+	alerts string
+
 	produce func(ctx context.Context, topic string, recs []stream.Record) error
 	// insert stores events; see stream.Inserter.
 	insert func(ctx context.Context, token string, recs []stream.Record) ([]stream.Rejected, error)
 
 	done       map[string]int // by destination
+	strange    map[string]int // by stage and topic that the stage does not read
 	cut, whole int
 }
 
@@ -204,6 +214,10 @@ func (r *replayer) replay(ctx context.Context, d deadLetter) error {
 		}
 		r.done["ClickHouse"]++
 	case d.Stage == RoleEnrich, d.Stage == RoleAlert, strings.HasPrefix(d.Stage, RoleAlert+" "):
+		if d.Stage == RoleEnrich && !slices.Contains(r.raw, d.Topic) || d.Stage != RoleEnrich && d.Topic != r.alerts {
+			r.strange[fmt.Sprintf("stage %s reads no topic %q", oneLine(d.Stage), d.Topic)]++
+			return nil
+		}
 		// Alerts have an id and a version: who had them drops them.
 		if !r.dryRun {
 			if err := r.produce(ctx, d.Topic, recs); err != nil {
@@ -230,6 +244,9 @@ func (r *replayer) report(w io.Writer, err error) error {
 	}
 	if r.whole > 0 {
 		fmt.Fprintf(w, "%s of them whole: what was good in them comes again\n", count(r.whole, "raw record"))
+	}
+	for _, what := range sortedNames(r.strange) {
+		err = errors.Join(err, fmt.Errorf("%s not sent: %s; if it did, name the topic under raw_topics", count(r.strange[what], "record"), what))
 	}
 	if r.cut > 0 {
 		err = errors.Join(err, fmt.Errorf("%s not sent: they were cut when they were refused", count(r.cut, "record")))

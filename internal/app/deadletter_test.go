@@ -32,12 +32,16 @@ func TestADeadLetterGoesBackToTheStageThatRefusedIt(t *testing.T) {
 		"nowhere in a dry run":                         {d: letter("raw.kong", "enrich"), dry: true, says: "1 record would go to raw.kong\n"},
 		"nowhere in a dry run, of store":               {d: letter("lapwing.events", "store"), dry: true, says: "1 record would go to ClickHouse\n"},
 		"of a stage that nobody knows, nowhere":        {d: letter("lapwing.events", "other"), fails: `stage "other" is not known`},
+		"enrich's to no topic but a raw one":           {d: letter("lapwing.identities", "enrich"), fails: `1 record not sent: stage enrich reads no topic "lapwing.identities"`},
+		"enrich's to no alerts":                        {d: letter("lapwing.alerts", "enrich"), fails: `stage enrich reads no topic "lapwing.alerts"`},
+		"a destination's to no raw topic":              {d: letter("raw.kong", "alert siem"), fails: `stage alert siem reads no topic "raw.kong"`},
+		"not even in a dry run":                        {d: letter("lapwing.feedback", "alert"), dry: true, fails: `stage alert reads no topic "lapwing.feedback"`},
 		"one that was cut, nowhere":                    {d: letter("raw.kong", "enrich", stream.Header{Key: stream.DeadTruncated, Value: []byte("9")}), fails: "1 record not sent"},
 		"a whole raw record, with what was good in it": {d: letter("raw.kong", "enrich", stream.Header{Key: stream.DeadWhole, Value: []byte("true")}), went: "topic raw.kong", says: "1 record sent to raw.kong\n1 raw record of them whole: what was good in them comes again\n"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			went := ""
-			r := replayer{dryRun: test.dry, done: map[string]int{},
+			r := replayer{dryRun: test.dry, done: map[string]int{}, strange: map[string]int{}, raw: []string{"raw.kong"}, alerts: "lapwing.alerts",
 				produce: func(_ context.Context, topic string, recs []stream.Record) error {
 					went += "topic " + topic
 					require.Equal(t, []stream.Record{{Key: []byte("k"), Value: []byte("v")}}, recs)

@@ -13,6 +13,7 @@ import (
 
 	"github.com/lapwing-sec/lapwing/detect"
 	"github.com/lapwing-sec/lapwing/enrich"
+	"github.com/lapwing-sec/lapwing/internal/clickhouse"
 )
 
 // ProfileShowOptions configures ProfileShow.
@@ -80,7 +81,7 @@ func (s *services) nameValues(ctx context.Context, v *detect.ProfileView) (err e
 		return err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
-	res, err := db.Query(ctx, profileNamesSQL, map[string]string{"tenant": s.cfg.Tenant, "identity": v.Identity})
+	res, err := db.Query(ctx, profileNamesSQL, map[string]string{"tenant": clickhouse.EscapeText(s.cfg.Tenant), "identity": clickhouse.EscapeText(v.Identity)})
 	if err != nil {
 		return err
 	}

@@ -109,4 +109,8 @@ func TestDeclaredIdentitiesWinOverDiscoveredOnes(t *testing.T) {
 	require.Equal(t, "false", owner(), "a tombstone ends the declaration")
 	handle(identityRecord(t, "discovered/x", nil, noon.Add(2*time.Hour)))
 	require.Equal(t, "nobody", owner())
+	handle(identityRecord(t, "x", &schemas.Identity{ID: "x", Owner: "mallory"}, time.Date(2100, 1, 1, 0, 0, 0, 0, time.UTC)))
+	require.Equal(t, "mallorytrue", owner())
+	handle(identityRecord(t, "x", &schemas.Identity{ID: "x", Owner: "alice"}, time.Now()))
+	require.Equal(t, "alicetrue", owner(), "a record from the future does not have the last word")
 }

@@ -123,7 +123,7 @@ func (d *DB) RunHunt(ctx context.Context, name string, params map[string]string)
 		return nil, fmt.Errorf("hunt %s: %w", name, err)
 	}
 	if _, ok := values[tenantParam]; !ok {
-		values[tenantParam] = escapeText(d.cfg.Tenant)
+		values[tenantParam] = EscapeText(d.cfg.Tenant)
 	}
 	return d.Query(ctx, h.SQL, values)
 }
@@ -143,14 +143,14 @@ func (h *Hunt) bind(params map[string]string) (map[string]string, error) {
 			v = p.Default
 		}
 		if p.Type == "String" {
-			v = escapeText(v)
+			v = EscapeText(v)
 		}
 		values[p.Name] = v
 	}
 	for name, v := range params {
 		switch {
 		case name == tenantParam:
-			values[name] = escapeText(v)
+			values[name] = EscapeText(v)
 		case !slices.Contains(names, name):
 			return nil, fmt.Errorf("no parameter %q: there are %s", name, strings.Join(names, ", "))
 		}
@@ -158,7 +158,7 @@ func (h *Hunt) bind(params map[string]string) (map[string]string, error) {
 	return values, nil
 }
 
-// escapeText writes a value as the server reads parameters: in escaped text form.
-func escapeText(s string) string {
+// EscapeText writes a value as Query takes parameters: in escaped text form.
+func EscapeText(s string) string {
 	return strings.NewReplacer(`\`, `\\`, "\t", `\t`, "\n", `\n`, "\r", `\r`, "\x00", `\0`).Replace(s)
 }

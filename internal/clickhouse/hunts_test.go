@@ -281,7 +281,7 @@ func TestHuntParameters(t *testing.T) {
 		require.ErrorContains(t, err, tc.want, tc.name)
 	}
 	odd := "o'brien\\ \t\"; DROP TABLE events -- {x:String}\n"
-	res, err := db.Query(t.Context(), "SELECT {v:String} AS v", map[string]string{"v": escapeText(odd)})
+	res, err := db.Query(t.Context(), "SELECT {v:String} AS v", map[string]string{"v": EscapeText(odd)})
 	require.NoError(t, err)
 	require.Equal(t, []any{odd}, res.Column("v"), "a value arrives as it is, and is never read as SQL")
 }

@@ -22,7 +22,7 @@ const APIPrefix = "api/"
 // Identities returns the writer of the table identities. It takes records of
 // lapwing.identities: key the identity's id (or discovered/ and the id), value a
 // schemas.Identity in JSON, or nothing for one that is gone. A later record of a
-// key wins, by the time of its writing. A record that is no identity is counted,
+// key wins, by the time of its writing, which is at most the time of its storing. A record that is no identity is counted,
 // logged and skipped.
 func (d *DB) Identities() stream.Handler { return &identities{d} }
 
@@ -144,8 +144,9 @@ func (w *identities) Handle(ctx context.Context, recs []stream.Record) error {
 	}
 	defer release()
 	b := newBlock(identityColumns(), min(len(recs), maxRows))
+	now := time.Now()
 	for i := range recs {
-		row, err := w.row(&recs[i])
+		row, err := w.row(&recs[i], now)
 		if err != nil {
 			w.db.metrics.rejected.WithLabelValues("identities").Inc()
 			w.db.log.Warn().Err(err).Str("topic", recs[i].Topic).Int64("offset", recs[i].Offset).Msg("skipped a record that is no identity")
@@ -162,8 +163,13 @@ func (w *identities) Handle(ctx context.Context, recs []stream.Record) error {
 	return send(ctx, w.db, "identities", "", b)
 }
 
-func (w *identities) row(rec *stream.Record) (*identityRow, error) {
+// row reads a record. A time beyond now is taken for now: else whoever wrote the
+// record would have the last word until then.
+func (w *identities) row(rec *stream.Record, now time.Time) (*identityRow, error) {
 	row := &identityRow{tenant: w.db.cfg.Tenant, key: string(rec.Key), updated: rec.Time}
+	if row.updated.After(now) {
+		row.updated = now
+	}
 	if row.key == "" {
 		return nil, fmt.Errorf("identity record without a key")
 	}

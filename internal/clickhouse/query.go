@@ -40,7 +40,7 @@ type Result struct {
 // Query answers one statement that only reads. The server is told to run it with
 // readonly=1 and caps on time and result, so that a statement that writes, or
 // reaches out to files, URLs or other servers, is refused there. params fill
-// {name:Type} in the statement.
+// {name:Type} in the statement; see EscapeText.
 func (d *DB) Query(ctx context.Context, sql string, params map[string]string) (*Result, error) {
 	caps := clickhouse.Settings{"readonly": 1, "max_execution_time": int(maxQueryTime / time.Second), "max_result_rows": MaxResultRows + 1, "result_overflow_mode": "break"}
 	res, err := d.query(ctx, sql, params, caps)
