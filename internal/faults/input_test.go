@@ -44,7 +44,7 @@ func (w *world) alertIDs(log map[int][]stream.Record) (ids []string, text string
 }
 
 // Scenario 13. The source repeats itself, mixes up the order within its usual
-// disorder, and sends calls late, up to 24 h either way.
+// disorder, and sends calls late, up to 24 h, or early, up to an hour.
 func disorderedInput(t *testing.T, r *Result, o options) *verdict {
 	o.cells, o.partitions = 1, 1
 	return inWorld(t, r, o, func(w *world) {
@@ -114,7 +114,8 @@ func shuffled(first *world, calls []issued, want []string) []finding {
 	// Late and early calls: each breach is told of, whenever it happened.
 	var late []issued
 	for range 10 + r.Rand.IntN(10) {
-		ago := time.Duration(r.Rand.Int64N(int64(48*time.Hour))) - 24*time.Hour
+		// An hour ahead is the most that is believed.
+		ago := time.Duration(r.Rand.Int64N(int64(24*time.Hour+55*time.Minute))) - 24*time.Hour
 		late = append(late, w.traffic.call(time.Now().Add(ago), true))
 		r.Faults(1)
 	}
