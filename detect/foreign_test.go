@@ -40,6 +40,16 @@ func TestAProfileWithNumbersThatNoEngineWritesIsRefused(t *testing.T) {
 	require.NoError(t, CheckProfileState(e.encodeProfile(p)))
 }
 
+func TestAWordOfNoTimeIsRefused(t *testing.T) {
+	e, members := known(t)
+	for _, at := range []int64{math.MinInt64, -1, math.MaxInt64} {
+		before := e.stats.Unusable
+		e.Control(&schemas.Control{Kind: schemas.ControlKind_CONTROL_KIND_PROFILE, Action: ProfileReset, IdentityId: members[0].id, Time: at}, &Output{})
+		assert.Equal(t, before+1, e.stats.Unusable)
+	}
+	assert.Empty(t, e.ProfileWords())
+}
+
 func TestExtremesAreClamped(t *testing.T) {
 	for _, s := range []float64{math.MaxFloat64, math.Inf(1), 1e18} {
 		assert.Equal(t, bins-1, binOf(s))

@@ -71,7 +71,7 @@ func (s *statistics) passPane(p *Pane) {
 // unusable and changes nothing.
 func (e *Engine) profileWord(c *schemas.Control) {
 	p, key := e.store.find(c.IdentityId)
-	if c.IdentityId == "" || p == nil && c.Action != ProfileImport || len(c.Profile) > maxProfileState {
+	if c.IdentityId == "" || p == nil && c.Action != ProfileImport || len(c.Profile) > maxProfileState || c.Time < 0 || c.Time > maxTime {
 		e.stats.Unusable++
 		return
 	}

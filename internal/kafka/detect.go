@@ -271,6 +271,9 @@ func (c *Client) observeCell(cell int, o DetectOptions, moved func(int64), ready
 		Applied: func(events, badN, alerts int, next, end int64) {
 			in.Add(float64(events))
 			bad.Add(float64(badN))
+			if badN > 0 {
+				c.log.Warn().Str("topic", topic).Int("cell", cell).Int("records", badN).Int64("before", next).Msg("left out records that are neither events nor words for detect")
+			}
 			out.Add(float64(alerts))
 			lag.Set(float64(max(end-next, 0)))
 			pos.Set(float64(next))
