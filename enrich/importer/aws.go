@@ -61,14 +61,14 @@ func readCredentialReport(r *reader, data []byte) {
 			return
 		case errors.As(err, &pe):
 			// The reader goes on after the line.
-			r.begin(pe.Line, "").failAt(pe.Line, "", fmt.Errorf("not valid CSV: %w", pe.Err))
+			r.begin(pe.Line, nil).failAt(pe.Line, "", fmt.Errorf("not valid CSV: %w", pe.Err))
 			continue
 		case err != nil:
 			r.problem(1, "", err)
 			return
 		}
 		line, _ := c.FieldPos(0)
-		u := iamUser{rec: r.begin(line, ""), columns: columns, row: row}
+		u := iamUser{rec: r.begin(line, nil), columns: columns, row: row}
 		if len(row) != len(header) {
 			u.rec.failAt(line, "", fmt.Errorf("%d values, the header has %d", len(row), len(header)))
 			continue
@@ -86,7 +86,7 @@ type iamUser struct {
 }
 
 func (u *iamUser) get(column string) *node {
-	n := &node{kind: kindNull, line: u.rec.line, path: column}
+	n := &node{kind: kindNull, line: u.rec.line, name: column}
 	if i, ok := u.columns[column]; ok {
 		n.kind, n.text = kindText, strings.TrimSpace(u.row[i])
 	}

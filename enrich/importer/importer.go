@@ -193,7 +193,7 @@ func (r *reader) page(n *node, top bool, keys []string) []*node {
 		}
 	default:
 	}
-	r.problem(n.line, n.path, fmt.Errorf("want a list of records, or an object with %s; found %s", strings.Join(keys, " or "), n.kind.word()))
+	r.problem(n.line, n.path(), fmt.Errorf("want a list of records, or an object with %s; found %s", strings.Join(keys, " or "), n.kind.word()))
 	return nil
 }
 
@@ -212,20 +212,22 @@ func holder(n *node, keys []string) *node {
 type record struct {
 	r      *reader
 	line   int
-	path   string
+	at     *node // nil for a row of CSV
 	broken bool
 	it     schemas.Identity
+	// What stands in its lists.
+	refs, aliases map[string]struct{}
 }
 
 // begin starts a record; every record is ended by end or left.
-func (r *reader) begin(line int, path string) *record {
+func (r *reader) begin(line int, at *node) *record {
 	r.out.Records++
-	return &record{r: r, line: line, path: path}
+	return &record{r: r, line: line, at: at}
 }
 
 // at starts a record at a node, which must be an object.
 func (r *reader) at(n *node) *record {
-	rec := r.begin(n.line, n.path)
+	rec := r.begin(n.line, n)
 	if n.kind != kindMap {
 		rec.fail(n, "want an object, found %s", n.kind.word())
 	}
@@ -233,7 +235,12 @@ func (r *reader) at(n *node) *record {
 }
 
 func (rec *record) fail(n *node, format string, args ...any) {
-	rec.failAt(n.line, n.path, fmt.Errorf(format, args...))
+	rec.failAt(n.line, n.path(), fmt.Errorf(format, args...))
+}
+
+// failWhole says what is wrong with the record as a whole.
+func (rec *record) failWhole(format string, args ...any) {
+	rec.failAt(rec.line, rec.at.path(), fmt.Errorf(format, args...))
 }
 
 func (rec *record) failAt(line int, path string, err error) {
@@ -348,16 +355,40 @@ func (rec *record) label(name, value string) {
 
 // credential adds a credential that has a reference.
 func (rec *record) credential(c schemas.KnownCredential) {
-	if c.Ref != "" && !slices.ContainsFunc(rec.it.Credentials, func(k schemas.KnownCredential) bool { return k.Ref == c.Ref }) {
+	if c.Ref != "" && rec.room("credentials", len(rec.it.Credentials)) && isNew(&rec.refs, c.Ref) {
 		rec.it.Credentials = append(rec.it.Credentials, c)
 	}
 }
 
 // alias adds another spelling of the identity.
 func (rec *record) alias(s string) {
-	if s != "" && s != rec.it.ID && !slices.Contains(rec.it.Aliases, s) {
+	if s != "" && s != rec.it.ID && rec.room("aliases", len(rec.it.Aliases)) && isNew(&rec.aliases, s) {
 		rec.it.Aliases = append(rec.it.Aliases, s)
 	}
+}
+
+// room reports whether a list of n entries may have one more; if not, the record
+// is broken.
+func (rec *record) room(key string, n int) bool {
+	if n < enrich.MaxListEntries {
+		return true
+	}
+	if !rec.broken {
+		rec.failWhole(tooMany, key, enrich.MaxListEntries)
+	}
+	return false
+}
+
+const tooMany = "%s: too many entries, at most %d for one identity"
+
+// isNew adds a name to a set, and reports whether it was not in it.
+func isNew(set *map[string]struct{}, name string) bool {
+	if *set == nil {
+		*set = map[string]struct{}{}
+	}
+	before := len(*set)
+	(*set)[name] = struct{}{}
+	return len(*set) > before
 }
 
 // end takes the record's identity over, unless the record is broken. An id
@@ -374,14 +405,14 @@ func (rec *record) finish(merge func(first, later *schemas.Identity)) {
 	}
 	r, it := rec.r, &rec.it
 	if err := enrich.CheckIdentity(it); err != nil {
-		rec.failAt(rec.line, rec.path, err)
+		rec.failWhole("%w", err)
 		return
 	}
 	at, known := r.byID[it.ID]
 	if !known {
 		at = len(r.out.Identities)
 	}
-	if !rec.free(at, known, merge != nil) {
+	if !rec.free(at, known, merge != nil) || known && !rec.fits(at) {
 		return
 	}
 	for _, n := range append([]string{it.ID}, it.Aliases...) {
@@ -399,34 +430,62 @@ func (rec *record) finish(merge func(first, later *schemas.Identity)) {
 	r.out.Identities = append(r.out.Identities, *it)
 }
 
-// free reports whether nobody else claims the record's names and credentials;
-// otherwise the record is broken.
-func (rec *record) free(at int, known, mayJoin bool) bool {
+// fits leaves out of the record what the identity that it joins has already, and
+// reports whether the rest finds room there; otherwise the record is broken.
+func (rec *record) fits(at int) bool {
 	r, it := rec.r, &rec.it
-	if known && !mayJoin {
-		rec.failAt(rec.line, rec.path, fmt.Errorf("id: %q stands twice, first in line %d", it.ID, r.names[it.ID].line))
-		return false
-	}
-	if !known && len(r.out.Identities) >= enrich.MaxIdentities {
-		rec.failAt(rec.line, rec.path, fmt.Errorf("too many identities, at most %d", enrich.MaxIdentities))
-		return false
-	}
-	for _, n := range append([]string{it.ID}, it.Aliases...) {
-		if c, taken := r.names[enrich.Canonical(n)]; taken && c.at != at {
-			rec.failAt(rec.line, rec.path, fmt.Errorf("alias: %q is another record's, in line %d", shorten(n), c.line))
-			return false
-		}
-	}
-	for i := range it.Credentials {
-		if c, taken := r.refs[it.Credentials[i].Ref]; taken && c.at != at {
-			rec.failAt(rec.line, rec.path, fmt.Errorf("ref: %q is another record's, in line %d", shorten(it.Credentials[i].Ref), c.line))
+	first := &r.out.Identities[at]
+	it.Aliases = slices.DeleteFunc(it.Aliases, func(a string) bool {
+		_, has := r.names[enrich.Canonical(a)] // it is nobody else's, as free has found
+		return has
+	})
+	it.Credentials = slices.DeleteFunc(it.Credentials, func(c schemas.KnownCredential) bool {
+		_, has := r.refs[c.Ref]
+		return has
+	})
+	for _, l := range []struct {
+		key string
+		n   int
+	}{
+		{"aliases", len(first.Aliases) + len(it.Aliases)}, {"credentials", len(first.Credentials) + len(it.Credentials)}, {"labels", len(first.Labels) + len(it.Labels)},
+	} {
+		if l.n > enrich.MaxListEntries {
+			rec.failWhole(tooMany, l.key, enrich.MaxListEntries)
 			return false
 		}
 	}
 	return true
 }
 
-// complete adds to an identity what a later record of it knows besides.
+// free reports whether nobody else claims the record's names and credentials;
+// otherwise the record is broken.
+func (rec *record) free(at int, known, mayJoin bool) bool {
+	r, it := rec.r, &rec.it
+	if known && !mayJoin {
+		rec.failWhole("id: %q stands twice, first in line %d", it.ID, r.names[it.ID].line)
+		return false
+	}
+	if !known && len(r.out.Identities) >= enrich.MaxIdentities {
+		rec.failWhole("too many identities, at most %d", enrich.MaxIdentities)
+		return false
+	}
+	for _, n := range append([]string{it.ID}, it.Aliases...) {
+		if c, taken := r.names[enrich.Canonical(n)]; taken && c.at != at {
+			rec.failWhole("alias: %q is another record's, in line %d", shorten(n), c.line)
+			return false
+		}
+	}
+	for i := range it.Credentials {
+		if c, taken := r.refs[it.Credentials[i].Ref]; taken && c.at != at {
+			rec.failWhole("ref: %q is another record's, in line %d", shorten(it.Credentials[i].Ref), c.line)
+			return false
+		}
+	}
+	return true
+}
+
+// complete adds to an identity what a later record of it knows besides; fits has
+// left out what both have of lists.
 func complete(first, later *schemas.Identity) {
 	for _, f := range []struct {
 		to   *string
@@ -439,16 +498,8 @@ func complete(first, later *schemas.Identity) {
 			*f.to = f.from
 		}
 	}
-	for _, a := range later.Aliases {
-		if !slices.Contains(first.Aliases, a) {
-			first.Aliases = append(first.Aliases, a)
-		}
-	}
-	for _, c := range later.Credentials {
-		if !slices.ContainsFunc(first.Credentials, func(k schemas.KnownCredential) bool { return k.Ref == c.Ref }) {
-			first.Credentials = append(first.Credentials, c)
-		}
-	}
+	first.Aliases = append(first.Aliases, later.Aliases...)
+	first.Credentials = append(first.Credentials, later.Credentials...)
 	for k, v := range later.Labels {
 		if first.Labels == nil {
 			first.Labels = map[string]string{}

@@ -6,10 +6,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
+	"strings"
 	"unicode/utf8"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/lapwing-sec/lapwing/enrich"
 )
 
 // Bounds of a document, so that no file costs more than a multiple of its size.
@@ -19,6 +23,9 @@ const (
 	// largestYAML bounds what is read as one YAML tree, some thirty times the
 	// size of its file.
 	largestYAML = 32 << 20
+	// maxAliased bounds the values that the aliases of a YAML document stand for,
+	// each as often as it is used.
+	maxAliased = 200_000
 )
 
 type nodeKind uint8
@@ -53,19 +60,21 @@ func (k nodeKind) word() string {
 // node is a value of a JSON or YAML document with the place where it stands. A
 // value that is not there is a null node with the path it would have.
 type node struct {
-	kind  nodeKind
-	line  int
-	path  string // as in items[3].metadata.name
-	text  string // of a text, number or boolean, as written
-	items []*node
-	keys  []string // of a map, in order; items holds the values
+	kind   nodeKind
+	line   int
+	parent *node
+	name   string // of a member of a map, or of a value without a parent
+	number int    // of an element of a list, from 1
+	text   string // of a text, number or boolean, as written
+	items  []*node
+	keys   []string // of a map, in order; items holds the values
 }
 
 // get gives the member of a map by name; of a name that stands twice the first.
 func (n *node) get(names ...string) *node {
 	at := n
 	for _, name := range names {
-		next := &node{line: at.line, path: join(at.path, name)}
+		next := &node{line: at.line, parent: at, name: name}
 		if at.kind == kindMap {
 			for i, k := range at.keys {
 				if k == name {
@@ -81,14 +90,27 @@ func (n *node) get(names ...string) *node {
 
 func (n *node) has(name string) bool { return n.get(name).kind != kindNull }
 
-func join(path, name string) string {
-	if path == "" || name == "" || name[0] == '[' {
-		return path + name
+// path says where a value stands, as in items[3].metadata.name, with long names
+// clipped. It is made when an error needs it: a long name above thousands of
+// values would otherwise be held thousands of times.
+func (n *node) path() string {
+	var steps []string
+	for ; n != nil; n = n.parent {
+		if n.number > 0 {
+			steps = append(steps, "["+strconv.Itoa(n.number-1)+"]")
+		} else if n.name != "" {
+			steps = append(steps, shorten(n.name))
+		}
 	}
-	return path + "." + name
+	var b strings.Builder
+	for _, s := range slices.Backward(steps) {
+		if b.Len() > 0 && s[0] != '[' {
+			b.WriteByte('.')
+		}
+		b.WriteString(s)
+	}
+	return b.String()
 }
-
-func element(path string, i int) string { return path + "[" + strconv.Itoa(i) + "]" }
 
 // syntaxError is where a document stops being one.
 type syntaxError struct {
@@ -111,7 +133,7 @@ func readJSON(data []byte) ([]*node, error) {
 	}
 	var roots []*node
 	for {
-		root, err := r.value("", 0)
+		root, err := r.value(&node{}, 0)
 		if errors.Is(err, io.EOF) {
 			return roots, nil
 		}
@@ -121,19 +143,17 @@ func readJSON(data []byte) ([]*node, error) {
 			}
 			return roots, &syntaxError{r.at(), fmt.Errorf("not valid JSON: %w", err)}
 		}
-		if len(roots) > 0 {
-			rename(root, element("", len(roots)))
-		}
-		roots = append(roots, root)
+		roots = appendRoot(roots, root)
 	}
 }
 
-// rename moves the paths of a later value of the stream below its number.
-func rename(n *node, prefix string) {
-	n.path = join(prefix, n.path)
-	for _, c := range n.items {
-		rename(c, prefix)
+// appendRoot adds a value of a stream; the paths in all but the first one begin
+// with its number.
+func appendRoot(roots []*node, root *node) []*node {
+	if len(roots) > 0 {
+		root.number = len(roots) + 1
 	}
+	return append(roots, root)
 }
 
 func firstBadLine(data []byte) int {
@@ -165,19 +185,16 @@ func (r *jsonReader) at() int {
 	return r.line
 }
 
-func (r *jsonReader) value(path string, depth int) (*node, error) {
+// value reads a value into a node that knows its place.
+func (r *jsonReader) value(n *node, depth int) (*node, error) {
 	tok, err := r.dec.Token()
 	if err != nil {
 		return nil, err
 	}
-	return r.from(tok, path, depth)
-}
-
-func (r *jsonReader) from(tok json.Token, path string, depth int) (*node, error) {
 	if r.nodes++; r.nodes > maxNodes || depth > maxDepth {
 		return nil, fmt.Errorf("more than %d values, or nested deeper than %d", maxNodes, maxDepth)
 	}
-	n := &node{line: r.at(), path: path}
+	n.line = r.at()
 	switch t := tok.(type) {
 	case string:
 		n.kind, n.text = kindText, t
@@ -197,7 +214,7 @@ func (r *jsonReader) from(tok json.Token, path string, depth int) (*node, error)
 func (r *jsonReader) list(n *node, depth int) error {
 	n.kind = kindList
 	for r.dec.More() {
-		c, err := r.value(element(n.path, len(n.items)), depth+1)
+		c, err := r.value(&node{parent: n, number: len(n.items) + 1}, depth+1)
 		if err != nil {
 			return noEOF(err)
 		}
@@ -218,7 +235,7 @@ func (r *jsonReader) object(n *node, depth int) error {
 		if !ok {
 			return errors.New("an object needs texts as keys")
 		}
-		c, err := r.value(join(n.path, name), depth+1)
+		c, err := r.value(&node{parent: n, name: name}, depth+1)
 		if err != nil {
 			return noEOF(err)
 		}
@@ -255,14 +272,14 @@ func readYAML(data []byte) ([]*node, error) {
 		if len(doc.Content) == 0 {
 			continue
 		}
-		root, err := y.value(doc.Content[0], "", 0)
+		if err := enrich.CheckAliases(&doc, maxAliased); err != nil {
+			return roots, &syntaxError{doc.Content[0].Line, err}
+		}
+		root, err := y.value(doc.Content[0], &node{}, 0)
 		if err != nil {
 			return roots, &syntaxError{doc.Content[0].Line, err}
 		}
-		if len(roots) > 0 {
-			rename(root, element("", len(roots)))
-		}
-		roots = append(roots, root)
+		roots = appendRoot(roots, root)
 	}
 }
 
@@ -278,7 +295,8 @@ func yamlSyntax(err error) error {
 
 type yamlReader struct{ nodes int }
 
-func (r *yamlReader) value(y *yaml.Node, path string, depth int) (*node, error) {
+// value turns y into a node that knows its place.
+func (r *yamlReader) value(y *yaml.Node, n *node, depth int) (*node, error) {
 	for i := 0; y.Kind == yaml.AliasNode && y.Alias != nil && i < 8; i++ {
 		y = y.Alias
 	}
@@ -287,12 +305,12 @@ func (r *yamlReader) value(y *yaml.Node, path string, depth int) (*node, error) 
 	if r.nodes++; r.nodes > maxNodes || depth > maxDepth {
 		return nil, fmt.Errorf("more than %d values, or nested deeper than %d", maxNodes, maxDepth)
 	}
-	n := &node{line: y.Line, path: path}
+	n.line = y.Line
 	switch y.Kind {
 	case yaml.SequenceNode:
 		n.kind = kindList
 		for i, c := range y.Content {
-			child, err := r.value(c, element(path, i), depth+1)
+			child, err := r.value(c, &node{parent: n, number: i + 1}, depth+1)
 			if err != nil {
 				return nil, err
 			}
@@ -302,7 +320,7 @@ func (r *yamlReader) value(y *yaml.Node, path string, depth int) (*node, error) 
 		n.kind = kindMap
 		for i := 0; i+1 < len(y.Content); i += 2 {
 			name := y.Content[i].Value
-			child, err := r.value(y.Content[i+1], join(path, name), depth+1)
+			child, err := r.value(y.Content[i+1], &node{parent: n, name: name}, depth+1)
 			if err != nil {
 				return nil, err
 			}

@@ -39,7 +39,7 @@ var vaultMethods = []struct{ key, mount, kind string }{
 }
 
 func (r *reader) vaultRole(n *node, alone bool) {
-	rec := r.begin(n.line, n.path)
+	rec := r.begin(n.line, n)
 	it := &rec.it
 	if n.kind == kindText {
 		// The output of vault list: names alone.
