@@ -1,7 +1,9 @@
 package enrich
 
 import (
+	"errors"
 	"fmt"
+	"strings"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -12,8 +14,50 @@ import (
 // amount to.
 const maxAliased = 4_000_000
 
-// aliased refuses a document whose aliases stand for too much.
-func aliased(root *yaml.Node) error { return CheckAliases(root, maxAliased) }
+// maxRepeated bounds the text that aliases repeat, beyond the size of the file
+// itself: a value of 4 KB costs its alias three bytes.
+const maxRepeated = 16 << 20
+
+// maxLooked bounds the text that is looked at, beyond twice the size of the file
+// (an escape may be shorter than what it stands for): a policy that 100,000
+// identities share has some 80 MiB.
+const maxLooked = 256 << 20
+
+// aliased adds up what the aliases of a file's parts stand for. Too much ends
+// the reading.
+func (d *decoder) aliased(root *yaml.Node) {
+	a := aliasCount{size: map[*yaml.Node]int{}, most: maxAliased, total: d.aliasTotal}
+	a.of(root)
+	if d.aliasTotal = a.total; a.total > maxAliased {
+		d.spent = errAliased(maxAliased)
+	}
+}
+
+// clone copies a text of the file, unless its aliases repeat too much of it,
+// which ends the reading.
+func (d *decoder) clone(s string) string {
+	if d.room -= len(s); d.room < 0 {
+		d.spent = errRepeated
+		return ""
+	}
+	return strings.Clone(s)
+}
+
+// look counts a text as looked at.
+func (d *decoder) look(s string) {
+	if d.toLook -= len(s); d.toLook < 0 {
+		d.spent = errRepeated
+	}
+}
+
+// allow sets what reading a file of that size may take.
+func (d *decoder) allow(size int) { d.room, d.toLook = size+maxRepeated, 2*size+maxLooked }
+
+var errRepeated = errors.New("its aliases (*name) repeat too much text: write less of it by reference")
+
+func errAliased(most int) error {
+	return fmt.Errorf("its aliases (*name) stand for more than %d values: write less of it by reference", most)
+}
 
 // CheckAliases refuses a YAML document whose aliases stand for more than most
 // values, each as often as it is used; one that stands within itself always
@@ -21,7 +65,7 @@ func aliased(root *yaml.Node) error { return CheckAliases(root, maxAliased) }
 func CheckAliases(root *yaml.Node, most int) error {
 	a := aliasCount{size: map[*yaml.Node]int{}, most: most}
 	if a.of(root); a.total > most {
-		return fmt.Errorf("its aliases (*name) stand for more than %d values: write less of it by reference", most)
+		return errAliased(most)
 	}
 	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/lapwing-sec/lapwing/schemas"
 )
@@ -39,8 +40,16 @@ func CheckIdentity(it *schemas.Identity) error {
 	}
 	c.allowed(it.Allowed)
 	c.credentials(it.Credentials)
+	if len(it.Exceptions) > MaxListEntries {
+		c.add("exceptions", "too many entries, at most %d", MaxListEntries)
+		return errors.Join(c.errs...)
+	}
 	for i := range it.Exceptions {
-		if x := &it.Exceptions[i]; x.Detector == "" || x.Until.IsZero() {
+		x := &it.Exceptions[i]
+		for _, s := range []string{x.Detector, x.Reason, x.By} {
+			c.text("exceptions", s)
+		}
+		if x.Detector == "" || x.Until.IsZero() {
 			c.add("exceptions", "an exception needs detector and until: it holds for one detector and ends")
 		}
 	}
@@ -65,17 +74,30 @@ func (c *checker) text(key, s string) {
 }
 
 // CheckText refuses what no value of an inventory may hold: more than
-// MaxTextBytes, or control characters.
+// MaxTextBytes, control characters, or those that turn the direction of writing.
 func CheckText(s string) error {
 	if len(s) > MaxTextBytes {
 		return fmt.Errorf("%d bytes, at most %d", len(s), MaxTextBytes)
 	}
-	for i := range len(s) {
-		if s[i] < ' ' || s[i] == 0x7f {
-			return errors.New("holds a control character")
-		}
+	if hasControl(s) {
+		return errors.New(controlCharacter)
 	}
 	return nil
+}
+
+const controlCharacter = "holds a control character, or one that turns the direction of writing"
+
+// hasControl reports whether a text holds what steers a terminal or makes it
+// read otherwise than it is: operators approve what they see.
+func hasControl(s string) bool {
+	for i := range len(s) {
+		if c := s[i]; c < ' ' || c == 0x7f {
+			return true
+		} else if c >= 0x80 {
+			return strings.ContainsFunc(s[i:], func(r rune) bool { return unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) })
+		}
+	}
+	return false
 }
 
 func (c *checker) oneOf(key, s string, accepted []string) {

@@ -111,6 +111,9 @@ func parseInventory(name string, data []byte, m *CSVMap) (*schemas.Inventory, er
 
 // finish gives the inventory, unless something is wrong with it.
 func (d *decoder) finish() (*schemas.Inventory, error) {
+	if d.spent != nil {
+		return nil, fmt.Errorf("%s: %w", d.problems.file, d.spent)
+	}
 	d.duplicates()
 	if err := d.problems.err(); err != nil {
 		return nil, err
@@ -151,6 +154,10 @@ type decoder struct {
 	interned map[string]string
 	zones    zones
 	entries  int
+	// What aliases stand for in all parts, how many bytes of text may still be
+	// kept and looked at, and why nothing more is read.
+	aliasTotal, room, toLook int
+	spent                    error
 	// Lines of the ids and, in order, of the aliases and credentials of
 	// all identities, for the errors about duplicates.
 	idLines    []int32
@@ -167,8 +174,13 @@ type decoder struct {
 }
 
 func newDecoder(file string) *decoder {
-	return &decoder{problems: problems{file: file}, interned: make(map[string]string), zones: make(zones)}
+	d := &decoder{problems: problems{file: file}, interned: make(map[string]string), zones: make(zones)}
+	d.allow(MaxInventoryBytes)
+	return d
 }
+
+// restart forgets what was read.
+func (d *decoder) restart() { *d = *newDecoder(d.problems.file) }
 
 // intern keeps one copy of values that many identities share.
 func (d *decoder) intern(s string) string {
@@ -178,8 +190,8 @@ func (d *decoder) intern(s string) string {
 	if have, ok := d.interned[s]; ok {
 		return have
 	}
-	s = strings.Clone(s)
-	if len(d.interned) < 1<<16 {
+	s = d.clone(s)
+	if len(d.interned) < 1<<16 && s != "" {
 		d.interned[s] = s
 	}
 	return s
@@ -215,8 +227,8 @@ func (d *decoder) whole(data []byte) {
 	if !d.alone(dec, "an inventory") {
 		return
 	}
-	if err := aliased(&doc); err != nil {
-		d.problems.add(1, "%s", err)
+	d.allow(len(data))
+	if d.aliased(&doc); d.spent != nil {
 		return
 	}
 	d.inventory(doc.Content[0])
@@ -300,6 +312,9 @@ func (d *decoder) each(key string, n *yaml.Node, most int, item func(n *yaml.Nod
 		return
 	}
 	for _, c := range n.Content {
+		if d.spent != nil || len(d.problems.errs) >= maxReported {
+			return // what else is wrong is not worth its time
+		}
 		item(follow(c))
 	}
 }
@@ -322,11 +337,9 @@ func (d *decoder) checked(key string, line int, s string) (string, bool) {
 		d.problems.add(line, "%s: %d bytes, at most %d", key, len(s), MaxTextBytes)
 		return "", false
 	}
-	for i := range len(s) {
-		if s[i] < ' ' || s[i] == 0x7f {
-			d.problems.add(line, "%s: holds a control character", key)
-			return "", false
-		}
+	if d.look(s); hasControl(s) {
+		d.problems.add(line, "%s: %s", key, controlCharacter)
+		return "", false
 	}
 	return s, true
 }
@@ -340,7 +353,7 @@ func (d *decoder) text(key string, n *yaml.Node, to *string) {
 // own is text that is not shared by others: ids and references.
 func (d *decoder) own(key string, n *yaml.Node, to *string) {
 	if s, ok := d.scalar(key, n); ok {
-		*to = strings.Clone(s)
+		*to = d.clone(s)
 	}
 }
 

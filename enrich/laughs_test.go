@@ -53,6 +53,10 @@ func TestAliasesDoNotMultiply(t *testing.T) {
 		{"an inventory with labels of a billion", inventory, "identities:\n  - id: x\n    labels: {a: &a0 {lol: lol}, b: *a0}\n" + laughs(9)},
 		{"policies shared millions of times", inventory, shared(30_000)},
 		{"credentials shared millions of times", inventory, creds},
+		{"a long reference repeated within each entry", inventory, "identities:\n" + strings.Repeat("  - {id: x, credentials: [&a {ref: \"é"+strings.Repeat("x", 4000)+"\"}"+strings.Repeat(", *a", 9000)+"]}\n", 16)},
+		{"a long alias repeated within each entry", inventory, "identities:\n" + strings.Repeat("  - {id: x, aliases: [&a \"é"+strings.Repeat("x", 4000)+"\""+strings.Repeat(", *a", 9000)+"]}\n", 16)},
+		{"an entry with a billion values", inventory, "identities:\n  - id: x\n    labels: {é: é}\n" + strings.ReplaceAll("\n"+strings.TrimSuffix(laughs(9), "\n"), "\n", "\n    ") + "\n"},
+		{"entries that are wrong in thousands of ways", inventory, "identities:\n  - {id: é, credentials: [&a {}" + strings.Repeat(", *a", 9000) + "]}\n"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			var before, after runtime.MemStats
@@ -66,6 +70,17 @@ func TestAliasesDoNotMultiply(t *testing.T) {
 				t.Errorf("%d MiB were allocated for %d KiB", took, len(tt.text)>>10)
 			}
 		})
+	}
+	long := "identities:\n  - id: a:b\n    name: x" + strings.Repeat("\n    # y", maxEntryBytes/8+1) + "\n"
+	if err := inventory(long); err == nil || err.Error() != "i.yaml:2: an entry of more than 4 MiB" {
+		t.Errorf("a long entry: %v", err)
+	}
+	large := filepath.Join(t.TempDir(), "large.yaml")
+	if err := os.WriteFile(large, []byte(long+strings.Repeat("    # "+strings.Repeat("y", 1017)+"\n", largestWhole>>10)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := LoadInventory(large); err == nil || !strings.Contains(err.Error(), "large.yaml:2: an entry of more than 4 MiB") {
+		t.Errorf("a long entry of a large file: %v", err)
 	}
 	if err := inventory("identities:\n  - &a {id: x, labels: {y: *a}}\n"); err == nil {
 		t.Error("what holds itself is taken")

@@ -25,16 +25,24 @@ const largestWhole = 32 << 20
 // piece that is not valid by itself. Each piece is then read by the plain
 // reader below or, where that does not know the notation, by the YAML library.
 //
+// An entry of more than maxEntryBytes is refused: the library takes some thirty
+// times its size.
+//
 // It returns false, having changed nothing, when the text must be read as a
 // whole: an anchor used across identities, several documents, a syntax error.
 func (d *decoder) pieces(data []byte) bool {
+	d.allow(len(data))
 	p := pieceReader{d: d, text: bytes.TrimPrefix(data, []byte("\xef\xbb\xbf")), line: 1}
 	if sameLines(p.text) && p.run() {
 		return true
 	}
-	*d = *newDecoder(d.problems.file)
+	d.restart()
 	return false
 }
+
+// maxEntryBytes bounds the text of one identity in a file that is read piece by
+// piece.
+const maxEntryBytes = 4 << 20
 
 // readBlock is how much of a large file is read at once.
 const readBlock = 1 << 20
@@ -58,7 +66,7 @@ func (d *decoder) large(path string) (err error) {
 		return p.failure
 	}
 	if !ok {
-		*d = *newDecoder(path)
+		d.restart()
 		d.problems.add(1, "%s", tooLargeForWhole)
 	}
 	return nil
@@ -123,6 +131,7 @@ type pieceReader struct {
 	block   int
 	count   func(mark []byte) (int, error)
 	buf     []byte
+	most    int // bytes of the piece
 	stream  bool
 	odd     bool // lines that YAML sees otherwise
 	failure error
@@ -135,6 +144,10 @@ func (p *pieceReader) more() bool {
 		return false
 	}
 	left := len(p.text)
+	if left > p.most+p.block {
+		p.src, p.failure = nil, fmt.Errorf("%s:%d: %w", p.d.problems.file, p.line, errLongPiece(p.most))
+		return false
+	}
 	if cap(p.buf) < left+p.block {
 		p.buf = make([]byte, 0, 2*left+p.block)
 	}
@@ -150,6 +163,8 @@ func (p *pieceReader) more() bool {
 	p.text = buf[:left+n]
 	return n > 0
 }
+
+func errLongPiece(most int) error { return fmt.Errorf("an entry of more than %d MiB", most>>20) }
 
 // end is where the line that begins at at ends, its newline included.
 func (p *pieceReader) end(at int) int {
@@ -198,6 +213,7 @@ func (p *pieceReader) take(size, lines int) (piece []byte, first int) {
 func (p *pieceReader) skip() { p.take(p.end(0), 1) }
 
 func (p *pieceReader) run() bool {
+	p.most = largestWhole
 	for !p.empty() {
 		body := bytes.TrimRight(p.peek(), " \r")
 		if len(bytes.TrimLeft(body, " ")) == 0 || bytes.TrimLeft(body, " ")[0] == '#' {
@@ -231,9 +247,16 @@ func top(line []byte) bool {
 
 // section reads another top-level key with all that belongs to it.
 func (p *pieceReader) section(key string) bool {
-	root, ok := parsePiece(p.take(p.extent(func(line []byte) bool {
+	piece, first := p.take(p.extent(func(line []byte) bool {
 		return top(line) && line[0] != '-' && line[0] != ']' && line[0] != '}'
-	})))
+	}))
+	if len(piece) > largestWhole {
+		return false
+	}
+	root, ok := p.parse(piece, first)
+	if p.d.spent != nil {
+		return true
+	}
 	if !ok || root.Kind != yaml.MappingNode || len(root.Content) != 2 || root.Content[0].Value != key {
 		return false
 	}
@@ -250,6 +273,8 @@ func (p *pieceReader) section(key string) bool {
 
 // identities reads the entries of the list, up to the next top-level key.
 func (p *pieceReader) identities() bool {
+	p.most = maxEntryBytes
+	defer func() { p.most = largestWhole }()
 	indent := -1
 	for !p.empty() {
 		line := p.peek()
@@ -302,9 +327,19 @@ func (p *pieceReader) identity(indent int) bool {
 		p.d.problems.add(first, "identities: too many entries, at most %d", MaxIdentities)
 		return true
 	}
+	if p.d.spent != nil {
+		return true
+	}
+	if len(piece) > maxEntryBytes {
+		p.d.problems.add(first, "%w", errLongPiece(maxEntryBytes))
+		return true
+	}
 	node, ok := p.fast.read(piece, first)
 	if !ok {
-		root, parsed := parsePiece(piece, first)
+		root, parsed := p.parse(piece, first)
+		if p.d.spent != nil {
+			return true
+		}
 		if !parsed || root.Kind != yaml.SequenceNode || len(root.Content) != 1 {
 			return false
 		}
@@ -315,13 +350,15 @@ func (p *pieceReader) identity(indent int) bool {
 	return true
 }
 
-// parsePiece reads a piece with the YAML library; first is its line in the file.
-func parsePiece(piece []byte, first int) (*yaml.Node, bool) {
+// parse reads a piece with the YAML library; first is its line in the file. What
+// the aliases of all pieces stand for is bounded together.
+func (p *pieceReader) parse(piece []byte, first int) (*yaml.Node, bool) {
 	dec := yaml.NewDecoder(bytes.NewReader(piece))
 	var doc, next yaml.Node
 	if dec.Decode(&doc) != nil || len(doc.Content) != 1 || dec.Decode(&next) == nil {
 		return nil, false
 	}
+	p.d.aliased(&doc)
 	moveLines(&doc, first-1)
 	return doc.Content[0], true
 }

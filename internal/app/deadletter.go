@@ -94,6 +94,13 @@ func eachDeadLetter(ctx context.Context, kc *kafka.Client, o *DeadLetterOptions,
 	})
 }
 
+// row shows a dead letter in a table; whoever may write to the topic chose its
+// texts.
+func (d *deadLetter) row() table.Row {
+	from := fmt.Sprintf("%s/%d@%d #%d", clipText(oneLine(d.Topic), maxCell), d.Partition, d.RawOffset, d.Index)
+	return table.Row{d.Offset, d.Time.Format(time.DateTime), clipText(oneLine(d.Stage), maxCell), from, clipText(oneLine(d.Error), maxCell)}
+}
+
 // DeadLetterList shows what was refused, and why.
 func DeadLetterList(ctx context.Context, cfg Config, o DeadLetterOptions, std IO) error {
 	kc, err := newServices(&cfg).openKafka(ctx)
@@ -112,10 +119,7 @@ func DeadLetterList(ctx context.Context, cfg Config, o DeadLetterOptions, std IO
 		if o.JSON {
 			return enc.Encode(d)
 		}
-		t.AppendRow(table.Row{
-			d.Offset, d.Time.Format(time.DateTime), d.Stage,
-			fmt.Sprintf("%s/%d@%d #%d", d.Topic, d.Partition, d.RawOffset, d.Index), clipText(oneLine(d.Error), maxCell),
-		})
+		t.AppendRow(d.row())
 		return nil
 	})
 	if err != nil {

@@ -165,16 +165,22 @@ func recordID(raw []byte, index int) string {
 // oneLine keeps a message on one line, and short enough to read.
 func oneLine(s string) string {
 	const limit = 400
-	s = strings.Map(func(r rune) rune {
+	s = wholeLine(s)
+	if len(s) > limit {
+		s = strings.ToValidUTF8(s[:limit], "") + "…"
+	}
+	return s
+}
+
+// wholeLine is oneLine for what must be seen to its end, since somebody approves
+// it.
+func wholeLine(s string) string {
+	return strings.Map(func(r rune) rune {
 		if r == '\n' || r == '\r' || r == '\t' {
 			return ' '
 		}
 		return harmless(r)
 	}, strings.ToValidUTF8(s, "?"))
-	if len(s) > limit {
-		s = strings.ToValidUTF8(s[:limit], "") + "…"
-	}
-	return s
 }
 
 // harmless replaces what steers a terminal or turns the direction of writing:

@@ -152,24 +152,27 @@ func overlay(old, export *schemas.Identity) schemas.Identity {
 	return m
 }
 
-// writeDiff shows changes to people.
+// writeDiff shows changes to people: in full, and as what they are, for what is
+// in Kafka may be older than the rules of today.
 func writeDiff(w io.Writer, changes []identityChange) error {
 	sign := map[string]string{changeAdded: "+", changeChanged: "~", changeRemoved: "-"}
 	for i := range changes {
 		c := &changes[i]
-		if _, err := fmt.Fprintf(w, "%s %s\n", sign[c.Change], c.ID); err != nil {
+		if _, err := fmt.Fprintf(w, "%s %s\n", sign[c.Change], wholeLine(c.ID)); err != nil {
 			return err
 		}
 		width := 0
-		for _, f := range c.Fields {
-			width = max(width, len(f.Field))
+		names := make([]string, len(c.Fields))
+		for i, f := range c.Fields {
+			names[i] = wholeLine(f.Field)
+			width = max(width, len(names[i]))
 		}
-		for _, f := range c.Fields {
+		for i, f := range c.Fields {
 			text := plainJSON(f.New)
 			if c.Change == changeChanged {
 				text = plainJSON(f.Old) + " -> " + text
 			}
-			if _, err := fmt.Fprintf(w, "    %-*s  %s\n", width, f.Field, text); err != nil {
+			if _, err := fmt.Fprintf(w, "    %-*s  %s\n", width, names[i], wholeLine(text)); err != nil {
 				return err
 			}
 		}

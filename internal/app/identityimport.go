@@ -267,7 +267,7 @@ func readImports(cfg *Config, o IdentityImportOptions, files []string, std IO) (
 	for _, f := range files {
 		data, err := enrich.ReadImport(f)
 		if err != nil {
-			fmt.Fprintf(std.Err, "%s: %s\n", f, rootCause(err))
+			fmt.Fprintf(std.Err, "%s: %s\n", oneLine(f), oneLine(rootCause(err)))
 			got.failed = true
 			continue
 		}
@@ -292,13 +292,15 @@ func readImports(cfg *Config, o IdentityImportOptions, files []string, std IO) (
 				continue
 			}
 			if besideIdentities(inv) {
-				fmt.Fprintf(std.Err, "%s: networks, targets and watch are taken from inventory.file only; its identities are imported\n", f)
+				fmt.Fprintf(std.Err, "%s: networks, targets and watch are taken from inventory.file only; its identities are imported\n", oneLine(f))
 			}
 			ids = inv.Identities
 			got.records += len(ids)
 		}
 		if problem != nil {
-			fmt.Fprintln(std.Err, problem)
+			for line := range strings.SplitSeq(problem.Error(), "\n") {
+				fmt.Fprintln(std.Err, oneLine(line))
+			}
 			got.failed = true
 		}
 		for i := range ids {
