@@ -388,6 +388,3 @@ func ImportCSV(name string, data []byte, m *CSVMap) CSVImport {
 	}
 	return CSVImport{Identities: d.inv.Identities, Records: d.rows, Broken: d.broken, Err: d.problems.err()}
 }
-
-// ReadImport reads the bytes of a file to import.
-func ReadImport(path string) ([]byte, error) { return readBounded(path, MaxInventoryBytes) }

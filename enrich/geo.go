@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"math"
 	"net/netip"
-	"os"
 	"strings"
 	"time"
 
@@ -61,61 +60,46 @@ func openGeo(cfg GeoConfig) (*geoSet, error) {
 	return g, nil
 }
 
-// readBounded reads a regular file of at most limit bytes.
-func readBounded(path string, limit int64) ([]byte, error) {
-	st, err := os.Stat(path)
-	if err != nil {
-		return nil, err
-	}
-	if st.IsDir() {
-		return nil, fmt.Errorf("%s: is a directory, want a file", path)
-	}
-	if st.Size() > limit {
-		return nil, fmt.Errorf("%s: %d bytes, at most %d are read", path, st.Size(), limit)
-	}
-	return os.ReadFile(path)
-}
-
 // geoRecord is MaxMind's layout, which DB-IP's files have too. What stands as
-// any comes in more than one type, and one wrong type would spoil the record.
+// scalar comes in more than one type, and one wrong type would spoil the record.
 type geoRecord struct {
 	Country struct {
-		ISOCode string `maxminddb:"iso_code"`
+		ISOCode scalar `maxminddb:"iso_code"`
 	} `maxminddb:"country"`
 	RegisteredCountry struct {
-		ISOCode string `maxminddb:"iso_code"`
+		ISOCode scalar `maxminddb:"iso_code"`
 	} `maxminddb:"registered_country"`
 	City struct {
-		GeoNameID any `maxminddb:"geoname_id"`
+		GeoNameID scalar `maxminddb:"geoname_id"`
 		Names     struct {
-			English string `maxminddb:"en"`
+			English scalar `maxminddb:"en"`
 		} `maxminddb:"names"`
 	} `maxminddb:"city"`
 	Location struct {
 		Latitude  *float64 `maxminddb:"latitude"`
 		Longitude *float64 `maxminddb:"longitude"`
-		Radius    any      `maxminddb:"accuracy_radius"`
+		Radius    scalar   `maxminddb:"accuracy_radius"`
 	} `maxminddb:"location"`
 	ASN   uint32 `maxminddb:"autonomous_system_number"`
-	ASOrg string `maxminddb:"autonomous_system_organization"`
+	ASOrg scalar `maxminddb:"autonomous_system_organization"`
 }
 
 // flatRecord is the layout of IPinfo's files and of those converted from CSV.
 // Numbers come as floats, integers or text there, so they are read as whatever
 // they are.
 type flatRecord struct {
-	CountryCode string `maxminddb:"country_code"`
-	Country     any    `maxminddb:"country"`
-	City        any    `maxminddb:"city"`
-	Latitude    any    `maxminddb:"latitude"`
-	Longitude   any    `maxminddb:"longitude"`
-	Lat         any    `maxminddb:"lat"`
-	Lng         any    `maxminddb:"lng"`
-	Accuracy    any    `maxminddb:"accuracy_radius"`
-	Radius      any    `maxminddb:"radius"`
-	ASN         any    `maxminddb:"asn"`
-	ASOrg       string `maxminddb:"as_organization"`
-	ASName      string `maxminddb:"as_name"`
+	CountryCode scalar `maxminddb:"country_code"`
+	Country     scalar `maxminddb:"country"`
+	City        scalar `maxminddb:"city"`
+	Latitude    scalar `maxminddb:"latitude"`
+	Longitude   scalar `maxminddb:"longitude"`
+	Lat         scalar `maxminddb:"lat"`
+	Lng         scalar `maxminddb:"lng"`
+	Accuracy    scalar `maxminddb:"accuracy_radius"`
+	Radius      scalar `maxminddb:"radius"`
+	ASN         scalar `maxminddb:"asn"`
+	ASOrg       scalar `maxminddb:"as_organization"`
+	ASName      scalar `maxminddb:"as_name"`
 }
 
 // The words of an event for how exact its place is.
@@ -167,16 +151,16 @@ func fillFrom(db *maxminddb.Reader, p *place) {
 	// A field of another type than expected spoils one layout, not the other.
 	var nested geoRecord
 	if err := found.Decode(&nested); err == nil {
-		country := nested.Country.ISOCode
+		country := nested.Country.ISOCode.text()
 		if country == "" {
-			country = nested.RegisteredCountry.ISOCode
+			country = nested.RegisteredCountry.ISOCode.text()
 		}
-		radius, _ := number(nested.Location.Radius)
+		radius, _ := nested.Location.Radius.number()
 		same := setCountry(p, country)
 		if lat, lon := nested.Location.Latitude, nested.Location.Longitude; same && lat != nil && lon != nil {
-			setPoint(p, *lat, *lon, radius, nested.City.GeoNameID != nil || nested.City.Names.English != "")
+			setPoint(p, *lat, *lon, radius, nested.City.GeoNameID.value != nil || nested.City.Names.English.text() != "")
 		}
-		setAS(p, nested.ASN, nested.ASOrg)
+		setAS(p, nested.ASN, nested.ASOrg.text())
 	}
 	var flat flatRecord
 	if err := found.Decode(&flat); err == nil {
@@ -185,26 +169,25 @@ func fillFrom(db *maxminddb.Reader, p *place) {
 }
 
 func (r *flatRecord) fill(p *place) {
-	country := r.CountryCode
-	if s, ok := r.Country.(string); ok && country == "" {
-		country = s
+	country := r.CountryCode.text()
+	if country == "" {
+		country = r.Country.text()
 	}
 	same := setCountry(p, country)
 	lat, ok1 := firstNumber(r.Latitude, r.Lat)
 	lon, ok2 := firstNumber(r.Longitude, r.Lng)
 	if ok1 && ok2 && same {
 		radius, _ := firstNumber(r.Accuracy, r.Radius)
-		city, _ := r.City.(string)
-		setPoint(p, lat, lon, radius, city != "")
+		setPoint(p, lat, lon, radius, r.City.text() != "")
 	}
-	org := r.ASOrg
+	org := r.ASOrg.text()
 	if org == "" {
-		org = r.ASName
+		org = r.ASName.text()
 	}
-	if s, ok := r.ASN.(string); ok {
-		r.ASN = strings.TrimPrefix(s, "AS")
+	if s, ok := r.ASN.value.(string); ok {
+		r.ASN.value = strings.TrimPrefix(s, "AS")
 	}
-	if n, ok := number(r.ASN); ok && n >= 0 && n <= 1<<32-1 {
+	if n, ok := r.ASN.number(); ok && n >= 0 && n <= 1<<32-1 {
 		setAS(p, uint32(n), org)
 	}
 }
@@ -243,7 +226,7 @@ func setPoint(p *place, lat, lon, radius float64, named bool) {
 
 func setAS(p *place, asn uint32, org string) {
 	if p.asn == 0 {
-		p.asn, p.asOrg = asn, org
+		p.asn, p.asOrg = asn, organisation(org)
 	}
 }
 
@@ -260,31 +243,9 @@ func isCountryCode(s string) bool {
 }
 
 // firstNumber gives the first of two values that is a number.
-func firstNumber(a, b any) (float64, bool) {
-	if n, ok := number(a); ok {
+func firstNumber(a, b scalar) (float64, bool) {
+	if n, ok := a.number(); ok {
 		return n, true
 	}
-	return number(b)
-}
-
-func number(v any) (float64, bool) {
-	switch n := v.(type) {
-	case float64:
-		return n, true
-	case float32:
-		return float64(n), true
-	case uint64:
-		return float64(n), true
-	case uint32:
-		return float64(n), true
-	case uint16:
-		return float64(n), true
-	case int32:
-		return float64(n), true
-	case int:
-		return float64(n), true
-	case string:
-		return parseFloat(n)
-	}
-	return 0, false
+	return b.number()
 }

@@ -300,7 +300,7 @@ func (c *watchedContent) digest() (sum [sha256.Size]byte, err error) {
 }
 
 func hashFile(to io.Writer, path string, limit int64) (n int64, err error) {
-	f, err := os.Open(path)
+	f, _, err := openRegular(path)
 	if err != nil {
 		return 0, err
 	}

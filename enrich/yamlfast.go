@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"slices"
 	"unicode/utf8"
 
@@ -50,7 +49,7 @@ const readBlock = 1 << 20
 // large reads a file of more than largestWhole bytes while it decodes it, so
 // that the file itself takes no memory.
 func (d *decoder) large(path string) (err error) {
-	f, err := os.Open(path)
+	f, _, err := openRegular(path)
 	if err != nil {
 		return err
 	}
@@ -77,7 +76,7 @@ var tooLargeForWhole = fmt.Sprintf("a file of more than %d MiB needs \"identitie
 
 // countInFile counts a mark of a few bytes in a file.
 func countInFile(path string, mark []byte) (n int, err error) {
-	f, err := os.Open(path)
+	f, _, err := openRegular(path)
 	if err != nil {
 		return 0, err
 	}
