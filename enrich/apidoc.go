@@ -26,6 +26,9 @@ const (
 	maxDocumentPaths = 50_000
 	maxPathSegments  = 64
 	maxUnknownNames  = 5 // parameters that one violation names
+	// Templates in which each step is a name or a variable, in all combinations,
+	// would have a path that none of them matches tried in thousands of ways.
+	maxMatchSteps = 1_000
 )
 
 // APIDocument is an OpenAPI 3 document, in YAML or JSON, or what an MCP server
@@ -351,15 +354,16 @@ func (doc *apiDocument) lookup(path string) *segment {
 		if !ok || rest != "" && rest[0] != '/' {
 			continue
 		}
-		if g := doc.root.match(strings.Trim(rest, "/"), maxPathSegments); g != nil {
+		steps := maxMatchSteps
+		if g := doc.root.match(strings.Trim(rest, "/"), maxPathSegments, &steps); g != nil {
 			return g
 		}
 	}
 	return nil
 }
 
-func (g *segment) match(rest string, left int) *segment {
-	if left == 0 {
+func (g *segment) match(rest string, left int, steps *int) *segment {
+	if *steps--; left == 0 || *steps < 0 {
 		return nil
 	}
 	part, tail, more := strings.Cut(rest, "/")
@@ -373,7 +377,7 @@ func (g *segment) match(rest string, left int) *segment {
 			}
 			continue
 		}
-		if found := next.match(tail, left-1); found != nil {
+		if found := next.match(tail, left-1, steps); found != nil {
 			return found
 		}
 	}

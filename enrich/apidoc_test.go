@@ -146,3 +146,24 @@ func BenchmarkAPIDocument(b *testing.B) {
 		b.Fatal("a documented call breaks the document")
 	}
 }
+
+func TestALookUpAmongCombinedTemplatesIsBounded(t *testing.T) {
+	const depth = 14
+	var grow func(g *segment, left int)
+	grow = func(g *segment, left int) {
+		if left == 0 {
+			g.methods = map[string]*apiOperation{"GET": {}}
+			return
+		}
+		grow(g.step("a"), left-1)
+		grow(g.step("{p}"), left-1)
+	}
+	var root segment
+	grow(&root, depth)
+	steps := maxMatchSteps
+	require.NotNil(t, root.match(strings.Repeat("a/", depth-1)+"b", maxPathSegments, &steps))
+	require.Equal(t, maxMatchSteps-depth, steps)
+	require.Nil(t, root.match(strings.Repeat("a/", depth)+"b", maxPathSegments, &steps), "one segment too many")
+	require.Negative(t, steps)
+	require.Greater(t, steps, -maxMatchSteps, "what is left of thousands of ways is not gone")
+}
