@@ -170,6 +170,7 @@ func parseCommonLog(s string) (int64, error) {
 			if t, ok := instant(digits(s[7:11]), monthOf(s[3:6]), digits(s[0:2]), digits(s[12:14]), digits(s[15:17]), digits(s[18:20]), 0, offset); ok {
 				return t, nil
 			}
+			return 0, fmt.Errorf("%q: there is no such day or time", clip(s, 40))
 		}
 	}
 	return 0, fmt.Errorf("%q is no common log time (02/Jan/2006:15:04:05 -0700)", clip(s, 40))

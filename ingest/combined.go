@@ -135,7 +135,7 @@ func escapesOf(line string) (apache, nginx bool) {
 func (a *access) combined(line string) (w words, err error) {
 	open := commonTime(line)
 	if open < 0 {
-		return w, missing("time")
+		return w, errNoCommonTime
 	}
 	end := strings.IndexByte(line[open:], ']')
 	if end < 0 {
@@ -179,7 +179,40 @@ func (a *access) combined(line string) (w words, err error) {
 	if agent, _, ok := w.next(); ok && agent != "-" {
 		ev.UserAgent = clip(a.clean(agent), maxMessage)
 	}
+	if w.anotherRecord() {
+		return w, errTwoRecords
+	}
 	return w, nil
+}
+
+var (
+	errNoCommonTime = errors.New(`time: missing (address - user [02/Jan/2006:15:04:05 -0700] "request" expected)`)
+	errTwoRecords   = errors.New("a second record on the line: its line breaks were lost on the way (curl -d takes them out, --data-binary keeps them)")
+)
+
+// anotherRecord says that [time] "request" follows, outside of quotes: in them
+// a client may write what it likes.
+func (w words) anotherRecord() bool {
+	if strings.IndexByte(w.s[w.pos:], '[') < 0 {
+		return false
+	}
+	for {
+		word, quoted, ok := w.next()
+		switch {
+		case !ok:
+			return false
+		case quoted || len(word) < 21 || word[0] != '[' || word[3] != '/' || word[7] != '/' || word[12] != ':':
+			continue
+		}
+		if word[len(word)-1] != ']' {
+			if word, quoted, _ = w.next(); quoted || !strings.HasSuffix(word, "]") {
+				continue
+			}
+		}
+		if _, quoted, _ = w.next(); quoted {
+			return true
+		}
+	}
 }
 
 // hexQuotes spells \" and \\ as nginx does (\x22, \x5C). A quote that was part

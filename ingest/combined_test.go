@@ -33,6 +33,27 @@ func TestWhoWroteACombinedLine(t *testing.T) {
 	}
 }
 
+// TestAClientMakesNoSecondRecord: whoever could have a line refused would go
+// unseen.
+func TestAClientMakesNoSecondRecord(t *testing.T) {
+	const start = `203.0.113.9 - - [01/Mar/2026:10:00:00 +0000] "GET / HTTP/1.1" 200 17 "-" `
+	for _, tt := range []struct{ name, in string }{
+		{"in the user agent", start + `"[01/Mar/2026:10:00:00 +0000] " "-"`},
+		{"in a forwarding header", start + `"curl/8.5.0" "[01/Mar/2026:10:00:00 +0000] "`},
+		{"with quotes, which are escaped", start + `"curl/8.5.0" "[01/Mar/2026:10:00:00 +0000] \x22GET / HTTP/1.1\x22 "`},
+		{"in a named field", start + `"curl/8.5.0" xff="[01/Mar/2026:10:00:00 +0000] " "-"`},
+		{"in a name", `203.0.113.9 - [01/Mar/2026:10:00:00 +0000] [01/Mar/2026:10:00:00 +0000] "GET / HTTP/1.1" 200 17 "-" "-"`},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			for _, format := range []string{"nginx", "apache"} {
+				if c := parseAll(t, format, tt.in); len(c.events) != 1 || len(c.bad) != 0 {
+					t.Errorf("%s: %d events, refusals %q; want one event", format, len(c.events), c.bad)
+				}
+			}
+		})
+	}
+}
+
 // TestAFileIsOfOneKind reads lines that may be NGINX's or Apache's between
 // others that can only be one's.
 func TestAFileIsOfOneKind(t *testing.T) {
