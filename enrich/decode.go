@@ -397,13 +397,16 @@ func (d *decoder) target(n *yaml.Node) {
 // duplicates refuses an id, alias or credential that two identities claim. An
 // ARN and its canonical id are the same claim.
 func (d *decoder) duplicates() {
-	if len(d.problems.errs) > 0 {
-		return // lines are only complete for a file without errors
+	if !d.complete() {
+		return
 	}
 	type claim struct{ identity, line int32 }
 	names := make(map[string]claim, len(d.inv.Identities)+len(d.aliasLines))
 	refs := make(map[string]claim, len(d.credLines))
 	take := func(m map[string]claim, what, name string, identity, line int32) {
+		if name == "" {
+			return // said already
+		}
 		first, taken := m[name]
 		if !taken {
 			m[name] = claim{identity, line}
@@ -434,6 +437,17 @@ func (d *decoder) duplicates() {
 		}
 		take(nets, "cidr", p.String(), int32(i), d.netLines[i])
 	}
+}
+
+// complete says that there is a line for everything that can be claimed. A file
+// that was given up in the middle may lack some.
+func (d *decoder) complete() bool {
+	aliases, creds := 0, 0
+	for i := range d.inv.Identities {
+		aliases += len(d.inv.Identities[i].Aliases)
+		creds += len(d.inv.Identities[i].Credentials)
+	}
+	return len(d.idLines) == len(d.inv.Identities) && len(d.aliasLines) == aliases && len(d.credLines) == creds && len(d.netLines) == len(d.inv.Networks)
 }
 
 func (d *decoder) watched(n *yaml.Node) {

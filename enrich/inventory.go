@@ -221,6 +221,10 @@ func (d *decoder) whole(data []byte) {
 		return
 	}
 	if err != nil {
+		if line := TabbedLine(data); line > 0 {
+			d.problems.add(line, "not valid YAML: the line %s", TabbedYAML)
+			return
+		}
 		d.syntax(err)
 		return
 	}
@@ -258,6 +262,24 @@ func (d *decoder) syntax(err error) {
 	}
 	d.problems.add(line, "not valid YAML: %s", text)
 }
+
+// TabbedLine gives the number of the first line of a YAML text that is indented
+// with a tab, 0 for none. The YAML library calls that a character that cannot
+// start any token.
+func TabbedLine(data []byte) int {
+	n := 0
+	for line := range bytes.Lines(data) {
+		n++
+		indent := line[:len(line)-len(bytes.TrimLeft(line, " \t"))]
+		if bytes.IndexByte(indent, '\t') >= 0 && len(bytes.TrimSpace(line)) > 0 {
+			return n
+		}
+	}
+	return 0
+}
+
+// TabbedYAML says what is wrong with such a line.
+const TabbedYAML = "is indented with a tab: YAML wants spaces"
 
 // follow gives the node that an alias stands for.
 func follow(n *yaml.Node) *yaml.Node {

@@ -45,12 +45,14 @@ func TestInventoryErrors(t *testing.T) {
 		want       []string
 	}{
 		{"an unknown key names line and accepted keys", "identities:\n  - id: a:b\n    ower: x\n", []string{`inventory.yaml:3: unknown key "ower" in an identity (accepted: id, kind, name, owner,`}},
+		{"a tab", "identities:\n  - id: a:b\n\tteam: x\n", []string{"inventory.yaml:3: not valid YAML: the line is indented with a tab: YAML wants spaces"}},
 		{"an unknown key at the top", "identitys: []\n", []string{`inventory.yaml:1: unknown key "identitys" in the inventory (accepted: identities, networks, targets, watch)`}},
 		{"an unknown key in a policy", "identities:\n  - id: a:b\n    allowed:\n      country: [US]\n", []string{`inventory.yaml:4: unknown key "country" in allowed (accepted: operations, countries,`}},
 		{"an unknown kind names the accepted ones", "identities:\n  - id: a:b\n    kind: robot\n", []string{`inventory.yaml:3: kind: unknown value "robot" (accepted: service_account, api_key,`}},
 		{"a key that stands twice", "identities:\n  - id: a:b\n    team: x\n    team: y\n", []string{`inventory.yaml:4: key "team" stands twice in an identity, first in line 3`}},
 		{"several errors come together", "identities:\n  - id: a:b\n    kind: robot\n  - name: x\n", []string{"inventory.yaml:3: kind", "inventory.yaml:4: id: an identity needs one"}},
 		{"an id that two identities have names both lines", "identities:\n  - id: a:b\n  - id: c:d\n  - id: a:b\n", []string{`inventory.yaml:4: id: "a:b" is declared twice, first in line 2`}},
+		{"an id that stands twice beside another error", "identities:\n  - id: a:b\n  - id: c:d\n    ower: x\n  - id: a:b\n", []string{`inventory.yaml:4: unknown key "ower"`, `inventory.yaml:5: id: "a:b" is declared twice, first in line 2`}},
 		{"an alias that is another's id", "identities:\n  - id: a:b\n  - id: c:d\n    aliases:\n      - x:y\n      - a:b\n", []string{`inventory.yaml:6: alias: "a:b" is declared twice, first in line 2`}},
 		{"an ARN is the same claim as its canonical id", "identities:\n  - id: aws:123456789012:role/r\n  - id: arn:aws:iam::123456789012:role/path/r\n", []string{`inventory.yaml:3: id:`, "first in line 2"}},
 		{"a credential of two identities", "identities:\n  - id: a:b\n    credentials: [{ref: k}]\n  - id: c:d\n    credentials:\n      - {ref: k}\n", []string{`inventory.yaml:6: ref: "k" is declared twice, first in line 3`}},
