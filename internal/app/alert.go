@@ -196,12 +196,13 @@ func alertRest(a *schemas.Alert) string {
 			b.WriteString(wrapField(f.name, f.value, viewWidth))
 		}
 	}
-	for i, c := range alerting.Commands(a) {
-		name := ""
-		if i == 0 {
-			name = "next"
+	name := "next"
+	for _, c := range alerting.Commands(a) {
+		if c.What == "show" {
+			continue // it is what was run
 		}
 		b.WriteString(wrapField(name, c.Line, viewWidth))
+		name = ""
 	}
 	return b.String()
 }

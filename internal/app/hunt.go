@@ -14,6 +14,7 @@ import (
 	"time"
 	"unicode"
 
+	"github.com/lapwing-sec/lapwing/enrich"
 	"github.com/lapwing-sec/lapwing/internal/clickhouse"
 )
 
@@ -105,10 +106,77 @@ func HuntRun(ctx context.Context, cfg Config, name string, o HuntOptions, std IO
 		}
 		params[k] = v
 	}
-	if _, err := clickhouse.FindHunt(name); err != nil {
+	h, err := clickhouse.FindHunt(name)
+	if err != nil {
 		return Usage(err)
 	}
-	return ask(ctx, cfg, o, std, func(db *clickhouse.DB) (*clickhouse.Result, error) { return db.RunHunt(ctx, name, params) })
+	return ask(ctx, cfg, o, std, func(db *clickhouse.DB) (*clickhouse.Result, error) {
+		if err := resolveParams(ctx, db, cfg.Tenant, &h, params); err != nil {
+			return nil, err
+		}
+		return db.RunHunt(ctx, name, params)
+	})
+}
+
+// resolveParams puts whole ids in the place of what a person types: the
+// beginning of an alert's, another spelling of an identity's. What there is
+// not is an error: the hunt would answer it with no rows, as if nothing were
+// wrong.
+func resolveParams(ctx context.Context, db *clickhouse.DB, tenant string, h *clickhouse.Hunt, params map[string]string) error {
+	if t := params["tenant"]; t != "" {
+		tenant = t
+	}
+	for _, p := range h.Params {
+		given := params[p.Name]
+		if given == "" {
+			continue
+		}
+		switch p.Name {
+		case "alert":
+			a, err := findAlert(ctx, db, tenant, given)
+			if err != nil {
+				return err
+			}
+			params[p.Name] = a.ID()
+		case "identity":
+			id, err := seenIdentity(ctx, db, tenant, given)
+			if err != nil {
+				return err
+			}
+			params[p.Name] = id
+		}
+	}
+	return nil
+}
+
+// A name may be an id, another spelling of one, or an alias, best first; what
+// only holds it is shown to who may have meant it.
+const seenIdentitySQL = `SELECT id, multiIf(id = {name:String}, 0, id = {canonical:String}, 1, aliased, 2, 3) AS rank
+FROM (
+    SELECT identity_id AS id, has(aliases, {name:String}) OR has(aliases, {canonical:String}) AS aliased FROM identities_current WHERE tenant = {tenant:String}
+    UNION ALL
+    SELECT DISTINCT toString(identity_id), false FROM events_hourly WHERE tenant = {tenant:String}
+)
+WHERE rank < 3 OR positionCaseInsensitive(id, {name:String}) > 0
+GROUP BY id, rank ORDER BY rank, id LIMIT 6`
+
+// seenIdentity gives the id of an identity that ClickHouse knows, declared or
+// seen, by any of its spellings.
+func seenIdentity(ctx context.Context, db *clickhouse.DB, tenant, name string) (string, error) {
+	res, err := db.Query(ctx, seenIdentitySQL, map[string]string{
+		"tenant": clickhouse.EscapeText(tenant), "name": clickhouse.EscapeText(name), "canonical": clickhouse.EscapeText(enrich.Canonical(name)),
+	})
+	if err != nil {
+		return "", err
+	}
+	near := map[string]knownIdentity{}
+	for i, id := range res.Column("id") {
+		if clickhouse.Format(res.Column("rank")[i]) != "3" {
+			return clickhouse.Format(id), nil
+		}
+		near[clickhouse.Format(id)] = knownIdentity{}
+	}
+	return "", fmt.Errorf("no identity %q is declared or was seen: %slapwing identity list shows them", name, similar(near, name))
 }
 
 // HuntSQL answers one statement that only reads.

@@ -51,7 +51,11 @@ func IdentityShow(ctx context.Context, cfg Config, name string, o IdentityShowOp
 	answers := make([]*clickhouse.Result, len(identitySections))
 	seen := false
 	for i, sec := range identitySections {
-		answers[i], err = db.RunHunt(ctx, sec.hunt, map[string]string{"identity": id})
+		params := map[string]string{"identity": id}
+		if sec.key == "credentials" {
+			params["newest"] = "1" // sessions have one each: the first ones are long gone
+		}
+		answers[i], err = db.RunHunt(ctx, sec.hunt, params)
 		if err != nil {
 			return fmt.Errorf("%s: %w", sec.hunt, err)
 		}

@@ -79,6 +79,14 @@ func plant(t *testing.T, db *DB) {
 	add(minter, noon.Add(-165*time.Minute), func(e *schemas.Event) {
 		e.Operation, e.SrcIp, e.SrcPrefix, e.CredentialId = "ec2:RunInstances", "autoscaling.amazonaws.com", "", "AKIAMINTER"
 	})
+	for i, op := range []string{"iam:ListAttachedRolePolicies", "iam:GenerateCredentialReport", "GET /v1/keys"} {
+		add(minter, noon.Add(-160*time.Minute+time.Duration(i)*time.Minute), func(e *schemas.Event) {
+			e.Operation, e.Service, e.CredentialId, e.Resources = op, "iam", "AKIAMINTER", []string{"arn:aws:iam::123456789012:role/batch"}
+			if i > 0 {
+				e.ReadOnly = schemas.ReadOnly_READ_ONLY_TRUE
+			}
+		})
+	}
 	for i, op := range []string{"sts:GetCallerIdentity", "s3:ListBuckets"} {
 		add(backdoor, noon.Add(-170*time.Minute+time.Duration(i)*time.Minute), func(e *schemas.Event) {
 			e.Operation, e.SrcIp, e.SrcPrefix, e.CredentialId = op, "192.0.2.66", "192.0.2.0/24", "AKIAMINTED"
@@ -168,6 +176,9 @@ func TestEveryHuntFindsWhatIsPlanted(t *testing.T) {
 		{"address-history", "takes the name of a service for an address", map[string]string{"address": "autoscaling.amazonaws.com"}, map[string]string{"source": "autoscaling.amazonaws.com", "identity_id": minter}, map[string]string{"source": "198.51.100.7"}},
 		{"minted-then-used", "joins by the id of the key that was made", nil, map[string]string{"given_by": minter, "given_with": "iam:CreateAccessKey", "joined_by": "the key made", "used": "AKIAMINTED", "used_by": backdoor, "first_use": "2026-03-02T09:10:00Z", "minutes_later": "10", "first_operation": "sts:GetCallerIdentity", "used_from": "192.0.2.66", "calls_since": "2"}, map[string]string{"used": "AKIALEAVER"}},
 		{"minted-then-used", "finds a right's first use by whom it was given to", map[string]string{"identity": granted}, map[string]string{"given_by": minter, "given_with": "iam:AttachRolePolicy", "joined_by": "a new operation of the target", "used": "kms:Decrypt", "used_by": granted, "minutes_later": "30"}, map[string]string{"used": "s3:GetObject"}},
+		{"minted-then-used", "takes no reading for giving", nil, map[string]string{"given_with": "iam:AttachRolePolicy"}, map[string]string{"given_with": "iam:ListAttachedRolePolicies"}},
+		{"minted-then-used", "nor the making of a report", nil, map[string]string{"given_with": "iam:AttachRolePolicy"}, map[string]string{"given_with": "iam:GenerateCredentialReport"}},
+		{"minted-then-used", "nor the listing of keys", nil, map[string]string{"given_with": "iam:AttachRolePolicy"}, map[string]string{"given_with": "GET /v1/keys"}},
 		{"credential-first-use", "dates a key's first use in a network", map[string]string{"credential": akia}, map[string]string{"network": "203.0.113.0/24", "provider": "Elsewhere Hosting", "first_use": "2026-03-02T10:00:00Z"}, map[string]string{"credential_id": "AKIAREPORTING"}},
 		{"countries-against-past", "marks a country that is new", nil, map[string]string{"identity_id": ciDeploy, "country": "RO", "calls_before": "0", "is_new": "1"}, nil},
 		{"countries-against-past", "counts the past of a known one", nil, map[string]string{"identity_id": ciDeploy, "country": "US", "is_new": "0", "calls_now": "8", "calls_before": "14"}, nil},
@@ -183,6 +194,7 @@ func TestEveryHuntFindsWhatIsPlanted(t *testing.T) {
 		{"shared-credentials", "finds a key in two networks within an hour", nil, map[string]string{"credential_id": akia, "most_networks": "2", "hours_shared": "1"}, nil},
 		{"secret-readers", "finds who read a secret", nil, map[string]string{"identity_id": ciDeploy, "operation": "secretsmanager:GetSecretValue", "succeeded": "1"}, map[string]string{"identity_id": reporting}},
 		{"top-talkers", "compares with the days before", nil, map[string]string{"identity_id": ciDeploy, "bytes_out": "901000", "calls": "3", "main_operation": "s3:GetObject"}, nil},
+		{"top-talkers", "shows who sent nothing, and leaves out how usual that is where nobody knows", nil, map[string]string{"identity_id": shadow, "bytes_out": "0", "calls": "30", "usual_bytes": "", "times_usual": ""}, map[string]string{"times_usual": "0"}},
 		{"stale-credentials", "says why a credential is stale", nil, map[string]string{"credential": akia, "reason": "rotation overdue", "rotate_days": "90"}, nil},
 		{"silent-identities", "finds who fell silent", nil, map[string]string{"identity_id": leaver, "active_days": "14"}, map[string]string{"identity_id": ciDeploy}},
 		{"declared-violations", "names the policy and what broke it", nil, map[string]string{"policy": "network-policy", "identity_id": ciDeploy, "observed": "203.0.113.9", "allowed": "198.51.100.0/24"}, nil},
@@ -195,6 +207,7 @@ func TestEveryHuntFindsWhatIsPlanted(t *testing.T) {
 		{"endpoints-in-use", "finds an endpoint that the document does not have", map[string]string{"shadow": "1"}, map[string]string{"api": "api.example.com", "operation": "GET /debug/users/{id}", "state": "shadow", "calls": "15", "identities": "1"}, map[string]string{"operation": "GET /v1/orders"}},
 		{"endpoints-in-use", "lists documented ones of a host", map[string]string{"api": "api.example.com"}, map[string]string{"operation": "GET /v1/orders", "state": "documented", "document": "Orders 1.2"}, nil},
 		{"credentials-in-use", "joins with the inventory", map[string]string{"identity": ciDeploy}, map[string]string{"credential": akia, "inventory": "declared", "calls": "23", "networks": "2", "age_days": "365"}, map[string]string{"identity_id": shadow}},
+		{"credentials-in-use", "gives the newest one when asked to", map[string]string{"newest": "1", "top": "1"}, map[string]string{"credential": "hmac:aaaa"}, nil},
 		{"credentials-in-use", "lists undeclared ones", nil, map[string]string{"credential": "hmac:5f0c", "inventory": "undeclared", "type": "api_key", "calls": "30", "denied": "15"}, nil},
 		{"credentials-never-rotated", "dates a key by the inventory", nil, map[string]string{"credential": akia, "days_in_use": "365"}, map[string]string{"credential": "AKIAREPORTING"}},
 		{"credentials-never-rotated", "dates a key by its first call", map[string]string{"days": "20"}, map[string]string{"credential": "AKIAREPORTING", "days_in_use": "20"}, nil},
@@ -262,6 +275,7 @@ func TestHuntsRunOnAnEmptyDatabase(t *testing.T) {
 		res, err := db.RunHunt(t.Context(), h.Name, params)
 		require.NoError(t, err, h.Name)
 		require.Empty(t, res.Rows, h.Name)
+		require.NotEmpty(t, res.Columns, "%s: an answer without rows has columns", h.Name)
 	}
 }
 

@@ -168,6 +168,8 @@ func (d *DB) describe(err error) error {
 		return &serverError{fmt.Sprintf("clickhouse at %s: wrong user or password for user %q: mind clickhouse.user and password", where, d.cfg.User), code, err}
 	case 60, 81:
 		return &serverError{fmt.Sprintf("clickhouse at %s: database %q has no such table: mind its name (SHOW TABLES lists those there are), or run `lapwing migrate`: %s", where, d.cfg.Database, firstLine(err)), code, err}
+	case 164:
+		return &serverError{fmt.Sprintf("clickhouse at %s: only statements that read are answered here: %s", where, firstLine(err)), code, err}
 	case 497:
 		return &serverError{fmt.Sprintf("clickhouse at %s: user %q lacks a right: %s: grant it (deploy/clickhouse/users.sql has all)", where, d.cfg.User, firstLine(err)), code, err}
 	default:
@@ -203,10 +205,16 @@ type serverError struct {
 func (e *serverError) Error() string { return e.line }
 func (e *serverError) Unwrap() error { return e.err }
 
+// httpAnswer is how the client hands on what a server says over HTTP.
+var httpAnswer = regexp.MustCompile(`\[HTTP \d+\] response body: "Code: \d+\. (?:DB::Exception: )?(.*?)(?:\\n)*"?$`)
+
 // firstLine is the error's first line, without the server's stack trace, and
 // cut where it quotes data at length.
 func firstLine(err error) string {
 	s, _, _ := strings.Cut(strings.TrimSpace(err.Error()), "\n")
+	if m := httpAnswer.FindStringSubmatch(s); m != nil {
+		s = m[1]
+	}
 	if i := strings.Index(s, "Stack trace"); i > 0 {
 		s = s[:i]
 	}

@@ -48,10 +48,29 @@ func (d *DB) Query(ctx context.Context, sql string, params map[string]string) (*
 		// The user's own profile is read only already (2): only the limits go with it.
 		delete(caps, "readonly")
 		if res, err = d.query(ctx, sql, params, caps); cannotSet(err, sql) {
+			caps = nil
 			res, err = d.query(ctx, sql, params, nil) // it lets nothing be set (1)
 		}
 	}
+	if err == nil && len(res.Columns) == 0 {
+		res.Columns = d.columnsOf(ctx, sql, params, caps)
+	}
 	return res, err
+}
+
+// columnsOf gives the columns of an answer without rows: over HTTP such an
+// answer is empty. It gives none for what is no SELECT.
+func (d *DB) columnsOf(ctx context.Context, sql string, params map[string]string, caps clickhouse.Settings) []Column {
+	res, err := d.query(ctx, "DESCRIBE TABLE (\n"+strings.TrimSuffix(strings.TrimSpace(sql), ";")+"\n)", params, caps)
+	if err != nil {
+		return nil
+	}
+	names, types := res.Column("name"), res.Column("type")
+	columns := make([]Column, min(len(names), len(types)))
+	for i := range columns {
+		columns[i] = Column{Format(names[i]), Format(types[i])}
+	}
+	return columns
 }
 
 // cannotSet says that the server refused our settings, and not those of the statement.

@@ -1,6 +1,7 @@
 -- title: Credentials in use
 -- question: Which credentials are used, by whom, since when, from how many networks and workloads, and when were they issued?
 -- param: identity String = -- only those of this identity
+-- param: newest UInt8 = 0 -- 1: those that were first seen last come first
 -- param: top UInt32 = 500 -- rows to show, the longest in use first
 WITH declared AS
 (
@@ -28,5 +29,5 @@ FROM credentials_seen AS s
 LEFT JOIN declared AS d ON d.identity_id = s.identity_id AND d.ref = s.credential_id
 WHERE s.tenant = {tenant:String} AND ({identity:String} = '' OR s.identity_id = {identity:String})
 GROUP BY identity_id, credential
-ORDER BY first_seen, identity_id, credential
+ORDER BY toUnixTimestamp(first_seen) * if({newest:UInt8} = 1, -1, 1), identity_id, credential
 LIMIT {top:UInt32}

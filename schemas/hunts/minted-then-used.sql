@@ -2,7 +2,7 @@
 -- question: Which credentials and rights were given lately, and who first used them, from where?
 -- param: days UInt32 = 30 -- given in so many days before the newest event
 -- param: identity String = -- one identity, as giver or as user; all when empty
--- param: pattern String = (?i)(create|generate|add|issue|reset|put|attach|update|set)\w*(key|token|secret|credential|password|loginprofile|user|policy|permission|role|member|binding|grant)|/(keys|tokens?|credentials|users)$ -- regular expression over operations that give
+-- param: pattern String = (?i)(^|[^a-z])(admin|batch)?(create|generate|add|issue|reset|put|attach|update|set)\w*(key|token|secret|credential|password|loginprofile|user|policy|permission|role|member|binding|grant)|/(keys|tokens?|credentials|users)$ -- regular expression over operations that give
 -- param: top UInt32 = 100 -- rows to show, latest use first
 WITH given AS
 (
@@ -17,7 +17,7 @@ WITH given AS
             ['responseElements.accessKey.accessKeyId', 'responseElements.serviceSpecificCredential.serviceSpecificCredentialId', 'responseElements.credentials.accessKeyId', 'response.name'])) AS keys,
         arrayDistinct(arrayFilter(x -> x != '', arrayMap(r -> splitByRegexp('[/:]', r)[-1], arrayConcat(resources, grantees)))) AS names
     FROM events
-    WHERE tenant = {tenant:String} AND outcome = 'success' AND match(operation, {pattern:String})
+    WHERE tenant = {tenant:String} AND outcome = 'success' AND read_only != 'true' AND match(operation, {pattern:String})
       AND ts >= (SELECT max(ts) FROM events WHERE tenant = {tenant:String}) - toIntervalDay({days:UInt32})
 ),
 -- What an identity had never used before: a key, or an operation.

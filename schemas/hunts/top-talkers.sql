@@ -9,12 +9,13 @@ SELECT
     sumIf(e.bytes_out, hour >= since) AS bytes_out,
     sumIf(e.calls, hour >= since) AS calls,
     round(if(calls = 0, 0, bytes_out / calls)) AS bytes_per_call,
-    round(sumIf(e.bytes_out, hour < since) * {hours:UInt32} / 24 / {days:UInt32}) AS usual_bytes,
-    round(if(usual_bytes = 0, 0, bytes_out / usual_bytes), 2) AS times_usual,
+    -- Nobody knows what is usual of who was not there before.
+    if(countIf(hour < since) = 0, NULL, round(sumIf(e.bytes_out, hour < since) * {hours:UInt32} / 24 / {days:UInt32})) AS usual_bytes,
+    round(bytes_out / nullIf(usual_bytes, 0), 2) AS times_usual,
     topKIf(1)(operation, hour >= since)[1] AS main_operation
 FROM events_hourly AS e
 WHERE tenant = {tenant:String} AND hour >= since - toIntervalDay({days:UInt32})
 GROUP BY identity_id
-HAVING bytes_out > 0
-ORDER BY bytes_out DESC, identity_id
+HAVING calls > 0
+ORDER BY bytes_out DESC, calls DESC, identity_id
 LIMIT {top:UInt32}
