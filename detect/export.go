@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/lapwing-sec/lapwing/detect/capability"
 )
 
 // ProfileView is what is kept of one identity, for people: the profile's own
@@ -93,9 +95,16 @@ const (
 // name; 0 when there is no such dimension.
 func FingerprintOf(dimension, value string) uint32 {
 	for d := range dimensions {
-		if d.String() == dimension {
-			return hashValue(d, value)
+		if d.String() != dimension {
+			continue
 		}
+		switch class, known := capability.Parse(value); {
+		case d == CapabilityBit && known:
+			return capabilityHash(class)
+		case d == OperationDenied:
+			return hashNumber(d, uint64(hashValue(Operation, value)))
+		}
+		return hashValue(d, value)
 	}
 	return 0
 }
@@ -176,6 +185,11 @@ func (e *Engine) view(p *Profile) ProfileView {
 				set.Values = append(set.Values, table[i].view())
 			}
 		}
+		if d == CapabilityBit { // there are a few, by number: their names need no looking up
+			for i := range set.Values {
+				set.Values[i].Name = capabilityName(set.Values[i].Fingerprint)
+			}
+		}
 		if len(set.Values) == 0 {
 			continue
 		}
@@ -191,6 +205,15 @@ func (e *Engine) view(p *Profile) ProfileView {
 		slices.SortFunc(v.OpenAlerts, strings.Compare)
 	}
 	return v
+}
+
+func capabilityName(hash uint32) string {
+	for i := range capability.Count {
+		if class := capability.Set(1) << i; capabilityHash(class) == hash {
+			return class.String()
+		}
+	}
+	return ""
 }
 
 func (s *slot) view() Value {

@@ -56,17 +56,24 @@ func TestAProfileCanBeRead(t *testing.T) {
 	if v.FirstSeen.Before(fleetStart) || v.LastSeen.After(end) || v.Levels[0].Name != "calls" || v.Levels[0].High <= v.Levels[0].Level {
 		t.Errorf("times %v to %v, level %+v", v.FirstSeen, v.LastSeen, v.Levels[0])
 	}
-	found := false
+	found, named := false, false
 	for _, s := range v.Sets {
 		for _, x := range s.Values {
 			if x.LastSeen.After(end) || x.LastSeen.Before(fleetStart.AddDate(0, 0, -1)) || x.Days < 1 || x.State == "" {
 				t.Errorf("%s: %+v", s.Dimension, x)
 			}
+			if s.Dimension == "capability" && (x.Name == "" || x.Fingerprint != FingerprintOf("capability", x.Name)) {
+				t.Errorf("a capability without its name: %+v", x)
+			}
+			named = named || s.Dimension == "capability" && x.Name != ""
 			found = found || s.Dimension == "operation" && x.Fingerprint == FingerprintOf("operation", m.ops[0])
 		}
 	}
 	if !found {
 		t.Errorf("operation %q is not found by its fingerprint", m.ops[0])
+	}
+	if !named {
+		t.Error("no capability has a name")
 	}
 	if _, ok := e.Profile("nobody"); ok {
 		t.Error("nobody has a profile")

@@ -310,6 +310,7 @@ func TestVerdictsTakeEffectAndAreTakenBack(t *testing.T) {
 	waitFor(t, "the alert", p, func() bool { return len(list()) == 1 })
 	id := list()[0].Finding.UID
 	require.Contains(t, run("alert", "show", id[:10]), "outside its declared networks")
+	asksForAnAlert(t, run, id)
 	code, _, stderr := lapwing(t, "", "alert", "list", "--since", "1ms")
 	require.Zero(t, code)
 	require.Contains(t, stderr, "the newest alert is of ", "nothing found is no proof that there is nothing")
@@ -322,7 +323,11 @@ func TestVerdictsTakeEffectAndAreTakenBack(t *testing.T) {
 		require.Contains(t, said, part)
 	}
 	p.post(t, 20, 40)
-	run("alert", "undo", id, "--reason", "it was not")
+	_, _, stderr = lapwing(t, "", "alert", "undo", id, "--reason", "it was not")
+	require.Contains(t, stderr, "undone recorded on alert "+id)
+	require.Contains(t, stderr, "the alert stays closed")
+	_, _, stderr = lapwing(t, "", "alert", "undo", id)
+	require.Contains(t, stderr, "nothing to undo: no verdict on alert "+id+" holds")
 	require.Empty(t, run("alert", "feedback", "list", "--json"))
 	p.post(t, 40, 60)
 	waitFor(t, "the rule to speak again", p, func() bool { l := list(); return len(l) > 1 || l[0].Unmapped.Lapwing.CloseReason == "" })
@@ -334,6 +339,31 @@ func TestVerdictsTakeEffectAndAreTakenBack(t *testing.T) {
 	require.Contains(t, run("profile", "export"), `"identity":"kong:consumer/partner-3"`)
 	changesAProfile(t, run)
 	p.stop(t)
+}
+
+// asksForAnAlert hunts by the beginning of an alert's id and by other spellings
+// of an identity's, and for what there is not.
+func asksForAnAlert(t *testing.T, run func(args ...string) string, id string) {
+	t.Helper()
+	require.NotContains(t, run("alert", "show", id), "lapwing alert show", "it is what was run")
+	require.Contains(t, run("hunt", "run", "alert-events", "-p", "alert="+id[:6], "-o", "csv"), "kong:consumer/partner-1")
+	for _, tc := range []struct{ hunt, param, want string }{
+		{"alert-events", "alert=ffffffffff", `no alert "ffffffffff"`},
+		{"alert-events", "alert=ff", "at least 6 characters"},
+		{"identity-summary", "identity=partner-1", `no identity "partner-1" is declared or was seen: did you mean kong:consumer/partner-1?`},
+		{"minted-then-used", "identity=nobody", `no identity "nobody" is declared or was seen: lapwing identity list shows them`},
+	} {
+		code, stdout, stderr := lapwing(t, "", "hunt", "run", tc.hunt, "-p", tc.param)
+		require.NotZero(t, code, stdout)
+		require.Contains(t, stderr, tc.want)
+	}
+	require.Equal(t, "given_at,given_by,given_with,given_from,used_by,joined_by,used,first_use,minutes_later,first_operation,first_outcome,used_from,country,calls_since,given_event\n",
+		run("hunt", "run", "minted-then-used", "-p", "identity=kong:consumer/partner-1", "-o", "csv"), "no rows still have a header")
+	require.Contains(t, run("hunt", "run", "minted-then-used", "-p", "identity=kong:consumer/partner-1"), "given_at")
+	code, _, stderr := lapwing(t, "", "hunt", "sql", "DROP TABLE events")
+	require.NotZero(t, code)
+	require.Contains(t, stderr, "only statements that read are answered")
+	require.NotContains(t, stderr, "HTTP 4")
 }
 
 // changesAProfile has an operator pin, import and reset profiles, and take it back.

@@ -69,12 +69,16 @@ func AlertFeedback(ctx context.Context, cfg Config, o FeedbackOptions, std IO) (
 		}
 	}
 	recs := feedbackRecords(a, verdict, &o, time.Now())
+	// An incident is no identity: it lives in the cell that raised it.
+	cell := anyCell
+	if len(a.Unmapped.Lapwing.Identities) > 0 {
+		cell = a.Unmapped.Lapwing.Cell
+	}
+	if verdict == verdictUndone && s.nothingSaid(ctx, a, cell, std) {
+		fmt.Fprintf(std.Err, "nothing to undo: no verdict on alert %s holds (lapwing alert feedback list shows those that do)\n", a.ID())
+		return nil
+	}
 	if !o.DryRun {
-		// An incident is no identity: it lives in the cell that raised it.
-		cell := anyCell
-		if len(a.Unmapped.Lapwing.Identities) > 0 {
-			cell = a.Unmapped.Lapwing.Cell
-		}
 		if err := s.sendFeedback(ctx, recs, cell); err != nil {
 			return err
 		}
@@ -84,11 +88,33 @@ func AlertFeedback(ctx context.Context, cfg Config, o FeedbackOptions, std IO) (
 		said = "would be recorded"
 	}
 	fmt.Fprintf(std.Err, "%s %s on alert %s: %s\n", verdict, said, a.ID(), oneLine(a.FindingInfo.Title))
+	if verdict == verdictUndone && a.ActivityID == schemas.ActivityClose {
+		fmt.Fprintln(std.Err, "the alert stays closed; what is found from now on opens another")
+	}
 	if verdict == verdictExpected || verdict == verdictFalsePositive {
 		tellSilence(std.Err, a, recs)
 		fmt.Fprintf(std.Err, "take it back: lapwing alert undo %s\n", a.ID())
 	}
 	return nil
+}
+
+// nothingSaid reports whether certainly no verdict on an alert holds. Who may
+// not read the cell's state is not told so.
+func (s *services) nothingSaid(ctx context.Context, a *schemas.Alert, cell int, std IO) bool {
+	kc, err := s.openKafka(ctx)
+	if err != nil {
+		return false
+	}
+	defer kc.Close()
+	if cell == anyCell {
+		if cell, err = cellOf(ctx, kc, a.Actor.User.UID); err != nil {
+			return false
+		}
+	}
+	bar := newProgress(std.Err, "reading the log", 0, false)
+	e, err := s.cellEngine(ctx, kc, cell, bar)
+	bar.finish()
+	return err == nil && !slices.ContainsFunc(e.Verdicts(), func(v detect.VerdictView) bool { return v.AlertID == a.ID() })
 }
 
 // tellSilence says what a verdict silences and which findings it leaves alone.

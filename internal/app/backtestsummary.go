@@ -89,6 +89,10 @@ func (s *backtestSummary) text() string {
 		fmt.Fprintf(&b, "judged from %s (%.1f days); %s of the learning days not written\n", s.JudgedFrom.Format(minute), s.Days, count(s.LearningAlerts, "alert"))
 	}
 	fmt.Fprintf(&b, "%s%s; %d of them page\n", count(s.Alerts, "alert"), s.severities(": "), s.Pages)
+	if s.Days < 1 {
+		fmt.Fprintf(&b, "less than a day was judged: too little for a rate of pages a day\n")
+		return b.String()
+	}
 	fmt.Fprintf(&b, "pages a day: %.2f, true ones included; the budget allows %g false ones\n", s.PagesPerDay, s.Budget)
 	return b.String()
 }

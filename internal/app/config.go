@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -263,15 +265,19 @@ func Defaults() Config {
 }
 
 // LoadConfig reads the configuration: defaults, then the file (path may be
-// empty), then the environment as getenv gives it (nil: the process's own).
+// empty), then the environment as getenv gives it (nil: the process's own, in
+// which names that start with EnvPrefix and mean nothing are refused).
 // Everything wrong is reported at once as joined ConfigErrors.
 func LoadConfig(path string, getenv func(string) (string, bool)) (Config, error) {
+	var errs []error
 	if getenv == nil {
 		getenv = os.LookupEnv
+		errs = unknownVariables(os.Environ())
 	}
 	cfg := Defaults()
 	l := loader{path: path, lines: map[string]int{}, env: map[string]string{}}
 
+	strict := true
 	v := viper.New()
 	v.SetConfigType("yaml")
 	if path != "" {
@@ -280,10 +286,13 @@ func LoadConfig(path string, getenv func(string) (string, bool)) (Config, error)
 			return cfg, &ConfigError{Source: path, Problem: "cannot be read: " + rootCause(err)}
 		}
 		if err := l.strict(data); err != nil {
-			return cfg, err
+			errs, strict = append(errs, err), false
 		}
 		if err := v.ReadConfig(strings.NewReader(string(data))); err != nil {
-			return cfg, &ConfigError{Source: path, Problem: err.Error()}
+			if strict {
+				errs = append(errs, &ConfigError{Source: path, Problem: err.Error()})
+			}
+			return cfg, errors.Join(errs...)
 		}
 	}
 	// viper consults the environment only for keys that it has been told of.
@@ -294,7 +303,8 @@ func LoadConfig(path string, getenv func(string) (string, bool)) (Config, error)
 			if k.List == listOfStructs {
 				var items []any
 				if err := yaml.Unmarshal([]byte(val), &items); err != nil {
-					return cfg, &ConfigError{Source: name, Key: k.Name, Problem: "want a JSON list of objects"}
+					errs = append(errs, &ConfigError{Source: name, Key: k.Name, Problem: "want a JSON list of objects"})
+					continue
 				}
 				v.Set(k.Name, items)
 				continue
@@ -305,7 +315,7 @@ func LoadConfig(path string, getenv func(string) (string, bool)) (Config, error)
 	if err := v.Unmarshal(&cfg, func(c *mapstructure.DecoderConfig) {
 		c.TagName = "yaml"
 		c.SquashTagOption = "inline"
-		c.ErrorUnused = true
+		c.ErrorUnused = strict // else it was said, with the line
 		c.DecodeHook = mapstructure.ComposeDecodeHookFunc(
 			mapstructure.TextUnmarshallerHookFunc(),
 			mapstructure.StringToWeakSliceHookFunc(","), // lists of secrets too
@@ -313,15 +323,79 @@ func LoadConfig(path string, getenv func(string) (string, bool)) (Config, error)
 		// A list given replaces the default list, it does not merge into it.
 		c.ZeroFields = true
 	}); err != nil {
-		return cfg, l.decodeErrors(err)
+		errs = append(errs, l.decodeErrors(err))
 	}
 	if err := l.readSecretFiles(&cfg); err != nil {
-		return cfg, err
+		errs = append(errs, err)
 	}
 	if !v.IsSet("raw_topics") {
 		cfg.addCustomTopics()
 	}
-	return cfg, l.validate(&cfg)
+	return cfg, joinStages(append(errs, l.validate(&cfg)))
+}
+
+// joinStages joins the errors of one stage of reading after the other. A later
+// stage says nothing of a key that an earlier one could not read.
+func joinStages(stages []error) error {
+	var out []error
+	var said []string
+	for _, stage := range stages {
+		if stage == nil {
+			continue
+		}
+		var now []string
+		for _, err := range unjoin(stage) {
+			var ce *ConfigError
+			if errors.As(err, &ce) && ce.Key != "" {
+				if slices.ContainsFunc(said, func(key string) bool { return sameOrBelow(ce.Key, key) }) {
+					continue
+				}
+				now = append(now, ce.Key)
+			}
+			out = append(out, err)
+		}
+		said = append(said, now...)
+	}
+	return errors.Join(out...)
+}
+
+// sameOrBelow says that a key is another one or stands below it.
+func sameOrBelow(key, other string) bool {
+	rest, ok := strings.CutPrefix(key, other)
+	return ok && (rest == "" || rest[0] == '.' || rest[0] == '[')
+}
+
+// otherVariables are names that are read elsewhere than by LoadConfig: where
+// the engine is, and what steers the tests.
+var otherVariables = regexp.MustCompile(`^LAPWING_(CHDB|CACHE|DATA|(TEST|FAULTS?|SOAK|INTERLEAVE)_\w+)$`)
+
+// serviceLinks are names that Kubernetes and Docker make up for a service that
+// is called lapwing or lapwing-ingest.
+var serviceLinks = regexp.MustCompile(`_(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)$`)
+
+// unknownVariables finds variables of an environment (name=value) that were
+// meant for Lapwing and mean nothing: one error each, by name.
+func unknownVariables(environ []string) []error {
+	var known []string
+	for _, k := range Keys() {
+		known = append(known, EnvName(k.Name))
+	}
+	var errs []error
+	for _, entry := range environ {
+		name, _, _ := strings.Cut(entry, "=")
+		if !strings.HasPrefix(name, EnvPrefix) || slices.Contains(known, name) || otherVariables.MatchString(name) || serviceLinks.MatchString(name) {
+			continue
+		}
+		problem := "no key has this variable"
+		if near := nearest(name, known); near != "" {
+			problem += "; did you mean " + near + "?"
+		} else {
+			problem += " (docs/configuration.md lists the keys: kafka.brokers is " + EnvName("kafka.brokers") + ")"
+		}
+		errs = append(errs, &ConfigError{Source: name, Problem: problem})
+	}
+	slices.SortFunc(errs, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
+	return errs
 }
 
 // EnvName is the environment variable that overrides a configuration key.

@@ -164,6 +164,8 @@ func TestLoadConfigRefuses(t *testing.T) {
 		{"a login without a password", "kafka:\n  sasl: {mechanism: plain, user: a}\n", nil, []string{"kafka.sasl.mechanism: plain needs"}},
 		{"a destination of an unknown kind lists the kinds", "destinations:\n  - {name: a, kind: carrier-pigeon}\n", nil, []string{"FILE:2: destinations[0]:", "webhook"}},
 		{"two faults are both reported", "tenant: \"\"\ndetect:\n  cells: 0\n", nil, []string{"tenant: want a name", "detect.cells: 0: want 1 to"}},
+		{"an unknown key, a value of the wrong form, a missing file and a value that is not accepted are reported at once", "tennant: x\ndetect:\n  cells: many\ningest:\n  token_file: nowhere\n  listen: 0.0.0.0:8088\n", map[string]string{"LAPWING_LOG_LEVEL": "loud", "LAPWING_RAW_TOPICS": "x"}, []string{"FILE:1: tennant: unknown key", "FILE:3: detect.cells: want a whole number", "ingest.token_file: nowhere", "LAPWING_LOG_LEVEL: log.level", "LAPWING_RAW_TOPICS: raw_topics: want a JSON list"}},
+		{"a tab says so", "detect:\n\tcells: 1\n", nil, []string{"FILE:2: is not YAML: the line is indented with a tab: YAML wants spaces"}},
 		{"a list of networks that is not there", "networks:\n  lists:\n    - {file: nowhere.txt, class: tor}\n", nil, []string{"FILE:3: networks.lists[0].file: nowhere.txt: no such file or directory"}},
 		{"a class of networks that is none", "networks:\n  lists:\n    - {file: config_test.go, class: evil}\n", nil, []string{`networks.lists[0].class: "evil": want one of tor, vpn`}},
 		{"a format of networks that is none", "networks:\n  lists:\n    - {file: config_test.go, format: xml}\n", nil, []string{`networks.lists[0].format: "xml": want one of aws, gcp`}},
@@ -184,6 +186,43 @@ func TestLoadConfigRefuses(t *testing.T) {
 			require.NotContains(t, err.Error(), "hunter2")
 			code, _ := ExitCode(err)
 			require.Equal(t, ExitUsage, code)
+		})
+	}
+}
+
+func TestAKeyIsCalledWrongOnce(t *testing.T) {
+	path := writeConfig(t, "kafka: here\nlog:\n  level: [loud]\ningest:\n  token_file: nowhere\n  listen: 0.0.0.0:8088\n")
+	_, err := LoadConfig(path, envOf(nil))
+	require.Error(t, err)
+	for _, key := range []string{"kafka", "log.level", "ingest.token_file"} {
+		require.Equal(t, 1, strings.Count(err.Error(), ": "+key+": "), "%s in\n%v", key, err)
+	}
+	require.NotContains(t, err.Error(), "ingest.listen", "a token was named, though its file is not there")
+}
+
+func TestUnknownVariablesAreRefused(t *testing.T) {
+	for _, tc := range []struct{ name, variable, want string }{
+		{"a slip of the pen", "LAPWING_INGEST_TOKN", "LAPWING_INGEST_TOKN: no key has this variable; did you mean LAPWING_INGEST_TOKEN?"},
+		{"a key that there never was", "LAPWING_TURBO", "LAPWING_TURBO: no key has this variable (docs/configuration.md lists the keys: kafka.brokers is LAPWING_KAFKA_BROKERS)"},
+		{"a key", "LAPWING_INGEST_TOKEN", ""},
+		{"a key of a list of objects", "LAPWING_DESTINATIONS", ""},
+		{"where the engine is", "LAPWING_CHDB", ""},
+		{"where what was fetched is", "LAPWING_CACHE", ""},
+		{"the data directory", "LAPWING_DATA_DIR", ""},
+		{"what steers the fault suite", "LAPWING_FAULTS_SEEDS_KFAKE", ""},
+		{"what steers a test", "LAPWING_TEST_AS_COMMAND", ""},
+		{"what Kubernetes makes of a service called lapwing", "LAPWING_PORT_8088_TCP_ADDR", ""},
+		{"or lapwing-ingest", "LAPWING_INGEST_SERVICE_PORT_HTTP", ""},
+		{"what only begins alike", "LAPWINGX", ""},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			errs := unknownVariables([]string{"HOME=/root", tc.variable + "=hunter2"})
+			if tc.want == "" {
+				require.Empty(t, errs)
+				return
+			}
+			require.Len(t, errs, 1)
+			require.EqualError(t, errs[0], tc.want)
 		})
 	}
 }

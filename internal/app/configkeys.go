@@ -9,6 +9,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/lapwing-sec/lapwing/enrich"
 	"github.com/lapwing-sec/lapwing/schemas"
 )
 
@@ -133,6 +134,9 @@ func defaultText(v reflect.Value) string {
 func (l *loader) strict(data []byte) error {
 	var doc yaml.Node
 	if err := yaml.Unmarshal(data, &doc); err != nil {
+		if line := enrich.TabbedLine(data); line > 0 {
+			return &ConfigError{Source: fmt.Sprintf("%s:%d", l.path, line), Problem: "is not YAML: the line " + enrich.TabbedYAML}
+		}
 		return &ConfigError{Source: l.path, Problem: "is not YAML: " + strings.TrimPrefix(err.Error(), "yaml: ")}
 	}
 	if doc.Kind == 0 {

@@ -283,6 +283,10 @@ func (c *Config) CheckRun(roles []string) error {
 	return errors.Join(errs...)
 }
 
+// unreadSecret stands for one whose file could not be read, so that what needs
+// the secret is not called wrong as well. Its configuration is never used.
+const unreadSecret Secret = "the file of this secret cannot be read"
+
 // readSecretFiles fills every secret whose _file key is set.
 func (l *loader) readSecretFiles(c *Config) error {
 	var errs []error
@@ -297,11 +301,13 @@ func (l *loader) readSecretFiles(c *Config) error {
 		b, err := os.ReadFile(filepath.Clean(path))
 		if err != nil {
 			errs = append(errs, l.fail(key+"_file", "%s: %s", path, rootCause(err)))
+			*into = unreadSecret
 			return
 		}
 		*into = Secret(strings.TrimRight(string(b), "\r\n"))
 		if *into == "" {
 			errs = append(errs, l.fail(key+"_file", "%s is empty", path))
+			*into = unreadSecret
 		}
 	}
 	read("secrets.hmac_key", &c.Secrets.HMACKey, c.Secrets.HMACKeyFile)

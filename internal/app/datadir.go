@@ -60,6 +60,9 @@ func readRunning(dir string) (running, error) {
 	if errors.Is(err, fs.ErrNotExist) {
 		return r, notRunning(dir)
 	}
+	if errors.Is(err, fs.ErrPermission) {
+		return r, fmt.Errorf("%s cannot be read: the Lapwing there was started by another user; be that user, or set LAPWING_DATA_DIR to a directory of your own", absolute(path))
+	}
 	if err != nil {
 		return r, err
 	}
@@ -73,7 +76,15 @@ func readRunning(dir string) (running, error) {
 }
 
 func notRunning(dir string) error {
-	return fmt.Errorf("no Lapwing runs in %s: start one with `lapwing up`, or name the services in --config", dir)
+	return fmt.Errorf("no Lapwing runs in %s: start one with `lapwing up`, or set LAPWING_DATA_DIR to the directory of the one that runs, or name the services in --config", absolute(dir))
+}
+
+// absolute is the whole path of a file, for people who stand elsewhere.
+func absolute(path string) string {
+	if abs, err := filepath.Abs(path); err == nil {
+		return abs
+	}
+	return path
 }
 
 // ended reports whether that process is certainly gone.

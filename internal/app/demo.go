@@ -51,7 +51,7 @@ func Demo(ctx context.Context, cfg Config, o DemoOptions, std IO) (err error) {
 	if err != nil {
 		return err
 	}
-	dir, cleanup, err := demoDir(&o)
+	dir, cleanup, err := demoDir(&o, std)
 	if err != nil {
 		return err
 	}
@@ -97,7 +97,7 @@ func Demo(ctx context.Context, cfg Config, o DemoOptions, std IO) (err error) {
 			break
 		}
 		p.life.onStop(runFile, func(context.Context) error { return removeRunning(dir) })
-		fmt.Fprintf(std.Err, "\nStill up (--keep), Ctrl-C stops it. Ask it: LAPWING_DATA_DIR=%s lapwing hunt list\n", dir)
+		fmt.Fprintf(std.Err, "\nStill up (--keep), Ctrl-C stops it. Ask it, in another terminal:\n  export LAPWING_DATA_DIR=%s\n  lapwing alert list\n", absolute(dir))
 	case verdict == nil:
 		p.cancel(nil)
 	default:
@@ -109,17 +109,25 @@ func Demo(ctx context.Context, cfg Config, o DemoOptions, std IO) (err error) {
 	return verdict // it was interrupted
 }
 
-// demoDir is where the demo keeps its data, and how it is left behind.
-func demoDir(o *DemoOptions) (dir string, cleanup func() error, err error) {
-	keep := func() error { return nil }
-	if o.Dir != "" {
-		return o.Dir, keep, makeDataDir(o.Dir)
+// demoDir is where the demo keeps its data, and how it is left behind: cleanup
+// says what became of it.
+func demoDir(o *DemoOptions, std IO) (dir string, cleanup func() error, err error) {
+	dir = o.Dir
+	if dir != "" {
+		err = makeDataDir(dir)
+	} else if dir, err = os.MkdirTemp("", "lapwing-demo-"); err == nil && !o.Keep {
+		return dir, func() error {
+			err := os.RemoveAll(dir)
+			if err == nil {
+				fmt.Fprintf(std.Err, "The demo's data in %s is removed; --keep keeps it.\n", dir)
+			}
+			return err
+		}, nil
 	}
-	dir, err = os.MkdirTemp("", "lapwing-demo-")
-	if err != nil || o.Keep {
-		return dir, keep, err
-	}
-	return dir, func() error { return os.RemoveAll(dir) }, nil
+	return dir, func() error {
+		fmt.Fprintf(std.Err, "The demo's data is kept in %s; open it again: lapwing up --dir %[1]s\n", absolute(dir))
+		return nil
+	}, err
 }
 
 // demoConfig sets what makes the demo a demo. What the operator configured
@@ -404,9 +412,9 @@ func (d *demo) print(ctx context.Context, card *simulate.Scorecard, s *demoSumma
 	if err := card.WriteTable(d.std.Out); err != nil {
 		return err
 	}
-	fmt.Fprintf(d.std.Out, "\n%d events of %d identities in %.1f s: %.0f events/s, from raw bytes in Kafka to alerts and rows in ClickHouse\n",
+	fmt.Fprintf(d.std.Out, "\n%d events of %d identities, anonymous networks among them, in %.1f s: %.0f events/s, from raw bytes in Kafka to alerts and rows in ClickHouse\n",
 		s.Events, s.Identities, s.Seconds, s.EventsPerSecond)
-	fmt.Fprintf(d.std.Out, "in ClickHouse: %d events, %d alerts\n", s.EventsInClickHouse, s.AlertsInClickHouse)
+	fmt.Fprintf(d.std.Out, "in ClickHouse: %d events, %d alerts, of which %d are of the %.0f days that are judged\n", s.EventsInClickHouse, s.AlertsInClickHouse, card.Alerts, card.Days)
 	return nil
 }
 

@@ -3,8 +3,10 @@ package app
 import (
 	"context"
 	"errors"
+	"fmt"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"golang.org/x/sync/errgroup"
 
@@ -58,8 +60,11 @@ func (p *process) connectEmbedded(ctx context.Context, dir string) (running, err
 	if engine != nil {
 		p.life.onStop("embedded ClickHouse", func(context.Context) error { return engine.Close() })
 	}
-	if errors.Is(err, embedded.ErrNoLibrary) {
+	switch {
+	case errors.Is(err, embedded.ErrNoLibrary):
 		err = Usage(err)
+	case err != nil && strings.Contains(err.Error(), embedded.ErrInUse.Error()): // the engine's process says it in words
+		err = fmt.Errorf("a Lapwing runs in %s already: use its commands (lapwing alert list), stop it, or choose another directory with --dir", absolute(dir))
 	}
 	if err != nil {
 		return run, err

@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/lapwing-sec/lapwing/ingest"
@@ -91,6 +93,7 @@ func IngestFiles(ctx context.Context, cfg Config, o IngestOptions, std IO) error
 		return err
 	}
 	if o.Follow {
+		fmt.Fprint(std.Err, followText(o.Paths, t.Size()))
 		err = t.Follow(ctx, followInterval, func(ctx context.Context, err error) error {
 			if stream.IsPermanent(err) {
 				return err
@@ -116,6 +119,27 @@ func IngestFiles(ctx context.Context, cfg Config, o IngestOptions, std IO) error
 		return errReported
 	}
 	return err
+}
+
+// followText says what is followed, and what is waited for; bytes is the size
+// of what is there.
+func followText(paths []string, bytes int64) string {
+	var there, missing []string
+	for _, p := range paths {
+		if _, err := os.Stat(p); errors.Is(err, fs.ErrNotExist) {
+			missing = append(missing, oneLine(p))
+			continue
+		}
+		there = append(there, oneLine(p))
+	}
+	var b strings.Builder
+	if len(there) > 0 {
+		fmt.Fprintf(&b, "following %s (%s so far); Ctrl-C ends it\n", strings.Join(there, ", "), fileSize(bytes))
+	}
+	for _, p := range missing {
+		fmt.Fprintf(&b, "waiting for %s, which does not exist yet; Ctrl-C ends it\n", p)
+	}
+	return b.String()
 }
 
 // fileSender sends the records of files to the topics of their formats.

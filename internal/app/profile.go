@@ -101,7 +101,9 @@ func (s *services) nameValues(ctx context.Context, v *detect.ProfileView) (err e
 	for i := range v.Sets {
 		for k := range v.Sets[i].Values {
 			x := &v.Sets[i].Values[k]
-			x.Name = names[key{v.Sets[i].Dimension, x.Fingerprint}]
+			if name := names[key{v.Sets[i].Dimension, x.Fingerprint}]; name != "" {
+				x.Name = name
+			}
 		}
 	}
 	return nil

@@ -139,7 +139,7 @@ func (p *process) ingestURL() string {
 // welcome says how to go on.
 func (p *process) welcome(took time.Duration) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "Lapwing is up (%.1f s). Data in %s, Ctrl-C stops it.\n\n", took.Seconds(), p.cfg.DataDir)
+	fmt.Fprintf(&b, "Lapwing is up (%.1f s). Data in %s, Ctrl-C stops it.\n\n", took.Seconds(), absolute(p.cfg.DataDir))
 	auth := ""
 	if p.cfg.Ingest.Token != "" {
 		auth = ` -H "Authorization: Bearer $LAPWING_INGEST_TOKEN"`
@@ -152,7 +152,14 @@ func (p *process) welcome(took time.Duration) string {
 	if raw := p.cfg.RawTopics; len(raw) > 0 {
 		fmt.Fprintf(&b, "  or Kafka    %s, %s such as %s\n", strings.Join(p.cfg.Kafka.Brokers, ","), count(len(raw), "raw topic"), raw[0].Topic)
 	}
-	fmt.Fprintf(&b, "  ask         lapwing hunt list\n")
+	where := "same directory"
+	if p.cfg.DataDir != Defaults().DataDir {
+		fmt.Fprintf(&b, "  ask         export LAPWING_DATA_DIR=%s\n", absolute(p.cfg.DataDir))
+		where = "with this variable"
+	} else {
+		fmt.Fprintf(&b, "  ask         lapwing identity list\n")
+	}
+	fmt.Fprintf(&b, "              lapwing alert list; lapwing hunt list (in another terminal, %s)\n", where)
 	if p.monitorAddr != "" {
 		fmt.Fprintf(&b, "  watch       http://%s/metrics, /readyz\n", p.monitorAddr)
 	}

@@ -171,6 +171,9 @@ func (l brokerLogger) Logf(level kfake.LogLevel, format string, args ...any) {
 	}
 }
 
+// ErrInUse is a data directory that another process has locked.
+var ErrInUse = errors.New("is in use by another process")
+
 // dirLock is an exclusive lock on a data directory, freed by the kernel when
 // its process dies.
 type dirLock struct{ file *os.File }
@@ -191,7 +194,7 @@ func lockDir(dir string) (*dirLock, error) {
 			return &dirLock{f}, nil
 		}
 		if time.Now().After(deadline) {
-			return nil, errors.Join(fmt.Errorf("data directory %s is in use by another process (%s is locked)", dir, path), f.Close())
+			return nil, errors.Join(fmt.Errorf("data directory %s %w (%s is locked)", dir, ErrInUse, path), f.Close())
 		}
 		time.Sleep(20 * time.Millisecond)
 	}

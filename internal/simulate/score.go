@@ -445,6 +445,9 @@ func (s *Scorecard) WriteTable(w io.Writer) error {
 	if err := write(w, t); err != nil {
 		return err
 	}
+	if _, err := fmt.Fprintln(w, "case: the number of the use case; from: the network (usual, known to others, or foreign) and the client (its own or other)"); err != nil {
+		return fmt.Errorf("scorecard: %w", err)
+	}
 	h := table.NewWriter()
 	h.SetStyle(table.StyleLight)
 	h.AppendHeader(table.Row{"benign hard case", "identity", "paged by"})
@@ -470,7 +473,7 @@ func (s *Scorecard) WriteTable(w io.Writer) error {
 		}
 	}
 	_, err := fmt.Fprintf(w, "attacks found by event %d of %d (%.0f%%), by identity and time %d; median time to detect %s\n"+
-		"false alerts %d in %.0f days: %.2f a day; hard cases that paged %d of %d; alerts %d, of which %d paged and %d went to the report\n",
+		"false alerts %d in %.0f days: %.2f a day; hard cases that paged %d of %d; alerts in these days %d, of which %d paged and %d went to the report\n",
 		s.Found, s.Attacks, 100*s.Recall, s.ByTime, s.MedianDelay.Round(time.Second), s.False, s.Days, s.FalsePerDay, s.HardFired, s.HardCases, s.Alerts, s.Paged, s.Reports)
 	if err != nil {
 		return fmt.Errorf("scorecard: %w", err)
