@@ -206,7 +206,7 @@ func (e *serverError) Error() string { return e.line }
 func (e *serverError) Unwrap() error { return e.err }
 
 // httpAnswer is how the client hands on what a server says over HTTP.
-var httpAnswer = regexp.MustCompile(`\[HTTP \d+\] response body: "Code: \d+\. (?:DB::Exception: )?(.*?)(?:\\n)*"?$`)
+var httpAnswer = regexp.MustCompile(`\[HTTP \d+\] (?:response body: "Code: \d+\. (?:DB::Exception: )?|code: \d+, message: )(.*?)(?:\\n)*"?$`)
 
 // firstLine is the error's first line, without the server's stack trace, and
 // cut where it quotes data at length.
