@@ -64,6 +64,34 @@ func TestCheckSaysWhatToChange(t *testing.T) {
 	require.Contains(t, kafkaFindings(t, cfg, RoleDetect)["kafka"].Says, "kafka at 127.0.0.1:1: no broker answers")
 }
 
+// A demo makes the raw topics of its fleet alone, which is no failure; of a Kafka
+// that the configuration names it is one.
+func TestCheckBesideADemoNotesTheTopicsThatItLeavesOut(t *testing.T) {
+	dir := t.TempDir()
+	broker, err := embedded.StartBroker(embedded.BrokerConfig{Dir: t.TempDir(), Log: zerolog.Nop()})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, broker.Close()) })
+	require.NoError(t, writeRunning(dir, running{PID: os.Getpid(), Kafka: []string{broker.Addr()}}))
+	kc, err := kafka.Connect(t.Context(), kafka.Config{Brokers: []string{broker.Addr()}}, nil, zerolog.Nop())
+	require.NoError(t, err)
+	t.Cleanup(kc.Close)
+	cfg := Defaults()
+	cfg.DataDir = dir
+	cfg.RawTopics = []RawTopicConfig{{Topic: "raw.kong", Format: "kong"}}
+	require.NoError(t, kc.EnsureTopics(t.Context(), cfg.topics()))
+	cfg.RawTopics = append(cfg.RawTopics, RawTopicConfig{Topic: "raw.nginx", Format: "nginx"})
+
+	got := kafkaFindings(t, cfg, Roles()...)
+	require.Equal(t, checkNote, got["raw topics"].Result)
+	require.Contains(t, got["raw topics"].Says, "1 raw topic not there")
+	require.Equal(t, checkOK, got["kafka topics"].Result)
+	require.Contains(t, got["kafka topics"].Says, "7 topics")
+	require.Equal(t, checkOK, got["cells"].Result)
+
+	cfg.Kafka.Brokers = []string{broker.Addr()}
+	require.Equal(t, checkFail, kafkaFindings(t, cfg, Roles()...)["topic raw.nginx"].Result)
+}
+
 func TestCheckIsShort(t *testing.T) {
 	var out, errs bytes.Buffer
 	require.NoError(t, Check(t.Context(), Defaults(), "", CheckOptions{Offline: true}, IO{Out: &out, Err: &errs}))

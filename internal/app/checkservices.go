@@ -100,15 +100,16 @@ func (s *services) checkKafka(ctx context.Context, roles []string, r *checkRepor
 		r.fail("kafka topics", err.Error(), "")
 		return
 	}
-	missing := false
+	missing, left := false, 0
 	if len(s.cfg.Kafka.Brokers) == 0 {
 		// A demo makes the topics of what its fleet writes, and no others.
 		raw := func(d kafka.Difference) bool {
 			return d.Setting == "topic" && slices.ContainsFunc(s.cfg.RawTopics, func(t RawTopicConfig) bool { return t.Topic == d.Topic })
 		}
 		all := len(diffs)
-		if diffs = slices.DeleteFunc(diffs, raw); len(diffs) < all {
-			r.note("kafka topics", fmt.Sprintf("%s not there: the embedded broker has those of the formats that this Lapwing reads; lapwing up makes all", count(all-len(diffs), "raw topic")))
+		diffs = slices.DeleteFunc(diffs, raw)
+		if left = all - len(diffs); left > 0 {
+			r.note("raw topics", fmt.Sprintf("%s not there: the embedded broker has those of the formats that this Lapwing reads; lapwing up makes all", count(left, "raw topic")))
 		}
 	}
 	for _, d := range diffs {
@@ -124,7 +125,7 @@ func (s *services) checkKafka(ctx context.Context, roles []string, r *checkRepor
 		}
 	}
 	if len(diffs) == 0 && len(topics) == len(s.cfg.topics()) {
-		r.ok("kafka topics", fmt.Sprintf("%s with their partitions and cleanup policies", count(len(topics), "topic")))
+		r.ok("kafka topics", fmt.Sprintf("%s with their partitions and cleanup policies", count(len(topics)-left, "topic")))
 	}
 	if missing || len(topics) < len(s.cfg.topics()) {
 		return

@@ -33,6 +33,10 @@ func TestRunningIsFoundByItsDirectory(t *testing.T) {
 	dir := t.TempDir()
 	_, err := readRunning(dir)
 	require.ErrorContains(t, err, "start one with `lapwing up`")
+	require.ErrorContains(t, err, "or set LAPWING_DATA_DIR")
+	t.Chdir(filepath.Dir(dir))
+	_, err = readRunning(filepath.Base(dir))
+	require.ErrorContains(t, err, "no Lapwing runs in "+dir, "the whole path, wherever one stands")
 	want := running{PID: os.Getpid(), Kafka: []string{"127.0.0.1:1"}, ClickHouse: &runningDatabase{Addr: []string{"127.0.0.1:2"}, Protocol: "http", Token: "t"}}
 	require.NoError(t, writeRunning(dir, want))
 	got, err := readRunning(dir)
