@@ -33,7 +33,7 @@ func TestAShownAlertAnswersWhatAResponderAsks(t *testing.T) {
 		"    credential  AKIAIOSFODNN7EXAMPLE\n", "    source      203.0.113.9 (FR)\n",
 		"    seen        2026-01-01 00:00:00 to 2026-01-01 00:01:00: secret-access 2 times, 1 sample call\n",
 		"    breaks      unknown: the inventory names no dependants\n", "                8. check 8\n", "    linked      11aa\n", "    members     one, two\n",
-		"    next        lapwing alert show 9f2c41d8a07b\n", "                lapwing hunt run alert-events -p alert=9f2c41d8a07b\n",
+		"    next        lapwing hunt run alert-events -p alert=9f2c41d8a07b\n",
 		"                lapwing alert expected 9f2c41d8a07b --reason …\n",
 	} {
 		require.Contains(t, text, line)
