@@ -311,6 +311,7 @@ func TestVerdictsTakeEffectAndAreTakenBack(t *testing.T) {
 	id := list()[0].Finding.UID
 	require.Contains(t, run("alert", "show", id[:10]), "outside its declared networks")
 	asksForAnAlert(t, run, id)
+	require.Regexp(t, `kong:consumer/partner-1 .* declared `, run("identity", "list", "--wide"), "the inventory of the one that runs counts")
 	code, _, stderr := lapwing(t, "", "alert", "list", "--since", "1ms")
 	require.Zero(t, code)
 	require.Contains(t, stderr, "the newest alert is of ", "nothing found is no proof that there is nothing")

@@ -32,6 +32,9 @@ type running struct {
 	Monitor    string           `json:"monitor,omitempty"`
 	Kafka      []string         `json:"kafka,omitempty"`
 	ClickHouse *runningDatabase `json:"clickhouse,omitempty"`
+	// Inventory and CSVMap are the files in use, for identity list and show.
+	Inventory string `json:"inventory,omitempty"`
+	CSVMap    string `json:"csv_map,omitempty"`
 }
 
 // runningDatabase is how to reach ClickHouse. Token opens everything, Hunter
@@ -41,6 +44,16 @@ type runningDatabase struct {
 	Protocol string   `json:"protocol"`
 	Token    string   `json:"token,omitempty"`
 	Hunter   string   `json:"hunter_token,omitempty"`
+}
+
+// declares notes the inventory of a configuration, if it has one.
+func (r *running) declares(c *InventoryConfig) {
+	if c.File != "" {
+		r.Inventory = absolute(c.File)
+	}
+	if c.CSVMap != "" {
+		r.CSVMap = absolute(c.CSVMap)
+	}
 }
 
 // writeRunning leaves run.json in dir.

@@ -92,6 +92,7 @@ func Demo(ctx context.Context, cfg Config, o DemoOptions, std IO) (err error) {
 			fmt.Fprintf(std.Err, "\n%v\n", verdict)
 		}
 		run.PID, run.Ingest, run.Monitor = os.Getpid(), p.ingestURL(), p.monitorAddr
+		run.declares(&cfg.Inventory)
 		if err := writeRunning(dir, run); err != nil {
 			p.fail(err)
 			break

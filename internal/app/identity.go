@@ -48,7 +48,11 @@ func (s *services) identities(ctx context.Context) (map[string]knownIdentity, er
 		return nil, err
 	}
 	var file *schemas.Inventory
-	if f := s.cfg.Inventory.file(); f.Path != "" {
+	f := s.cfg.Inventory.file()
+	if f.Path == "" && s.run != nil {
+		f = enrich.InventoryFile{Path: s.run.Inventory, CSVMap: s.run.CSVMap}
+	}
+	if f.Path != "" {
 		if file, err = f.Load(); err != nil {
 			return nil, Usage(err)
 		}

@@ -115,6 +115,7 @@ func Up(ctx context.Context, cfg Config, std IO) (err error) {
 		return p.wait()
 	}
 	run.PID, run.Ingest, run.Monitor = os.Getpid(), p.ingestURL(), p.monitorAddr
+	run.declares(&cfg.Inventory)
 	if err := writeRunning(cfg.DataDir, run); err != nil {
 		p.fail(err)
 		return p.wait()
