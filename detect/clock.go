@@ -148,14 +148,19 @@ func (t *topicClock) move() bool {
 
 // advance makes final, one by one, the panes that the topic's time has passed:
 // the fleet's ratio first, then timers and identities in id order.
+//
+// What waits for another topic still waits after a pane of this one that had
+// nothing to do: only this topic's time goes on here. So the panes up to the next
+// work are passed in one step then, too, however far the time leaps.
 func (e *Engine) advance(topic int) {
+	stuck := false
 	for {
 		t := &e.clock.topics[topic]
 		target := paneOf(t.time)
 		if t.boundary >= target {
 			return
 		}
-		if next := e.nextWork(t.boundary); next > t.boundary {
+		if next := e.nextWork(t.boundary, stuck); next > t.boundary {
 			// Nothing waits for the panes between: pass them in one step.
 			skip := min(next, target)
 			t.skip(skip)
@@ -165,7 +170,7 @@ func (e *Engine) advance(topic int) {
 		}
 		n := t.boundary
 		t.boundary++
-		e.finish(topic, n)
+		stuck = !e.finish(topic, n)
 	}
 }
 

@@ -14,11 +14,13 @@ type closing struct {
 }
 
 // finish makes pane n of a topic final: the fleet's ratio of that pane first,
-// then timers that fell due before its end, then the identities in id order.
-func (e *Engine) finish(topic int, n int64) {
+// then timers that fell due before its end, then the identities in id order. It
+// reports whether there were any of these.
+func (e *Engine) finish(topic int, n int64) (worked bool) {
+	e.stats.Finished++
 	due := e.panes.due[n]
 	e.fleetRatio(topic, n)
-	e.runTimers((n + 1) * PaneLength)
+	worked = e.runTimers((n+1)*PaneLength) || len(due) > 0
 
 	e.closing = e.closing[:0]
 	waiting := e.panes.waiting[:0]
@@ -61,6 +63,7 @@ func (e *Engine) finish(topic int, n int64) {
 	e.secrets.sweep(hourOf(n))
 	e.deeds.sweep(n * PaneLength)
 	e.evict()
+	return worked || len(e.closing) > 0
 }
 
 func compareClosing(a, b closing) int {
@@ -71,19 +74,27 @@ func compareClosing(a, b closing) int {
 }
 
 // nextWork is the number of the first pane from n on for which finish has
-// anything to do.
-func (e *Engine) nextWork(n int64) int64 {
+// anything to do. stuck says that what waits from before n waits for another topic.
+func (e *Engine) nextWork(n int64, stuck bool) int64 {
 	next := int64(math.MaxInt64)
 	// A pane that waits may become final with this one, or with a later one; but a
 	// topic that only starts has nothing to do before the first of them.
 	for i := range e.panes.waiting {
-		next = min(next, e.panes.waiting[i].pane)
+		if pane := e.panes.waiting[i].pane; pane >= n || !stuck {
+			next = min(next, pane)
+		}
 	}
 	for d := range e.panes.due {
 		next = min(next, d)
 	}
-	if t, ok := e.timers.next(); ok {
+	if t, ok := e.timers.next(); ok && (paneOf(t) >= n || !stuck) {
 		next = min(next, paneOf(t))
+	} else if ok {
+		for i := range e.timers.list {
+			if pane := paneOf(e.timers.list[i].at); pane >= n {
+				next = min(next, pane)
+			}
+		}
 	}
 	return max(next, n)
 }

@@ -5,10 +5,14 @@ package detect
 type Stats struct {
 	Events, Late, Unusable, Overflow uint64
 	Panes, Evicted                   uint64
-	SlotsEvicted, SlotsRefused       uint64
-	EgressRefused, SecretsRefused    uint64
-	DeedsRefused                     uint64
-	NotesDropped, AlertsDropped      uint64
+	// Finished are the panes of topics that were gone through, which leaps in time
+	// pass over.
+	Finished uint64
+
+	SlotsEvicted, SlotsRefused    uint64
+	EgressRefused, SecretsRefused uint64
+	DeedsRefused                  uint64
+	NotesDropped, AlertsDropped   uint64
 	// What did not fit into the bounds of shared causes and of sources refused.
 	IncidentsRefused, SpraysRefused uint64
 	Adopted, Excepted               uint64

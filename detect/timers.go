@@ -82,8 +82,8 @@ func (t *timers) next() (int64, bool) {
 }
 
 // runTimers runs what fell due before a moment, in order. An identity held back
-// by another topic is asked again at the next pane.
-func (e *Engine) runTimers(before int64) {
+// by another topic is asked again at the next pane. It reports whether any ran.
+func (e *Engine) runTimers(before int64) (ran bool) {
 	again := e.timers.again[:0]
 	e.quiet = e.quiet[:0]
 	for len(e.timers.list) > 0 && e.timers.list[0].at < before {
@@ -96,6 +96,7 @@ func (e *Engine) runTimers(before int64) {
 			again = append(again, t)
 			continue
 		}
+		ran = true
 		switch t.kind {
 		case timerAlert:
 			e.expire(p, t.at)
@@ -109,6 +110,7 @@ func (e *Engine) runTimers(before int64) {
 	}
 	clear(again)
 	e.timers.again = again[:0]
+	return ran
 }
 
 // silenceDue looks at an identity whose deadline passed: called since, the
