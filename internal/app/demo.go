@@ -73,7 +73,7 @@ func Demo(ctx context.Context, cfg Config, o DemoOptions, std IO) (err error) {
 	}
 	p := newProcess(ctx, cfg, log)
 	d.p = p
-	p.hooks = hooks{holdTogether: true, onPosition: d.position}
+	p.hooks = hooks{holdTogether: true, logsAhead: max(0, time.Until(fleet.End())), onPosition: d.position}
 	run, err := p.connectEmbedded(ctx, dir)
 	if err == nil {
 		err = p.migrateAll(ctx)

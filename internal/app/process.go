@@ -46,9 +46,11 @@ type process struct {
 	roles context.Context //nolint:containedctx // it is the life of the group, not of a call
 }
 
-// hooks let demo look into the roles, and hold replayed topics together.
+// hooks let demo look into the roles, hold replayed topics together, and judge a
+// fleet whose days are yet to come.
 type hooks struct {
 	holdTogether bool
+	logsAhead    time.Duration
 	acceptReset  bool
 	onPosition   func(cell int, next, end int64)
 }

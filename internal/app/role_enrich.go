@@ -76,6 +76,7 @@ func (p *process) startEnrich() error {
 			MaxAhead:     time.Duration(p.cfg.Enrich.MaxAhead),
 			HoldTogether: p.hooks.holdTogether,
 			HoldWithin:   holdWithin,
+			LogsAhead:    p.hooks.logsAhead,
 			OnReady:      p.isReady(RoleEnrich),
 		})
 	})

@@ -341,6 +341,31 @@ func TestCellsThatMoveRepeatOnlyWhatIsTheSame(t *testing.T) {
 	require.Equal(t, 1, n)
 }
 
+// A simulated fleet may live on days that this machine has yet to see.
+func TestLogsMayBeAheadAsFarAsTheyAreAllowedTo(t *testing.T) {
+	b := newFake(t)
+	c := b.connect(t)
+	b.setup(t, c, 1, b.raw("a"))
+	require.NoError(t, c.Produce(t.Context(), b.raw("a"), rawRecords(0, 10, 1)))
+	const behind = 365 * 24 * time.Hour
+	c.now = func() time.Time { return time.Now().Add(-behind) }
+	for _, allowed := range []struct {
+		ahead time.Duration
+		want  int
+	}{{0, 0}, {behind, 10}} {
+		stop := start(t, func(ctx context.Context) error {
+			return c.RunEnrich(ctx, EnrichOptions{Group: b.raw(allowed.ahead.String()), RawTopics: []RawTopic{{Name: b.raw("a")}}, Transform: transform, LogsAhead: allowed.ahead})
+		})
+		refused := func() int {
+			n := 0
+			require.NoError(t, c.Scan(t.Context(), c.Topic("deadletter"), ScanOptions{Partition: -1}, func(*stream.Record) error { n++; return nil }))
+			return n
+		}
+		eventually(t, "every record in its place", func() bool { return countEvents(t, c) == allowed.want && refused() == 10 })
+		require.NoError(t, stop())
+	}
+}
+
 func TestAScanBeginsWhereItIsTold(t *testing.T) {
 	b := newFake(t)
 	c := b.connect(t)

@@ -207,7 +207,8 @@ func (c *Client) takeOver(ctx context.Context, s *session, o EnrichOptions, gate
 			},
 			Live: s.live, From: takeovers[i].From, Written: written[i], Fences: t.fences,
 			TopicGate: gates.topic[t.topic], AllGate: gates.all,
-			Ticker: stream.NewTicker(o.WatermarkEvery), IdleAfter: o.IdleAfter, Now: c.now,
+			Ticker: stream.NewTicker(o.WatermarkEvery), IdleAfter: o.IdleAfter,
+			Now:     func() time.Time { return c.now().Add(o.LogsAhead) },
 			Observe: c.observeRaw(t.topicPartition),
 		})
 	}

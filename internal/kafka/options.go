@@ -87,6 +87,9 @@ type EnrichOptions struct {
 	HoldTogether bool
 	// HoldWithin defaults to 10 min.
 	HoldWithin time.Duration
+	// LogsAhead is how far the logs may be ahead of this machine's clock besides the
+	// hour that any may: of simulated ones. Default 0.
+	LogsAhead time.Duration
 	// WatermarkEvery is the pace of watermark records; default 1 s.
 	WatermarkEvery time.Duration
 	// CommitEvery is the pace of commits; default 1 s.
