@@ -310,7 +310,7 @@ func TestVerdictsTakeEffectAndAreTakenBack(t *testing.T) {
 	waitFor(t, "the alert", p, func() bool { return len(list()) == 1 })
 	id := list()[0].Finding.UID
 	require.Contains(t, run("alert", "show", id[:10]), "outside its declared networks")
-	asksForAnAlert(t, run, id)
+	asksForAnAlert(t, p, run, id)
 	require.Regexp(t, `kong:consumer/partner-1 .* declared `, run("identity", "list", "--wide"), "the inventory of the one that runs counts")
 	code, _, stderr := lapwing(t, "", "alert", "list", "--since", "1ms")
 	require.Zero(t, code)
@@ -344,10 +344,12 @@ func TestVerdictsTakeEffectAndAreTakenBack(t *testing.T) {
 
 // asksForAnAlert hunts by the beginning of an alert's id and by other spellings
 // of an identity's, and for what there is not.
-func asksForAnAlert(t *testing.T, run func(args ...string) string, id string) {
+func asksForAnAlert(t *testing.T, p *upProcess, run func(args ...string) string, id string) {
 	t.Helper()
 	require.NotContains(t, run("alert", "show", id), "lapwing alert show", "it is what was run")
-	require.Contains(t, run("hunt", "run", "alert-events", "-p", "alert="+id[:6], "-o", "csv"), "kong:consumer/partner-1")
+	waitFor(t, "the events, which are in ClickHouse a second later", p, func() bool {
+		return strings.Contains(run("hunt", "run", "alert-events", "-p", "alert="+id[:6], "-o", "csv"), "kong:consumer/partner-1")
+	})
 	for _, tc := range []struct{ hunt, param, want string }{
 		{"alert-events", "alert=ffffffffff", `no alert "ffffffffff"`},
 		{"alert-events", "alert=ff", "at least 6 characters"},
