@@ -35,7 +35,7 @@ func newDetectMetrics(reg prometheus.Registerer) *detectMetrics {
 		return g
 	}
 	return &detectMetrics{
-		counts:     gauge("lapwing_detect_count", "What the cell has counted since it began: events, late, unusable, panes, evicted identities, evicted and refused slots, adopted values, dropped notes and alerts, shared causes, refused sources, secrets and deeds for others beyond what is remembered, windows of Sigma correlations remembered and forgotten.", "what"),
+		counts:     gauge("lapwing_detect_count", "What the cell has counted since it began: events, late, unusable, panes of identities and of topics, evicted identities, evicted and refused slots, adopted values, dropped notes and alerts, shared causes, refused sources, secrets and deeds for others beyond what is remembered, windows of Sigma correlations remembered and forgotten.", "what"),
 		identities: gauge("lapwing_detect_identities", "Identities with a profile."),
 		bytes:      gauge("lapwing_detect_profile_bytes", "Memory of all profiles."),
 		panes:      gauge("lapwing_detect_open_panes", "Panes of event time that are still open."),
@@ -63,7 +63,7 @@ func (m *detectMetrics) observer(cell int) func(stats func() detect.Stats) {
 
 func (m *detectMetrics) set(cell string, s detect.Stats) {
 	for what, n := range map[string]uint64{
-		"events": s.Events, "late": s.Late, "unusable": s.Unusable, "overflow": s.Overflow, "panes": s.Panes, "evicted": s.Evicted,
+		"events": s.Events, "late": s.Late, "unusable": s.Unusable, "overflow": s.Overflow, "panes": s.Panes, "panes_finished": s.Finished, "evicted": s.Evicted,
 		"slots_evicted": s.SlotsEvicted, "slots_refused": s.SlotsRefused, "egress_refused": s.EgressRefused, "secrets_refused": s.SecretsRefused, "deeds_refused": s.DeedsRefused, "notes_dropped": s.NotesDropped,
 		"incidents_refused": s.IncidentsRefused, "sprays_refused": s.SpraysRefused,
 		"alerts_dropped": s.AlertsDropped, "adopted": s.Adopted, "excepted": s.Excepted,
