@@ -72,7 +72,7 @@ func (d *decoder) large(path string) (err error) {
 }
 
 // tooLargeForWhole is said of a large file that can't be read piece by piece.
-var tooLargeForWhole = fmt.Sprintf("a file of more than %d MiB needs \"identities:\" at the top level with one entry after the other, valid YAML and no anchor that is used across entries", largestWhole>>20)
+var tooLargeForWhole = fmt.Sprintf("a file of more than %d MiB needs \"identities:\" at the top level with one entry after the other, valid YAML (not JSON) and no anchor that is used across entries", largestWhole>>20)
 
 // countInFile counts a mark of a few bytes in a file.
 func countInFile(path string, mark []byte) (n int, err error) {

@@ -6,10 +6,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"time"
 
+	"github.com/lapwing-sec/lapwing/enrich"
 	"github.com/lapwing-sec/lapwing/internal/kafka"
 	"github.com/lapwing-sec/lapwing/internal/simulate"
 	"github.com/lapwing-sec/lapwing/internal/stream"
@@ -161,10 +163,10 @@ func rawTopicByFormat(cfg *Config) map[string]string {
 	return topics
 }
 
-// writeInventoryFile writes what the fleet's organisation declares. JSON is
-// YAML too, and leaves out what is empty.
+// writeInventoryFile writes what the fleet's organisation declares, in the form
+// in which files of any size are read.
 func writeInventoryFile(fleet *simulate.Fleet, path string) error {
-	return writeJSONFile(path, fleet.Inventory())
+	return replaceFile(path, fileRules{mode: newFileMode}, func(w io.Writer) error { return enrich.WriteInventory(w, fleet.Inventory()) })
 }
 
 func writeJSONFile(path string, v any) error {

@@ -1,13 +1,18 @@
 package app
 
 import (
+	"bytes"
+	"encoding/json"
 	"io"
+	"os"
+	"path/filepath"
 	"testing"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
 	"github.com/stretchr/testify/require"
 
+	"github.com/lapwing-sec/lapwing/enrich"
 	"github.com/lapwing-sec/lapwing/internal/embedded"
 	"github.com/lapwing-sec/lapwing/internal/kafka"
 	"github.com/lapwing-sec/lapwing/internal/simulate"
@@ -55,4 +60,23 @@ func TestSimulateSendsAllBesideWhatIsThere(t *testing.T) {
 	require.NoError(t, resumed.run(t.Context(), fleet))
 	require.Equal(t, int64(resumed.total+partitions), sent, "every record, and the end of each partition")
 	require.Equal(t, before+sent, size(), "a resumed feed sends nothing twice")
+}
+
+// TestTheInventoryOfAFleetIsReadAsItIs: what is written is what the fleet declares,
+// in the form of one entry after the other, which has no bound of size.
+func TestTheInventoryOfAFleetIsReadAsItIs(t *testing.T) {
+	fleet, err := simulate.New(simulate.Config{Seed: 1, Identities: 40, Days: 4})
+	require.NoError(t, err)
+	path := filepath.Join(t.TempDir(), simInventory)
+	require.NoError(t, writeInventoryFile(fleet, path))
+	text, err := os.ReadFile(path)
+	require.NoError(t, err)
+	require.True(t, bytes.HasPrefix(text, []byte("identities:\n  - id: ")), "JSON of more than 32 MiB is not read")
+	got, err := enrich.LoadInventory(path)
+	require.NoError(t, err)
+	want, err := json.Marshal(fleet.Inventory())
+	require.NoError(t, err)
+	read, err := json.Marshal(got)
+	require.NoError(t, err)
+	require.JSONEq(t, string(want), string(read))
 }
