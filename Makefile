@@ -86,8 +86,8 @@ faults: chdb ## 15 fault scenarios against an oracle (SEEDS_KFAKE=100 SEEDS_PROC
 	@rm -rf $(FAULTS_DIR) && mkdir -p $(FAULTS_DIR) && $(GO) build -o $(FAULTS_DIR)/report ./internal/faults/report
 	@$(FAULTS_DIR)/report -dir $(FAULTS_DIR) -follow & trap "kill $$!" EXIT; \
 	status=0; LAPWING_FAULTS_DIR=$(FAULTS_DIR) LAPWING_FAULTS_SEED='$(SEED)' LAPWING_FAULTS_SCENARIOS='$(SCENARIO)' \
-	LAPWING_FAULTS_THROUGHPUT=$(if $(SEED)$(SCENARIO),0,1) LAPWING_FAULTS_SEEDS_KFAKE=$(SEEDS_KFAKE) LAPWING_FAULTS_SEEDS_PROCESSES=$(SEEDS_PROCESSES) LAPWING_FAULTS_SEEDS_APACHE=$(SEEDS_APACHE) \
-	$(if $(FAULTS_RACE),CGO_ENABLED=1 )$(GO) test $(FAULTS_RACE) -count 1 -p 2 -timeout 40m -run '$(if $(SEED),TestFaults,TestFaults|TestMutations)' ./internal/faults/... ./cmd/lapwing || status=$$?; \
+	LAPWING_FAULTS_THROUGHPUT=$(if $(SEED)$(SCENARIO)$(FAULTS_RACE),0,1) LAPWING_FAULTS_SEEDS_KFAKE=$(SEEDS_KFAKE) LAPWING_FAULTS_SEEDS_PROCESSES=$(SEEDS_PROCESSES) LAPWING_FAULTS_SEEDS_APACHE=$(SEEDS_APACHE) \
+	$(if $(FAULTS_RACE),CGO_ENABLED=1 )$(GO) test $(FAULTS_RACE) -count 1 -p 2 -timeout $(if $(FAULTS_RACE),80m,40m) -run '$(if $(SEED),TestFaults,TestFaults|TestMutations)' ./internal/faults/... ./cmd/lapwing || status=$$?; \
 	$(FAULTS_DIR)/report -dir $(FAULTS_DIR) -out faults/report.json -engines '$(if $(SEED)$(SCENARIO),,$(FAULTS_ENGINES))' || status=1; \
 	exit $$status
 
