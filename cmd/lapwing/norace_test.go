@@ -1,0 +1,6 @@
+//go:build !race
+
+package main
+
+// memoryFactor is 1: only the race detector takes more.
+const memoryFactor = 1
