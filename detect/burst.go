@@ -52,7 +52,7 @@ func (e *Engine) burstOf(p *Profile, call *Call) (after burst, ok bool) {
 	if a := e.asides[p.self]; a != nil && a.burst != nil {
 		b = *a.burst
 	}
-	return b.with(int32(paneOf(call.Time)), secret) //nolint:gosec // until the year 60,000
+	return b.with(int32(call.pane), secret) //nolint:gosec // until the year 60,000
 }
 
 // learnBurst takes a call's secret in. Of a pinned profile what is usual stays as it was.

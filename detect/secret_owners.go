@@ -65,7 +65,7 @@ func (o *secretOwners) note(f *facts, p *Profile, call *Call) (refused bool) {
 	if s.State == Absent || !call.Success || call.Backfill || p.Anonymous() || provider(call.Event) {
 		return false
 	}
-	hour := hourOf(paneOf(call.Time))
+	hour := hourOf(call.pane)
 	if o.newest != 0 && hour <= o.newest-egressLag {
 		hour = o.newest - egressLag + 1 // what was answered from stays
 	}

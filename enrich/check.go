@@ -94,11 +94,14 @@ func hasControl(s string) bool {
 		if c := s[i]; c < ' ' || c == 0x7f {
 			return true
 		} else if c >= 0x80 {
-			return strings.ContainsFunc(s[i:], func(r rune) bool { return unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) })
+			return strings.ContainsFunc(s[i:], steers)
 		}
 	}
 	return false
 }
+
+// steers reports whether a terminal obeys r instead of showing it.
+func steers(r rune) bool { return unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) }
 
 func (c *checker) oneOf(key, s string, accepted []string) {
 	if s != "" && !slices.Contains(accepted, s) {

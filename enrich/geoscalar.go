@@ -2,7 +2,6 @@ package enrich
 
 import (
 	"strings"
-	"unicode"
 
 	"github.com/oschwald/maxminddb-golang/v2/mmdbdata"
 )
@@ -80,7 +79,7 @@ func organisation(name string) string {
 		return name
 	}
 	return strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) {
+		if steers(r) {
 			return -1
 		}
 		return r

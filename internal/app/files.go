@@ -186,8 +186,11 @@ func wholeLine(s string) string {
 // harmless replaces what steers a terminal or turns the direction of writing:
 // logs hold what those who send requests wrote.
 func harmless(r rune) rune {
-	if unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) {
+	if steers(r) {
 		return '?'
 	}
 	return r
 }
+
+// steers reports whether a terminal obeys r instead of showing it.
+func steers(r rune) bool { return unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) }
