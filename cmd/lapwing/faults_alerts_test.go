@@ -136,10 +136,10 @@ func (w *world) withReceivers() {
 `, w.siem.url, secret, w.other.url, secret, w.pager.url)
 	text, err := os.ReadFile(w.inventory)
 	require.NoError(w.t, err)
-	const head = `"identities": [`
+	const head = "identities:\n"
 	list := []byte(head)
 	for i := range guests {
-		list = fmt.Appendf(list, `{"id": "kong:consumer/guest-%d", "kind": "integration", "owner": "team@example.com", "criticality": "high", "allowed": {"operations": ["GET /v1/*"], "networks": ["198.51.100.0/24"]}},`, i)
+		list = fmt.Appendf(list, `  - {id: kong:consumer/guest-%d, kind: integration, owner: team@example.com, criticality: high, allowed: {operations: [GET /v1/*], networks: [198.51.100.0/24]}}`+"\n", i)
 	}
 	require.Contains(w.t, string(text), head)
 	text = bytes.Replace(text, []byte(head), list, 1)
