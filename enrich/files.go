@@ -6,33 +6,13 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"syscall"
-)
 
-// openRegular opens a file. Whoever may write to its folder can put a pipe in
-// its place, at whose opening we would wait for good, or a device without end.
-func openRegular(path string) (*os.File, os.FileInfo, error) {
-	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
-	if err != nil {
-		return nil, nil, err
-	}
-	st, err := f.Stat()
-	switch {
-	case err != nil:
-	case st.IsDir():
-		err = fmt.Errorf("%s: is a directory, want a file", path)
-	case !st.Mode().IsRegular():
-		err = fmt.Errorf("%s: is no regular file", path)
-	}
-	if err != nil {
-		return nil, nil, errors.Join(err, f.Close())
-	}
-	return f, st, nil
-}
+	"github.com/lapwing-sec/lapwing/internal/safefile"
+)
 
 // readBounded reads a regular file of at most limit bytes.
 func readBounded(path string, limit int64) (data []byte, err error) {
-	f, st, err := openRegular(path)
+	f, st, err := safefile.Open(path)
 	if err != nil {
 		return nil, err
 	}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/fsnotify/fsnotify"
 
+	"github.com/lapwing-sec/lapwing/internal/safefile"
 	"github.com/lapwing-sec/lapwing/schemas"
 )
 
@@ -300,7 +301,7 @@ func (c *watchedContent) digest() (sum [sha256.Size]byte, err error) {
 }
 
 func hashFile(to io.Writer, path string, limit int64) (n int64, err error) {
-	f, _, err := openRegular(path)
+	f, _, err := safefile.Open(path)
 	if err != nil {
 		return 0, err
 	}

@@ -10,6 +10,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/lapwing-sec/lapwing/internal/safefile"
 	"github.com/lapwing-sec/lapwing/schemas"
 )
 
@@ -49,7 +50,7 @@ const readBlock = 1 << 20
 // large reads a file of more than largestWhole bytes while it decodes it, so
 // that the file itself takes no memory.
 func (d *decoder) large(path string) (err error) {
-	f, _, err := openRegular(path)
+	f, _, err := safefile.Open(path)
 	if err != nil {
 		return err
 	}
@@ -76,7 +77,7 @@ var tooLargeForWhole = fmt.Sprintf("a file of more than %d MiB needs \"identitie
 
 // countInFile counts a mark of a few bytes in a file.
 func countInFile(path string, mark []byte) (n int, err error) {
-	f, _, err := openRegular(path)
+	f, _, err := safefile.Open(path)
 	if err != nil {
 		return 0, err
 	}

@@ -12,6 +12,8 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
+
+	"github.com/lapwing-sec/lapwing/internal/safefile"
 )
 
 // Files of a data directory. All of them are readable by their owner only.
@@ -120,7 +122,7 @@ func removeRunning(dir string) error {
 
 // writeSecretFile replaces path as one step, readable by its owner only.
 func writeSecretFile(path string, data []byte) error {
-	return replaceFile(path, fileRules{mode: secretMode}, func(w io.Writer) error {
+	return safefile.Replace(path, safefile.Rules{Mode: secretMode}, func(w io.Writer) error {
 		_, err := w.Write(data)
 		return err
 	})

@@ -16,6 +16,7 @@ import (
 
 	"github.com/lapwing-sec/lapwing/enrich"
 	"github.com/lapwing-sec/lapwing/enrich/importer"
+	"github.com/lapwing-sec/lapwing/internal/safefile"
 	"github.com/lapwing-sec/lapwing/internal/stream"
 	"github.com/lapwing-sec/lapwing/schemas"
 )
@@ -416,7 +417,7 @@ func (t *fileTarget) apply(_ context.Context, _ string, changes []identityChange
 		}
 		return nil
 	}
-	return replaceFile(t.path, fileRules{mode: newFileMode, keep: true, check: check}, func(w io.Writer) error { return enrich.WriteInventory(w, &out) })
+	return safefile.Replace(t.path, safefile.Rules{Mode: newFileMode, Keep: true, Check: check}, func(w io.Writer) error { return enrich.WriteInventory(w, &out) })
 }
 
 // topicTarget is lapwing.identities.

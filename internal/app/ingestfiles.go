@@ -86,7 +86,7 @@ func IngestFiles(ctx context.Context, cfg Config, o IngestOptions, std IO) error
 		if record > 0 {
 			where = fmt.Sprintf("%s: record %d", path, record)
 		}
-		fmt.Fprintf(std.Err, "%s: %s\n", oneLine(where), oneLine(err.Error()))
+		fmt.Fprintf(std.Err, "%s: %s\n", oneLine(where), oneLine(rootCause(err)))
 	}
 	t, err := tail.New(tc)
 	if err != nil {

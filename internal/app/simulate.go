@@ -13,6 +13,7 @@ import (
 
 	"github.com/lapwing-sec/lapwing/enrich"
 	"github.com/lapwing-sec/lapwing/internal/kafka"
+	"github.com/lapwing-sec/lapwing/internal/safefile"
 	"github.com/lapwing-sec/lapwing/internal/simulate"
 	"github.com/lapwing-sec/lapwing/internal/stream"
 )
@@ -166,7 +167,7 @@ func rawTopicByFormat(cfg *Config) map[string]string {
 // writeInventoryFile writes what the fleet's organisation declares, in the form
 // in which files of any size are read.
 func writeInventoryFile(fleet *simulate.Fleet, path string) error {
-	return replaceFile(path, fileRules{mode: newFileMode}, func(w io.Writer) error { return enrich.WriteInventory(w, fleet.Inventory()) })
+	return safefile.Replace(path, safefile.Rules{Mode: newFileMode}, func(w io.Writer) error { return enrich.WriteInventory(w, fleet.Inventory()) })
 }
 
 func writeJSONFile(path string, v any) error {

@@ -1,102 +1,29 @@
 package app
 
 import (
-	"errors"
 	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 )
 
-func putting(text string) func(io.Writer) error {
-	return func(w io.Writer) error {
-		_, err := io.WriteString(w, text)
+func TestAnErrorOfAFileNamesTheOptionThatAskedForIt(t *testing.T) {
+	missing := filepath.Join(t.TempDir(), "no", "x.ndjson")
+	err := writeFile("--out", missing, nil, func(io.Writer) error { return nil })
+	require.EqualError(t, err, "--out: open "+missing+": no such file or directory")
+}
+
+func TestWithoutAFileResultsGoToStandardOutput(t *testing.T) {
+	var out strings.Builder
+	require.NoError(t, writeFile("--out", "", &out, func(w io.Writer) error {
+		_, err := io.WriteString(w, "result")
 		return err
-	}
-}
-
-// alone asserts what is in a folder: nothing half-written stays behind.
-func alone(t *testing.T, dir string, want ...string) {
-	t.Helper()
-	entries, err := os.ReadDir(dir)
-	require.NoError(t, err)
-	var got []string
-	for _, e := range entries {
-		got = append(got, e.Name())
-	}
-	require.Equal(t, want, got)
-}
-
-func content(t *testing.T, path string) string {
-	t.Helper()
-	b, err := os.ReadFile(path)
-	require.NoError(t, err)
-	return string(b)
-}
-
-func TestAFileIsReplacedWholeAndKeepsItsMode(t *testing.T) {
-	dir := t.TempDir()
-	path := filepath.Join(dir, "x.ndjson")
-	require.NoError(t, writeFile("--out", path, nil, putting("one")))
-	require.NoError(t, os.Chmod(path, 0o640)) //nolint:gosec // the mode is what is tested
-	require.NoError(t, writeFile("--out", path, nil, putting("two")))
-	require.Equal(t, "two", content(t, path))
-	info, err := os.Stat(path)
-	require.NoError(t, err)
-	require.Equal(t, fs.FileMode(0o640), info.Mode())
-
-	err = writeFile("--out", path, nil, func(w io.Writer) error {
-		return errors.Join(putting("half")(w), errors.New("broken"))
-	})
-	require.EqualError(t, err, "--out: broken")
-	require.Equal(t, "two", content(t, path))
-	alone(t, dir, "x.ndjson")
-}
-
-func TestOfALinkTheFileItLeadsToIsReplaced(t *testing.T) {
-	dir := t.TempDir()
-	for _, sub := range []string{"a", "b"} {
-		require.NoError(t, os.Mkdir(filepath.Join(dir, sub), 0o700))
-	}
-	first, second := filepath.Join(dir, "first"), filepath.Join(dir, "a", "second")
-	require.NoError(t, os.Symlink("a/second", first))
-	require.NoError(t, os.Symlink("../b/file", second))
-	for _, text := range []string{"new", "again"} {
-		require.NoError(t, writeFile("--out", first, nil, putting(text)))
-		require.Equal(t, text, content(t, filepath.Join(dir, "b", "file")))
-		alone(t, dir, "a", "b", "first")
-		alone(t, filepath.Join(dir, "a"), "second")
-		alone(t, filepath.Join(dir, "b"), "file")
-	}
-	round := filepath.Join(dir, "round")
-	require.NoError(t, os.Symlink("round", round))
-	require.ErrorContains(t, writeFile("--out", round, nil, putting("x")), "--out: "+round+": more than 40 symbolic links")
-}
-
-func TestErrorsNameTheFileThatWasAskedFor(t *testing.T) {
-	dir := t.TempDir()
-	missing := filepath.Join(dir, "no", "x.ndjson")
-	require.EqualError(t, writeFile("--out", missing, nil, putting("x")), "--out: open "+missing+": no such file or directory")
-	require.EqualError(t, writeFile("--out", dir, nil, putting("x")), "--out: "+dir+": is a directory, want a file")
-	path := filepath.Join(dir, "x")
-	err := writeFile("--out", path, nil, func(w io.Writer) error { return w.(*os.File).Truncate(-1) })
-	require.EqualError(t, err, "--out: truncate "+path+": invalid argument")
-}
-
-func TestACheckThatFailsLeavesTheFileAsItWas(t *testing.T) {
-	dir := t.TempDir()
-	path := filepath.Join(dir, "x")
-	require.NoError(t, os.WriteFile(path, []byte("old"), 0o600))
-	err := replaceFile(path, fileRules{mode: newFileMode, keep: true, check: func(written string) error {
-		require.Equal(t, "new", content(t, written))
-		return errors.New("refused")
-	}}, putting("new"))
-	require.EqualError(t, err, "refused")
-	require.Equal(t, "old", content(t, path))
-	alone(t, dir, "x")
+	}))
+	require.Equal(t, "result", out.String())
 }
 
 func TestASecretFileIsReadByItsOwnerOnly(t *testing.T) {

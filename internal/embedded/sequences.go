@@ -14,6 +14,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/lapwing-sec/lapwing/internal/safefile"
 )
 
 // kfake writes what it knows of its producers' sequences when it is closed, and
@@ -83,15 +85,10 @@ func recoverSequences(dir string) error {
 	if err != nil {
 		return err
 	}
-	f, err := os.OpenFile(name+".tmp", os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600) //nolint:gosec // in the broker's own folder
-	if err != nil {
+	return safefile.Replace(name, safefile.Rules{Mode: 0o600}, func(w io.Writer) error {
+		_, err := w.Write(b)
 		return err
-	}
-	_, err = f.Write(b)
-	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
-		return errors.Join(err, os.Remove(f.Name()))
-	}
-	return os.Rename(f.Name(), name)
+	})
 }
 
 // merge takes from a file what the log does not tell: producers whose batches are

@@ -10,13 +10,13 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"slices"
 	"time"
 
 	"github.com/klauspost/compress/gzip"
 
 	"github.com/lapwing-sec/lapwing/ingest"
+	"github.com/lapwing-sec/lapwing/internal/safefile"
 )
 
 // headBytes is how much of a file's start tells it from another one; less than
@@ -25,6 +25,9 @@ const (
 	headBytes = 1024
 	minHead   = 128
 )
+
+// checkpointMode: the checkpoint names files that not everybody may list.
+const checkpointMode = 0o600
 
 // maxMarks bounds the files that are remembered: all that a pass may see, and
 // some that were there before, of which copies may come. The longest untouched
@@ -100,8 +103,7 @@ func readCheckpoint(path string) (*checkpoint, error) {
 	return c, nil
 }
 
-// save writes the checkpoint in one step, so that a crash leaves the old one
-// or the new one.
+// save writes the checkpoint, if it is another than the one that lies there.
 func (c *checkpoint) save() error {
 	c.forget()
 	if c.path == "" {
@@ -114,16 +116,12 @@ func (c *checkpoint) save() error {
 	if bytes.Equal(b, c.saved) {
 		return nil
 	}
-	f, err := os.CreateTemp(filepath.Dir(c.path), filepath.Base(c.path)+".*.tmp")
+	err = safefile.Replace(c.path, safefile.Rules{Mode: checkpointMode}, func(w io.Writer) error {
+		_, err := w.Write(append(b, '\n'))
+		return err
+	})
 	if err != nil {
 		return fmt.Errorf("checkpoint: %w", err)
-	}
-	_, err = f.Write(append(b, '\n'))
-	if err = errors.Join(err, f.Sync(), f.Close()); err == nil {
-		err = os.Rename(f.Name(), c.path)
-	}
-	if err != nil {
-		return fmt.Errorf("checkpoint: %w", errors.Join(err, os.Remove(f.Name())))
 	}
 	c.saved = b
 	return nil

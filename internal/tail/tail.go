@@ -10,12 +10,12 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/fsnotify/fsnotify"
 
 	"github.com/lapwing-sec/lapwing/ingest"
+	"github.com/lapwing-sec/lapwing/internal/safefile"
 )
 
 // Bounds of what is read and held.
@@ -288,7 +288,7 @@ func (t *Tailer) file(ctx context.Context, f found) error {
 	if m != nil && m.done(f.info) && (!t.cfg.Again || !m.skips()) {
 		return nil
 	}
-	in, err := openRegular(f.path)
+	in, _, err := safefile.Open(f.path)
 	if err != nil {
 		t.skip(f.path, 0, err)
 		return nil
@@ -351,23 +351,6 @@ func (t *Tailer) file(ctx context.Context, f found) error {
 			t.touch(m)
 		}
 	}
-}
-
-// openRegular opens what is still a file: whoever may write to the folder can
-// put a pipe in its place, at whose opening we would wait for good.
-func openRegular(path string) (*os.File, error) {
-	in, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
-	if err != nil {
-		return nil, err
-	}
-	info, err := in.Stat()
-	if err == nil && !info.Mode().IsRegular() {
-		err = errors.New("not a file any more")
-	}
-	if err != nil {
-		return nil, errors.Join(err, in.Close())
-	}
-	return in, nil
 }
 
 func (t *Tailer) touch(m *mark) {

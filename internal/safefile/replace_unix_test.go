@@ -1,6 +1,6 @@
 //go:build unix
 
-package app
+package safefile
 
 import (
 	"io/fs"
@@ -22,7 +22,7 @@ func TestWhatIsNoFileIsWrittenToAndStays(t *testing.T) {
 	require.NoError(t, err)
 	defer in.Close() //nolint:errcheck // a test's
 	for _, path := range []string{pipe, link} {
-		require.NoError(t, writeFile("--out", path, nil, putting("hello")))
+		require.NoError(t, Replace(path, results, putting("hello")))
 		buf := make([]byte, 5)
 		_, err = in.Read(buf)
 		require.NoError(t, err)
@@ -32,7 +32,7 @@ func TestWhatIsNoFileIsWrittenToAndStays(t *testing.T) {
 	info, err := os.Lstat(pipe)
 	require.NoError(t, err)
 	require.Equal(t, fs.ModeNamedPipe, info.Mode().Type())
-	require.NoError(t, writeFile("--out", os.DevNull, nil, putting("hello")))
+	require.NoError(t, Replace(os.DevNull, results, putting("hello")))
 	info, err = os.Stat(os.DevNull)
 	require.NoError(t, err)
 	require.NotZero(t, info.Mode()&fs.ModeCharDevice)
@@ -50,7 +50,7 @@ func TestTheProcesssOwnFilesAreWrittenToInPlace(t *testing.T) {
 	require.NoError(t, err)
 	link := filepath.Join(dir, "stdout")
 	require.NoError(t, os.Symlink(filepath.Join("/dev/fd", strconv.Itoa(int(f.Fd()))), link)) // as /dev/stdout is
-	require.NoError(t, writeFile("--out", link, nil, putting("tail")))
+	require.NoError(t, Replace(link, results, putting("tail")))
 	require.Equal(t, "head tail", content(t, f.Name()))
 	alone(t, dir, "out", "stdout")
 }
