@@ -81,10 +81,7 @@ func AlertList(ctx context.Context, cfg Config, o AlertListOptions, std IO) (err
 	if o.JSON {
 		return encodeLines(std.Out, alerts)
 	}
-	t := table.NewWriter()
-	t.SetStyle(table.StyleLight)
-	t.Style().Format.Header = 0
-	t.AppendHeader(table.Row{"alert", "first seen", "severity", "detector", "identity", "what", "state"})
+	t := newTable("alert", "first seen", "severity", "detector", "identity", "what", "state")
 	for i := range alerts {
 		a := &alerts[i]
 		t.AppendRow(table.Row{a.ID(), stamp(a.FindingInfo.FirstSeenTime), strings.ToLower(a.Severity), a.FindingInfo.Analytic.UID, oneLine(a.Actor.User.UID), clipText(oneLine(a.FindingInfo.Title), maxCell), alertState(a)})
@@ -168,9 +165,7 @@ func AlertShow(ctx context.Context, cfg Config, id string, asJSON bool, std IO) 
 		return err
 	}
 	if asJSON {
-		enc := json.NewEncoder(std.Out)
-		enc.SetEscapeHTML(false)
-		return enc.Encode(a)
+		return newEncoder(std.Out).Encode(a)
 	}
 	a.Unmapped.Lapwing.Page = a.Unmapped.Lapwing.Paged // the newest version alone may page nobody
 	newAlertView(std.Out).inFull(a)

@@ -2,7 +2,6 @@ package app
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -281,19 +280,9 @@ func FeedbackList(ctx context.Context, cfg Config, asJSON bool, std IO) error {
 	}
 	slices.SortStableFunc(recs, func(a, b feedbackRecord) int { return a.Time.Compare(b.Time) })
 	if asJSON {
-		enc := json.NewEncoder(std.Out)
-		enc.SetEscapeHTML(false)
-		for i := range recs {
-			if err := enc.Encode(&recs[i]); err != nil {
-				return err
-			}
-		}
-		return nil
+		return encodeLines(std.Out, recs)
 	}
-	t := table.NewWriter()
-	t.SetStyle(table.StyleLight)
-	t.Style().Format.Header = 0
-	t.AppendHeader(table.Row{"since", "until", "verdict", "alert", "identity", "detector", "value", "by", "reason"})
+	t := newTable("since", "until", "verdict", "alert", "identity", "detector", "value", "by", "reason")
 	for i := range recs {
 		r := &recs[i]
 		t.AppendRow(table.Row{

@@ -1,9 +1,7 @@
 package app
 
 import (
-	"bufio"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -275,7 +273,7 @@ func (b *backtest) finish() error {
 	s := newBacktestSummary(b.cfg, b.v, len(b.in.files), int(bad))
 	s.Scorecard, s.Compare, s.Failures = b.score, b.diff.summary(), b.failures
 	if b.o.JSON {
-		if err := json.NewEncoder(b.std.Err).Encode(s); err != nil {
+		if err := newEncoder(b.std.Err).Encode(s); err != nil {
 			return err
 		}
 	} else {
@@ -311,19 +309,6 @@ func outside(s *simulate.Scorecard, labels []simulate.Label) string {
 		return fmt.Sprintf("%s outside the judged time (%s to %s)\n", count(n, "label"), s.From.Format(time.DateTime), s.To.Format(time.DateTime))
 	}
 	return ""
-}
-
-// encodeLines writes NDJSON.
-func encodeLines[T any](w io.Writer, list []T) error {
-	b := bufio.NewWriterSize(w, 1<<16)
-	enc := json.NewEncoder(b)
-	enc.SetEscapeHTML(false)
-	for i := range list {
-		if err := enc.Encode(&list[i]); err != nil {
-			return err
-		}
-	}
-	return b.Flush()
 }
 
 // count writes a number with its noun.

@@ -231,10 +231,7 @@ const shownDifferences = 20
 func (c *comparison) text() string {
 	n := &c.Counts
 	var b strings.Builder
-	t := table.NewWriter()
-	t.SetStyle(table.StyleLight)
-	t.Style().Format.Header = 0
-	t.AppendHeader(table.Row{"", "same", "gained", "lost", "changed", "before", "after"})
+	t := newTable("", "same", "gained", "lost", "changed", "before", "after")
 	t.AppendRow(table.Row{"alerts", n.Same, n.Gained, n.Lost, n.Changed, n.Same + n.Lost + n.Changed, n.Same + n.Gained + n.Changed})
 	t.AppendRow(table.Row{"pages", "", n.PagesGained, n.PagesLost, "", n.PagesBefore, n.PagesAfter})
 	fmt.Fprintln(&b, t.Render())

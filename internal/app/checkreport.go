@@ -1,7 +1,6 @@
 package app
 
 import (
-	"encoding/json"
 	"fmt"
 
 	"github.com/jedib0t/go-pretty/v6/table"
@@ -42,12 +41,8 @@ func (r *checkReport) fail(what, says, do string) {
 // asked. The error counts those that failed.
 func (r *checkReport) print(std IO, asJSON bool) error {
 	failed := 0
-	enc := json.NewEncoder(std.Out)
-	enc.SetEscapeHTML(false)
-	t := table.NewWriter()
-	t.SetStyle(table.StyleLight)
-	t.Style().Format.Header = 0
-	t.AppendHeader(table.Row{"what", "", "found", "do"})
+	enc := newEncoder(std.Out)
+	t := newTable("what", "", "found", "do")
 	width := 0
 	for _, f := range r.findings {
 		width = max(width, len(f.What))

@@ -2,7 +2,6 @@ package app
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -108,11 +107,8 @@ func DeadLetterList(ctx context.Context, cfg Config, o DeadLetterOptions, std IO
 		return err
 	}
 	defer kc.Close()
-	enc := json.NewEncoder(std.Out)
-	t := table.NewWriter()
-	t.SetStyle(table.StyleLight)
-	t.Style().Format.Header = 0
-	t.AppendHeader(table.Row{"offset", "refused at", "stage", "from", "reason"})
+	enc := newEncoder(std.Out)
+	t := newTable("offset", "refused at", "stage", "from", "reason")
 	n := 0
 	err = eachDeadLetter(ctx, kc, &o, func(d deadLetter) error {
 		n++

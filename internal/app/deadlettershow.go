@@ -2,7 +2,6 @@ package app
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"regexp"
@@ -87,9 +86,7 @@ func showDeadLetter(w io.Writer, d *deadLetter, hasher *ingest.Hasher, raw, asJS
 		d.Value, d.Error = ingest.Redact(hasher, d.value), ingest.Redact(hasher, []byte(d.Error))
 	}
 	if asJSON {
-		enc := json.NewEncoder(w)
-		enc.SetEscapeHTML(false)
-		return enc.Encode(d)
+		return newEncoder(w).Encode(d)
 	}
 	var b strings.Builder
 	line := func(what, format string, args ...any) {

@@ -383,12 +383,10 @@ func (d *demo) report(ctx context.Context, fed int, took time.Duration) error {
 		*q.into = n
 	}
 	if d.o.JSON {
-		enc := json.NewEncoder(d.std.Out)
-		enc.SetEscapeHTML(false)
 		if err := encodeLines(d.std.Out, final); err != nil {
 			return err
 		}
-		if err := enc.Encode(map[string]demoSummary{"summary": s}); err != nil {
+		if err := newEncoder(d.std.Out).Encode(map[string]demoSummary{"summary": s}); err != nil {
 			return err
 		}
 	} else if err := d.print(ctx, &card, &s); err != nil {

@@ -65,7 +65,7 @@ func HuntList(asJSON bool, std IO) error {
 		return err
 	}
 	if asJSON {
-		enc := json.NewEncoder(std.Out)
+		enc := newEncoder(std.Out)
 		for _, h := range hunts {
 			if err := enc.Encode(h); err != nil {
 				return err

@@ -2,7 +2,6 @@ package app
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"slices"
 	"time"
@@ -85,7 +84,7 @@ func IdentityList(ctx context.Context, cfg Config, o IdentityListOptions, std IO
 	}
 	slices.Sort(ids)
 	if o.JSON {
-		enc := json.NewEncoder(std.Out)
+		enc := newEncoder(std.Out)
 		for _, id := range ids {
 			if err := enc.Encode(all[id]); err != nil {
 				return err

@@ -161,7 +161,7 @@ func importInto(ctx context.Context, to target, cfg *Config, o IdentityImportOpt
 func showDiff(std IO, changes []identityChange, asJSON bool) error {
 	w := bufio.NewWriter(std.Out)
 	if asJSON {
-		enc := json.NewEncoder(w)
+		enc := newEncoder(w)
 		for i := range changes {
 			if err := enc.Encode(&changes[i]); err != nil {
 				return err

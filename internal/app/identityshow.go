@@ -2,7 +2,6 @@ package app
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -234,5 +233,5 @@ func writeIdentityJSON(w io.Writer, id string, k *knownIdentity, answers []*clic
 		}
 		out[sec.key] = rows
 	}
-	return json.NewEncoder(w).Encode(out)
+	return newEncoder(w).Encode(out)
 }

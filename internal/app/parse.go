@@ -48,8 +48,7 @@ func Parse(ctx context.Context, cfg Config, o ParseOptions, std IO) error {
 	}
 	in.bar = newProgress(std.Err, "parsing", in.size(), true)
 	out := bufio.NewWriterSize(std.Out, 1<<16)
-	w := &activityWriter{enc: json.NewEncoder(out), cfg: &cfg, enricher: rd.enricher}
-	w.enc.SetEscapeHTML(false)
+	w := &activityWriter{enc: newEncoder(out), cfg: &cfg, enricher: rd.enricher}
 	w.reading, w.start = rd, time.Now()
 	if o.Explain {
 		w.explain = explanations(out, w.enc, o.JSON)

@@ -68,7 +68,7 @@ func ProfileShow(ctx context.Context, cfg Config, name string, o ProfileShowOpti
 		fmt.Fprintf(std.Err, "values are shown by fingerprint: %s\n", oneLine(err.Error()))
 	}
 	if o.JSON {
-		return json.NewEncoder(std.Out).Encode(&v)
+		return newEncoder(std.Out).Encode(&v)
 	}
 	_, err = io.WriteString(std.Out, profileText(&v, o.Top))
 	return err
@@ -119,8 +119,7 @@ func ProfileExport(ctx context.Context, cfg Config, ids []string, out string, st
 	n := 0
 	err := writeFile("--out", out, std.Out, func(w io.Writer) error {
 		b := bufio.NewWriterSize(w, 1<<16)
-		enc := json.NewEncoder(b)
-		enc.SetEscapeHTML(false)
+		enc := newEncoder(b)
 		err := newServices(&cfg).engines(ctx, std, func(e *detect.Engine) error {
 			return e.Profiles(func(v *detect.ProfileView) error {
 				if len(want) > 0 && !want[v.Identity] {

@@ -2,7 +2,6 @@ package app
 
 import (
 	"bufio"
-	"encoding/json"
 	"fmt"
 	"io"
 	"math"
@@ -16,8 +15,7 @@ import (
 func writeProfiles(path string, e *detect.Engine) error {
 	return writeFile("--profiles-out", path, nil, func(w io.Writer) error {
 		b := bufio.NewWriterSize(w, 1<<16)
-		enc := json.NewEncoder(b)
-		enc.SetEscapeHTML(false)
+		enc := newEncoder(b)
 		err := e.Profiles(func(v *detect.ProfileView) error {
 			v.State, _ = e.ProfileState(v.Identity)
 			return enc.Encode(v)

@@ -2,7 +2,6 @@ package app
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"slices"
@@ -219,14 +218,7 @@ func ProfileChanges(ctx context.Context, cfg Config, asJSON bool, std IO) error 
 	}
 	slices.SortStableFunc(words, func(a, b detect.ProfileWord) int { return a.Time.Compare(b.Time) })
 	if asJSON {
-		enc := json.NewEncoder(std.Out)
-		enc.SetEscapeHTML(false)
-		for i := range words {
-			if err := enc.Encode(&words[i]); err != nil {
-				return err
-			}
-		}
-		return nil
+		return encodeLines(std.Out, words)
 	}
 	if _, err := io.WriteString(std.Out, profileWordsText(words)); err != nil {
 		return err
@@ -236,10 +228,7 @@ func ProfileChanges(ctx context.Context, cfg Config, asJSON bool, std IO) error 
 }
 
 func profileWordsText(words []detect.ProfileWord) string {
-	t := table.NewWriter()
-	t.SetStyle(table.StyleLight)
-	t.Style().Format.Header = 0
-	t.AppendHeader(table.Row{"time", "change", "identity", "by", "reason", "taken back"})
+	t := newTable("time", "change", "identity", "by", "reason", "taken back")
 	for i := range words {
 		w := &words[i]
 		t.AppendRow(table.Row{

@@ -3,7 +3,6 @@ package app
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -75,7 +74,7 @@ func RulesList(cfg Config, o RulesOptions, std IO) error {
 		return err
 	}
 	t := newTable("id", "title", "level", "log source", "formats", "unmapped fields")
-	enc := json.NewEncoder(std.Out)
+	enc := newEncoder(std.Out)
 	for i := range set.Len() {
 		r := set.Rule(i)
 		row := ruleRow{r.ID, r.Title, r.Level, r.Status, r.Source.String(), r.Correlation, orNone(r.Formats), orNone(r.Unmapped), r.Alone, r.File, r.Line}
@@ -111,14 +110,6 @@ func orNone(list []string) []string {
 		return []string{}
 	}
 	return list
-}
-
-func newTable(header ...any) table.Writer {
-	t := table.NewWriter()
-	t.SetStyle(table.StyleLight)
-	t.Style().Format.Header = 0
-	t.AppendHeader(header)
-	return t
 }
 
 // ruleJudge judges events by rules as the detector does.
@@ -230,7 +221,7 @@ func RulesMatch(ctx context.Context, cfg Config, o RulesOptions, std IO) error {
 	}
 	j := newRuleJudge(set, reading)
 	t := newTable("time", "level", "rule", "identity", "operation", "event")
-	enc := json.NewEncoder(std.Out)
+	enc := newEncoder(std.Out)
 	matches := 0
 	var writing error
 	j.found = func(ev *schemas.Event, rules []int) {

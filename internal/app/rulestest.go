@@ -78,7 +78,7 @@ func RulesTest(ctx context.Context, cfg Config, o RulesOptions, std IO) error {
 	j := newRuleJudge(set, reading)
 	t := newTable("rule", "test", "expect", "got", "")
 	failed, tested := 0, map[int]bool{}
-	enc := json.NewEncoder(std.Out)
+	enc := newEncoder(std.Out)
 	for i := range tests {
 		res, rule := tests[i].run(j)
 		tested[rule] = true
