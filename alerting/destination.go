@@ -78,19 +78,16 @@ func (t TLS) Client() (*tls.Config, error) {
 	return c, nil
 }
 
-var severities = []string{"informational", "low", "medium", "high", "critical"}
-
 // minSeverity gives the severity_id below which alerts are dropped.
 func (d Destination) minSeverity() (int, error) {
 	if d.MinSeverity == "" {
 		return schemas.SeverityInfo, nil
 	}
-	for i, s := range severities {
-		if strings.EqualFold(s, d.MinSeverity) {
-			return i + schemas.SeverityInfo, nil
-		}
+	id, ok := schemas.SeverityOf(d.MinSeverity)
+	if !ok {
+		return 0, fmt.Errorf("min_severity %q: use one of %s", d.MinSeverity, strings.Join(schemas.SeverityWords(), ", "))
 	}
-	return 0, fmt.Errorf("min_severity %q: use one of %s", d.MinSeverity, strings.Join(severities, ", "))
+	return id, nil
 }
 
 // timeout gives the bound of one attempt.

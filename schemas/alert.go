@@ -1,5 +1,10 @@
 package schemas
 
+import (
+	"slices"
+	"strings"
+)
+
 // OCSF constants of a Detection Finding.
 const (
 	OCSFVersion      = "1.8.0"
@@ -33,6 +38,21 @@ func SeverityName(id int) string {
 		return "Critical"
 	}
 	return "Unknown"
+}
+
+// severityWords are the severities as configurations and the command line say
+// them, the first being SeverityInfo.
+var severityWords = [...]string{"informational", "low", "medium", "high", "critical"}
+
+// SeverityWords lists the severities as configurations and the command line say
+// them, the least first.
+func SeverityWords() []string { return slices.Clone(severityWords[:]) }
+
+// SeverityOf gives the severity_id of such a word, in whatever case; false for any
+// other word.
+func SeverityOf(word string) (id int, ok bool) {
+	i := slices.Index(severityWords[:], strings.ToLower(word))
+	return i + SeverityInfo, i >= 0
 }
 
 // Alert is an OCSF Detection Finding (class 2004): one version of one alert.

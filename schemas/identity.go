@@ -42,6 +42,17 @@ type Identity struct {
 	Source     string    `yaml:"-" json:"source,omitempty"`
 }
 
+// Beginnings of keys in lapwing.identities. A record of another key is declared
+// by an import, or by a producer of the user's own.
+const (
+	// DiscoveredKey starts that of an identity that no inventory names.
+	DiscoveredKey = "discovered/"
+	// StatedKey starts that of an identity as PUT /identities states it. A key of
+	// its own keeps an import from replacing it when the topic is compacted, and so
+	// keeps its precedence over a restart.
+	StatedKey = "api/"
+)
+
 // Allowed holds closed policies: a list that is present allows what it names
 // and nothing else. Patterns use * for any run of characters.
 type Allowed struct {

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -45,8 +44,9 @@ ORDER BY first_ts DESC, alert_id LIMIT {limit:UInt32}`
 func AlertList(ctx context.Context, cfg Config, o AlertListOptions, std IO) (err error) {
 	severity := 0
 	if o.MinSeverity != "" {
-		if severity = slices.Index(severityNames, strings.ToLower(o.MinSeverity)) + 1; severity == 0 {
-			return Usagef("--severity %q: want %s", o.MinSeverity, oneOf(severityNames))
+		var ok bool
+		if severity, ok = schemas.SeverityOf(o.MinSeverity); !ok {
+			return Usagef("--severity %q: want %s", o.MinSeverity, oneOf(schemas.SeverityWords()))
 		}
 	}
 	since := int64(0)

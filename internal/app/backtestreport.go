@@ -108,9 +108,9 @@ func (b *backtest) report(ctx context.Context) (*reportView, error) {
 	v := &reportView{Tenant: b.cfg.Tenant, Score: b.score, Diff: b.diff, Failures: b.failures}
 	_, bad := b.in.totals()
 	v.Summary = newBacktestSummary(b.cfg, b.v, len(b.in.files), int(bad))
-	for i := len(severityNames) - 1; i >= 0; i-- {
-		if n := v.Summary.BySeverity[severityNames[i]]; n > 0 {
-			v.Spread = append(v.Spread, severityCount{severityNames[i], n})
+	for _, name := range slices.Backward(schemas.SeverityWords()) {
+		if n := v.Summary.BySeverity[name]; n > 0 {
+			v.Spread = append(v.Spread, severityCount{name, n})
 		}
 	}
 	if v.Summary.Budget > 0 {
@@ -223,8 +223,8 @@ func (b *backtest) timeline(alerts []reportAlert) *timeline {
 		return round1(t.Left + min(max((at-from)/(to-from), 0), 1)*(t.Right-t.Left))
 	}
 	y := float64(head)
-	for i := len(severityNames) - 1; i >= 0; i-- {
-		l := timelineLane{Name: severityNames[i], Y: y + lane/2}
+	for _, name := range slices.Backward(schemas.SeverityWords()) {
+		l := timelineLane{Name: name, Y: y + lane/2}
 		for k := range alerts {
 			a := &alerts[k]
 			if a.Sev == l.Name {

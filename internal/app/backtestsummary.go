@@ -2,6 +2,7 @@ package app
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -100,9 +101,9 @@ func (s *backtestSummary) text() string {
 // severities lists the alerts by severity, the gravest first.
 func (s *backtestSummary) severities(before string) string {
 	var b strings.Builder
-	for i := len(severityNames) - 1; i >= 0; i-- {
-		if n := s.BySeverity[severityNames[i]]; n > 0 {
-			fmt.Fprintf(&b, "%s%d %s", before, n, severityNames[i])
+	for _, name := range slices.Backward(schemas.SeverityWords()) {
+		if n := s.BySeverity[name]; n > 0 {
+			fmt.Fprintf(&b, "%s%d %s", before, n, name)
 			before = ", "
 		}
 	}

@@ -41,12 +41,9 @@ type conditionField struct {
 	values []string
 }
 
-// severityNames are the severities by their id, from 1.
-var severityNames = []string{"informational", "low", "medium", "high", "critical"}
-
 // conditionFields is the table of what --fail-on knows.
 var conditionFields = []conditionField{
-	{name: "severity", number: func(a *schemas.Alert) int { return a.SeverityID }, values: severityNames},
+	{name: "severity", number: func(a *schemas.Alert) int { return a.SeverityID }, values: schemas.SeverityWords()},
 	{name: "risk", number: func(a *schemas.Alert) int { return a.RiskScore }},
 	{name: "confidence", number: func(a *schemas.Alert) int { return a.Confidence }},
 	{name: "detector", texts: detectorsOf},

@@ -309,7 +309,7 @@ func (a *identityAPI) store(ctx context.Context, changes []identityChange) error
 			if err != nil {
 				return fmt.Errorf("identity %s: %w", part[i].ID, err)
 			}
-			recs = append(recs, stream.Record{Key: []byte(apiPrefix + part[i].ID), Value: value})
+			recs = append(recs, stream.Record{Key: []byte(schemas.StatedKey + part[i].ID), Value: value})
 		}
 		if err := a.produce(ctx, recs); err != nil {
 			return err
@@ -336,7 +336,7 @@ func (a *identityAPI) remove(w http.ResponseWriter, r *http.Request, id string) 
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), identitiesTimeout)
 	defer cancel()
-	if err := a.produce(ctx, []stream.Record{{Key: []byte(apiPrefix + id)}}); err != nil {
+	if err := a.produce(ctx, []stream.Record{{Key: []byte(schemas.StatedKey + id)}}); err != nil {
 		a.refuse(w, err)
 		return
 	}

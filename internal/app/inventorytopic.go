@@ -16,17 +16,6 @@ import (
 	"github.com/lapwing-sec/lapwing/schemas"
 )
 
-// Prefixes of keys in lapwing.identities. Records of other keys are declared by
-// imports and by the user's own producers.
-const (
-	// discoveredPrefix starts the key of an identity that no inventory names.
-	discoveredPrefix = "discovered/"
-	// apiPrefix starts the key of an identity as PUT /identities states it. A
-	// key of its own keeps an import from replacing it when the topic is
-	// compacted, and so keeps its precedence over a restart.
-	apiPrefix = "api/"
-)
-
 // importHeader says which import declared a record: the kind and what it is of.
 const importHeader = "lapwing-import"
 
@@ -59,10 +48,10 @@ func newInventoryTopic(publish func(enrich.Source, *schemas.Inventory), refused 
 // topicKey splits the key of a record of lapwing.identities; ok is false for
 // records that declare nothing.
 func topicKey(key string) (source enrich.Source, id string, ok bool) {
-	if strings.HasPrefix(key, discoveredPrefix) {
+	if strings.HasPrefix(key, schemas.DiscoveredKey) {
 		return 0, "", false
 	}
-	if id, api := strings.CutPrefix(key, apiPrefix); api {
+	if id, api := strings.CutPrefix(key, schemas.StatedKey); api {
 		return enrich.SourceAPI, id, true
 	}
 	return enrich.SourceTopic, key, true
@@ -177,9 +166,9 @@ func newTopicState() *topicState {
 func (s *topicState) record(rec *stream.Record) error {
 	key := string(rec.Key)
 	into, id := s.declared, key
-	if d, ok := strings.CutPrefix(key, discoveredPrefix); ok {
+	if d, ok := strings.CutPrefix(key, schemas.DiscoveredKey); ok {
 		into, id = s.discovered, d
-	} else if a, ok := strings.CutPrefix(key, apiPrefix); ok {
+	} else if a, ok := strings.CutPrefix(key, schemas.StatedKey); ok {
 		into, id = s.api, a
 	}
 	if len(rec.Value) == 0 {

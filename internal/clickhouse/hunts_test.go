@@ -126,7 +126,7 @@ func plantIdentities(t *testing.T, db *DB) {
 	} {
 		recs = append(recs, identityRecord(t, id.ID, &id, noon))
 	}
-	recs = append(recs, identityRecord(t, DiscoveredPrefix+shadow, &schemas.Identity{ID: shadow, Discovered: true}, noon))
+	recs = append(recs, identityRecord(t, schemas.DiscoveredKey+shadow, &schemas.Identity{ID: shadow, Discovered: true}, noon))
 	require.NoError(t, db.Identities().Handle(t.Context(), recs))
 }
 

@@ -11,14 +11,6 @@ import (
 	"github.com/lapwing-sec/lapwing/schemas"
 )
 
-// DiscoveredPrefix starts the keys of records about identities that nobody has
-// declared.
-const DiscoveredPrefix = "discovered/"
-
-// APIPrefix starts the keys of records about identities as PUT /identities
-// states them.
-const APIPrefix = "api/"
-
 // Identities returns the writer of the table identities. It takes records of
 // lapwing.identities: key the identity's id (or discovered/ and the id), value a
 // schemas.Identity in JSON, or nothing for one that is gone. A later record of a
@@ -173,8 +165,8 @@ func (w *identities) row(rec *stream.Record, now time.Time) (*identityRow, error
 	if row.key == "" {
 		return nil, fmt.Errorf("identity record without a key")
 	}
-	id, discovered := strings.CutPrefix(row.key, DiscoveredPrefix)
-	id = strings.TrimPrefix(id, APIPrefix)
+	id, discovered := strings.CutPrefix(row.key, schemas.DiscoveredKey)
+	id = strings.TrimPrefix(id, schemas.StatedKey)
 	if len(rec.Value) == 0 {
 		row.ID, row.Discovered, row.deleted = id, discovered, 1
 		return row, nil

@@ -394,7 +394,7 @@ func (s *CellStage) say(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("encode identity %s: %w", d.ID, err)
 		}
-		s.identities.Add([]byte("discovered/"+d.ID), value, nil)
+		s.identities.Add([]byte(schemas.DiscoveredKey+d.ID), value, nil)
 	}
 	s.out.Reset()
 	if s.alerts.Len() > 0 {
