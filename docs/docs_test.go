@@ -249,6 +249,60 @@ func TestEveryConfigurationShownIsAccepted(t *testing.T) {
 	require.Positive(t, n)
 }
 
+// configurationKeys are all keys, those of list elements as list[].key, and the
+// sections that they stand in.
+func configurationKeys() (keys, sections map[string]bool) {
+	keys, sections = map[string]bool{}, map[string]bool{}
+	var add func(prefix string, list []app.Key)
+	add = func(prefix string, list []app.Key) {
+		for _, k := range list {
+			name := prefix + k.Name
+			keys[name] = true
+			for i := range name {
+				if name[i] == '.' {
+					sections[name[:i]] = true
+				}
+			}
+			add(name+"[].", k.Fields)
+		}
+	}
+	add("", app.Keys())
+	return keys, sections
+}
+
+func TestEveryConfigurationKeyThatIsNamedExists(t *testing.T) {
+	keys, sections := configurationKeys()
+	named := regexp.MustCompile("`((?:[a-z_]+(?:\\[\\])?\\.)+[a-z_]+)[`:= ]")
+	n := 0
+	for _, g := range guides(t) {
+		for _, m := range named.FindAllStringSubmatch(read(t, g), -1) {
+			section, _, _ := strings.Cut(m[1], ".")
+			if !sections[section] || slices.Contains([]string{".tsv", ".yaml", ".json"}, filepath.Ext(m[1])) {
+				continue
+			}
+			n++
+			require.True(t, keys[m[1]] || sections[m[1]], "%s names %s, which is no key", g, m[1])
+		}
+	}
+	require.Greater(t, n, 100)
+}
+
+// otherVariables are those that no configuration key has.
+var otherVariables = []string{"LAPWING_CACHE", "LAPWING_CHDB", "LAPWING_DATA"}
+
+func TestEveryVariableThatIsNamedExists(t *testing.T) {
+	known := slices.Clone(otherVariables)
+	for _, k := range app.Keys() {
+		known = append(known, app.EnvName(k.Name))
+	}
+	name := regexp.MustCompile(`\bLAPWING_[A-Z_]*[A-Z]\b`)
+	for _, g := range append(guides(t), "docker-compose.yml", "deploy/env.example", "deploy/Dockerfile") {
+		for _, n := range name.FindAllString(read(t, g), -1) {
+			require.Contains(t, known, n, "%s names a variable that nothing reads", g)
+		}
+	}
+}
+
 // anchors are the ids that a Markdown text's headings get.
 func anchors(text string) map[string]bool {
 	out := map[string]bool{}
