@@ -54,8 +54,11 @@ type CellStage struct {
 	since int64          // events since the last snapshot
 	dirty bool           // stopped in the middle of a chunk: not at next
 	taken time.Time
-	calls chan func(Cell)
-	gone  chan struct{}
+	// failed: the last snapshot was not written. The next one waits for its time,
+	// not for events: else every chunk would stop the cell for one.
+	failed bool
+	calls  chan func(Cell)
+	gone   chan struct{}
 
 	out        Out
 	alerts     Batch
@@ -416,7 +419,8 @@ func (s *CellStage) due(ctx context.Context) error {
 	if s.snapshot != nil || s.since == 0 {
 		return nil
 	}
-	if s.since < s.cfg.SnapshotEvents && s.cfg.Now().Sub(s.taken) < s.cfg.SnapshotEvery {
+	full := s.since >= s.cfg.SnapshotEvents && !s.failed
+	if !full && s.cfg.Now().Sub(s.taken) < s.cfg.SnapshotEvery {
 		return nil
 	}
 	return s.begin(ctx)
@@ -449,7 +453,7 @@ func (s *CellStage) begin(ctx context.Context) error {
 
 func (s *CellStage) finish(r snapshotResult) error {
 	s.snapshot = nil
-	s.taken = s.cfg.Now()
+	s.taken, s.failed = s.cfg.Now(), r.err != nil
 	if r.err == nil {
 		s.slot, s.old[r.slot] = r.slot, r.chunks
 		s.since -= r.records

@@ -369,6 +369,33 @@ func TestAnAcceptedResetIsDurable(t *testing.T) {
 	})
 }
 
+// stuckWriter takes nothing, and is not fenced.
+type stuckWriter struct{}
+
+func (stuckWriter) Append(context.Context, int, *Batch) (int64, error) {
+	return 0, errors.New("the brokers refuse records of this size")
+}
+
+func TestASnapshotThatCannotBeWrittenIsNotTriedAgainWithEveryChunk(t *testing.T) {
+	w := newCellWorld(400)
+	ctx, cancel := context.WithCancel(t.Context())
+	tried := 0
+	s := w.stage(&crash{left: -1}, func(next int64) {
+		if next == 400 {
+			cancel()
+		}
+	})
+	s.cfg.StateWriter = stuckWriter{}
+	s.cfg.Observe.Snapshot = func(_, _ int64, _ time.Duration, err error) {
+		require.Error(t, err)
+		tried++
+	}
+	require.NoError(t, s.Restore(ctx))
+	require.NoError(t, s.Run(ctx, t.Context(), func() bool { return false }))
+	require.Equal(t, int64(400), s.Next())
+	require.Equal(t, 1, tried, "the next one is due by the clock, which stands still")
+}
+
 func TestAZombiesSnapshotIsRefused(t *testing.T) {
 	w := newCellWorld(20)
 	zombie := w.stage(&crash{left: -1}, func(int64) {})
