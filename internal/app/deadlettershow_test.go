@@ -24,7 +24,7 @@ func TestADeadLetterIsShownWithoutSecrets(t *testing.T) {
 	kc, err := kafka.Connect(t.Context(), kafka.Config{Brokers: cfg.Kafka.Brokers}, nil, zerolog.Nop())
 	require.NoError(t, err)
 	t.Cleanup(kc.Close)
-	require.NoError(t, kc.EnsureTopics(t.Context(), kafka.Topics(1, nil)))
+	require.NoError(t, kc.EnsureTopics(t.Context(), kafka.Topics("lapwing.", 1, nil)))
 	const secret = "canary-9f2c41d8a07b"
 	record := `{"password":"` + secret + `","path":"/v1"}` + "\x1b[2J"
 	letters := []stream.Record{

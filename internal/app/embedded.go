@@ -108,7 +108,7 @@ func (c *Config) topics() []kafka.Topic {
 	for _, t := range c.RawTopics {
 		raw = append(raw, t.Topic)
 	}
-	topics := kafka.TopicsWithPrefix(c.Kafka.Prefix, c.Detect.Cells, raw)
+	topics := kafka.Topics(c.Kafka.Prefix, c.Detect.Cells, raw)
 	for i := range topics {
 		// One process reads all of the embedded broker: more than one partition for
 		// each of forty formats is nothing but work at the start.

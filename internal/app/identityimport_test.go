@@ -33,7 +33,7 @@ func withBroker(t *testing.T) (Config, *kafka.Client) {
 	kc, err := kafka.Connect(t.Context(), kafka.Config{Brokers: cfg.Kafka.Brokers, Prefix: "lapwing."}, prometheus.NewRegistry(), zerolog.Nop())
 	require.NoError(t, err)
 	t.Cleanup(kc.Close)
-	require.NoError(t, kc.EnsureTopics(t.Context(), kafka.Topics(1, nil)))
+	require.NoError(t, kc.EnsureTopics(t.Context(), kafka.Topics("lapwing.", 1, nil)))
 	return cfg, kc
 }
 

@@ -34,7 +34,7 @@ func TestSimulateSendsAllBesideWhatIsThere(t *testing.T) {
 	for _, r := range cfg.RawTopics {
 		raw = append(raw, r.Topic)
 	}
-	require.NoError(t, kc.EnsureTopics(t.Context(), kafka.Topics(1, raw)))
+	require.NoError(t, kc.EnsureTopics(t.Context(), kafka.Topics("lapwing.", 1, raw)))
 	require.NoError(t, kc.Produce(t.Context(), raw[0], []stream.Record{{Key: []byte("a"), Value: []byte("{}")}, {Key: []byte("b"), Value: []byte("{}")}}))
 
 	fleet, err := simulate.New(simulate.Config{Days: 3, Identities: 20, Events: 2000})

@@ -51,7 +51,7 @@ func engineDies(t *testing.T, r *Result) {
 	client, err := kafka.Connect(ctx, kafka.Config{Brokers: cluster.ListenAddrs()}, nil, zerolog.Nop())
 	must(err)
 	defer client.Close()
-	must(client.EnsureTopics(ctx, kafka.Topics(1, nil)))
+	must(client.EnsureTopics(ctx, kafka.Topics("lapwing.", 1, nil)))
 
 	// Three days of events, so that batches are split.
 	const n = 6000

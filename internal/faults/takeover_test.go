@@ -53,7 +53,7 @@ func measureTakeover(t *testing.T, r *faults.Result) {
 		return c
 	}
 	c := connect(nil)
-	require.NoError(t, c.EnsureTopics(t.Context(), kafka.Topics(1, nil)))
+	require.NoError(t, c.EnsureTopics(t.Context(), kafka.Topics("lapwing.", 1, nil)))
 	day := time.Date(2026, 3, 3, 8, 0, 0, 0, time.UTC)
 	sent := 0
 	send := func(n int) {

@@ -82,7 +82,7 @@ func newFleet(t *testing.T, addr, prefix string) *fleet {
 	t.Helper()
 	f := &fleet{t: t, addr: addr, prefix: prefix}
 	f.c = f.connect()
-	topics := kafka.TopicsWithPrefix(prefix, 4, []string{prefix + "raw"})
+	topics := kafka.Topics(prefix, 4, []string{prefix + "raw"})
 	topics[len(topics)-1].Partitions = rawPartitions
 	require.NoError(t, f.c.EnsureTopics(t.Context(), topics))
 	value := make([]byte, 8)

@@ -119,7 +119,7 @@ func newWorld(t *testing.T, r *Result, o options) *world {
 	var err error
 	w.admin, err = w.connect(w.n.plainDial, nil, zerolog.Nop())
 	w.must(err)
-	topics := kafka.Topics(o.cells, []string{rawTopic})
+	topics := kafka.Topics("lapwing.", o.cells, []string{rawTopic})
 	topics[len(topics)-1].Partitions = o.partitions
 	w.must(w.admin.EnsureTopics(t.Context(), topics))
 	for name, rec := range w.receivers {

@@ -64,7 +64,7 @@ func TestConnectWithPasswords(t *testing.T) {
 func TestTopicsAreCreatedAndChecked(t *testing.T) {
 	b := newFake(t)
 	c := b.connect(t)
-	want := Topics(3, []string{"raw.a"})
+	want := Topics("lapwing.", 3, []string{"raw.a"})
 	diffs, err := c.CheckTopics(t.Context(), want)
 	require.NoError(t, err)
 	require.Len(t, diffs, 7, "all are missing")
@@ -74,7 +74,7 @@ func TestTopicsAreCreatedAndChecked(t *testing.T) {
 	diffs, err = c.CheckTopics(t.Context(), want)
 	require.NoError(t, err)
 	require.Empty(t, diffs)
-	other := Topics(4, []string{"raw.a"})
+	other := Topics("lapwing.", 4, []string{"raw.a"})
 	other[2].Config = map[string]string{"cleanup.policy": "delete"}
 	other[6].Partitions = 9 // a raw topic's are the user's
 	diffs, err = c.CheckTopics(t.Context(), other)

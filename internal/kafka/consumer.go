@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"strconv"
 	"sync"
 	"time"
@@ -36,11 +37,7 @@ func (c *Client) RunConsumer(ctx context.Context, o ConsumerOptions) error {
 		snapshot := func() map[topicPartition]committed {
 			mu.Lock()
 			defer mu.Unlock()
-			m := make(map[topicPartition]committed, len(positions))
-			for tp, p := range positions {
-				m[tp] = p
-			}
-			return m
+			return maps.Clone(positions)
 		}
 		cctx, cancel := context.WithCancel(ctx)
 		committing := make(chan struct{})
@@ -98,7 +95,7 @@ func (c *Client) consumePartition(ctx, hard context.Context, o ConsumerOptions, 
 			return err
 		}
 		c.metrics.retries.WithLabelValues(o.Group).Inc()
-		c.log.Warn().Err(err).Str("group", o.Group).Int("partition", tp.partition).Msg("handler stopped, taking the partition up again")
+		c.log.Warn().Err(err).Str("group", o.Group).Str("topic", tp.topic).Int("partition", tp.partition).Msg("handler stopped, taking the partition up again")
 		if !b.wait(ctx) {
 			return nil
 		}

@@ -254,12 +254,12 @@ func (c *Client) observeRaw(tp topicPartition) stream.RawObserver {
 	lag, pos := m.lag.WithLabelValues("enrich", tp.topic, part), m.position.WithLabelValues("enrich", tp.topic, part)
 	mark := m.watermark.WithLabelValues(tp.topic, part)
 	return stream.RawObserver{
-		Flushed: func(n, events, lateN, _, dups, skips int) {
-			in.Add(float64(n))
-			out.Add(float64(events))
-			late.Add(float64(lateN))
-			dup.Add(float64(dups))
-			skipped.Add(float64(skips))
+		Flushed: func(f stream.Flushed) {
+			in.Add(float64(f.Records))
+			out.Add(float64(f.Events))
+			late.Add(float64(f.Late))
+			dup.Add(float64(f.Duplicates))
+			skipped.Add(float64(f.Skipped))
 		},
 		Position: func(next, end, watermark int64) {
 			lag.Set(float64(max(end-next, 0)))

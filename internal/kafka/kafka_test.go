@@ -178,7 +178,7 @@ func requireOnce(t testing.TB, events []*schemas.Event, n int) {
 
 func (b *broker) setup(t testing.TB, c *Client, cells int, raw ...string) {
 	t.Helper()
-	require.NoError(t, c.EnsureTopics(t.Context(), TopicsWithPrefix(b.prefix, cells, raw)))
+	require.NoError(t, c.EnsureTopics(t.Context(), Topics(b.prefix, cells, raw)))
 }
 
 func countEvents(t testing.TB, c *Client) int {

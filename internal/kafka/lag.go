@@ -3,6 +3,7 @@ package kafka
 import (
 	"context"
 	"encoding/binary"
+	"maps"
 	"strconv"
 	"time"
 
@@ -65,10 +66,7 @@ func (s *session) measureLag(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, s.c.cfg.RequestTimeout)
 	defer cancel()
 	s.ackedMu.Lock()
-	acked := make(map[topicPartition]int64, len(s.acked))
-	for tp, next := range s.acked {
-		acked[tp] = next
-	}
+	acked := maps.Clone(s.acked)
 	s.ackedMu.Unlock()
 	req := map[string][]kafkago.OffsetRequest{}
 	for tp := range acked {

@@ -23,7 +23,7 @@ func TestRightsOnApacheKafka(t *testing.T) {
 	admin, err := Connect(t.Context(), Config{Brokers: []string{s.Addr}}, nil, zerolog.Nop())
 	require.NoError(t, err)
 	t.Cleanup(admin.Close)
-	require.NoError(t, admin.EnsureTopics(t.Context(), Topics(1, []string{"raw.kong"})))
+	require.NoError(t, admin.EnsureTopics(t.Context(), Topics("lapwing.", 1, []string{"raw.kong"})))
 	allow := func(kind kafkago.ResourceType, name string, ops ...kafkago.ACLOperationType) {
 		var acls []kafkago.ACLEntry
 		for _, op := range ops {

@@ -270,7 +270,7 @@ func (s *session) keepCommitting(ctx context.Context, every, idle time.Duration,
 			if lostGeneration(err) {
 				return
 			}
-			s.c.log.Warn().Err(err).Str("stage", s.stage).Msg("commit failed")
+			s.c.log.Warn().Err(err).Str("stage", s.stage).Str("group", s.group).Msg("commit failed")
 		}
 	}
 }
@@ -299,6 +299,6 @@ func (s *session) finalCommit(ctx context.Context, tp topicPartition, positions 
 		}
 	}
 	if err := s.commitLocked(ctx, last); err != nil {
-		s.c.log.Debug().Err(err).Str("stage", s.stage).Msg("last commit of a partition refused")
+		s.c.log.Debug().Err(err).Str("stage", s.stage).Str("group", s.group).Msg("last commit of a partition refused")
 	}
 }

@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -43,7 +45,7 @@ func (c *countingCell) Event(ev *schemas.Event, out *stream.Out) {
 func (c *countingCell) Control(*schemas.Control, *stream.Out) {}
 
 func (c *countingCell) Snapshot(w io.Writer) error {
-	ids := sortedKeys(c.counts)
+	ids := slices.Sorted(maps.Keys(c.counts))
 	b := binary.AppendUvarint(nil, uint64(len(ids)))
 	for _, id := range ids {
 		b = binary.AppendUvarint(b, uint64(len(id)))

@@ -73,7 +73,7 @@ func (c *Client) observeStore(tp topicPartition) stream.StoreObserver {
 			retries.Inc()
 			if now := c.now(); now.Sub(last) > 10*time.Second {
 				last = now
-				c.log.Warn().Err(err).Msg("insert failed, trying again")
+				c.log.Warn().Err(err).Str("topic", tp.topic).Int("partition", tp.partition).Msg("insert failed, trying again")
 			}
 		},
 		Position: func(next, end int64) {

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"sync"
 
@@ -92,9 +94,9 @@ func (c *Client) scan(ctx context.Context, topic string, partition int, from int
 
 // Follow hands every record of a compacted topic to fn, from the start to the
 // end and then as they come, until ctx ends; it returns nil then. A nil value
-// deletes the key; key and value are fn's during the call only. reached is
-// called once, when the end as of the start has been passed.
-func (c *Client) Follow(ctx context.Context, topic string, fn func(key, value []byte), reached ...func()) error {
+// deletes the key; key and value are fn's during the call only. reached, which may
+// be nil, is called once, when the end as of the start has been passed.
+func (c *Client) Follow(ctx context.Context, topic string, fn func(key, value []byte), reached func()) error {
 	n, err := c.partitions(ctx, topic)
 	if err != nil {
 		return unlessDone(ctx, err)
@@ -109,8 +111,8 @@ func (c *Client) Follow(ctx context.Context, topic string, fn func(key, value []
 			return unlessDone(ctx, err)
 		}
 	}
-	for _, f := range reached {
-		f()
+	if reached != nil {
+		reached()
 	}
 	// fn is called by one goroutine at a time.
 	var mu sync.Mutex
@@ -202,7 +204,7 @@ func (c *Client) Memory(ctx context.Context, destination string) (Memory, error)
 			if rec.Value == nil {
 				delete(m.table, name)
 			} else {
-				m.table[name] = append([]byte(nil), rec.Value...)
+				m.table[name] = slices.Clone(rec.Value)
 			}
 		}
 		return nil
@@ -279,17 +281,14 @@ func (m *memory) Put(ctx context.Context, key string, value []byte) error {
 	if value == nil {
 		delete(m.table, key)
 	} else {
-		m.table[key] = append([]byte(nil), value...)
+		m.table[key] = slices.Clone(value)
 	}
 	return nil
 }
 
 func (m *memory) Range(fn func(key string, value []byte) bool) {
 	m.mu.Lock()
-	copied := make(map[string][]byte, len(m.table))
-	for k, v := range m.table {
-		copied[k] = v
-	}
+	copied := maps.Clone(m.table)
 	m.mu.Unlock()
 	for k, v := range copied {
 		if !fn(k, v) {

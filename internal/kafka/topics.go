@@ -1,10 +1,12 @@
 package kafka
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"sort"
+	"maps"
+	"slices"
 	"strconv"
 	"time"
 
@@ -34,12 +36,9 @@ func (d Difference) String() string {
 	return fmt.Sprintf("topic %s: %s is %s, want %s", d.Topic, d.Setting, d.Have, d.Want)
 }
 
-// Topics lists the topics of an installation under the default prefix: ours,
-// and the raw topics by name.
-func Topics(cells int, raw []string) []Topic { return TopicsWithPrefix("lapwing.", cells, raw) }
-
-// TopicsWithPrefix is Topics under another prefix.
-func TopicsWithPrefix(prefix string, cells int, raw []string) []Topic {
+// Topics lists the topics of an installation: ours, whose names begin with prefix
+// (Config.Prefix), and the raw topics by name.
+func Topics(prefix string, cells int, raw []string) []Topic {
 	day := 24 * time.Hour
 	deleteAfter := func(d time.Duration) map[string]string {
 		return map[string]string{"cleanup.policy": "delete", "retention.ms": strconv.FormatInt(d.Milliseconds(), 10)}
@@ -93,7 +92,7 @@ func (c *Client) createMissing(ctx context.Context, topics []Topic) (missing boo
 		}
 		missing = true
 		tc := kafkago.TopicConfig{Topic: t.Name, NumPartitions: t.Partitions, ReplicationFactor: c.cfg.Replication}
-		for _, k := range sortedKeys(t.Config) {
+		for _, k := range slices.Sorted(maps.Keys(t.Config)) {
 			tc.ConfigEntries = append(tc.ConfigEntries, kafkago.ConfigEntry{ConfigName: k, ConfigValue: t.Config[k]})
 		}
 		create = append(create, tc)
@@ -172,12 +171,12 @@ func (c *Client) CheckTopics(ctx context.Context, topics []Topic) ([]Difference,
 		}
 		if len(t.Config) > 0 {
 			req.Resources = append(req.Resources, kafkago.DescribeConfigRequestResource{
-				ResourceType: kafkago.ResourceTypeTopic, ResourceName: t.Name, ConfigNames: sortedKeys(t.Config),
+				ResourceType: kafkago.ResourceTypeTopic, ResourceName: t.Name, ConfigNames: slices.Sorted(maps.Keys(t.Config)),
 			})
 		}
 	}
 	byTopic := func() []Difference {
-		sort.SliceStable(diffs, func(i, j int) bool { return diffs[i].Topic < diffs[j].Topic })
+		slices.SortStableFunc(diffs, func(a, b Difference) int { return cmp.Compare(a.Topic, b.Topic) })
 		return diffs
 	}
 	if len(req.Resources) == 0 {
@@ -203,7 +202,7 @@ func (c *Client) CheckTopics(ctx context.Context, topics []Topic) ([]Difference,
 			values[e.ConfigName] = e.ConfigValue
 		}
 		t := want[r.ResourceName]
-		for _, k := range sortedKeys(t.Config) {
+		for _, k := range slices.Sorted(maps.Keys(t.Config)) {
 			// Retention is the operator's to choose; the policy is not.
 			if have := values[k]; k == "cleanup.policy" && have != t.Config[k] {
 				diffs = append(diffs, Difference{t.Name, k, t.Config[k], have})
@@ -211,13 +210,4 @@ func (c *Client) CheckTopics(ctx context.Context, topics []Topic) ([]Difference,
 		}
 	}
 	return byTopic(), nil
-}
-
-func sortedKeys[V any](m map[string]V) []string {
-	keys := make([]string, 0, len(m))
-	for k := range m {
-		keys = append(keys, k)
-	}
-	sort.Strings(keys)
-	return keys
 }

@@ -1,6 +1,8 @@
 package stream
 
 import (
+	"bytes"
+
 	"github.com/lapwing-sec/lapwing/schemas"
 )
 
@@ -115,16 +117,9 @@ func (b *Batch) Records() []Record {
 	recs := make([]Record, b.Len())
 	for i := range recs {
 		key, value, headers := b.At(i)
-		recs[i] = Record{Key: clone(key), Value: clone(value), Headers: headers}
+		recs[i] = Record{Key: bytes.Clone(key), Value: bytes.Clone(value), Headers: headers}
 	}
 	return recs
-}
-
-func clone(p []byte) []byte {
-	if p == nil {
-		return nil
-	}
-	return append([]byte{}, p...)
 }
 
 // controlHeaders names the kind of a control record in its header, for people

@@ -42,9 +42,6 @@ func (c *clock) watermark() int64 {
 	return c.newest - c.disorder
 }
 
-// check refuses times that no event has.
-func (c *clock) check(event, written int64) error { return CheckTime(event, written) }
-
 // CheckTime refuses the time of an event that lies before 2000, or more than
 // 24 h after its record was written (of records in files, after the start of
 // the run). Both are Unix nanoseconds.

@@ -1,6 +1,7 @@
 package stream
 
 import (
+	"bytes"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -58,5 +59,5 @@ func DeadLetter(rec *Record, stage string, index int, sub []byte, reason error) 
 	if len(key) > maxDeadError {
 		key = key[:maxDeadError]
 	}
-	return Record{Key: clone(key), Value: clone(sub), Headers: headers}
+	return Record{Key: bytes.Clone(key), Value: bytes.Clone(sub), Headers: headers}
 }

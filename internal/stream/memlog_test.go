@@ -1,6 +1,7 @@
 package stream
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"sync"
@@ -67,7 +68,7 @@ func (r *memReader) Fetch(ctx context.Context, offset int64) (Chunk, error) {
 			to := min(offset+int64(r.chunk), end)
 			out := make([]Record, 0, to-offset)
 			for _, rec := range recs[offset:to] {
-				rec.Key, rec.Value = clone(rec.Key), clone(rec.Value)
+				rec.Key, rec.Value = bytes.Clone(rec.Key), bytes.Clone(rec.Value)
 				out = append(out, rec)
 			}
 			return NewChunk(out, to, start, end, func() {

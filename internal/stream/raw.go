@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -66,13 +67,20 @@ type RawConfig struct {
 
 // RawObserver is told what the stage does, a batch at a time; any may be nil.
 type RawObserver struct {
-	// Flushed: n events were acknowledged, of which late came below the
-	// watermark; refused sub-records, duplicates of the source and events that
-	// were there already follow.
-	Flushed func(in, events, late, refused, duplicates, skipped int)
+	// Flushed is told once everything is acknowledged.
+	Flushed func(Flushed)
 	// Position is the offset of the next record, the log's end, and the
 	// watermark in Unix nanoseconds.
 	Position func(next, end, watermark int64)
+}
+
+// Flushed counts what became of the records that were written together.
+type Flushed struct {
+	// Records were read and gave Events, of which Late came below the watermark.
+	Records, Events, Late int
+	// Refused sub-records went to the dead letter. Duplicates of the source, and
+	// Skipped events that an earlier owner had written, were left out.
+	Refused, Duplicates, Skipped int
 }
 
 // Raw is the enrich stage of one raw partition. It is its one owner's and runs
@@ -130,7 +138,7 @@ func NewRaw(cfg RawConfig) *Raw {
 		flights: make(chan *flush),
 		spare:   make(chan *flush, 1),
 		failed:  make(chan struct{}),
-		ends:    append([]int64(nil), cfg.Fences...),
+		ends:    slices.Clone(cfg.Fences),
 	}
 	r.cur = &flush{cells: make([]Batch, cfg.Cells), next: -1}
 	r.spare <- &flush{cells: make([]Batch, cfg.Cells), next: -1}
@@ -139,7 +147,7 @@ func NewRaw(cfg RawConfig) *Raw {
 	// to start.
 	r.gates[0], r.gates[1] = join(cfg.TopicGate, r.clock.newest), join(cfg.AllGate, r.clock.newest)
 	if cfg.Written.Len() == 0 {
-		r.committed.Ends = append([]int64(nil), cfg.Fences...)
+		r.committed.Ends = slices.Clone(cfg.Fences)
 	}
 	return r
 }
@@ -313,7 +321,7 @@ func (r *Raw) record(rec *Record) error {
 			r.idle, r.ended = false, false
 			r.standing()
 		}
-		r.cur.in++
+		r.cur.Records++
 	}
 	if string(rec.Header(ControlHeader)) == EndValue {
 		if !r.priming {
@@ -350,7 +358,7 @@ func (r *Raw) Event(index int, ev *schemas.Event) {
 		return
 	}
 	received := rec.Time.UnixNano()
-	if err := r.clock.check(ev.Time, received); err != nil {
+	if err := CheckTime(ev.Time, received); err != nil {
 		r.refuse(index, ev.Raw, err)
 		return
 	}
@@ -359,7 +367,7 @@ func (r *Raw) Event(index int, ev *schemas.Event) {
 		return
 	}
 	if ev.Id != "" && r.recent.touch(ev, rec.Offset) {
-		r.cur.duplicates++
+		r.cur.Duplicates++
 		return
 	}
 	if !r.clock.leads(ev.Time, received) && !r.pass(ev.Time) {
@@ -368,7 +376,7 @@ func (r *Raw) Event(index int, ev *schemas.Event) {
 	}
 	late, backfill := r.clock.observe(ev.Time, received)
 	if r.cfg.Written.has(rec.Offset, int32(index), received) { //nolint:gosec // sub-records of one record
-		r.cur.skipped++
+		r.cur.Skipped++
 		return
 	}
 	ev.RawTopic, ev.RawPartition, ev.RawOffset, ev.RawIndex = rec.Topic, int32(rec.Partition), rec.Offset, int32(index) //nolint:gosec // Kafka's partitions are int32
@@ -386,10 +394,10 @@ func (r *Raw) Event(index int, ev *schemas.Event) {
 		r.refuse(index, ev.Raw, fmt.Errorf("the event takes %d bytes, more than %d", n, maxEvent))
 		return
 	}
-	r.cur.events++
+	r.cur.Events++
 	r.cur.next = -1 // until the record is whole
 	if late {
-		r.cur.late++
+		r.cur.Late++
 	}
 	if b.Bytes() >= flushBytes || b.Len() >= flushRecords {
 		r.submit(true)
@@ -438,7 +446,7 @@ func (r *Raw) bury(index int, sub []byte, err error) {
 	}
 	r.letters++
 	r.lettered += len(sub)
-	r.cur.nd++
+	r.cur.Refused++
 	r.letter(DeadLetter(r.rec, "enrich", index, sub, err))
 }
 
@@ -448,7 +456,7 @@ func (r *Raw) tell(index int, err error) {
 		r.restIndex, r.restError = index, err
 	}
 	r.rest++
-	r.cur.nd++
+	r.cur.Refused++
 }
 
 // buryRest ends the record's dead letters with one for all those that got none

@@ -126,7 +126,7 @@ func (w *world) run(t require.TestingT, c *crash) error {
 		},
 		Ticker: make(stillTicker), Now: func() time.Time { return today }, IdleAfter: time.Hour,
 		Observe: RawObserver{
-			Flushed: func(int, int, int, int, int, int) {
+			Flushed: func(Flushed) {
 				// Commits fall anywhere between writes.
 				if err := commit(); err != nil {
 					cancel()

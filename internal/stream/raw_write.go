@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 )
 
@@ -13,11 +14,11 @@ type flush struct {
 	dead      []Record
 	deadBytes int
 	// next is the position once this is durable; -1 in the middle of a record.
-	next                                      int64
-	newest                                    int64
-	ids                                       bool
-	in, events, late, duplicates, skipped, nd int
-	done                                      chan struct{} // closed when written, if not nil
+	next   int64
+	newest int64
+	ids    bool
+	Flushed
+	done chan struct{} // closed when written, if not nil
 }
 
 func (f *flush) reset() {
@@ -103,7 +104,7 @@ func (r *Raw) flush(ctx context.Context, f *flush) error {
 		}
 	}
 	if o := r.cfg.Observe.Flushed; o != nil {
-		o(f.in, f.events, f.late, f.nd, f.duplicates, f.skipped)
+		o(f.Flushed)
 	}
 	if f.next >= 0 {
 		r.mu.Lock()
@@ -111,7 +112,7 @@ func (r *Raw) flush(ctx context.Context, f *flush) error {
 		// While events found by the read-back lie ahead, only the old ends
 		// make the next owner find them again.
 		if r.cfg.Written.Len() == 0 || f.next > r.cfg.Written.max {
-			r.committed.Ends = append([]int64(nil), r.ends...)
+			r.committed.Ends = slices.Clone(r.ends)
 		}
 		r.mu.Unlock()
 		r.gates[0].Moved(f.newest)

@@ -124,7 +124,7 @@ func takeSlotRecord(slots map[string]*slot, cell int, rec *Record) {
 		delete(s.chunks, n)
 		return
 	}
-	s.chunks[n] = clone(rec.Value)
+	s.chunks[n] = bytes.Clone(rec.Value)
 }
 
 // plausible reports whether this stage can have written the record. Of another
