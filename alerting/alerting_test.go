@@ -119,6 +119,7 @@ func TestDestinationsAreCheckedInTheWordsOfTheFile(t *testing.T) {
 		{"a name is required", Destination{Kind: "file", Path: "x"}, "name: every destination needs one"},
 		{"a name must fit a consumer group", Destination{Name: "A b", Kind: "file", Path: "x"}, `name "A b"`},
 		{"a severity outside the scale lists it", Destination{Name: "a", Kind: "file", Path: "x", MinSeverity: "loud"}, "informational, low, medium, high, critical"},
+		{"an attempt has a bound", Destination{Name: "a", Kind: "file", Path: "x", Timeout: time.Hour}, "timeout 1h0m0s: want at most 5m0s"},
 		{"a file needs a path", Destination{Name: "a", Kind: "file"}, "path: the file kind needs one"},
 		{"a webhook secret is whsec_", Destination{Name: "a", Kind: "webhook", URL: "https://h", Secret: "short"}, "whsec_"},
 		{"a webhook URL is HTTP", Destination{Name: "a", Kind: "webhook", URL: "ftp://h", Secret: secret}, "want https:// or http://HOST"},

@@ -178,7 +178,7 @@ func (d *Delivery) deliver(ctx context.Context, batch []schemas.Alert, from []st
 
 func (d *Delivery) dead(ctx context.Context, rec stream.Record, reason error) error {
 	d.count("refused", 1)
-	d.Log.Error().Str("destination", d.Name).Int("partition", rec.Partition).Int64("offset", rec.Offset).Err(reason).Msg("alert goes to the dead letter")
+	d.Log.Error().Str("destination", d.Name).Str("topic", rec.Topic).Int("partition", rec.Partition).Int64("offset", rec.Offset).Err(reason).Msg("alert goes to the dead letter")
 	if d.Dead == nil {
 		return nil
 	}

@@ -17,39 +17,39 @@ import (
 // down delays only itself.
 type Destination struct {
 	// Name is unique and stable: the delivered versions are remembered under it.
-	Name string `mapstructure:"name"`
+	Name string
 	// Kind is a name from Kinds.
-	Kind string `mapstructure:"kind"`
+	Kind string
 	// URL is http(s):// for HTTP kinds, tcp:// or tls:// with a port for syslog.
-	URL string `mapstructure:"url"`
+	URL string
 	// Path is the file kind's file.
-	Path string `mapstructure:"path"`
+	Path string
 	// Token authenticates: HEC token, PagerDuty routing key, bearer token. A secret.
-	Token string `mapstructure:"token"`
+	Token string
 	// Secret signs webhooks: "whsec_" and base64 of 24 to 64 bytes.
-	Secret string `mapstructure:"secret"`
+	Secret string
 	// Format of a syslog message: "cef" (default) or "ocsf".
-	Format string `mapstructure:"format"`
+	Format string
 	// MinSeverity drops what is below: informational (default), low, medium, high, critical.
-	MinSeverity string `mapstructure:"min_severity"`
+	MinSeverity string
 	// Index, Source and Sourcetype are Splunk's; empty leaves the token's defaults.
-	Index      string `mapstructure:"index"`
-	Source     string `mapstructure:"source"`
-	Sourcetype string `mapstructure:"sourcetype"`
+	Index      string
+	Source     string
+	Sourcetype string
 	// Link is shown to the responder: a URL in which {id} becomes the alert id.
-	Link string `mapstructure:"link"`
-	// Timeout bounds one attempt; default 10 s, at most 5 min.
-	Timeout time.Duration `mapstructure:"timeout"`
+	Link string
+	// Timeout bounds one attempt, at most 5 min; 0 is 10 s.
+	Timeout time.Duration
 	// TLS settings for https:// and tls://.
-	TLS TLS `mapstructure:"tls"`
+	TLS TLS
 }
 
 // TLS names the files of a client's TLS. The zero value uses the system's roots.
 type TLS struct {
-	CAFile     string `mapstructure:"ca_file"`
-	CertFile   string `mapstructure:"cert_file"`
-	KeyFile    string `mapstructure:"key_file"`
-	ServerName string `mapstructure:"server_name"`
+	CAFile     string
+	CertFile   string
+	KeyFile    string
+	ServerName string
 }
 
 // Client returns the TLS configuration: TLS 1.2 or later, verification always on.
@@ -90,12 +90,16 @@ func (d Destination) minSeverity() (int, error) {
 	return id, nil
 }
 
+// longestTimeout bounds one attempt: a destination that takes longer for one answer
+// holds back what waits behind it.
+const longestTimeout = 5 * time.Minute
+
 // timeout gives the bound of one attempt.
 func (d Destination) timeout() time.Duration {
 	if d.Timeout <= 0 {
 		return 10 * time.Second
 	}
-	return min(d.Timeout, 5*time.Minute)
+	return min(d.Timeout, longestTimeout)
 }
 
 // link gives the URL a responder opens for an alert, or "".
@@ -113,6 +117,9 @@ func (d Destination) Validate() error {
 	}
 	if _, err := d.minSeverity(); err != nil {
 		errs = append(errs, err)
+	}
+	if d.Timeout < 0 || d.Timeout > longestTimeout {
+		errs = append(errs, fmt.Errorf("timeout %s: want at most %s", d.Timeout, longestTimeout))
 	}
 	k, ok := kindOf(d.Kind)
 	if !ok {

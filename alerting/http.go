@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -127,12 +128,8 @@ func excerpt(b []byte) string {
 // checkURL requires an absolute URL of one of the schemes.
 func checkURL(raw string, schemes ...string) error {
 	u, err := url.Parse(raw)
-	if err == nil && u.Host != "" {
-		for _, s := range schemes {
-			if u.Scheme == s {
-				return nil
-			}
-		}
+	if err == nil && u.Host != "" && slices.Contains(schemes, u.Scheme) {
+		return nil
 	}
 	return fmt.Errorf("url: want %s://HOST…", strings.Join(schemes, ":// or "))
 }

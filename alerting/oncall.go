@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -140,8 +141,7 @@ func (o *OnCall) keep(ctx context.Context, a *schemas.Alert) error {
 	o.open[a.ID()] = *a
 	oldest, over := "", len(o.open) > maxOpen
 	if over {
-		ids := o.ids()
-		oldest = ids[0]
+		oldest = o.ids()[0]
 	}
 	o.mu.Unlock()
 	if over {
@@ -163,15 +163,10 @@ func (o *OnCall) forget(ctx context.Context, id string) error {
 
 // ids lists open alerts, oldest first. The caller holds mu.
 func (o *OnCall) ids() []string {
-	ids := make([]string, 0, len(o.open))
-	for id := range o.open {
-		ids = append(ids, id)
-	}
-	slices.SortFunc(ids, func(a, b string) int {
+	return slices.SortedFunc(maps.Keys(o.open), func(a, b string) int {
 		x, y := o.open[a], o.open[b]
 		return cmp.Or(cmp.Compare(x.FindingInfo.FirstSeenTime, y.FindingInfo.FirstSeenTime), cmp.Compare(a, b))
 	})
-	return ids
 }
 
 // Run repeats the open alerts until ctx ends.

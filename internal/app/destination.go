@@ -25,7 +25,7 @@ type Destination struct {
 	Source      string           `yaml:"source" doc:"Splunk source."`
 	Sourcetype  string           `yaml:"sourcetype" doc:"Splunk sourcetype."`
 	Link        string           `yaml:"link" doc:"URL shown to the responder, with {id} for the alert's id."`
-	Timeout     schemas.Duration `yaml:"timeout" doc:"Bound of one attempt; default 10s."`
+	Timeout     schemas.Duration `yaml:"timeout" doc:"Bound of one attempt, at most 5m; default 10s."`
 	TLS         DestinationTLS   `yaml:"tls"`
 }
 
