@@ -16,6 +16,7 @@ import (
 const (
 	readHeaderTimeout = 10 * time.Second
 	readTimeout       = 2 * time.Minute // of a whole request; receivers have less
+	writeTimeout      = 5 * time.Minute // from the header to the end of the answer, a profile's included
 	idleTimeout       = 2 * time.Minute
 	maxHeaderBytes    = 64 << 10
 )

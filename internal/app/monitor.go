@@ -88,13 +88,7 @@ func serve(ctx context.Context, cfg Listener, clientAuth tls.ClientAuthType, h h
 		return "", fmt.Errorf("%s: cannot listen at %s: %w (another lapwing? choose another address: %s.listen)", name, cfg.Listen, listenCause(err), name)
 	}
 	addr := ln.Addr().String()
-	srv := &http.Server{
-		Handler:           withToken(cfg.Token.Reveal(), h),
-		ReadHeaderTimeout: readHeaderTimeout,
-		ReadTimeout:       readTimeout,
-		IdleTimeout:       idleTimeout,
-		MaxHeaderBytes:    maxHeaderBytes,
-	}
+	srv := newServer(withToken(cfg.Token.Reveal(), h))
 	if cfg.TLS.CertFile != "" {
 		if srv.TLSConfig, err = cfg.TLS.server(clientAuth); err != nil {
 			return "", errors.Join(fmt.Errorf("%s: %w", name, err), ln.Close())
@@ -117,6 +111,18 @@ func serve(ctx context.Context, cfg Listener, clientAuth tls.ClientAuthType, h h
 		}
 	}()
 	return addr, nil
+}
+
+// newServer bounds what callers may take, in time and memory.
+func newServer(h http.Handler) *http.Server {
+	return &http.Server{
+		Handler:           h,
+		ReadHeaderTimeout: readHeaderTimeout,
+		ReadTimeout:       readTimeout,
+		WriteTimeout:      writeTimeout,
+		IdleTimeout:       idleTimeout,
+		MaxHeaderBytes:    maxHeaderBytes,
+	}
 }
 
 // listenCause drops the address, which the caller has said.

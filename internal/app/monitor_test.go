@@ -4,9 +4,12 @@ import (
 	"context"
 	"crypto/tls"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -53,6 +56,45 @@ func TestMonitor(t *testing.T) {
 		code, _ = get(t, srv.URL+path, "t0ken")
 		require.Equal(t, http.StatusOK, code, path)
 	}
+}
+
+// oneConn is a listener of a single connection.
+type oneConn struct {
+	conns chan net.Conn
+	done  chan struct{}
+}
+
+func (l *oneConn) Accept() (net.Conn, error) {
+	select {
+	case c := <-l.conns:
+		return c, nil
+	case <-l.done:
+		return nil, net.ErrClosed
+	}
+}
+
+func (l *oneConn) Close() error   { close(l.done); return nil }
+func (l *oneConn) Addr() net.Addr { return &net.TCPAddr{} }
+
+func TestACallerThatReadsNoAnswerIsGivenUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ours, theirs := net.Pipe()
+		ln := &oneConn{conns: make(chan net.Conn, 1), done: make(chan struct{})}
+		ln.conns <- ours
+		stuck := make(chan error, 1)
+		srv := newServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			_, err := w.Write(make([]byte, 1<<20))
+			stuck <- err
+		}))
+		served := make(chan error, 1)
+		go func() { served <- srv.Serve(ln) }()
+		_, err := io.WriteString(theirs, "GET /metrics HTTP/1.1\r\nHost: lapwing\r\n\r\n")
+		require.NoError(t, err)
+		require.ErrorIs(t, <-stuck, os.ErrDeadlineExceeded)
+		require.NoError(t, theirs.Close())
+		require.NoError(t, srv.Close())
+		require.ErrorIs(t, <-served, http.ErrServerClosed)
+	})
 }
 
 func TestServeSaysWhatToDoWhenThePortIsTaken(t *testing.T) {
