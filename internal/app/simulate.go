@@ -218,7 +218,6 @@ func (f *feed) run(ctx context.Context, fleet *simulate.Fleet) error {
 	defer cancel(nil)
 	topics := map[string]*feedTopic{}
 	f.ends = map[string][]int64{}
-	done := make(chan error, len(f.topics))
 	for format, name := range f.topics {
 		have, err := f.kafka.Ends(ctx, name)
 		if err != nil {
@@ -230,8 +229,11 @@ func (f *feed) run(ctx context.Context, fleet *simulate.Fleet) error {
 		t := &feedTopic{have: have, seq: make([]int64, len(have)), out: make(chan []stream.Record, feedAhead)}
 		topics[format] = t
 		f.ends[name] = t.seq
+	}
+	done := make(chan error, len(topics))
+	for format, t := range topics {
 		go func() {
-			err := f.send(ctx, name, t.out)
+			err := f.send(ctx, f.topics[format], t.out)
 			if err != nil {
 				cancel(err)
 			}
