@@ -9,6 +9,22 @@ import (
 	"github.com/ClickHouse/clickhouse-go/v2/lib/proto"
 )
 
+// Exceptions by the server's own names for them.
+const (
+	codeNotImplemented       = 48
+	codeUnknownTable         = 60
+	codeSyntaxError          = 62
+	codeUnknownDatabase      = 81
+	codeReadonly             = 164
+	codeUnknownUser          = 192
+	codeWrongPassword        = 193
+	codeRequiredPassword     = 194
+	codeSupportIsDisabled    = 344
+	codeSettingConstraint    = 452 // SETTING_CONSTRAINT_VIOLATION
+	codeAccessDenied         = 497
+	codeAuthenticationFailed = 516
+)
+
 // codeOf is the server's exception code, or 0 where the server said nothing.
 func codeOf(err error) int32 {
 	if err == nil {

@@ -24,7 +24,7 @@ func (d *DB) Granted(ctx context.Context, g Grant) (has, known bool, err error) 
 	switch code := codeOf(err); {
 	case err == nil:
 		return n != 0, true, nil
-	case code == 62, code == 48, code == 344, strings.Contains(err.Error(), "not supported"), strings.Contains(err.Error(), "disabled"):
+	case code == codeSyntaxError, code == codeNotImplemented, code == codeSupportIsDisabled, strings.Contains(err.Error(), "not supported"), strings.Contains(err.Error(), "disabled"):
 		return false, false, nil // a syntax error, or not for this server
 	}
 	return false, false, d.describe(err)

@@ -3,6 +3,7 @@ package clickhouse
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
 	"regexp"
@@ -90,7 +91,7 @@ func parseHunt(name, text string) (Hunt, error) {
 		}
 	}
 	if h.Title == "" || h.Question == "" {
-		return h, fmt.Errorf("the header lacks a title or a question")
+		return h, errors.New("the header lacks a title or a question")
 	}
 	return h, nil
 }

@@ -3,6 +3,7 @@ package clickhouse
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -14,8 +15,8 @@ import (
 // Identities returns the writer of the table identities. It takes records of
 // lapwing.identities: key the identity's id (or discovered/ and the id), value a
 // schemas.Identity in JSON, or nothing for one that is gone. A later record of a
-// key wins, by the time of its writing, which is at most the time of its storing. A record that is no identity is counted,
-// logged and skipped.
+// key wins, by the time of its writing, which is at most the time of its storing. A
+// record that is no identity is counted, logged and skipped.
 func (d *DB) Identities() stream.Handler { return &identities{d} }
 
 type identities struct{ db *DB }
@@ -141,7 +142,7 @@ func (w *identities) Handle(ctx context.Context, recs []stream.Record) error {
 		row, err := w.row(&recs[i], now)
 		if err != nil {
 			w.db.metrics.rejected.WithLabelValues("identities").Inc()
-			w.db.log.Warn().Err(err).Str("topic", recs[i].Topic).Int64("offset", recs[i].Offset).Msg("skipped a record that is no identity")
+			w.db.log.Warn().Err(err).Str("topic", recs[i].Topic).Int("partition", recs[i].Partition).Int64("offset", recs[i].Offset).Msg("skipped a record that is no identity")
 			continue
 		}
 		b.add(row)
@@ -163,7 +164,7 @@ func (w *identities) row(rec *stream.Record, now time.Time) (*identityRow, error
 		row.updated = now
 	}
 	if row.key == "" {
-		return nil, fmt.Errorf("identity record without a key")
+		return nil, errors.New("identity record without a key")
 	}
 	id, discovered := strings.CutPrefix(row.key, schemas.DiscoveredKey)
 	id = strings.TrimPrefix(id, schemas.StatedKey)

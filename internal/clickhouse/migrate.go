@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -88,10 +89,8 @@ func (d *DB) Migrate(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for _, sql := range []string{"CREATE DATABASE IF NOT EXISTS " + d.cfg.Database} {
-		if err := d.bare.Exec(ctx, sql); err != nil {
-			return fmt.Errorf("create database %s: %w", d.cfg.Database, d.describe(err))
-		}
+	if err := d.bare.Exec(ctx, "CREATE DATABASE IF NOT EXISTS "+d.cfg.Database); err != nil {
+		return fmt.Errorf("create database %s: %w", d.cfg.Database, d.describe(err))
 	}
 	if err := d.conn.Exec(ctx, migrationsTable); err != nil {
 		return fmt.Errorf("create table migrations: %w", d.describe(err))
@@ -152,7 +151,7 @@ func (d *DB) CheckSchema(ctx context.Context) error {
 	var diffs []string
 	done, err := d.applied(ctx)
 	switch code := codeOf(err); {
-	case code == 60 || code == 81:
+	case code == codeUnknownTable || code == codeUnknownDatabase:
 		return fmt.Errorf("%w: database %s is empty: run `lapwing migrate`", ErrSchema, d.cfg.Database)
 	case err != nil:
 		return err
@@ -166,7 +165,7 @@ func (d *DB) CheckSchema(ctx context.Context) error {
 		}
 		delete(done, m.version)
 	}
-	for _, v := range sortedVersions(done) {
+	for _, v := range slices.Sorted(maps.Keys(done)) {
 		diffs = append(diffs, fmt.Sprintf("migration %04d is newer than this program", v))
 	}
 	missing, err := d.missingColumns(ctx)
@@ -177,15 +176,6 @@ func (d *DB) CheckSchema(ctx context.Context) error {
 		return fmt.Errorf("%w: %s", ErrSchema, strings.Join(diffs, "; "))
 	}
 	return nil
-}
-
-func sortedVersions(m map[uint32]string) []uint32 {
-	out := make([]uint32, 0, len(m))
-	for v := range m {
-		out = append(out, v)
-	}
-	slices.Sort(out)
-	return out
 }
 
 // missingColumns lists the columns that writers fill and a table lacks.

@@ -161,16 +161,16 @@ func (d *DB) describe(err error) error {
 	}
 	where := strings.Join(d.cfg.Addr, ",")
 	switch code := codeOf(err); code {
-	case 192, 193, 194, 516:
+	case codeUnknownUser, codeWrongPassword, codeRequiredPassword, codeAuthenticationFailed:
 		if d.cfg.Token != "" {
 			return &serverError{fmt.Sprintf("clickhouse at %s: wrong token", where), code, err}
 		}
 		return &serverError{fmt.Sprintf("clickhouse at %s: wrong user or password for user %q: mind clickhouse.user and password", where, d.cfg.User), code, err}
-	case 60, 81:
+	case codeUnknownTable, codeUnknownDatabase:
 		return &serverError{fmt.Sprintf("clickhouse at %s: database %q has no such table: mind its name (SHOW TABLES lists those there are), or run `lapwing migrate`: %s", where, d.cfg.Database, firstLine(err)), code, err}
-	case 164:
+	case codeReadonly:
 		return &serverError{fmt.Sprintf("clickhouse at %s: only statements that read are answered here: %s", where, firstLine(err)), code, err}
-	case 497:
+	case codeAccessDenied:
 		return &serverError{fmt.Sprintf("clickhouse at %s: user %q lacks a right: %s: grant it (deploy/clickhouse/users.sql has all)", where, d.cfg.User, firstLine(err)), code, err}
 	default:
 		if why := d.handshake(err); why != "" {
@@ -219,7 +219,7 @@ func firstLine(err error) string {
 		s = s[:i]
 	}
 	if len(s) > 500 {
-		s = s[:500] + "…"
+		s = strings.ToValidUTF8(s[:500], "") + "…"
 	}
 	return strings.TrimSpace(s)
 }

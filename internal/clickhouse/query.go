@@ -76,7 +76,7 @@ func (d *DB) columnsOf(ctx context.Context, sql string, params map[string]string
 // cannotSet says that the server refused our settings, and not those of the statement.
 func cannotSet(err error, sql string) bool {
 	code := codeOf(err)
-	return (code == 452 || code == 164 && strings.Contains(err.Error(), "Cannot modify")) && !strings.Contains(strings.ToLower(sql), "settings")
+	return (code == codeSettingConstraint || code == codeReadonly && strings.Contains(err.Error(), "Cannot modify")) && !strings.Contains(strings.ToLower(sql), "settings")
 }
 
 // unhurried hides its deadline from the driver, which would make a limit on the
