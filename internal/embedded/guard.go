@@ -1,7 +1,9 @@
 package embedded
 
 import (
+	"errors"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -59,11 +61,7 @@ func guard(sql string) error {
 	for i := 0; first == "" && i+1 < len(toks) && toks[i].text == "("; i++ {
 		first = toks[i+1].word
 	}
-	allowed := false
-	for _, w := range readStatements {
-		allowed = allowed || w == first
-	}
-	if !allowed {
+	if !slices.Contains(readStatements, first) {
 		return fmt.Errorf("only SELECT, WITH, SHOW, DESCRIBE, EXPLAIN and EXISTS are open to hunters, not %q", firstWords(toks))
 	}
 	for i, t := range toks {
@@ -73,11 +71,11 @@ func guard(sql string) error {
 			return fmt.Errorf("%q holds a character beyond ASCII: put it in quotes", t.text)
 		}
 		if i+2 < len(toks) && t.word == "into" && toks[i+1].word == "outfile" {
-			return fmt.Errorf("INTO OUTFILE is not open to hunters")
+			return errors.New("INTO OUTFILE is not open to hunters")
 		}
 		// EXPLAIN and WITH may lead into a statement that writes.
 		if t.word == "insert" && i+1 < len(toks) && toks[i+1].word == "into" {
-			return fmt.Errorf("INSERT is not open to hunters")
+			return errors.New("INSERT is not open to hunters")
 		}
 		if i+1 < len(toks) && toks[i+1].text == "(" {
 			if t.quoted && t.text[0] != '\'' && strings.ContainsRune(t.text, '\\') {
@@ -116,7 +114,7 @@ func guardNames(toks []token, first string) error {
 		case afterFrom[t.word]:
 			from[depth] = false
 		case t.text == ":" && next.word == "identifier":
-			return fmt.Errorf("a parameter that is a name ({…:Identifier}) is not open to hunters")
+			return errors.New("a parameter that is a name ({…:Identifier}) is not open to hunters")
 		case t.quoted && strings.HasPrefix(t.text, "$"):
 			// A heredoc is a string.
 		case t.quoted && t.text[0] != '\'' && strings.ContainsRune(t.text, '\\'):
@@ -165,10 +163,8 @@ func functionName(t token) string {
 }
 
 func isOutside(name string) bool {
-	for _, f := range outsideFunctions {
-		if name == f {
-			return true
-		}
+	if slices.Contains(outsideFunctions, name) {
+		return true
 	}
 	for _, p := range outsidePrefixes {
 		if strings.HasPrefix(name, p) && !outsideExempt[name] {

@@ -3,7 +3,9 @@ package embedded
 import (
 	"bytes"
 	"compress/gzip"
+	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -88,7 +90,7 @@ func readRequest(r *http.Request, hunter bool) (*request, error) {
 // readSettings takes settings and parameters from the query string, in the
 // order of their names so that a request always does the same.
 func (req *request) readSettings(q url.Values) error {
-	for _, k := range sortedKeys(q) {
+	for _, k := range slices.Sorted(maps.Keys(q)) {
 		v := q.Get(k)
 		switch name, isParam := strings.CutPrefix(k, "param_"); {
 		case isParam:
@@ -107,13 +109,22 @@ func (req *request) readSettings(q url.Values) error {
 	return nil
 }
 
-func sortedKeys(q url.Values) []string {
-	keys := make([]string, 0, len(q))
-	for k := range q {
-		keys = append(keys, k)
+// limitReader fails, rather than ends, beyond a number of bytes: rows that are cut off
+// must not pass for all there are.
+type limitReader struct {
+	r           io.Reader
+	limit, left int64
+}
+
+func newLimitReader(r io.Reader, limit int64) *limitReader { return &limitReader{r, limit, limit} }
+
+// Read implements io.Reader.
+func (l *limitReader) Read(p []byte) (int, error) {
+	n, err := l.r.Read(p)
+	if l.left -= int64(n); l.left < 0 {
+		return 0, fmt.Errorf("more than %d bytes, unpacked", l.limit)
 	}
-	slices.Sort(keys)
-	return keys
+	return n, err
 }
 
 // readBody finds the statement and the data that goes with it.
@@ -129,7 +140,7 @@ func (req *request) readBody(r *http.Request, framed bool) error {
 		if err != nil {
 			return refuse(354, "ZLIB_INFLATE_FAILED", "body: %v", err)
 		}
-		body = io.LimitReader(gz, maxBody)
+		body = newLimitReader(gz, maxBody)
 	default:
 		return refuse(48, "NOT_IMPLEMENTED", "Content-Encoding %q: send gzip or none", enc)
 	}

@@ -1,6 +1,7 @@
 package embedded
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 )
@@ -135,7 +136,7 @@ func trimEnd(toks []token) ([]token, error) {
 		}
 	}
 	if len(toks) == 0 {
-		return nil, fmt.Errorf("empty statement")
+		return nil, errors.New("empty statement")
 	}
 	return toks, nil
 }
