@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/url"
 	"slices"
 	"strings"
@@ -215,7 +216,7 @@ func (doc *apiDocument) compile(spec *openapi3.T) {
 				at.methods[method] = newOperation(method, path, item, op)
 			}
 		}
-		at.allowed = enumerate(sortedKeys(at.methods))
+		at.allowed = enumerate(slices.Sorted(maps.Keys(at.methods)))
 	}
 }
 
@@ -407,20 +408,16 @@ func (doc *apiDocument) unknown(op *apiOperation, ev *schemas.Event) (names []st
 			check(name)
 		}
 	}
+	var keys []string
 	for key := range ev.Attributes {
 		if name, ok := strings.CutPrefix(key, "query."); ok {
-			check(name)
+			keys = append(keys, name)
 		}
 	}
-	slices.Sort(names) // the attributes have no order
-	return names
-}
-
-func sortedKeys[V any](m map[string]V) []string {
-	keys := make([]string, 0, len(m))
-	for k := range m {
-		keys = append(keys, k)
+	slices.Sort(keys) // which of them are named must not depend on the map's order
+	for _, name := range keys {
+		check(name)
 	}
-	slices.Sort(keys)
-	return keys
+	slices.Sort(names)
+	return names
 }

@@ -80,6 +80,22 @@ func TestCallsAreHeldAgainstTheAPIsDocument(t *testing.T) {
 	}
 }
 
+// A log may give the parameters as attributes, which have no order.
+func TestOfManyUnknownParametersTheSameAreNamedEachTime(t *testing.T) {
+	apis, err := openAPIs([]APIDocument{{File: "testdata/apis/orders.yaml", Service: "orders"}})
+	require.NoError(t, err)
+	for range 50 {
+		ev := &schemas.Event{Service: "orders", HttpMethod: "GET", UrlPath: "/v1/orders/17", StatusCode: 200, Attributes: map[string]string{}}
+		for _, name := range strings.Split("abcdefghij", "") {
+			ev.Attributes["query."+name] = "1"
+		}
+		d := &schemas.Declared{}
+		apis.judge(ev, d)
+		require.Len(t, d.Violations, 1)
+		require.Equal(t, "GET /orders/{orderId} with a, b, c, d, e", d.Violations[0].Observed)
+	}
+}
+
 func TestHostsMayStandForMany(t *testing.T) {
 	apis, err := openAPIs([]APIDocument{{File: "testdata/apis/orders.yaml", Hosts: []string{"*.api.example.com"}}})
 	require.NoError(t, err)

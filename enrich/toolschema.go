@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/url"
 	"slices"
 	"strings"
@@ -145,7 +146,7 @@ func (c *toolCompiler) into(s *toolSchema, data json.RawMessage, depth int) erro
 		len(in.Dependent) > 0 || len(in.Depends) > 0 || in.Dynamic != ""
 	if in.Properties != nil {
 		s.props = make(map[string]*toolSchema, len(in.Properties))
-		for _, name := range sortedKeys(in.Properties) {
+		for _, name := range slices.Sorted(maps.Keys(in.Properties)) {
 			if s.props[name], err = c.compile(in.Properties[name], depth+1); err != nil {
 				return fmt.Errorf("%s: %w", shorten(name), err)
 			}
@@ -303,7 +304,7 @@ func (s *toolSchema) describe() string {
 		return "no argument"
 	}
 	list, left := make([]string, 0, len(names)), maxJudged
-	for _, name := range sortedKeys(names) {
+	for _, name := range slices.Sorted(maps.Keys(names)) {
 		if types := names[name].kindsOf(&left); len(types) > 0 {
 			name += ": " + strings.Join(types, " or ")
 		}
