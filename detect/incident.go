@@ -1,6 +1,7 @@
 package detect
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 	"time"
@@ -21,6 +22,10 @@ import (
 type cause struct {
 	kind  causeKind
 	value string
+}
+
+func compareCauses(a, b cause) int {
+	return cmp.Or(cmp.Compare(a.kind, b.kind), strings.Compare(a.value, b.value))
 }
 
 type causeKind uint8
@@ -417,12 +422,7 @@ func (n *incidents) visit(c *codec) {
 	for k := range n.seen {
 		keys = append(keys, k)
 	}
-	slices.SortFunc(keys, func(a, b cause) int {
-		if a.kind != b.kind {
-			return int(a.kind) - int(b.kind)
-		}
-		return strings.Compare(a.value, b.value)
-	})
+	slices.SortFunc(keys, compareCauses)
 	list(c, &keys, func(k *cause) {
 		k.visit(c)
 		v := n.seen[*k]

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strings"
 
@@ -340,9 +341,9 @@ func (r *rekey) verdicts() {
 // sprays gives each identity that was refused to its cell.
 func (r *rekey) sprays() {
 	for n, e := range r.old {
-		for k, panes := range e.sprays.seen {
+		for _, k := range slices.SortedFunc(maps.Keys(e.sprays.seen), compareSprayKeys) {
 			key := sprayKey{r.topics[n][k.topic], k.source}
-			for _, x := range panes {
+			for _, x := range e.sprays.seen[k] {
 				for _, id := range x.ids {
 					r.fresh[r.cellOf(id)].sprays.take(key, x, id)
 				}
@@ -351,7 +352,8 @@ func (r *rekey) sprays() {
 	}
 }
 
-// take adds one identity of a pane; nothing depends on the order.
+// take adds one identity of a pane. The order of calls decides only which sources
+// find no room.
 func (s *sprays) take(key sprayKey, from sprayPane, id string) {
 	panes := s.seen[key]
 	if panes == nil && len(s.seen) >= maxSprays {
@@ -378,8 +380,8 @@ func (s *sprays) take(key sprayKey, from sprayPane, id string) {
 func (r *rekey) incidents() error {
 	var buf bytes.Buffer
 	for _, e := range r.old {
-		for k, list := range e.incidents.seen {
-			for _, x := range list {
+		for _, k := range slices.SortedFunc(maps.Keys(e.incidents.seen), compareCauses) {
+			for _, x := range e.incidents.seen[k] {
 				n := &r.fresh[r.cellOf(x.identity)].incidents
 				if n.seen[k] == nil && len(n.seen) >= maxCauses {
 					continue

@@ -84,6 +84,32 @@ func TestCellsThereAndBackChangeNothing(t *testing.T) {
 	})
 }
 
+// Where the new cell has no room for all that the old ones knew, what is left out
+// is the same each time.
+func TestRekeyedCellsThatAreFullLeaveOutTheSame(t *testing.T) {
+	old := newCells(t, 2)
+	for n, e := range old {
+		e.clock.topic("log")
+		for i := range maxSprays/2 + 500 {
+			source := fmt.Sprintf("192.0.2.%d/%d", n, i)
+			e.sprays.seen[sprayKey{0, source}] = []sprayPane{{pane: 1, ids: []string{"a"}}}
+		}
+		for i := range maxCauses/2 + 500 {
+			e.incidents.seen[cause{causeSource, fmt.Sprintf("192.0.2.%d/%d", n, i)}] = []sighted{{at: 1, identity: "a"}}
+		}
+	}
+	fresh := old.rekeyed(t, 1)[0]
+	if len(fresh.sprays.seen) != maxSprays || len(fresh.incidents.seen) != maxCauses {
+		t.Fatalf("%d sources and %d causes: want both full", len(fresh.sprays.seen), len(fresh.incidents.seen))
+	}
+	want := snapshotOf(t, fresh)
+	for range 3 {
+		if !bytes.Equal(want, snapshotOf(t, old.rekeyed(t, 1)[0])) {
+			t.Fatal("the same cells give another state")
+		}
+	}
+}
+
 // What rests on an identity's own past is the same in a fleet that had the number
 // from the start. What rests on the cell's tables may differ, since a cell that
 // was dealt out of another knows a sample of the fleet by the sums of the whole.

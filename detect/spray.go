@@ -1,6 +1,7 @@
 package detect
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -55,6 +56,10 @@ func (spray) Observe(c *Cell, p *Profile, call *Call, _ *Findings) {
 type sprayKey struct {
 	topic  uint8
 	source string
+}
+
+func compareSprayKeys(a, b sprayKey) int {
+	return cmp.Or(cmp.Compare(a.topic, b.topic), strings.Compare(a.source, b.source))
 }
 
 // sprayPane are the identities refused from a source in a pane: those of least
@@ -177,12 +182,7 @@ func (s *sprays) visit(c *codec) {
 	for k := range s.seen {
 		keys = append(keys, k)
 	}
-	slices.SortFunc(keys, func(a, b sprayKey) int {
-		if a.topic != b.topic {
-			return int(a.topic) - int(b.topic)
-		}
-		return strings.Compare(a.source, b.source)
-	})
+	slices.SortFunc(keys, compareSprayKeys)
 	list(c, &keys, func(k *sprayKey) {
 		c.u8(&k.topic)
 		c.text(&k.source)

@@ -1,6 +1,7 @@
 package sigma
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -126,7 +127,7 @@ func (c *condition) not() (*node, error) {
 func (c *condition) primary() (*node, error) {
 	word := c.peek()
 	if word == "" {
-		return nil, fmt.Errorf("the condition ends where a selection belongs")
+		return nil, errors.New("the condition ends where a selection belongs")
 	}
 	c.pos++
 	switch lower := strings.ToLower(word); {
@@ -140,7 +141,7 @@ func (c *condition) primary() (*node, error) {
 			return nil, err
 		}
 		if !c.accept(")") {
-			return nil, fmt.Errorf("a parenthesis is not closed")
+			return nil, errors.New("a parenthesis is not closed")
 		}
 		return n, nil
 	case word == ")" || word == "|" || lower == "and" || lower == "or" || lower == "of":
