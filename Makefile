@@ -14,11 +14,12 @@ TOOLS   := $(CURDIR)/.cache/bin
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS := -s -w -X github.com/lapwing-sec/lapwing/internal/app.version=$(VERSION)
 
-# How long fuzz runs each target, and which seeds the demo is evaluated with.
+# How long fuzz runs each target; flags for demo and eval; where eval finds recorded
+# attacks and time series.
 FUZZTIME ?= 30s
-SEEDS    ?= 1 2 3
 DEMO     ?=
 EVAL     ?=
+DATA     ?= $(or $(LAPWING_DATA),../shared/data)
 
 # schemas, detect and the simulator are one goroutine's each, and slow to race.
 RACE ?= ./alerting/... ./cmd/... ./enrich/... ./ingest/... ./internal/app/... ./internal/clickhouse/... ./internal/embedded/... ./internal/kafka/... ./internal/stream/...
@@ -68,7 +69,7 @@ bench: ## benchmarks
 
 .PHONY: eval
 eval: build ## how good detection is: one report, eval/report.json and .md (EVAL="--sections primary --seeds 1")
-	$(BIN) eval --report eval/report.json --markdown eval/report.md $(EVAL)
+	$(BIN) eval --data $(DATA) --report eval/report.json --markdown eval/report.md $(EVAL)
 
 # The fault scenarios: seeds in process, with real processes, and with those on Apache
 # Kafka. SEED=7 SCENARIO="1 5" runs that seed of these scenarios alone.

@@ -44,7 +44,7 @@ Sections: ` + strings.Join(app.EvalSections(), ", ") + `. "large" (5,000 and
 	f.UintSliceVar(&o.Seeds, "seeds", []uint{1, 2, 3, 4, 5}, "seeds of the fleets")
 	f.StringSliceVar(&o.Sections, "sections", nil, "parts to run (default: all but large)")
 	f.BoolVar(&o.Sealed, "sealed", false, "allow the seeds that are kept for releases")
-	f.StringVar(&o.Data, "data", "../shared/data", "`folder` of recorded attacks and time series; what is absent is skipped")
+	f.StringVar(&o.Data, "data", "data", "`folder` of recorded attacks and time series; what is absent is skipped")
 	f.StringVar(&o.Report, "report", "", "JSON `file` for everything")
 	f.StringVar(&o.Markdown, "markdown", "", "Markdown `file` for the report")
 	return c

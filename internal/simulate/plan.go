@@ -187,7 +187,7 @@ func (f *Fleet) daily(c *cursor, d *dice, i, day, hourOfDay int, from int64) {
 		if hour == at {
 			f.run(c, d, i, from+minute+jitter, work)
 			if failed {
-				f.failTail(c, d)
+				failTail(c)
 			}
 		}
 		if again > 0 && hour == at+again {
@@ -197,14 +197,13 @@ func (f *Fleet) daily(c *cursor, d *dice, i, day, hourOfDay int, from int64) {
 }
 
 // failTail makes the last calls of the run just planned fail, and drops the rest.
-func (f *Fleet) failTail(c *cursor, d *dice) {
+func failTail(c *cursor) {
 	n := len(c.buf)
 	cut := max(1, n*2/3)
 	for j := cut; j < min(n, cut+3); j++ {
 		c.buf[j].fault = faultServer
 	}
 	c.buf = c.buf[:min(n, cut+3)]
-	_ = d
 }
 
 // due says whether a daily duty runs on a local day.
