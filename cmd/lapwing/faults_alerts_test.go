@@ -22,6 +22,9 @@ import (
 
 const alertRole = "alert"
 
+// destinations are those that withReceivers configures.
+var destinations = []string{"siem", "other", "pager"}
+
 // version is one version of an alert.
 type version struct {
 	id string
@@ -259,6 +262,19 @@ func (w *world) compareReceivers(once bool) {
 	t.Logf("%d versions of %d alerts, %d of them paged, %d closed", len(all), len(pages), paged, ended(closed))
 }
 
+// allTold brings the world to rest, and expects of every destination what
+// compareReceivers says.
+func (w *world) allTold(once bool) {
+	w.t.Helper()
+	w.rest()
+	w.caughtUp()
+	for _, name := range destinations {
+		w.told(name)
+	}
+	w.compareReceivers(once)
+	w.judge(nil)
+}
+
 // fed feeds some traffic, with alarms in it, and waits until it was judged, so that
 // its alerts are said.
 func (w *world) fed(n int) {
@@ -273,14 +289,14 @@ func (w *world) oneDestinationDown() {
 	w.withReceivers()
 	p := w.run(alertRole).up(w.t)
 	w.fed(600)
-	bad := []string{"siem", "other", "pager"}[w.rng.IntN(3)]
+	bad := destinations[w.rng.IntN(len(destinations))]
 	down := map[string]*receiver{"siem": w.siem, "other": w.other, "pager": w.pager}[bad]
 	down.down.Store(true)
 	w.fault("%s is down", bad)
 	had := down.count()
 	w.fed(2 * w.slice())
 	w.fed(2 * w.slice())
-	for _, name := range []string{"siem", "other", "pager"} {
+	for _, name := range destinations {
 		if name != bad {
 			w.told(name)
 		}
@@ -289,13 +305,7 @@ func (w *world) oneDestinationDown() {
 	w.await("its lag", func() bool { return p.metric("lapwing_stage_lag_records", w.group("alert-"+bad)) > 0 })
 	down.down.Store(false)
 	w.healed = time.Now()
-	w.rest()
-	w.caughtUp()
-	for _, name := range []string{"siem", "other", "pager"} {
-		w.told(name)
-	}
-	w.compareReceivers(true)
-	w.judge(nil)
+	w.allTold(true)
 }
 
 // The pager is down for longer than alerts last, and the alert role dies meanwhile.
@@ -318,13 +328,7 @@ func (w *world) pagerDown() {
 	w.pause(700 * time.Millisecond)
 	w.drop(p) // while it catches up, or after
 	w.run(alertRole)
-	w.rest()
-	w.caughtUp()
-	for _, name := range []string{"siem", "other", "pager"} {
-		w.told(name)
-	}
-	w.compareReceivers(false)
-	w.judge(nil)
+	w.allTold(false)
 }
 
 // Processes of the alert role die while alerts open and close.
@@ -339,13 +343,7 @@ func (w *world) killAlerts() {
 		w.drop(procs[i])
 		procs[i] = w.run(alertRole)
 	}
-	w.rest()
-	w.caughtUp()
-	for _, name := range []string{"siem", "other", "pager"} {
-		w.told(name)
-	}
-	w.compareReceivers(false)
-	w.judge(nil)
+	w.allTold(false)
 }
 
 // ClickHouse is away while events come: the store holds a batch and no more, its lag
