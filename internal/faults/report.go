@@ -2,13 +2,13 @@ package faults
 
 import (
 	"bufio"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
 	"slices"
-	"sort"
 	"strings"
 	"text/tabwriter"
 )
@@ -34,9 +34,8 @@ func Collect(dir string) (*Report, error) {
 	}); err != nil {
 		return nil, err
 	}
-	sort.Slice(r.Scenarios, func(i, j int) bool {
-		a, b := r.Scenarios[i], r.Scenarios[j]
-		return a.Scenario < b.Scenario || a.Scenario == b.Scenario && a.Engine > b.Engine
+	slices.SortFunc(r.Scenarios, func(a, b Row) int {
+		return cmp.Or(cmp.Compare(a.Scenario, b.Scenario), cmp.Compare(b.Engine, a.Engine))
 	})
 	if err := eachLine(dir, "mutations-*.ndjson", func(m Mutation) { r.mutations = append(r.mutations, m) }); err != nil {
 		return nil, err
@@ -49,7 +48,7 @@ func eachLine[T any](dir, pattern string, f func(T)) error {
 	if err != nil {
 		return fmt.Errorf("collect: %w", err)
 	}
-	sort.Strings(files)
+	slices.Sort(files)
 	for _, name := range files {
 		b, err := os.ReadFile(name)
 		if err != nil {
