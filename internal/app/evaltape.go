@@ -2,9 +2,11 @@ package app
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"os"
 	"path/filepath"
@@ -57,7 +59,6 @@ func evalReading(cfg Config, fleet *simulate.Fleet) (_ *fileReading, _ Config, e
 // recordReader turns simulated records into events, one at a time.
 type recordReader struct {
 	reading *fileReading
-	cfg     *Config
 	raw     []byte
 	yield   func(ev *schemas.Event) error
 	err     error
@@ -72,9 +73,7 @@ func (r *recordReader) Event(index int, ev *schemas.Event) {
 	if ev.Id == "" {
 		ev.Id = recordID(r.raw, index)
 	}
-	topic := r.cfg.topicOf(ev.Format)
-	topic.configure(ev)
-	r.reading.enricher.Enrich(ev)
+	r.reading.complete(ev)
 	ev.RawTopic, ev.Raw = ev.Format, ""
 	r.err = r.yield(ev)
 }
@@ -97,7 +96,7 @@ func recordTape(ctx context.Context, cfg Config, fleet *simulate.Fleet) (*tape, 
 		return nil, err
 	}
 	t := &tape{fleet: fleet, labels: fleet.Labels(), reading: reading, cfg: cfg, newest: map[string]int64{}}
-	in := &recordReader{reading: reading, cfg: &t.cfg, yield: func(ev *schemas.Event) error {
+	in := &recordReader{reading: reading, yield: func(ev *schemas.Event) error {
 		t.newest[ev.RawTopic] = max(t.newest[ev.RawTopic], ev.Time)
 		t.arena, t.events, err = appendEvent(t.arena, t.events, ev)
 		return err
@@ -111,22 +110,9 @@ func recordTape(ctx context.Context, cfg Config, fleet *simulate.Fleet) (*tape, 
 	}); err != nil {
 		return nil, err
 	}
-	slices.SortStableFunc(t.events, func(a, b tapeEvent) int { return compareInt(a.time, b.time) })
-	for name := range t.newest {
-		t.topics = append(t.topics, name)
-	}
-	slices.Sort(t.topics)
+	slices.SortStableFunc(t.events, func(a, b tapeEvent) int { return cmp.Compare(a.time, b.time) })
+	t.topics = slices.Sorted(maps.Keys(t.newest))
 	return t, nil
-}
-
-func compareInt(a, b int64) int {
-	switch {
-	case a < b:
-		return -1
-	case a > b:
-		return 1
-	}
-	return 0
 }
 
 func appendEvent(arena []byte, events []tapeEvent, ev *schemas.Event) ([]byte, []tapeEvent, error) {
@@ -148,7 +134,7 @@ type extra struct {
 func (t *tape) encode(records []simulate.Record) (*extra, error) {
 	x := &extra{}
 	var err error
-	in := &recordReader{reading: t.reading, cfg: &t.cfg, yield: func(ev *schemas.Event) error {
+	in := &recordReader{reading: t.reading, yield: func(ev *schemas.Event) error {
 		x.arena, x.events, err = appendEvent(x.arena, x.events, ev)
 		return err
 	}}
@@ -157,7 +143,7 @@ func (t *tape) encode(records []simulate.Record) (*extra, error) {
 			return nil, err
 		}
 	}
-	slices.SortStableFunc(x.events, func(a, b tapeEvent) int { return compareInt(a.time, b.time) })
+	slices.SortStableFunc(x.events, func(a, b tapeEvent) int { return cmp.Compare(a.time, b.time) })
 	return x, nil
 }
 
@@ -361,7 +347,7 @@ func judgeStream(ctx context.Context, cfg Config, fleet *simulate.Fleet) ([]sche
 		return nil, 0, err
 	}
 	j.announce(topics)
-	in := &recordReader{reading: reading, cfg: &cfg, yield: func(ev *schemas.Event) error { j.event(ev); return nil }}
+	in := &recordReader{reading: reading, yield: func(ev *schemas.Event) error { j.event(ev); return nil }}
 	n := 0
 	if err := fleet.Records(func(rec simulate.Record) error {
 		if n++; n&0xfff == 0 && ctx.Err() != nil {

@@ -48,7 +48,7 @@ func Parse(ctx context.Context, cfg Config, o ParseOptions, std IO) error {
 	}
 	in.bar = newProgress(std.Err, "parsing", in.size(), true)
 	out := bufio.NewWriterSize(std.Out, 1<<16)
-	w := &activityWriter{enc: newEncoder(out), cfg: &cfg, enricher: rd.enricher}
+	w := &activityWriter{enc: newEncoder(out)}
 	w.reading, w.start = rd, time.Now()
 	if o.Explain {
 		w.explain = explanations(out, w.enc, o.JSON)
@@ -84,8 +84,17 @@ type fileReading struct {
 	formats  *ingest.Set
 	parsers  map[string]ingest.Parser
 	enricher *enrich.Enricher
+	// topics are what the raw topics say of a format's records.
+	topics map[string]RawTopicConfig
 	// anyTime takes events of any time.
 	anyTime bool
+}
+
+// complete gives an event what its raw topic would have, and enriches it.
+func (r *fileReading) complete(ev *schemas.Event) {
+	topic := r.topics[ev.Format]
+	topic.configure(ev)
+	r.enricher.Enrich(ev)
 }
 
 // checkTime refuses what the pipeline refuses of an event's time, where a file
@@ -124,18 +133,20 @@ func newFileReading(cfg *Config, anyTime bool) (*fileReading, error) {
 		}
 		e.SetInventory(enrich.SourceFile, inv)
 	}
-	return &fileReading{set, parsers, e, anyTime}, nil
+	topics := map[string]RawTopicConfig{}
+	for _, t := range cfg.RawTopics {
+		topics[t.Format] = cfg.topicOf(t.Format)
+	}
+	return &fileReading{set, parsers, e, topics, anyTime}, nil
 }
 
 // activityWriter takes what a parser finds and writes it as OCSF.
 type activityWriter struct {
-	enc      *json.Encoder
-	cfg      *Config
-	enricher *enrich.Enricher
-	bad      func(number int, err error)
-	err      error
-	reading  *fileReading
-	start    time.Time
+	enc     *json.Encoder
+	bad     func(number int, err error)
+	err     error
+	reading *fileReading
+	start   time.Time
 	// explain, where set, takes events in place of enc.
 	explain func(number int, x ingest.Explanation) error
 
@@ -155,9 +166,7 @@ func (w *activityWriter) Event(index int, ev *schemas.Event) {
 	if ev.Id == "" {
 		ev.Id = recordID(w.raw, index)
 	}
-	topic := w.cfg.topicOf(ev.Format)
-	topic.configure(ev)
-	w.enricher.Enrich(ev)
+	w.reading.complete(ev)
 	w.file.good.Add(1)
 	switch {
 	case w.err != nil:

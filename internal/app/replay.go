@@ -212,9 +212,7 @@ func (w *replayWorker) Event(index int, ev *schemas.Event) {
 
 // add enriches and encodes an event.
 func (b *laneBuffer) add(key string, ev *schemas.Event) error {
-	topic := b.r.cfg.topicOf(ev.Format)
-	topic.configure(ev)
-	b.r.reading.enricher.Enrich(ev)
+	b.r.reading.complete(ev)
 	ev.RawTopic, ev.ReceivedTime = ev.Format, b.r.start.UnixNano()
 	ev.Raw = "" // what was logged decides nothing beyond what was parsed
 	off, n := len(b.buf), ev.SizeVT()

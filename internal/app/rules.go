@@ -140,12 +140,12 @@ func (j *ruleJudge) reset() {
 
 // Event implements ingest.Handler.
 func (j *ruleJudge) Event(index int, ev *schemas.Event) {
-	defer ev.ReturnToVTPool()
+	defer ev.Recycle()
 	if ev.Id == "" {
 		ev.Id = recordID(j.raw, index)
 	}
 	j.count++
-	j.reading.enricher.Enrich(ev)
+	j.reading.complete(ev)
 	matched := j.scanner.Scan(ev)
 	j.hits = j.state.Observe(j.scanner, matched, j.hits[:0])
 	j.rules = append(j.rules[:0], matched...)

@@ -125,6 +125,23 @@ func TestRulesOnALog(t *testing.T) {
 	assert.Contains(t, out.String(), `"detector":"sigma"`)
 }
 
+func TestRulesJudgeRecordsOfTheClusterThatTheirTopicNames(t *testing.T) {
+	dir := t.TempDir()
+	cfg := Defaults()
+	cfg.Detect.Sigma = []string{write(t, dir, "r.yml", `title: Pods are read
+id: pods
+logsource: {product: kubernetes, service: audit}
+detection: {s: {objectRef.resource: pods}, condition: s}
+`)}
+	cfg.RawTopics = []RawTopicConfig{{Topic: "a", Format: "k8s-audit", Cluster: "prod-eu"}}
+	log := write(t, dir, "audit.json", `{"kind":"Event","apiVersion":"audit.k8s.io/v1","auditID":"a","stage":"ResponseComplete","verb":"get","user":{"username":"system:serviceaccount:payments:ledger"},"objectRef":{"resource":"pods"},"stageTimestamp":"2026-03-01T10:00:00Z"}`+"\n")
+	std, out, errs := rulesIO()
+	require.NoError(t, RulesMatch(t.Context(), cfg, RulesOptions{Format: "auto", Files: []string{log}, JSON: true}, std), errs)
+	var m ruleMatch
+	require.NoError(t, json.Unmarshal(out.Bytes(), &m), errs)
+	assert.Equal(t, "k8s:prod-eu/payments/ledger", m.Identity)
+}
+
 func TestBrokenRulesOfTheConfigurationAreRefused(t *testing.T) {
 	for says, c := range map[string]struct{ text, want string }{
 		"a rule that is wrong":   {"title: T\n", "logsource: missing"},
