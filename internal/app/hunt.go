@@ -1,9 +1,9 @@
 package app
 
 import (
+	"bytes"
 	"context"
 	"encoding/csv"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -259,23 +259,31 @@ func writeTable(w, said io.Writer, res *clickhouse.Result, limit, width int) err
 
 // writeNDJSON writes one object a row, keys in the order of the columns.
 func writeNDJSON(w io.Writer, res *clickhouse.Result) error {
+	var line bytes.Buffer
+	enc := newEncoder(&line)
+	put := func(v any, after byte) error {
+		if err := enc.Encode(v); err != nil {
+			return err
+		}
+		line.Bytes()[line.Len()-1] = after // in place of the end of the line
+		return nil
+	}
 	for _, row := range res.Rows {
-		line := []byte{'{'}
+		line.Reset()
+		line.WriteByte('{')
 		for i, v := range row {
-			if i > 0 {
-				line = append(line, ',')
-			}
-			key, err := json.Marshal(res.Columns[i].Name)
-			if err != nil {
+			if err := put(res.Columns[i].Name, ':'); err != nil {
 				return err
 			}
-			value, err := json.Marshal(jsonValue(v))
-			if err != nil {
+			if err := put(jsonValue(v), ','); err != nil {
 				return fmt.Errorf("column %s: %w", res.Columns[i].Name, err)
 			}
-			line = append(append(append(line, key...), ':'), value...)
 		}
-		if _, err := w.Write(append(line, '}', '\n')); err != nil {
+		if len(row) > 0 {
+			line.Truncate(line.Len() - 1)
+		}
+		line.WriteString("}\n")
+		if _, err := w.Write(line.Bytes()); err != nil {
 			return err
 		}
 	}
@@ -291,6 +299,12 @@ func jsonValue(v any) any {
 		}
 	case float32:
 		return jsonValue(float64(v))
+	case []float64: // of quantiles of nothing
+		out := make([]any, len(v))
+		for i := range v {
+			out[i] = jsonValue(v[i])
+		}
+		return out
 	case net.IP:
 		return v.String()
 	}

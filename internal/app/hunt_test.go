@@ -3,6 +3,7 @@ package app
 import (
 	"bytes"
 	"encoding/csv"
+	"math"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -40,4 +41,23 @@ func TestTextInCSVSteersNeitherTerminalNorSpreadsheet(t *testing.T) {
 			require.Equal(t, [][]string{{"'=agent"}, {test.want}}, rows)
 		})
 	}
+}
+
+func TestAnAnswerInJSONIsOneObjectARow(t *testing.T) {
+	res := &clickhouse.Result{
+		Columns: []clickhouse.Column{{Name: "url"}, {Name: "n"}, {Name: "quantiles"}},
+		Rows: [][]any{
+			{"/a?b=1&c=<d>", uint64(2), []float64{0.5, math.NaN()}},
+			{"/", uint64(math.MaxUint64), []float64{}},
+		},
+	}
+	var out bytes.Buffer
+	require.NoError(t, writeNDJSON(&out, res))
+	require.Equal(t, `{"url":"/a?b=1&c=<d>","n":2,"quantiles":[0.5,null]}`+"\n"+
+		`{"url":"/","n":18446744073709551615,"quantiles":[]}`+"\n", out.String())
+
+	res.Columns, res.Rows = nil, [][]any{{}}
+	out.Reset()
+	require.NoError(t, writeNDJSON(&out, res))
+	require.Equal(t, "{}\n", out.String())
 }
