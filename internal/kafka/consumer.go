@@ -5,9 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"strconv"
-	"sync"
 	"time"
 
 	"github.com/lapwing-sec/lapwing/internal/stream"
@@ -32,29 +30,10 @@ func (c *Client) RunConsumer(ctx context.Context, o ConsumerOptions) error {
 		if o.OnReady != nil {
 			o.OnReady()
 		}
-		var mu sync.Mutex
-		positions := make(map[topicPartition]committed)
-		snapshot := func() map[topicPartition]committed {
-			mu.Lock()
-			defer mu.Unlock()
-			return maps.Clone(positions)
-		}
-		cctx, cancel := context.WithCancel(ctx)
-		committing := make(chan struct{})
-		go func() {
-			defer close(committing)
-			s.keepCommitting(cctx, time.Second, recommitEvery, snapshot)
-		}()
-		err = s.each(ctx, func(ctx, hard context.Context, tp topicPartition) error {
-			return c.consumePartition(ctx, hard, o, tp, offsets[tp].next, func(next int64) {
-				mu.Lock()
-				positions[tp] = committed{next: next}
-				mu.Unlock()
-			})
-		}, func(hard context.Context, tp topicPartition) { s.finalCommit(hard, tp, snapshot) })
-		cancel()
-		<-committing
-		return err
+		var at places
+		return s.eachCommitting(ctx, time.Second, at.all, func(ctx, hard context.Context, tp topicPartition) error {
+			return c.consumePartition(ctx, hard, o, tp, offsets[tp].next, func(next int64) { at.moved(tp, next) })
+		})
 	})
 }
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"maps"
 	"strconv"
 	"sync"
 	"time"
@@ -90,20 +89,8 @@ func (d *detecting) session(ctx context.Context, s *session) error {
 	if cells == 0 {
 		d.ready(func() {})
 	}
-	positions := make(map[topicPartition]committed)
-	var mu sync.Mutex
-	snapshot := func() map[topicPartition]committed {
-		mu.Lock()
-		defer mu.Unlock()
-		return maps.Clone(positions)
-	}
-	cctx, cancel := context.WithCancel(ctx)
-	committing := make(chan struct{})
-	go func() {
-		defer close(committing)
-		s.keepCommitting(cctx, time.Second, recommitEvery, snapshot)
-	}()
-	err := s.each(ctx, func(ctx, hard context.Context, tp topicPartition) error {
+	var at places
+	return s.eachCommitting(ctx, time.Second, at.all, func(ctx, hard context.Context, tp topicPartition) error {
 		cell := tp.partition
 		if cell >= d.layout.Cells {
 			// A partition of a cell that is no more has nobody to judge it.
@@ -112,11 +99,7 @@ func (d *detecting) session(ctx context.Context, s *session) error {
 		}
 		var once sync.Once
 		restored := func() { once.Do(func() { d.ready(func() { d.waiting-- }) }) }
-		w, err := d.runCell(ctx, hard, s, cell, warm[cell], restored, func(next int64) {
-			mu.Lock()
-			positions[tp] = committed{next: next}
-			mu.Unlock()
-		})
+		w, err := d.runCell(ctx, hard, s, cell, warm[cell], restored, func(next int64) { at.moved(tp, next) })
 		once.Do(func() { d.mu.Lock(); d.waiting--; d.mu.Unlock() })
 		if d.o.OnStopped != nil && errors.Is(err, stream.ErrReset) {
 			d.c.metrics.stopped.WithLabelValues("detect").Inc()
@@ -139,10 +122,7 @@ func (d *detecting) session(ctx context.Context, s *session) error {
 			d.mu.Unlock()
 		}
 		return err
-	}, func(hard context.Context, tp topicPartition) { s.finalCommit(hard, tp, snapshot) })
-	cancel()
-	<-committing
-	return err
+	})
 }
 
 // layoutFor is the layout that detect runs on.

@@ -111,18 +111,9 @@ func (c *Client) enrichSession(ctx context.Context, s *session, o EnrichOptions,
 	if o.OnReady != nil {
 		o.OnReady()
 	}
-	cctx, cancel := context.WithCancel(ctx)
-	committing := make(chan struct{})
-	go func() {
-		defer close(committing)
-		s.keepCommitting(cctx, o.CommitEvery, recommitEvery, positions)
-	}()
-	err = s.each(ctx, func(ctx, hard context.Context, tp topicPartition) error {
+	return s.eachCommitting(ctx, o.CommitEvery, positions, func(ctx, hard context.Context, tp topicPartition) error {
 		return stages[tp].Run(ctx, hard)
-	}, func(hard context.Context, tp topicPartition) { s.finalCommit(hard, tp, positions) })
-	cancel()
-	<-committing
-	return err
+	})
 }
 
 // takeOver makes this process the owner of its raw partitions: every one of

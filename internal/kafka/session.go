@@ -302,3 +302,37 @@ func (s *session) finalCommit(ctx context.Context, tp topicPartition, positions 
 		s.c.log.Debug().Err(err).Str("stage", s.stage).Str("group", s.group).Msg("last commit of a partition refused")
 	}
 }
+
+// eachCommitting runs the session's partitions as each does, and commits what
+// positions gives: every interval, and once more for a partition that is given up.
+func (s *session) eachCommitting(ctx context.Context, every time.Duration, positions func() map[topicPartition]committed, run func(ctx, hard context.Context, tp topicPartition) error) error {
+	cctx, cancel := context.WithCancel(ctx)
+	committing := make(chan struct{})
+	go func() {
+		defer close(committing)
+		s.keepCommitting(cctx, every, recommitEvery, positions)
+	}()
+	defer func() { cancel(); <-committing }()
+	return s.each(ctx, run, func(hard context.Context, tp topicPartition) { s.finalCommit(hard, tp, positions) })
+}
+
+// places are how far a session's partitions have come.
+type places struct {
+	mu   sync.Mutex
+	next map[topicPartition]committed
+}
+
+func (p *places) moved(tp topicPartition, next int64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.next == nil {
+		p.next = make(map[topicPartition]committed)
+	}
+	p.next[tp] = committed{next: next}
+}
+
+func (p *places) all() map[topicPartition]committed {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return maps.Clone(p.next)
+}
