@@ -1,7 +1,8 @@
 package detect
 
 import (
-	"strings"
+	"math"
+	"strconv"
 	"time"
 
 	"github.com/lapwing-sec/lapwing/schemas"
@@ -77,18 +78,20 @@ func (agentSpend) Observe(c *Cell, p *Profile, call *Call, out *Findings) {
 		if passed == 0 {
 			return
 		}
-		allowed, value := unit(limit)+" a day", unit(limit)+" a day"
+		allowed := unit(limit) + " a day"
+		value, did := allowed, "passed its limit of "+allowed
 		if passed > 1 {
-			value = number(float64(passed)) + " times " + allowed
+			often := number(float64(passed)) + " times "
+			value, did = often+allowed, "passed "+often+"its limit of "+allowed
 		}
 		out.add(&agentSpendLimit, Finding{
-			Value: value, Did: "passed its limit of spending",
+			Value: value, Did: did,
 			Sentence: who(ev) + " passed what it may spend in a day, " + unit(limit) + ", with " + ev.Operation + origin(ev) + " at " +
 				time.Unix(0, ev.Time).UTC().Format("15:04:05") + " UTC: " + unit(has) + " so far.",
 			Observed: unit(has) + " in a day", Expected: "at most " + allowed,
 		})
 	}
-	over(d.GetSpendMicrosPerDay(), before.micros, p.spent.micros, func(n uint64) string { return number(float64(n)/1e6) + " US dollars" })
+	over(d.GetSpendMicrosPerDay(), before.micros, p.spent.micros, dollars)
 	over(d.GetTokensPerDay(), before.tokens, p.spent.tokens, func(n uint64) string { return plural(int(n), "token") }) //nolint:gosec // bounded
 }
 
@@ -132,21 +135,32 @@ func (agentSpend) Close(_ *Cell, p *Profile, pane *Pane, out *Findings) {
 	})
 }
 
-func explainSpend(_ *Cell, p *Profile, pane *Pane, s *Score) Finding {
-	spent := number(float64(pane.CostMicros)/1e6) + " US dollars"
-	usual := number(s.Expected / 1e6)
-	if pane.CostMicros == 0 {
-		spent, usual = plural(int(pane.Tokens), "token"), number(s.Expected/tokensWorth)+" tokens" //nolint:gosec // a count
+// dollars words millionths of a dollar: "5 US dollars", "5.02 US dollars".
+func dollars(micros uint64) string {
+	x := float64(micros) / 1e6
+	if x >= 100 || micros%1e6 == 0 {
+		return plural(int(math.Round(x)), "US dollar")
 	}
-	if strings.HasPrefix(usual, "0.0") {
-		usual = "almost nothing"
+	return strconv.FormatFloat(x, 'f', 2, 64) + " US dollars"
+}
+
+func explainSpend(_ *Cell, p *Profile, pane *Pane, s *Score) Finding {
+	spent, usual := dollars(pane.CostMicros), s.Expected/1e6
+	words := dollars(uint64(s.Expected))
+	if pane.CostMicros == 0 {
+		spent, usual = plural(int(pane.Tokens), "token"), s.Expected/tokensWorth //nolint:gosec // a count
+		words = plural(int(math.Round(usual)), "token")
+	}
+	expected := "about " + words
+	if usual < 0.05 {
+		words, expected = "almost nothing", "almost nothing"
 	}
 	return Finding{
 		Did: "spent " + times(s.Observed, s.Expected) + " what it usually does on models",
 		Sentence: "It spent " + spent + " in " + plural(int(pane.Calls), "call") + " within 15 minutes (" + clockTime(pane.Start()) +
-			"), where " + usual + " is usual.",
+			"), where " + words + " is usual.",
 		Observed: spent + " in 15 minutes",
-		Expected: "about " + usual + ", by " + plural(int(p.stats.spend.n), "active pane") + " of its own",
+		Expected: expected + ofItsOwn(p.stats.spend.n),
 		Value:    "spend",
 	}
 }

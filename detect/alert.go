@@ -68,6 +68,7 @@ func (e *Engine) compose(id string, f *facts, a *openAlert, parts []part, title,
 			Version: schemas.OCSFVersion,
 			Product: schemas.Product{Name: schemas.ProductName, VendorName: schemas.ProductName, Version: e.cfg.ProductVersion},
 			UID:     a.id + "." + strconv.Itoa(a.version), TenantUID: e.cfg.Tenant, LogName: a.format,
+			Profiles: []string{"host"}, // the one that OCSF's actor comes from
 		},
 		Actor: schemas.Actor{User: schemas.User{
 			UID: id, Name: f.name, TypeID: 4, Type: "Service", CredentialUID: a.credential,
@@ -92,7 +93,7 @@ func (e *Engine) compose(id string, f *facts, a *openAlert, parts []part, title,
 				Principal: a.principal, Credential: a.credential, LastRotation: f.lastRotation / 1e6,
 			},
 			Breaks: slices.Clone(f.dependants), Links: slices.Clone(a.links), PartOf: a.partOf, CloseReason: closed,
-			FirstChecks: checks(parts), Mappings: mappings(parts),
+			FirstChecks: checks(parts, a.id), Mappings: mappings(parts),
 		}},
 	}
 	if a.session != "" {
@@ -102,6 +103,7 @@ func (e *Engine) compose(id string, f *facts, a *openAlert, parts []part, title,
 		out.FindingInfo.DataSources = []string{a.format}
 	}
 	out.Message = out.FindingInfo.Title
+	out.IsAlert = a.page && closed == ""
 	out.Confidence = confidence(a, head)
 	out.ConfidenceID = 1 + btoi(out.Confidence >= 50) + btoi(out.Confidence >= 80)
 	seen := map[string]bool{}
@@ -247,11 +249,15 @@ func mappings(parts []part) schemas.Mappings {
 	return m
 }
 
-// checks are the first checks of all findings, at most eight.
-func checks(parts []part) []string {
+// thisAlert stands in a first check's command for the id of the alert that shows it.
+const thisAlert = "alert=ID"
+
+// checks are the first checks of all findings of alert id, at most eight.
+func checks(parts []part, id string) []string {
 	var out []string
 	for i := range parts {
 		for _, c := range parts[i].meta.FirstChecks {
+			c = strings.ReplaceAll(c, thisAlert, "alert="+id)
 			if len(out) < 8 && !slices.Contains(out, c) {
 				out = append(out, c)
 			}

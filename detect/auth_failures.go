@@ -50,12 +50,13 @@ func (authFailures) Close(_ *Cell, p *Profile, pane *Pane, out *Findings) {
 }
 
 func explainAuth(_ *Cell, p *Profile, pane *Pane, s *Score) Finding {
+	usual := about(s.Expected)
 	return Finding{
 		Did: "had its credential refused " + plural(int(s.Observed), "time"),
 		Sentence: "Its credential was refused " + plural(int(s.Observed), "time") + " in " + plural(int(pane.Calls), "call") + " within 15 minutes (" +
-			clockTime(pane.Start()) + "), where " + about(s.Expected) + " are usual.",
+			clockTime(pane.Start()) + "), where " + usual + agree(usual, " is", " are") + " usual.",
 		Observed: plural(int(s.Observed), "refused credential") + " in 15 minutes",
-		Expected: about(s.Expected) + ", by " + plural(int(p.stats.judged), "active pane") + " of its own",
+		Expected: usual + ofItsOwn(p.stats.judged),
 		Value:    "authentication", Trigger: pane.call("Newest refused call", sampleRefused),
 	}
 }

@@ -106,12 +106,13 @@ func explainRate(_ *Cell, p *Profile, pane *Pane, s *Score) Finding {
 	if s.Scale > 0 {
 		return explainLoad(p, pane, s)
 	}
+	usual := about(s.Expected)
 	f := Finding{
 		Did: "made " + times(s.Observed, s.Expected) + " its usual number of calls",
 		Sentence: "It made " + plural(int(s.Observed), "call") + " in 15 minutes (" + window(pane.Start(), pane.End()) +
-			"), where " + about(s.Expected) + " were expected at this hour" + over(pane) + refusedPart(pane) + ".",
+			"), where " + usual + agree(usual, " was", " were") + " expected at this hour" + over(pane) + refusedPart(pane) + ".",
 		Observed: plural(int(s.Observed), "call") + " in 15 minutes",
-		Expected: about(s.Expected) + ", by " + plural(int(p.stats.judged), "active pane") + " of its own",
+		Expected: about(s.Expected) + ofItsOwn(p.stats.judged),
 		Value:    "scale 0",
 	}
 	if s.Observed < 1.5*s.Expected {
@@ -133,7 +134,7 @@ func explainLoad(p *Profile, pane *Pane, s *Score) Finding {
 		Did:      "called at " + load + " over " + within,
 		Sentence: "It called at " + load + " over the last " + within + " (" + window(pane.End()-hours*3600*1e9, pane.End()) + "), weighted to the newest.",
 		Observed: load + " over " + within + ", weighted to the newest",
-		Expected: "its usual load, by " + plural(int(p.stats.judged), "active pane") + " of its own",
+		Expected: "its usual load" + ofItsOwn(p.stats.judged),
 		Value:    "scale " + strconv.Itoa(s.Scale),
 	}
 	if s.Observed < 1.5*s.Expected {
@@ -174,7 +175,7 @@ func explainCold(_ *Cell, p *Profile, pane *Pane, s *Score) Finding {
 	return Finding{
 		Did: "made more calls than its peers ever do",
 		Sentence: "It made " + thousands(int(s.Observed)) + " calls in 15 minutes (" + clockTime(pane.Start()) +
-			"), more than nearly all panes of " + kindPlural(p.Kind()) + "; it has little history of its own.",
+			"), more than nearly all quarter hours of " + kindPlural(p.Kind()) + "; it has little history of its own.",
 		Observed: thousands(int(s.Observed)) + " calls in 15 minutes", Expected: "as its peers", Value: "peers",
 	}
 }

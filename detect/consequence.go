@@ -225,7 +225,11 @@ func fleetCan(c *Cell, class capability.Set) (have, of int, fleet bool) {
 // peersSay words how many of its kind, or of the fleet, use the class.
 func (u firstUse) peersSay(p *Profile) string {
 	if u.fleet && u.of >= minPeersSaid {
-		return "; " + thousands(u.have) + " of " + thousands(u.of) + " other identities of this fleet do this"
+		do := "do this"
+		if u.have == 1 {
+			do = ofOne(do)
+		}
+		return "; " + thousands(u.have) + " of " + thousands(u.of) + " other identities of this fleet " + do
 	}
 	return peersSay(p, u.have, u.of)
 }

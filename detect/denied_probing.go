@@ -82,31 +82,32 @@ func explainProbing(_ *Cell, p *Profile, pane *Pane, s *Score) Finding {
 			Sentence: "Over the last 24 hours (" + window(pane.End()-day, pane.End()) + ", weighted to the newest) operations that were never refused to it before were refused " +
 				load + " as often as usual (" + among + "): it looks like feeling for permissions.",
 			Observed: load + " as many newly refused operations as usual over 24 hours, weighted to the newest",
-			Expected: "its usual refusals, by " + plural(int(p.stats.judged), "active pane") + " of its own",
+			Expected: "its usual refusals" + ofItsOwn(p.stats.judged),
 			Value:    "breadth", Trigger: pane.call("Latest refused call", sampleRefused),
 		}
 	}
-	n := approx(s.Observed, pane.Denied, "different operation")
+	n, usual := approx(s.Observed, pane.Denied, "different operation"), some(s.Expected)
 	verb := " were refused to it ("
 	if n == "1 different operation" {
 		verb = " was refused to it ("
 	}
 	return Finding{
 		Did:      "was refused " + n,
-		Sentence: strings.ToUpper(n[:1]) + n[1:] + verb + among + "), where " + some(s.Expected) + " is usual: it looks like feeling for permissions.",
+		Sentence: strings.ToUpper(n[:1]) + n[1:] + verb + among + "), where " + usual + agree(usual, " is", " are") + " usual: it looks like feeling for permissions.",
 		Observed: n + " refused",
-		Expected: about(s.Expected) + ", by " + plural(int(p.stats.judged), "active pane") + " of its own",
+		Expected: about(s.Expected) + ofItsOwn(p.stats.judged),
 		Value:    "breadth", Trigger: pane.call("Latest refused call", sampleRefused),
 	}
 }
 
 func explainRefusals(_ *Cell, p *Profile, pane *Pane, s *Score) Finding {
+	usual := some(s.Expected)
 	return Finding{
 		Did: "was refused " + thousands(int(s.Observed)) + " times",
 		Sentence: thousands(int(s.Observed)) + " of its " + plural(int(pane.Calls), "call") + " were refused in the 15 minutes from " +
-			clockTime(pane.Start()) + ", where " + some(s.Expected) + " is usual.",
+			clockTime(pane.Start()) + ", where " + usual + agree(usual, " is", " are") + " usual.",
 		Observed: plural(int(s.Observed), "refusal"),
-		Expected: about(s.Expected) + ", by " + plural(int(p.stats.judged), "active pane") + " of its own",
+		Expected: about(s.Expected) + ofItsOwn(p.stats.judged),
 		Value:    "refusals", Trigger: pane.call("Latest refused call", sampleRefused),
 	}
 }

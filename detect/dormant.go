@@ -63,8 +63,11 @@ func (dormant) Observe(_ *Cell, p *Profile, call *Call, out *Findings) {
 	if call.Gap > dormantStrong && call.Gap > 10*usual && call.Gap > 3*longest && p.ActiveDays() >= dormantDays && call.Success {
 		way = WayStrong
 	}
-	out.Add(dormantFinding(call, call.Gap, way,
-		"over "+plural(p.ActiveDays(), "active day")+" and "+plural(p.Calls(), "call")+", 99% of its pauses were shorter than "+span(usual)+" and none longer than "+span(longest),
+	pauses := "99% of its pauses were shorter than " + span(usual) + " and none longer than " + span(longest)
+	if span(usual) == span(longest) {
+		pauses = "none of its pauses was longer than " + span(longest)
+	}
+	out.Add(dormantFinding(call, call.Gap, way, "over "+plural(p.ActiveDays(), "active day")+" and "+plural(p.Calls(), "call")+", "+pauses,
 		"a pause of at most "+span(longest)))
 }
 

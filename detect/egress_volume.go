@@ -122,8 +122,8 @@ func explainEgress(_ *Cell, p *Profile, pane *Pane, s *Score) Finding {
 	vast, n, seen, usual, value := egressVastFloor, p.stats.bytes.n, size(s.Observed), size(s.Expected), valueBytes
 	trigger := pane.call("Largest call, "+size(float64(pane.largest)), sampleLargest)
 	if s.Scale == egressRecords {
-		vast, n, seen, usual, value = recordsVastFloor, p.stats.records.n, plural(int(pane.Records), "record"), number(s.Expected), valueRecords //nolint:gosec // a count
-		trigger = pane.call("Call of most records, "+thousands(int(pane.most)), sampleRecords)                                                   //nolint:gosec // a count
+		vast, n, seen, usual, value = recordsVastFloor, p.stats.records.n, plural(int(pane.Records), "record"), some(s.Expected), valueRecords //nolint:gosec // a count
+		trigger = pane.call("Call of most records, "+thousands(int(pane.most)), sampleRecords)                                                 //nolint:gosec // a count
 	}
 	expected := "about " + usual
 	if s.Expected < 0.05 {
@@ -139,11 +139,11 @@ func explainEgress(_ *Cell, p *Profile, pane *Pane, s *Score) Finding {
 	}
 	return Finding{
 		Least: least,
-		Did:   "took out " + times(s.Observed, s.Expected) + " its usual amount of data",
+		Did:   "took out " + seen + ", " + times(s.Observed, s.Expected) + " its usual amount",
 		Sentence: "It received " + seen + " in " + plural(int(pane.Calls), "call") + " within 15 minutes (" + clockTime(pane.Start()) +
 			"), where " + usual + " is usual" + from + ".",
 		Observed: seen + " in 15 minutes",
-		Expected: expected + ", by " + plural(int(n), "active pane") + " of its own",
+		Expected: expected + ofItsOwn(n),
 		Value:    value, Trigger: trigger,
 	}
 }

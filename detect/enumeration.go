@@ -72,7 +72,7 @@ func explainBreadth(_ *Cell, p *Profile, pane *Pane, s *Score) Finding {
 		Sentence: "It touched " + seen + " in " + plural(int(pane.Calls), "call") + " within 15 minutes (" +
 			clockTime(pane.Start()) + "), where so many calls usually touch " + some(s.Expected) + ": it looks like a scan" + refusedPart(pane) + ".",
 		Observed: seen,
-		Expected: about(s.Expected) + ", by " + plural(int(p.stats.judged), "active pane") + " of its own",
+		Expected: about(s.Expected) + ofItsOwn(p.stats.judged),
 		Value:    what + "s", Trigger: pane.call("Newly touched, for one", sampleNew),
 	}
 }

@@ -67,15 +67,16 @@ func (errorMix) Close(_ *Cell, p *Profile, pane *Pane, out *Findings) {
 
 func explainMix(_ *Cell, p *Profile, pane *Pane, s *Score) Finding {
 	kind := failurePhrases[s.Scale]
-	never := ""
+	usual := about(s.Expected)
+	before := "where " + usual + agree(usual, " is", " are") + " usual"
 	if p.stats.codes[s.Scale] == 0 {
-		never = "; no call of it had failed like this before"
+		usual, before = "none", "and no call of it had failed like this before"
 	}
 	return Finding{
 		Did: "failed in another way than usual",
 		Sentence: "Of its " + plural(int(pane.Calls), "call") + " within 15 minutes (" + clockTime(pane.Start()) + "), " + number(s.Observed) + " " + kind +
-			", where " + about(s.Expected) + " are usual" + never + ".",
-		Observed: number(s.Observed) + " calls that " + kind, Expected: about(s.Expected) + ", by " + plural(int(p.stats.judged), "active pane") + " of its own",
+			", " + before + ".",
+		Observed: number(s.Observed) + " calls that " + kind, Expected: usual + ofItsOwn(p.stats.judged),
 		Value: failureNames[s.Scale],
 	}
 }

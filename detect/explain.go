@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/lapwing-sec/lapwing/schemas"
 )
@@ -35,14 +36,26 @@ func shortID(id string) string {
 	return id[strings.LastIndexByte(id[:path], ':')+1:]
 }
 
+// Bounds of a title: what fits a phone's lock screen, and what none exceeds,
+// however long names are.
+const (
+	titleWanted = 100
+	titleMost   = 160
+)
+
 // title says who did what.
-// A fused alert names its strongest finding and that of another family.
+// A fused alert names its strongest finding and, where both fit, that of another
+// family.
 func title(id string, f *facts, parts []part) string {
+	return clip(titleWords(clip(display(id, f), 64), parts), titleMost)
+}
+
+func titleWords(name string, parts []part) string {
 	head := &parts[0]
 	did := head.Did
 	if did == "" {
 		did = strings.ToLower(head.meta.Title[:1]) + head.meta.Title[1:]
-		return display(id, f) + ": " + did
+		return name + ": " + did
 	}
 	if head.Way == WayFused {
 		for i := range parts {
@@ -51,11 +64,13 @@ func title(id string, f *facts, parts []part) string {
 				if strings.Contains(did, ", ") {
 					and = ", and "
 				}
-				return display(id, f) + " " + did + and + q.Did
+				if both := name + " " + did + and + q.Did; utf8.RuneCountInString(both) <= titleWanted {
+					return both
+				}
 			}
 		}
 	}
-	return display(id, f) + " " + did
+	return name + " " + did
 }
 
 // describe is the explanation: what happened, why it is not normal, whose
@@ -155,7 +170,7 @@ func (q *part) often() string {
 	case q.count < 2 || q.Way == WayFused:
 		return ""
 	case q.meta.Closes && q.meta.Wake == 0:
-		return "So it was in " + plural(q.count, "quarter") + " of an hour so far"
+		return "So it was in " + plural(q.count, "quarter hour") + " so far"
 	case q.meta.Wake != 0 && !q.meta.Closes:
 		return plural(q.count, "such call") + " so far"
 	}
@@ -197,9 +212,9 @@ func rarityWords(q *part) string {
 	s := strings.ToUpper(q.Rarity[:1]) + q.Rarity[1:]
 	switch q.Calibration {
 	case shippedPrior:
-		s += " (by the shipped prior: this fleet is too small or too young for tails of its own)"
+		s += " (estimated from simulated fleets: this one is too small or too young to say how rare it is here)"
 	case smallFleet:
-		s += " (by what this fleet has shown and the shipped prior together: it is too small for tails of its own)"
+		s += " (estimated from this fleet and simulated ones together: it is too small to say alone how rare it is here)"
 	}
 	return s
 }
@@ -268,23 +283,43 @@ func number(x float64) string {
 	if x >= 10 || x == math.Trunc(x) {
 		return thousands(int(math.Round(x)))
 	}
-	return strconv.FormatFloat(x, 'f', 1, 64)
+	return strings.TrimSuffix(strconv.FormatFloat(x, 'f', 1, 64), ".0")
 }
 
-// some words a usual quantity: what rounds to nothing is "none".
+// some words a usual quantity of whole things: what rounds to nothing is "none",
+// and nobody makes a fifth of a call.
 func some(x float64) string {
-	if x < 0.05 {
+	switch {
+	case x < 0.05:
 		return "none"
+	case x < 0.95:
+		return "less than one"
 	}
 	return number(x)
 }
 
-// about words a usual quantity that is an estimate: "about 2.5", or "none".
+// about words a usual quantity of whole things that is an estimate: "about 2.5",
+// "less than one", or "none".
 func about(x float64) string {
-	if x < 0.05 {
-		return "none"
+	if x < 0.95 {
+		return some(x)
 	}
 	return "about " + number(x)
+}
+
+// agree is the verb that follows a quantity of some or about: "about 1 was",
+// "about 2.5 were".
+func agree(quantity, one, many string) string {
+	switch quantity {
+	case "1", "about 1", "less than one":
+		return one
+	}
+	return many
+}
+
+// ofItsOwn says from how much history a usual quantity is known.
+func ofItsOwn[N ~int | ~uint16 | ~uint32](panes N) string {
+	return ", by " + plural(int(panes), "active quarter hour") + " of its own"
 }
 
 // size words bytes: "1.2 GB".
@@ -304,5 +339,9 @@ func times(x, usual float64) string {
 	if usual <= 0 {
 		return "far more than"
 	}
-	return number(x/usual) + " times"
+	n := number(x / usual)
+	if n == "1" {
+		n = "1.0" // "1 times" is no English
+	}
+	return n + " times"
 }

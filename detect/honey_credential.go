@@ -13,7 +13,7 @@ var honeyCredentialCard = Meta{
 	FirstChecks: []string{
 		"Treat it as a break-in: nobody has an honest use for this credential.",
 		"Find out where the copy that was used had been planted: that place has been read.",
-		"List everything else that the same source address did: lapwing hunt run address-history.",
+		"List everything else that the same source address did: lapwing hunt run address-history -p alert=ID.",
 	},
 }
 
@@ -27,8 +27,12 @@ func (honeyCredential) Meta() *Meta { return &honeyCredentialCard }
 // Observe implements Detector.
 func (honeyCredential) Observe(_ *Cell, _ *Profile, call *Call, out *Findings) {
 	ev := call.Event
+	did := "was used, though it is a trap"
+	if ev.CredentialId != "" {
+		did = "used a planted credential, a trap"
+	}
 	violations(ev, honeyCredentialCard.Name, func(v *schemas.Violation) {
-		f := policyFinding(call, v, or(ev.CredentialId, ev.IdentityId), "was used, though it is a trap", "this credential was planted, and nothing has a reason to use it")
+		f := policyFinding(call, v, or(ev.CredentialId, ev.IdentityId), did, "this credential was planted, and nothing has a reason to use it")
 		f.Refused, f.Severity, f.Least = false, schemas.SeverityCritical, schemas.SeverityCritical
 		f.Observed, f.Expected = or(v.GetObserved(), "a call with it"), "no call with it, ever"
 		out.Add(f)

@@ -61,7 +61,7 @@ func (impossibleTravel) Observe(c *Cell, p *Profile, call *Call, out *Findings) 
 		Way: WayFused, Severity: schemas.SeverityMedium, Surprise: s + 1, Value: ev.Country,
 		Did: "called from two places " + far + " km apart within " + span(dt),
 		Sentence: who(ev) + " called " + ev.Operation + origin(ev) + ended(call) + ", " + span(dt) + " after a call from a place " + far +
-			" km away: nothing travels at " + thousands(int(min(kmh, 999_999))) + " km/h. The place was " + rarity + ".",
+			" km away; at " + strconv.Itoa(travelKmh) + " km/h that takes " + span(time.Duration(apart/travelKmh*float64(time.Hour))) + ". The place was " + rarity + ".",
 		Observed: far + " km in " + span(dt), Expected: "at most " + strconv.Itoa(travelKmh) + " km/h", Rarity: rarity,
 	})
 }

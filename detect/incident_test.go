@@ -123,8 +123,19 @@ func TestSeveralIdentitiesWithOneCauseAreOneIncident(t *testing.T) {
 			assert.Len(t, a.Unmapped.Lapwing.Links, c.members, "each member's alert is linked")
 			assert.NotEmpty(t, a.FindingInfo.RelatedEvents)
 			assert.Contains(t, a.FindingInfo.Title, "5 identities raised alerts from 203.0.113.9")
+			assert.NotContains(t, a.FindingInfo.Desc, a.FindingInfo.Title, "the title is not said again")
+			assert.Equal(t, []string{"host"}, a.Metadata.Profiles)
 		})
 	}
+}
+
+func TestAnIncidentSaysWhomToCall(t *testing.T) {
+	e := newEngine(t)
+	for i, owner := range []string{"b@example.com", "a@example.com", "b@example.com", ""} {
+		e.profile(&schemas.Event{IdentityId: string(rune('a' + i)), Owner: owner, Time: fleetStart.UnixNano()})
+	}
+	assert.Equal(t, " Owners: b@example.com (2), a@example.com; 1 without a declared one.", e.ownersOf([]string{"a", "b", "c", "d", "unknown"}))
+	assert.Empty(t, e.ownersOf([]string{"d"}))
 }
 
 func TestAHeldMemberLinksToItsIncidentAndNeverSaysThatItPaged(t *testing.T) {

@@ -1,6 +1,8 @@
 package detect
 
 import (
+	"cmp"
+	"maps"
 	"slices"
 	"strings"
 
@@ -33,7 +35,7 @@ func (e *Engine) composeIncident(inc *incident, at int64, activity int, closed s
 // incidentWords are its title and its explanation. Members with a finding of
 // consequence are named.
 func (e *Engine) incidentWords(inc *incident, parts []part) (title, desc string) {
-	n := identitiesWord(len(inc.members) + inc.more)
+	n, owners := identitiesWord(len(inc.members)+inc.more), e.ownersOf(inc.members)
 	switch inc.cause.kind {
 	case causeSpray, causeLog:
 		x := &parts[0]
@@ -42,7 +44,7 @@ func (e *Engine) incidentWords(inc *incident, parts []part) (title, desc string)
 		for i := range members {
 			members[i] = shortID(members[i])
 		}
-		who := "They are " + firstOf(members, 8) + "."
+		who := "They are " + firstOf(members, 8) + "." + owners
 		if inc.cause.kind == causeSpray {
 			return inc.cause.value + " was refused as " + n + " within 30 minutes",
 				x.Sentence + " " + who
@@ -72,11 +74,40 @@ func (e *Engine) incidentWords(inc *incident, parts []part) (title, desc string)
 	if len(grave) > 0 {
 		title += "; " + firstOf(e.graveMembers(inc), 3)
 	}
-	desc = title + ": one cause, or one intruder. " + strings.Join(told, " ")
+	desc = "One cause, or one intruder. " + strings.Join(told, " ")
 	if more := len(parts) - len(told); more > 0 {
 		desc += " And " + plural(more, "more finding") + "."
 	}
-	return title, desc + " Each has an alert of its own, linked and without a page."
+	return title, desc + owners + " Each has an alert of its own, which is linked and pages no more."
+}
+
+// ownersOf says whom to call about an incident's members: " Owners: a@example.com
+// (2), b@example.com; 1 without a declared one.", or nothing of none.
+func (e *Engine) ownersOf(members []string) string {
+	count := map[string]int{}
+	for _, id := range members {
+		if p, _ := e.store.find(id); p != nil {
+			count[e.store.facts[p.self].owner]++
+		}
+	}
+	nobodys := count[""]
+	delete(count, "")
+	if len(count) == 0 {
+		return ""
+	}
+	names := slices.SortedFunc(maps.Keys(count), func(a, b string) int {
+		return cmp.Or(cmp.Compare(count[b], count[a]), cmp.Compare(a, b))
+	})
+	for i, name := range names {
+		if n := count[name]; n > 1 {
+			names[i] += " (" + thousands(n) + ")"
+		}
+	}
+	out := " Owners: " + firstOf(names, 5)
+	if nobodys > 0 {
+		out += "; " + thousands(nobodys) + " without a declared one"
+	}
+	return out + "."
 }
 
 // incidentSentence says what an incident with one finding for all has seen.

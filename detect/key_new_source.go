@@ -37,7 +37,7 @@ func (keyNewSource) Observe(c *Cell, p *Profile, call *Call, out *Findings) {
 	}
 	out.Add(Finding{
 		Way: WayFused, Severity: schemas.SeverityLow, Surprise: s, Value: ev.CredentialId + " " + ev.SrcPrefix,
-		Did: "used a key where another belongs",
+		Did: "used a key from another key's network",
 		Sentence: who(ev) + " called " + ev.Operation + origin(ev) + ended(call) + " with key " + clip(ev.CredentialId, 40) +
 			"; it calls from there, but this key was " + rarity + " in that network.",
 		Observed: "key " + clip(ev.CredentialId, 40) + " in " + ev.SrcPrefix, Expected: "the networks of this key", Rarity: rarity,

@@ -47,7 +47,7 @@ func callsModel(c *Cell, p *Profile, call *Call, out *Findings) {
 	have, of := others(c, p, call, Model)
 	out.Add(Finding{
 		Way: WayFused, Severity: schemas.SeverityMedium, Surprise: s, Value: model, Capability: capability.InvokesModel,
-		Did:      "called an AI model that it never called, " + model,
+		Did:      "called a new AI model, " + model,
 		Sentence: who(ev) + " called the model " + model + " with " + ev.Operation + placed(ev) + origin(ev) + "; it calls models, but this one was " + rarity + inPeers(p, have, of, "call it") + ".",
 		Observed: model, Expected: "the models that it called before", Rarity: rarity,
 		dim: Model, hash: call.Sight(Model).hash,

@@ -41,10 +41,14 @@ func (newClient) Observe(c *Cell, p *Profile, call *Call, out *Findings) {
 		return // human-use says it better
 	}
 	have, of := others(c, p, call, d)
+	with := clip(value, 40)
+	if ev.UserAgent != "" && ev.UserAgent != value {
+		with += " (" + clip(ev.UserAgent, 120) + ")"
+	}
 	out.Add(Finding{
 		Way: WayFused, Severity: schemas.SeverityLow, Surprise: s, Value: value,
 		Did:      "called with a new client, " + clip(value, 40),
-		Sentence: who(ev) + " called " + ev.Operation + " with " + clip(value, 40) + " (" + clip(ev.UserAgent, 120) + ")" + origin(ev) + ended(call) + "; that " + d.String() + " was " + rarity + inPeers(p, have, of, "use it") + ".",
+		Sentence: who(ev) + " called " + ev.Operation + " with " + with + origin(ev) + ended(call) + "; that " + d.String() + " was " + rarity + inPeers(p, have, of, "use it") + ".",
 		Observed: value, Expected: "the clients seen before", Rarity: rarity,
 	})
 }

@@ -91,6 +91,9 @@ func inPeers(p *Profile, have, of int, do string) string {
 	if of < minPeersSaid {
 		return ""
 	}
+	if have == 1 {
+		do = ofOne(do)
+	}
 	return "; " + thousands(have) + " of " + thousands(of) + " " + kindPlural(p.Kind()) + " " + do
 }
 

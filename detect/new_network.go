@@ -17,7 +17,7 @@ var newNetworkCard = Meta{
 	NHI:     []string{"NHI2:2025"}, API: []string{"API2:2023"}, NIST: nistNetwork, PCI: pciNetwork,
 	FirstChecks: []string{
 		"Ask the owner or the network team whether egress changed (a new NAT, region or runner pool).",
-		"See whether other identities moved to the same network in the same hour (lapwing hunt run address-history): then it was the network.",
+		"See whether other identities moved to the same network in the same hour (lapwing hunt run address-history -p alert=ID): then it was the network.",
 		"If it is Tor, a VPN or a hosting provider that you don't use: rotate the credential.",
 	},
 }

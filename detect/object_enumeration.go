@@ -80,7 +80,7 @@ func explainObjects(_ *Cell, p *Profile, pane *Pane, s *Score) Finding {
 		Sentence: "It touched " + seen + " in " + plural(int(pane.Calls), "call") + " within 15 minutes (" +
 			clockTime(pane.Start()) + "), where so many calls usually touch " + some(s.Expected) + how + ": it looks like a walk over what is there" + refusedPart(pane) + ".",
 		Observed: seen,
-		Expected: about(s.Expected) + ", by " + plural(int(p.stats.judged), "active pane") + " of its own",
+		Expected: about(s.Expected) + ofItsOwn(p.stats.judged),
 		Value:    "objects", Trigger: pane.call("Newly touched, for one", sampleNew),
 	}
 }

@@ -17,7 +17,7 @@ var peerDeviationCard = Meta{
 	Attacks:   []schemas.Technique{{UID: "T1078.004", Name: "Cloud Accounts"}},
 	NHI:       []string{"NHI5:2025"}, API: []string{"API6:2023"}, NIST: []string{"DE.CM-03", "DE.AE-02"}, PCI: []string{"10.4.1"},
 	FirstChecks: []string{
-		"Look in its profile which level left the others: lapwing profile show.",
+		"Look in its profile which level left the others: lapwing profile show IDENTITY.",
 		"Ask the owner whether its task has changed, and whether its grants fit the new one.",
 	},
 }

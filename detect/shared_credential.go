@@ -54,12 +54,13 @@ func (sharedCredential) Close(_ *Cell, p *Profile, pane *Pane, out *Findings) {
 
 func explainMachines(_ *Cell, p *Profile, pane *Pane, s *Score) Finding {
 	seen := approx(s.Observed, pane.Calls, "machine")
+	most := number(float64(p.stats.most[maxSources]))
 	return Finding{
 		Did: "used one credential from " + seen,
 		Sentence: "One of its credentials was used from " + seen + " within 15 minutes (" + clockTime(pane.Start()) +
-			"), where so many calls usually come from " + some(s.Expected) + "; the most on an earlier day were " + number(float64(p.stats.most[maxSources])) + ".",
+			"), where so many calls usually come from " + some(s.Expected) + "; the most on an earlier day " + agree(most, "was ", "were ") + most + ".",
 		Observed: seen + " on one credential",
-		Expected: about(s.Expected) + ", by " + plural(int(p.stats.judged), "active pane") + " of its own",
+		Expected: about(s.Expected) + ofItsOwn(p.stats.judged),
 		Value:    "machines",
 	}
 }

@@ -63,20 +63,20 @@ func explainDrift(_ *Cell, _ *Profile, pane *Pane, s *Score) Finding {
 	case 1 + trendBytes:
 		return Finding{
 			Did:      "takes out more with each call from day to day",
-			Sentence: "What it takes out with a call has risen for days, to about " + size(s.Observed) + " on the last, beyond its slow anchor of " + size(s.Expected) + when,
+			Sentence: "What it takes out with a call has risen for days, to about " + size(s.Observed) + " on the last, beyond its long-term level, " + size(s.Expected) + when,
 			Observed: "about " + size(s.Observed) + " a call", Expected: "about " + size(s.Expected) + " a call", Value: "drift of bytes",
 		}
 	case 1 + trendObjects:
 		return Finding{
 			Did:      "touches more with each call from day to day",
-			Sentence: "How many different objects its calls touch has risen for days, to about " + number(100*s.Observed) + " in a hundred calls on the last, beyond its slow anchor of " + number(100*s.Expected) + when,
+			Sentence: "How many different objects its calls touch has risen for days, to about " + number(100*s.Observed) + " in a hundred calls on the last, beyond its long-term level, " + number(100*s.Expected) + when,
 			Observed: "about " + number(100*s.Observed) + " different objects in a hundred calls", Expected: "about " + number(100*s.Expected), Value: "drift of objects",
 		}
 	}
 	return Finding{
 		Did:      "calls more from day to day",
-		Sentence: "Its calls have risen for days beyond its slow anchor of " + number(s.Expected) + " a pane" + when,
-		Observed: "a rise over days", Expected: "about " + number(s.Expected) + " a pane", Value: "drift",
+		Sentence: "Its calls have risen for days beyond its long-term level, " + number(s.Expected) + " in 15 minutes" + when,
+		Observed: "a rise over days", Expected: "about " + number(s.Expected) + " in 15 minutes", Value: "drift",
 	}
 }
 

@@ -71,7 +71,7 @@ func (spawnsCompute) Observe(c *Cell, p *Profile, call *Call, out *Findings) {
 		if s, rarity := c.NoveltyOf(p, call, Edge, sight); s > 0 && !call.NewCapabilities.Any(capability.SpawnsCompute) {
 			out.Add(Finding{
 				Way: WayFused, Severity: schemas.SeverityMedium, Surprise: s, Value: kind, Capability: capability.SpawnsCompute,
-				Did:      "started a machine of a kind that it never started, " + kind,
+				Did:      "started a new kind of machine, " + kind,
 				Sentence: who(ev) + " started a machine of kind " + kind + " with " + ev.Operation + touched(ev) + placed(ev) + origin(ev) + "; it starts machines, but this kind was " + rarity + ".",
 				Observed: kind, Expected: "the kinds that it started before", Rarity: rarity,
 				dim: Edge, hash: sight.hash,

@@ -17,7 +17,7 @@ var sprayCard = Meta{
 	Attacks: []schemas.Technique{{UID: "T1110.003", Name: "Password Spraying"}},
 	NHI:     []string{"NHI4:2025"}, API: []string{"API2:2023"}, NIST: []string{"DE.CM-01", "DE.AE-03"}, PCI: []string{"8.3.4", "10.2.1.4", "10.4.1"},
 	FirstChecks: []string{
-		"See whether any call from this address was accepted, as anybody (lapwing hunt run address-history): that credential is lost.",
+		"See whether any call from this address was accepted, as anybody (lapwing hunt run address-history -p alert=ID): that credential is lost.",
 		"Block the address where the calls come in.",
 		"Find out what the identities have in common: a repository, an image, a customer whose keys leaked.",
 	},

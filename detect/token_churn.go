@@ -54,12 +54,13 @@ func (tokenChurn) Close(_ *Cell, p *Profile, pane *Pane, out *Findings) {
 
 func explainChurn(_ *Cell, p *Profile, pane *Pane, s *Score) Finding {
 	seen := approx(s.Observed, pane.Calls, "token")
+	most := number(float64(p.stats.most[maxTokens]))
 	return Finding{
 		Did: "took " + seen,
 		Sentence: "It took " + seen + " for " + plural(int(pane.Calls), "call") + " within 15 minutes (" + clockTime(pane.Start()) +
-			"), where so many calls usually need " + some(s.Expected) + "; the most on an earlier day were " + number(float64(p.stats.most[maxTokens])) + ".",
+			"), where so many calls usually need " + some(s.Expected) + "; the most on an earlier day " + agree(most, "was ", "were ") + most + ".",
 		Observed: seen + " in 15 minutes",
-		Expected: about(s.Expected) + ", by " + plural(int(p.stats.judged), "active pane") + " of its own",
+		Expected: about(s.Expected) + ofItsOwn(p.stats.judged),
 		Value:    "tokens",
 	}
 }

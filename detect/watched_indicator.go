@@ -28,7 +28,7 @@ func (watchedIndicator) Meta() *Meta { return &watchedIndicatorCard }
 func (watchedIndicator) Observe(_ *Cell, _ *Profile, call *Call, out *Findings) {
 	ev := call.Event
 	violations(ev, watchedIndicatorCard.Name, func(v *schemas.Violation) {
-		f := policyFinding(call, v, v.GetObserved(), "showed something that is watched for", v.GetObserved()+" is on the watch list"+reason(v.GetExpected()))
+		f := policyFinding(call, v, v.GetObserved(), "showed "+clip(v.GetObserved(), 60)+", which is watched for", v.GetObserved()+" is on the watch list"+reason(v.GetExpected()))
 		f.Expected = "nothing that is on the watch list"
 		out.Add(f)
 	})

@@ -113,10 +113,25 @@ func kindPlural(kind string) string {
 // peersSay words how common something is among the peers, or nothing when
 // there are too few to say: "; 0 of 11 other workloads do this".
 func peersSay(p *Profile, have, of int) string {
-	if of < minPeersSaid {
-		return ""
+	return inPeers(p, have, of, "do this")
+}
+
+// ofOne puts what several do into the singular: "come from there" becomes "comes
+// from there".
+func ofOne(do string) string {
+	verb, rest, more := strings.Cut(do, " ")
+	switch verb {
+	case "are":
+		verb = "is"
+	case "do", "go":
+		verb += "es"
+	default:
+		verb += "s"
 	}
-	return "; " + thousands(have) + " of " + thousands(of) + " " + kindPlural(p.Kind()) + " do this"
+	if more {
+		verb += " " + rest
+	}
+	return verb
 }
 
 // minPeersSaid is how many peers a share is stated of.

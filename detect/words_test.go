@@ -1,7 +1,9 @@
 package detect
 
 import (
+	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/lapwing-sec/lapwing/detect/capability"
 	"github.com/lapwing-sec/lapwing/schemas"
@@ -23,28 +25,28 @@ func TestLongWindowsSayARatioAndNoCount(t *testing.T) {
 			Score{Observed: 1808, Expected: 151},
 			"made 12 times its usual number of calls",
 			"It made 1,808 calls in 15 minutes (1970-01-01 14:15 to 14:30 UTC), where about 151 were expected at this hour.",
-			"1,808 calls in 15 minutes", "about 151, by 700 active panes of its own",
+			"1,808 calls in 15 minutes", "about 151, by 700 active quarter hours of its own",
 		},
 		{
 			"three hours are a sum that fades",
 			Score{Observed: 728, Expected: 61, Scale: 1},
 			"called at about 12 times its usual load over 3 hours",
 			"It called at about 12 times its usual load over the last 3 hours (1970-01-01 11:30 to 14:30 UTC), weighted to the newest.",
-			"about 12 times its usual load over 3 hours, weighted to the newest", "its usual load, by 700 active panes of its own",
+			"about 12 times its usual load over 3 hours, weighted to the newest", "its usual load, by 700 active quarter hours of its own",
 		},
 		{
 			"a day begins on the day before",
 			Score{Observed: 1637, Expected: 640, Scale: 2},
 			"called at about 2.6 times its usual load over 24 hours",
 			"It called at about 2.6 times its usual load over the last 24 hours (1969-12-31 14:30 to 1970-01-01 14:30 UTC), weighted to the newest.",
-			"about 2.6 times its usual load over 24 hours, weighted to the newest", "its usual load, by 700 active panes of its own",
+			"about 2.6 times its usual load over 24 hours, weighted to the newest", "its usual load, by 700 active quarter hours of its own",
 		},
 		{
 			"hardly more is not made much of",
 			Score{Observed: 101, Expected: 100, Scale: 1},
 			"called more than usual",
 			"It called at about 1.0 times its usual load over the last 3 hours (1970-01-01 11:30 to 14:30 UTC), weighted to the newest.",
-			"about 1.0 times its usual load over 3 hours, weighted to the newest", "its usual load, by 700 active panes of its own",
+			"about 1.0 times its usual load over 3 hours, weighted to the newest", "its usual load, by 700 active quarter hours of its own",
 		},
 	} {
 		t.Run(c.says, func(t *testing.T) {
@@ -73,6 +75,72 @@ func TestAnEstimateIsSaidAsOne(t *testing.T) {
 	}
 }
 
+func TestQuantitiesAreSaidAsAPersonWould(t *testing.T) {
+	for _, c := range []struct {
+		x                   float64
+		number, some, about string
+	}{
+		{0.01, "0", "none", "none"},
+		{0.2, "0.2", "less than one", "less than one"},
+		{1.04, "1", "1", "about 1"},
+		{2.5, "2.5", "2.5", "about 2.5"},
+		{5.004, "5", "5", "about 5"},
+		{1234.4, "1,234", "1,234", "about 1,234"},
+	} {
+		assert.Equal(t, c.number, number(c.x))
+		assert.Equal(t, c.some, some(c.x))
+		assert.Equal(t, c.about, about(c.x))
+	}
+	assert.Equal(t, "was", agree("about 1", "was", "were"))
+	assert.Equal(t, "was", agree("less than one", "was", "were"))
+	assert.Equal(t, "were", agree("none", "was", "were"))
+	assert.Equal(t, "5 US dollars", dollars(5e6))
+	assert.Equal(t, "5.00 US dollars", dollars(5_004_000))
+	assert.Equal(t, "1 US dollar", dollars(1e6))
+	for many, one := range map[string]string{"do this": "does this", "come from there": "comes from there", "are used so": "is used so", "go there": "goes there", "do": "does"} {
+		assert.Equal(t, one, ofOne(many))
+	}
+}
+
+func TestATitleFitsAPhone(t *testing.T) {
+	fused := func(name, did string, meta *Meta) part {
+		return part{found: found{meta: meta, Finding: Finding{Way: WayFused, Did: did}}}
+	}
+	f := &facts{name: "scaler"}
+	hand := fused("", "was used by hand (curl)", &humanUseCard)
+	assert.Equal(t, "scaler was used by hand (curl) and called from a new network",
+		title("x", f, []part{hand, fused("", "called from a new network", &newNetworkCard)}))
+	assert.Equal(t, "scaler was used by hand (curl)",
+		title("x", f, []part{hand, fused("", "called from a network that has a name which takes all of the room there is on a phone", &newNetworkCard)}),
+		"what does not fit with it stands in the explanation")
+	long := title("x", &facts{name: strings.Repeat("n", 300)}, []part{{found: found{meta: &runsCodeCard, Finding: Finding{Did: strings.Repeat("d", 300)}}}})
+	assert.LessOrEqual(t, utf8.RuneCountInString(long), titleMost+1)
+	assert.Contains(t, long, "d", "a long name leaves room for what it did")
+}
+
+func TestFirstChecksNameCommandsThatRun(t *testing.T) {
+	parts := []part{{found: found{meta: &sprayCard}}}
+	assert.Contains(t, strings.Join(checks(parts, "9f2c41"), " "), "lapwing hunt run address-history -p alert=9f2c41")
+	for _, d := range Catalogue() {
+		for _, c := range d.FirstChecks {
+			if strings.Contains(c, "lapwing hunt run") {
+				assert.Contains(t, c, " -p "+thisAlert, "a hunt about nothing answers nothing")
+			}
+		}
+	}
+}
+
+func TestWhatNeverHappenedHasNoUsualNumber(t *testing.T) {
+	pane, p := &Pane{Number: 57, Calls: 102}, &Profile{}
+	p.stats.judged = 700
+	f := explainMix(nil, p, pane, &Score{Observed: 100, Expected: 0.2, Scale: failRefused})
+	assert.Contains(t, f.Sentence, "100 were refused, and no call of it had failed like this before.")
+	assert.Equal(t, "none, by 700 active quarter hours of its own", f.Expected)
+	p.stats.codes[failRefused] = 1
+	f = explainMix(nil, p, pane, &Score{Observed: 100, Expected: 1.4, Scale: failRefused})
+	assert.Contains(t, f.Sentence, "100 were refused, where about 1.4 are usual.")
+}
+
 func TestRefusedOperationsAreNoMoreThanRefusals(t *testing.T) {
 	pane := &Pane{Number: 57, Calls: 34, Denied: 30}
 	p := &Profile{}
@@ -80,7 +148,7 @@ func TestRefusedOperationsAreNoMoreThanRefusals(t *testing.T) {
 	f := explainProbing(nil, p, pane, &Score{Observed: 33, Expected: 0.02})
 	assert.Equal(t, "About 30 different operations were refused to it (30 refusals among 34 calls in the 15 minutes from 1970-01-01 14:15 UTC), "+
 		"where none is usual: it looks like feeling for permissions.", f.Sentence)
-	assert.Equal(t, "none, by 700 active panes of its own", f.Expected)
+	assert.Equal(t, "none, by 700 active quarter hours of its own", f.Expected)
 	f = explainProbing(nil, p, pane, &Score{Observed: 33, Expected: 2, Scale: scaleDay})
 	assert.Equal(t, "was refused about 17 times as many new operations as usual over 24 hours", f.Did)
 	assert.NotContains(t, f.Sentence, "33")
@@ -136,7 +204,7 @@ func TestRefusalsAreToldOnce(t *testing.T) {
 func TestCountsSayOfWhat(t *testing.T) {
 	rate := part{found: found{meta: &callRateCard, Finding: Finding{Way: WayStrong}}, count: 5}
 	deed := part{found: found{meta: &mintsCredentialCard, Finding: Finding{Way: WayConsequence}}, count: 5}
-	assert.Equal(t, "So it was in 5 quarters of an hour so far", rate.often())
+	assert.Equal(t, "So it was in 5 quarter hours so far", rate.often())
 	assert.Equal(t, "5 such calls so far", deed.often())
 	deed.count = 1
 	assert.Empty(t, deed.often())

@@ -150,11 +150,11 @@ targets:
 		{"no declared environment, no comparison", "free", &schemas.Event{Account: "111111111111"}, ""},
 		{"offboarded, then used", "gone", &schemas.Event{}, "dead-credential: identity offboarded 2026-03-01 not in no calls since then"},
 		{"used before it was offboarded", "gone", &schemas.Event{Time: at("2026-02-28T23:59:59Z")}, ""},
-		{"a revoked key", "keyed", &schemas.Event{CredentialId: "k-revoked"}, "dead-credential: k-revoked revoked 2026-03-01 not in no calls since then"},
+		{"a revoked key", "keyed", &schemas.Event{CredentialId: "k-revoked"}, "dead-credential: k-revoked was revoked on 2026-03-01 not in no calls since then"},
 		{"a key before it was revoked", "keyed", &schemas.Event{CredentialId: "k-revoked", Time: at("2026-02-01T00:00:00Z")}, ""},
-		{"an expired key", "keyed", &schemas.Event{CredentialId: "k-expired"}, "dead-credential: k-expired expired 2026-03-01 not in no calls since then"},
-		{"a dead key is dead in anybody's hands", "free", &schemas.Event{CredentialId: "k-expired"}, "dead-credential: k-expired expired 2026-03-01 not in no calls since then"},
-		{"a key that is due for rotation", "keyed", &schemas.Event{CredentialId: "k-old"}, "stale-credential: k-old issued 2026-01-01 not in rotated every 30d"},
+		{"an expired key", "keyed", &schemas.Event{CredentialId: "k-expired"}, "dead-credential: k-expired expired on 2026-03-01 not in no calls since then"},
+		{"a dead key is dead in anybody's hands", "free", &schemas.Event{CredentialId: "k-expired"}, "dead-credential: k-expired expired on 2026-03-01 not in no calls since then"},
+		{"a key that is due for rotation", "keyed", &schemas.Event{CredentialId: "k-old"}, "stale-credential: k-old was issued on 2026-01-01 not in rotated every 30 days"},
 		{"a key that is not due yet", "keyed", &schemas.Event{CredentialId: "k-old", Time: at("2026-01-20T00:00:00Z")}, ""},
 		{"in a network of one's own geography says nothing", "regions", &schemas.Event{SrcIp: "5.9.1.1"}, ""},
 	} {
@@ -206,7 +206,7 @@ func TestDeclaredFacts(t *testing.T) {
 		if got != want {
 			t.Errorf("got  %swant %s", got, want)
 		}
-		if got := describe(ev); !strings.HasPrefix(got, "dead-credential: AKIAIOSFODNN7EXAMPLE revoked 2026-11-01") {
+		if got := describe(ev); !strings.HasPrefix(got, "dead-credential: AKIAIOSFODNN7EXAMPLE was revoked on 2026-11-01") {
 			t.Errorf("the declared revocation is judged, got %s", got)
 		}
 	})

@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -226,13 +227,25 @@ func judgeCredential(c *schemas.KnownCredential, ev *schemas.Event, d *schemas.D
 	at := time.Unix(0, ev.Time)
 	switch {
 	case !c.Revoked.IsZero() && !at.Before(c.Revoked):
-		violate(d, deadCredential, credentialName(c)+" revoked "+day(c.Revoked), "no calls since then")
+		violate(d, deadCredential, credentialName(c)+" was revoked on "+day(c.Revoked), "no calls since then")
 	case !c.Expires.IsZero() && !at.Before(c.Expires):
-		violate(d, deadCredential, credentialName(c)+" expired "+day(c.Expires), "no calls since then")
+		violate(d, deadCredential, credentialName(c)+" expired on "+day(c.Expires), "no calls since then")
 	}
 	if c.RotateEvery > 0 && !c.Issued.IsZero() && at.Sub(c.Issued) > time.Duration(c.RotateEvery) {
-		violate(d, staleCredential, credentialName(c)+" issued "+day(c.Issued), "rotated every "+c.RotateEvery.String())
+		violate(d, staleCredential, credentialName(c)+" was issued on "+day(c.Issued), "rotated every "+daily(c.RotateEvery))
 	}
+}
+
+// daily words an interval in days where it is whole days: "90 days".
+func daily(d schemas.Duration) string {
+	const whole = schemas.Duration(24 * time.Hour)
+	switch {
+	case d == whole:
+		return "day"
+	case d%whole == 0:
+		return strconv.FormatInt(int64(d/whole), 10) + " days"
+	}
+	return d.String()
 }
 
 // credentialName keeps a reference short enough for an alert's headline.

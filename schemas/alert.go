@@ -67,16 +67,20 @@ type Alert struct {
 	ClassName    string `json:"class_name"`
 	TypeUID      int    `json:"type_uid"`
 	// Time of the event or pane that caused this version.
-	Time         int64    `json:"time"`
-	SeverityID   int      `json:"severity_id"`
-	Severity     string   `json:"severity"`
+	Time       int64  `json:"time"`
+	SeverityID int    `json:"severity_id"`
+	Severity   string `json:"severity"`
+	// IsAlert is OCSF's word for unmapped.lapwing.page: this version should wake
+	// somebody.
+	IsAlert      bool     `json:"is_alert"`
 	StatusID     int      `json:"status_id"`
 	Message      string   `json:"message"`
 	ConfidenceID int      `json:"confidence_id"`
 	Confidence   int      `json:"confidence_score"`
 	RiskScore    int      `json:"risk_score"`
 	Metadata     Metadata `json:"metadata"`
-	Actor        Actor    `json:"actor"`
+	// Actor comes from OCSF's profile "host", which Metadata.Profiles names.
+	Actor Actor `json:"actor"`
 
 	FindingInfo     FindingInfo       `json:"finding_info"`
 	AnomalyAnalyses []AnomalyAnalysis `json:"anomaly_analyses,omitempty"`
@@ -154,7 +158,8 @@ type Analytic struct {
 type RelatedEvent struct {
 	UID  string `json:"uid"`
 	Type string `json:"type,omitempty"`
-	Time int64  `json:"time,omitempty"`
+	// Time is the event's, in milliseconds.
+	Time int64  `json:"first_seen_time,omitempty"`
 	Desc string `json:"desc,omitempty"`
 }
 

@@ -134,3 +134,64 @@ func TestAlertSchemaRefuses(t *testing.T) {
 		})
 	}
 }
+
+// ocsfAttributes are the attributes of OCSF 1.8.0 that an alert may use, by its
+// objects: what a validator does not know, it refuses.
+var ocsfAttributes = map[string][]string{
+	"": {
+		"activity_id", "activity_name", "actor", "anomaly_analyses", "category_name", "category_uid", "class_name", "class_uid", "comment", "confidence", "confidence_id",
+		"confidence_score", "count", "duration", "end_time", "enrichments", "evidences", "finding_info", "impact", "impact_id", "impact_score", "is_alert", "malware", "message",
+		"metadata", "observables", "raw_data", "remediation", "resources", "risk_details", "risk_level", "risk_level_id", "risk_score", "severity", "severity_id", "start_time",
+		"status", "status_code", "status_detail", "status_id", "time", "timezone_offset", "type_name", "type_uid", "unmapped", "vendor_attributes", "vulnerabilities",
+	},
+	".metadata": {
+		"correlation_uid", "event_code", "extensions", "is_truncated", "labels", "log_level", "log_name", "log_provider", "log_version", "logged_time", "loggers", "modified_time",
+		"original_time", "processed_time", "product", "profiles", "reporter", "sequence", "tags", "tenant_uid", "uid", "version",
+	},
+	".metadata.product":                              {"cpe_name", "data_classifications", "feature", "lang", "name", "path", "uid", "url_string", "vendor_name", "version"},
+	".actor":                                         {"app_name", "app_uid", "authorizations", "idp", "invoked_by", "process", "session", "user"},
+	".actor.user":                                    {"account", "credential_uid", "display_name", "domain", "email_addr", "full_name", "groups", "name", "org", "type", "type_id", "uid", "uid_alt"},
+	".actor.session":                                 {"count", "created_time", "credential_uid", "expiration_reason", "expiration_time", "is_mfa", "is_remote", "issuer", "terminal", "uid", "uid_alt", "uuid"},
+	".finding_info":                                  {"analytic", "attacks", "attack_graph", "created_time", "data_sources", "desc", "first_seen_time", "kill_chain", "last_seen_time", "modified_time", "product", "related_analytics", "related_events", "related_events_count", "src_url", "tags", "title", "traits", "types", "uid", "uid_alt"},
+	".finding_info.analytic":                         {"algorithm", "category", "desc", "name", "state", "state_id", "type", "type_id", "uid", "version"},
+	".finding_info.related_analytics[]":              {"algorithm", "category", "desc", "name", "state", "state_id", "type", "type_id", "uid", "version"},
+	".finding_info.related_events[]":                 {"attacks", "count", "created_time", "desc", "first_seen_time", "kill_chain", "last_seen_time", "modified_time", "observables", "product", "product_uid", "severity", "severity_id", "status", "tags", "title", "traits", "type", "type_name", "type_uid", "uid"},
+	".finding_info.attacks[]":                        {"mitigation", "sub_technique", "sub_techniques", "tactic", "tactics", "technique", "version"},
+	".finding_info.attacks[].technique":              {"name", "src_url", "uid"},
+	".finding_info.attacks[].tactic":                 {"name", "src_url", "uid"},
+	".anomaly_analyses[]":                            {"analysis_targets", "anomalies", "baselines"},
+	".anomaly_analyses[].analysis_targets[]":         {"name", "type"},
+	".anomaly_analyses[].anomalies[]":                {"observation_parameter", "observation_type", "observations", "observed_pattern"},
+	".anomaly_analyses[].baselines[]":                {"observation_parameter", "observation_type", "observations", "observed_pattern"},
+	".anomaly_analyses[].anomalies[].observations[]": {"count", "timespan", "value"},
+	".anomaly_analyses[].baselines[].observations[]": {"count", "timespan", "value"},
+	".evidences[]":                                   {"actor", "api", "data", "name", "resources", "src_endpoint", "uid", "user", "verdict", "verdict_id"},
+	".evidences[].api":                               {"group", "operation", "request", "response", "service", "version"},
+	".evidences[].src_endpoint":                      {"autonomous_system", "domain", "hostname", "ip", "location", "name", "port", "svc_name", "uid"},
+	".remediation":                                   {"desc", "kb_article_list", "references"},
+}
+
+func TestAnAlertUsesOnlyWhatOCSFNames(t *testing.T) {
+	seen := 0
+	var walk func(path string, v any)
+	walk = func(path string, v any) {
+		switch v := v.(type) {
+		case map[string]any:
+			names, ok := ocsfAttributes[path]
+			require.True(t, ok, "%s is no object that the table knows", path)
+			seen++
+			for name, x := range v {
+				require.Contains(t, names, name, "%s.%s is no attribute of OCSF", path, name)
+				if path+"."+name != ".unmapped" {
+					walk(path+"."+name, x)
+				}
+			}
+		case []any:
+			for _, x := range v {
+				walk(path+"[]", x)
+			}
+		}
+	}
+	walk("", asJSON(t, full()))
+	require.Equal(t, len(ocsfAttributes), seen, "the table names nothing that an alert lacks")
+}
