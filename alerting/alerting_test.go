@@ -213,6 +213,8 @@ func TestHECSendsOneCompressedRequestOfConcatenatedEvents(t *testing.T) {
 		require.Equal(t, "sec", ev.Index)
 		require.Equal(t, want, ev.Event.ID())
 		require.Equal(t, want, ev.Fields["alert_id"])
+		require.Equal(t, "create", ev.Fields["activity"], "an update is told from a new alert without reading it")
+		require.Equal(t, "platform", ev.Fields["team"])
 	}
 }
 
@@ -287,6 +289,7 @@ func TestSyslogIsReadByAnotherParser(t *testing.T) {
 			require.Equal(t, "secret-access", *m.MsgID)
 			require.Equal(t, "2026-01-01T00:00:00.123Z", m.Timestamp.UTC().Format("2006-01-02T15:04:05.000Z07:00"))
 			require.Equal(t, `a]"1`, (*m.StructuredData)["lapwing@32473"]["id"])
+			require.Equal(t, "create", (*m.StructuredData)["lapwing@32473"]["activity"])
 			if c.format == "ocsf" {
 				var a schemas.Alert
 				require.NoError(t, json.Unmarshal([]byte(*m.Message), &a))
@@ -467,6 +470,19 @@ func TestNamesFromLogsSteerNoTerminal(t *testing.T) {
 		require.NotContains(t, string(msg), string(r))
 	}
 	require.NotContains(t, excerpt([]byte("no\x1b[2J")), "\x1b")
+}
+
+func TestCEFHoldsCEFsBounds(t *testing.T) {
+	a := alert("a", 1)
+	a.Actor.User.CredentialUID = "AKIAIOSFODNN7EXAMPLE"
+	a.FindingInfo.Title = strings.Repeat("t", 600)
+	a.FindingInfo.Desc = strings.Repeat("ü", 3000)
+	a.Unmapped.Lapwing.Observed = strings.Repeat("o", 5000)
+	s := CEF(&a)
+	require.Contains(t, s, "|"+strings.Repeat("t", 511)+"…|")
+	require.True(t, strings.HasSuffix(s, "msg="+strings.Repeat("ü", 1022)+"…"))
+	require.NotContains(t, s, strings.Repeat("o", 4000))
+	require.Contains(t, s, " flexString1Label=credential flexString1=AKIAIOSFODNN7EXAMPLE flexString2Label=breaks if disabled flexString2=unknown: ")
 }
 
 func FuzzCEF(f *testing.F) {

@@ -90,7 +90,7 @@ func (s *alertmanagerSink) convert(a *schemas.Alert) amAlert {
 			"criticality": l.Identity.Criticality, "family": l.Family,
 		},
 		Annotations: map[string]string{
-			"summary": a.FindingInfo.Title, "description": a.FindingInfo.Desc,
+			"summary": Headline(a), "description": a.FindingInfo.Desc,
 			"severity": strings.ToLower(schemas.SeverityName(a.SeverityID)),
 			"owner":    l.Identity.Owner, "runbook_url": l.Identity.Runbook,
 			"observed": l.Observed, "expected": l.Expected,

@@ -31,11 +31,18 @@ var cefSeverity = map[int]int{
 	schemas.SeverityHigh: 8, schemas.SeverityCritical: 10,
 }
 
+// Bounds of CEF's fields, in characters.
+const (
+	cefName   = 512
+	cefText   = 1023 // msg, suser, suid, flexString
+	cefString = 4000 // cs1 to cs6
+)
+
 // CEF writes an alert in ArcSight's Common Event Format, version 0.
 func CEF(a *schemas.Alert) string {
 	l := &a.Unmapped.Lapwing
 	var b strings.Builder
-	for _, f := range []string{"CEF:0", schemas.ProductName, schemas.ProductName, a.Metadata.Product.Version, a.FindingInfo.Analytic.UID, a.FindingInfo.Title} {
+	for _, f := range []string{"CEF:0", schemas.ProductName, schemas.ProductName, a.Metadata.Product.Version, a.FindingInfo.Analytic.UID, clip(a.FindingInfo.Title, cefName)} {
 		b.WriteString(visible(cefHeader.Replace(f)))
 		b.WriteByte('|')
 	}
@@ -57,8 +64,8 @@ func CEF(a *schemas.Alert) string {
 	put("start", strconv.FormatInt(a.FindingInfo.FirstSeenTime, 10))
 	put("end", strconv.FormatInt(a.FindingInfo.LastSeenTime, 10))
 	put("externalId", a.ID())
-	put("suid", a.Actor.User.UID)
-	put("suser", a.Actor.User.Name)
+	put("suid", clip(a.Actor.User.UID, cefText))
+	put("suser", clip(a.Actor.User.Name, cefText))
 	put("act", strings.ToLower(a.ActivityName))
 	put("cat", l.Family)
 	if len(a.Evidences) > 0 {
@@ -82,9 +89,16 @@ func CEF(a *schemas.Alert) string {
 		if kv[1] != "" {
 			n := strconv.Itoa(i + 1)
 			put("cs"+n+"Label", kv[0])
-			put("cs"+n, kv[1])
+			put("cs"+n, clip(kv[1], cefString))
 		}
 	}
-	put("msg", a.FindingInfo.Desc)
+	for i, kv := range [][2]string{{"credential", a.Actor.User.CredentialUID}, {"breaks if disabled", Breaks(a)}} {
+		if kv[1] != "" {
+			n := strconv.Itoa(i + 1)
+			put("flexString"+n+"Label", kv[0])
+			put("flexString"+n, clip(kv[1], cefText))
+		}
+	}
+	put("msg", clip(a.FindingInfo.Desc, cefText))
 	return b.String()
 }

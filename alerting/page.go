@@ -84,17 +84,105 @@ func Calls(a *schemas.Alert) string {
 	return strings.Join(parts, ", ")
 }
 
+// Headline is the alert's title with what a phone's first line should also say:
+// where it is and whose, and that it was told of before. "CI deployer read a
+// secret for the first time (production, team platform, update 3)".
+func Headline(a *schemas.Alert) string {
+	l := &a.Unmapped.Lapwing
+	var more []string
+	if l.Identity.Environment != "" {
+		more = append(more, l.Identity.Environment)
+	}
+	switch {
+	case l.Identity.Team != "":
+		more = append(more, "team "+l.Identity.Team)
+	case l.Identity.Owner != "":
+		more = append(more, "owner "+l.Identity.Owner)
+	}
+	if a.Version() > 1 {
+		more = append(more, "update "+strconv.Itoa(a.Version()))
+	}
+	if len(more) == 0 {
+		return a.FindingInfo.Title
+	}
+	return a.FindingInfo.Title + " (" + strings.Join(more, ", ") + ")"
+}
+
+// Who is what is declared of the identity, in a line: name, kind, owner, team,
+// environment, criticality, vendor. Of an incident it is what its members have in
+// common.
+func Who(a *schemas.Alert) string {
+	l := &a.Unmapped.Lapwing
+	id := &l.Identity
+	var parts []string
+	add := func(before, v string) {
+		if v != "" {
+			parts = append(parts, before+v)
+		}
+	}
+	members := len(l.Identities)
+	if members > 0 {
+		parts = append(parts, strconv.Itoa(members)+" identities")
+	}
+	add("", id.Name)
+	add("", strings.ReplaceAll(id.Kind, "_", " "))
+	add("owner ", id.Owner)
+	add("team ", id.Team)
+	add("", id.Environment)
+	add("criticality ", id.Criticality)
+	add("vendor ", id.Vendor)
+	if id.LastRotation > 0 {
+		add("credential of ", time.UnixMilli(id.LastRotation).UTC().Format(time.DateOnly))
+	}
+	switch {
+	case id.Managed:
+	case members > 1:
+		parts = append(parts, "not all of them in the inventory")
+	default:
+		parts = append(parts, "in no inventory")
+	}
+	return strings.Join(parts, ", ")
+}
+
+// HowSure says what kind of claim an alert makes, and how much confidence it has
+// in it, of 100.
+func HowSure(a *schemas.Alert) string {
+	l := &a.Unmapped.Lapwing
+	kind := "rare, not proven: one measure far beyond its own past"
+	switch {
+	case l.Family == "declared" && (l.Way == "declared" || l.Way == "report"):
+		kind = "certain: it breaks what is declared"
+	case l.Way == "consequence":
+		kind = "certain that it happened and is new, not that it is bad"
+	case l.Way == "fused":
+		kind = "rare, not proven: several things that are each unusual, together"
+	case l.Way == "report":
+		kind = "worth knowing, not worth a page"
+	}
+	if l.Learning {
+		kind += "; its history is still short"
+	}
+	return kind + " (confidence " + strconv.Itoa(a.Confidence) + " of 100)"
+}
+
 // Command is what a responder may run next.
 type Command struct{ What, Line string }
 
-// Commands are the ready commands about an alert. They hold nothing but its id.
+// Commands are the ready commands about an alert: each runs as it stands and
+// changes nothing. They hold nothing but its id.
 func Commands(a *schemas.Alert) []Command {
 	id := a.ID()
-	return []Command{
+	out := []Command{
 		{"show", "lapwing alert show " + id},
 		{"calls", "lapwing hunt run alert-events -p alert=" + id},
-		{"expected", "lapwing alert expected " + id + " --reason …"},
 	}
+	if len(a.Unmapped.Lapwing.Identities) == 0 {
+		out = append(out, Command{"history", "lapwing hunt run identity-history -p alert=" + id})
+	}
+	if Sources(a) != "" {
+		out = append(out, Command{"addresses", "lapwing hunt run address-history -p alert=" + id})
+	}
+	return append(out, Command{"expected", "lapwing alert expected " + id + " --dry-run"})
 }
 
 // pageFact is one named line of a page.
@@ -105,12 +193,16 @@ type pageFact struct{ name, value string }
 func pageFacts(a *schemas.Alert) []pageFact {
 	l := &a.Unmapped.Lapwing
 	facts := []pageFact{
+		{"who", Who(a)}, {"how_sure", HowSure(a)}, {"rarity", l.Rarity},
 		{"credential", a.Actor.User.CredentialUID}, {"source", Sources(a)}, {"network", Networks(a)},
 		{"first_seen", moment(a.FindingInfo.FirstSeenTime)}, {"last_seen", moment(a.FindingInfo.LastSeenTime)}, {"calls", Calls(a)},
 		{"linked_alerts", some(l.Links, shownIDs)}, {"part_of", l.PartOf}, {"members", some(l.Identities, shownIDs)},
 	}
 	for _, c := range Commands(a) {
 		facts = append(facts, pageFact{"command_" + c.What, c.Line})
+	}
+	if c, ok := Contain(a); ok {
+		facts = append(facts, pageFact{"contain", c.Do}, pageFact{"contain_stops", c.Stops}, pageFact{"contain_undo", c.Undo})
 	}
 	return slices.DeleteFunc(facts, func(f pageFact) bool { return f.value == "" })
 }

@@ -21,7 +21,9 @@ func paged() schemas.Alert {
 		{UID: "1", Desc: "from 203.0.113.9 (FR) by aws-cli: success"}, {UID: "2", Desc: "from 203.0.113.9 (FR) by aws-cli: refused"},
 		{UID: "3", Desc: "from 2001:db8::1: failed"}, {UID: "4", Desc: "by curl"},
 	}
+	a.Confidence = 85
 	l := &a.Unmapped.Lapwing
+	l.Identity.Environment = "production"
 	l.Findings = []schemas.Finding{{Detector: "secret-access", Value: "prod/db", Count: 7}, {Detector: "new-network", Value: "203.0.113.0/24", Count: 1}}
 	l.Links, l.FirstChecks = []string{"11aa", "22bb"}, []string{"one", "two", "three", "four", "five"}
 	return a
@@ -33,8 +35,12 @@ func TestAPageCarriesWhatAResponderAsksFirst(t *testing.T) {
 		"credential": "AKIAIOSFODNN7EXAMPLE", "source": "203.0.113.9 (FR) by aws-cli, 2001:db8::1", "network": "203.0.113.0/24",
 		"first_seen": "2025-12-31T23:58:20Z", "last_seen": "2025-12-31T23:59:50Z", "calls": "secret-access 7 times, 4 sample calls",
 		"linked_alerts": "11aa, 22bb", "command_show": "lapwing alert show 9f2c41d8a07b",
-		"command_calls":    "lapwing hunt run alert-events -p alert=9f2c41d8a07b",
-		"command_expected": "lapwing alert expected 9f2c41d8a07b --reason …",
+		"command_calls":     "lapwing hunt run alert-events -p alert=9f2c41d8a07b",
+		"command_history":   "lapwing hunt run identity-history -p alert=9f2c41d8a07b",
+		"command_addresses": "lapwing hunt run address-history -p alert=9f2c41d8a07b",
+		"command_expected":  "lapwing alert expected 9f2c41d8a07b --dry-run",
+		"who":               "owner alice@example.com, team platform, production, in no inventory",
+		"how_sure":          "certain that it happened and is new, not that it is bad (confidence 85 of 100)",
 	}
 	pd := (&pagerDutySink{}).event(&a).Payload.CustomDetails
 	am := (&alertmanagerSink{now: time.Now}).convert(&a)
@@ -68,4 +74,62 @@ func TestAPageOfManyMembersIsBounded(t *testing.T) {
 	members, ok := (&pagerDutySink{}).event(&a).Payload.CustomDetails["members"].(string)
 	require.True(t, ok)
 	require.True(t, strings.HasSuffix(members, "id-19 and 180 more"), members)
+}
+
+func TestAPhonesFirstLineSaysWhatWhereAndWhose(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		spoil func(*schemas.Alert)
+		want  string
+	}{
+		{"a first page", nil, "CI deployer read a secret (production, team platform)"},
+		{"one that pages again says so", func(a *schemas.Alert) { a.Unmapped.Lapwing.Version = 3 }, "CI deployer read a secret (production, team platform, update 3)"},
+		{"without a team its owner", func(a *schemas.Alert) { a.Unmapped.Lapwing.Identity.Team = "" }, "CI deployer read a secret (production, owner alice@example.com)"},
+		{"of which nothing is declared", func(a *schemas.Alert) { a.Unmapped.Lapwing.Identity = schemas.AlertIdentity{} }, "CI deployer read a secret"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			a := alert("a", 1)
+			a.FindingInfo.Title, a.Unmapped.Lapwing.Identity.Environment = "CI deployer read a secret", "production"
+			if c.spoil != nil {
+				c.spoil(&a)
+			}
+			require.Equal(t, c.want, (&pagerDutySink{}).event(&a).Payload.Summary)
+			require.Equal(t, c.want, (&alertmanagerSink{now: time.Now}).convert(&a).Annotations["summary"])
+		})
+	}
+}
+
+func TestAPageSaysHowSureItIs(t *testing.T) {
+	for _, c := range []struct {
+		family, way string
+		learning    bool
+		confidence  int
+		want        string
+	}{
+		{"declared", "declared", false, 99, "certain: it breaks what is declared (confidence 99 of 100)"},
+		{"declared", "report", false, 99, "certain: it breaks what is declared (confidence 99 of 100)"},
+		{"learned", "consequence", false, 85, "certain that it happened and is new, not that it is bad (confidence 85 of 100)"},
+		{"learned", "strong", false, 75, "rare, not proven: one measure far beyond its own past (confidence 75 of 100)"},
+		{"learned", "fused", false, 65, "rare, not proven: several things that are each unusual, together (confidence 65 of 100)"},
+		{"learned", "consequence", true, 45, "certain that it happened and is new, not that it is bad; its history is still short (confidence 45 of 100)"},
+		{"learned", "report", false, 65, "worth knowing, not worth a page (confidence 65 of 100)"},
+	} {
+		a := alert("a", 1)
+		a.Confidence = c.confidence
+		l := &a.Unmapped.Lapwing
+		l.Family, l.Way, l.Learning = c.family, c.way, c.learning
+		require.Equal(t, c.want, HowSure(&a))
+	}
+}
+
+func TestWhoOfAnIncidentIsWhatItsMembersShare(t *testing.T) {
+	a := alert("incident", 1)
+	l := &a.Unmapped.Lapwing
+	l.Identities, l.Identity = []string{"a", "b", "c"}, schemas.AlertIdentity{Team: "platform"}
+	require.Equal(t, "3 identities, team platform, not all of them in the inventory", Who(&a))
+	l.Identity.Managed = true
+	require.Equal(t, "3 identities, team platform", Who(&a))
+	for _, c := range Commands(&a) {
+		require.NotEqual(t, "history", c.What, "an incident is no identity")
+	}
 }

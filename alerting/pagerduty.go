@@ -98,7 +98,7 @@ func (s *pagerDutySink) event(a *schemas.Alert) pdEvent {
 		sev = "warning"
 	}
 	ev.Payload = &pdPayload{
-		Summary:   clip(a.FindingInfo.Title, 1024),
+		Summary:   clip(Headline(a), 1024),
 		Source:    clip(a.Actor.User.UID, 255),
 		Severity:  sev,
 		Timestamp: time.UnixMilli(a.FindingInfo.FirstSeenTime).UTC().Format(time.RFC3339Nano),

@@ -72,6 +72,7 @@ func (s *hecSink) Write(ctx context.Context, batch []schemas.Alert) []error {
 			Fields: map[string]any{
 				"alert_id": a.ID(), "alert_version": a.Version(), "identity": a.Actor.User.UID,
 				"detector": a.FindingInfo.Analytic.UID, "severity": strings.ToLower(schemas.SeverityName(a.SeverityID)),
+				"activity": strings.ToLower(a.ActivityName), "owner": a.Unmapped.Lapwing.Identity.Owner, "team": a.Unmapped.Lapwing.Identity.Team,
 			},
 		})
 		if err != nil {

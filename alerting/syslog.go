@@ -156,7 +156,7 @@ func (s *syslogSink) message(a *schemas.Alert) ([]byte, error) {
 	m.WriteString("[lapwing@32473")
 	for _, kv := range [][2]string{
 		{"id", a.ID()}, {"version", strconv.Itoa(a.Version())}, {"identity", a.Actor.User.UID},
-		{"severity", strings.ToLower(schemas.SeverityName(a.SeverityID))},
+		{"severity", strings.ToLower(schemas.SeverityName(a.SeverityID))}, {"activity", strings.ToLower(a.ActivityName)},
 	} {
 		m.WriteString(" " + kv[0] + `="` + sdValue.Replace(visible(strings.ToValidUTF8(kv[1], "\uFFFD"))) + `"`)
 	}
