@@ -81,7 +81,7 @@ func AlertList(ctx context.Context, cfg Config, o AlertListOptions, std IO) (err
 	if o.JSON {
 		return encodeLines(std.Out, alerts)
 	}
-	t := newTable("alert", "first seen", "severity", "detector", "identity", "what", "state")
+	t := newTable("alert", "first seen (UTC)", "severity", "detector", "identity", "what", "state")
 	for i := range alerts {
 		a := &alerts[i]
 		t.AppendRow(table.Row{a.ID(), stamp(a.FindingInfo.FirstSeenTime), strings.ToLower(a.Severity), a.FindingInfo.Analytic.UID, oneLine(a.Actor.User.UID), clipText(oneLine(a.FindingInfo.Title), maxCell), alertState(a)})
@@ -191,13 +191,24 @@ func alertRest(a *schemas.Alert) string {
 			b.WriteString(wrapField(f.name, f.value, viewWidth))
 		}
 	}
+	if c, ok := alerting.Contain(a); ok {
+		b.WriteString(commandField("stop it", c.Do))
+		b.WriteString(wrapField("", "stops "+c.Stops, viewWidth))
+		b.WriteString(commandField("undo", c.Undo))
+	}
 	name := "next"
 	for _, c := range alerting.Commands(a) {
 		if c.What == "show" {
 			continue // it is what was run
 		}
-		b.WriteString(wrapField(name, c.Line, viewWidth))
+		b.WriteString(commandField(name, c.Line))
 		name = ""
 	}
 	return b.String()
+}
+
+// commandField writes a command on one line, however long: whoever copies half of
+// one runs it.
+func commandField(name, line string) string {
+	return viewIndent + fmt.Sprintf("%-*s", fieldWidth, name) + oneLine(line) + "\n"
 }

@@ -8,7 +8,9 @@ import (
 	"os/user"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
+	"unicode"
 
 	"github.com/jedib0t/go-pretty/v6/table"
 
@@ -42,8 +44,8 @@ const maxReason = 300
 func AlertFeedback(ctx context.Context, cfg Config, o FeedbackOptions, std IO) (err error) {
 	verdict := verdictWords[o.Word]
 	switch {
-	case o.Reason == "" && (verdict == verdictExpected || verdict == verdictFalsePositive):
-		return Usagef("alert %s: say why with --reason; it is kept with the verdict", o.Word)
+	case !o.DryRun && !saysWhy(o.Reason) && (verdict == verdictExpected || verdict == verdictFalsePositive):
+		return Usagef("alert %s: say why with --reason \"…\", in words; it is kept with the verdict. --dry-run says what would be silent", o.Word)
 	case len(o.Reason) > maxReason:
 		return Usagef("--reason: %d bytes, at most %d", len(o.Reason), maxReason)
 	case o.Value != "" && len(o.Detectors) != 1:
@@ -92,9 +94,19 @@ func AlertFeedback(ctx context.Context, cfg Config, o FeedbackOptions, std IO) (
 	}
 	if verdict == verdictExpected || verdict == verdictFalsePositive {
 		tellSilence(std.Err, a, recs)
+		if o.DryRun {
+			fmt.Fprintf(std.Err, "record it: lapwing alert %s %s --reason \"why\"\n", o.Word, a.ID())
+			return nil
+		}
 		fmt.Fprintf(std.Err, "take it back: lapwing alert undo %s\n", a.ID())
 	}
 	return nil
+}
+
+// saysWhy reports whether a reason has a word in it: the dots of a command that
+// was pasted have none.
+func saysWhy(reason string) bool {
+	return strings.ContainsFunc(reason, func(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) })
 }
 
 // nothingSaid reports whether certainly no verdict on an alert holds. Who may

@@ -83,6 +83,7 @@ func TestVerdictsAreListedByWhatTheyAreAbout(t *testing.T) {
 func TestAVerdictWithoutAReasonIsRefused(t *testing.T) {
 	for problem, o := range map[string]FeedbackOptions{
 		"say why with --reason":        {Word: "expected", AlertID: "abcdef"},
+		"say why with --reason \"…\"":  {Word: "expected", AlertID: "abcdef", Reason: "…"},
 		"alert false: say why":         {Word: "false", AlertID: "abcdef"},
 		"--value needs --detector":     {Word: "expected", AlertID: "abcdef", Reason: "x", Value: "FR"},
 		"--reason: 301 bytes, at most": {Word: "ack", AlertID: "abcdef", Reason: string(make([]byte, 301))},

@@ -68,7 +68,7 @@ func (v *alertView) inFull(a *schemas.Alert) {
 	l := &a.Unmapped.Lapwing
 	sev := strings.ToUpper(schemas.SeverityName(a.SeverityID))
 	var b strings.Builder
-	fmt.Fprintf(&b, "\n%s  %s  %s  %s\n",
+	fmt.Fprintf(&b, "\n%s  %s UTC  %s  %s\n",
 		v.paint(severityColor[a.SeverityID], sev), stamp(a.FindingInfo.FirstSeenTime), a.FindingInfo.Analytic.UID, v.paint("\x1b[1m", oneLine(a.Actor.User.UID)))
 	b.WriteString(wrap(a.FindingInfo.Title, "  ", viewWidth))
 	if a.FindingInfo.Desc != a.FindingInfo.Title {
@@ -82,7 +82,8 @@ func (v *alertView) inFull(a *schemas.Alert) {
 	field("observed", l.Observed)
 	field("expected", l.Expected)
 	field("rarity", l.Rarity)
-	field("who", declaredFacts(l))
+	field("who", alerting.Who(a))
+	field("how sure", alerting.HowSure(a))
 	field("credential", a.Actor.User.CredentialUID)
 	field("source", alerting.Sources(a))
 	field("network", alerting.Networks(a))
@@ -96,7 +97,7 @@ func (v *alertView) inFull(a *schemas.Alert) {
 		b.WriteString(wrapField(name, fmt.Sprintf("%d. %s", i+1, c), viewWidth))
 	}
 	field("events", eventList(a))
-	field("mappings", clipText(oneLine(mappings(a)), viewWidth-len(viewIndent)-fieldWidth-len("…")))
+	field("mappings", clipList(oneLine(mappings(a)), viewWidth-len(viewIndent)-fieldWidth-len("…")))
 	field("alert", fmt.Sprintf("%s  version %d, %s, risk %d, confidence %d", a.ID(), l.Version, way(l), a.RiskScore, a.Confidence))
 	fmt.Fprint(v.w, b.String())
 }
@@ -108,6 +109,7 @@ func seen(a *schemas.Alert) string {
 	if f.LastSeenTime > f.FirstSeenTime {
 		out += " to " + stamp(f.LastSeenTime)
 	}
+	out += " UTC"
 	if calls := alerting.Calls(a); calls != "" {
 		out += ": " + calls
 	}
@@ -150,7 +152,7 @@ func newFinding(old, a *schemas.Alert) string {
 	return ""
 }
 
-// stamp writes a time in milliseconds for people.
+// stamp writes a time in milliseconds for people, in UTC.
 func stamp(ms int64) string { return time.UnixMilli(ms).UTC().Format("2006-01-02 15:04:05") }
 
 func way(l *schemas.Lapwing) string {
@@ -162,31 +164,6 @@ func way(l *schemas.Lapwing) string {
 		s += ", no page"
 	}
 	return s
-}
-
-// declaredFacts is what the inventory says of the identity, in a line.
-func declaredFacts(l *schemas.Lapwing) string {
-	id := &l.Identity
-	var parts []string
-	add := func(format, v string) {
-		if v != "" {
-			parts = append(parts, fmt.Sprintf(format, v))
-		}
-	}
-	add("%s", id.Name)
-	add("%s", strings.ReplaceAll(id.Kind, "_", " "))
-	add("owner %s", id.Owner)
-	add("team %s", id.Team)
-	add("%s", id.Environment)
-	add("criticality %s", id.Criticality)
-	add("vendor %s", id.Vendor)
-	if id.LastRotation > 0 {
-		add("credential of %s", time.UnixMilli(id.LastRotation).UTC().Format(time.DateOnly))
-	}
-	if !id.Managed {
-		parts = append(parts, "in no inventory")
-	}
-	return strings.Join(parts, ", ")
 }
 
 func eventList(a *schemas.Alert) string {
@@ -248,6 +225,20 @@ func wrap(s, indent string, width int) string {
 	b.WriteString(line)
 	b.WriteByte('\n')
 	return b.String()
+}
+
+// clipList cuts a list to n characters, behind one of its entries.
+func clipList(s string, n int) string {
+	const more = ", …"
+	r := []rune(s)
+	if len(r) <= n {
+		return s
+	}
+	s = string(r[:n-len([]rune(more))+1])
+	if i := strings.LastIndex(s, ","); i >= 0 {
+		return s[:i] + more
+	}
+	return clipText(s, n)
 }
 
 // clipText cuts s to n characters.

@@ -31,15 +31,25 @@ func TestAShownAlertAnswersWhatAResponderAsks(t *testing.T) {
 	text := out.String()
 	for _, line := range []string{
 		"    credential  AKIAIOSFODNN7EXAMPLE\n", "    source      203.0.113.9 (FR)\n",
-		"    seen        2026-01-01 00:00:00 to 2026-01-01 00:01:00: secret-access 2 times, 1 sample call\n",
+		"    seen        2026-01-01 00:00:00 to 2026-01-01 00:01:00 UTC: secret-access 2 times, 1 sample call\n",
 		"    breaks      unknown: the inventory names no dependants\n", "                8. check 8\n", "    linked      11aa\n", "    members     one, two\n",
 		"    next        lapwing hunt run alert-events -p alert=9f2c41d8a07b\n",
-		"                lapwing alert expected 9f2c41d8a07b --reason …\n",
+		"                lapwing alert expected 9f2c41d8a07b --dry-run\n",
 	} {
 		require.Contains(t, text, line)
 	}
+	require.Contains(t, text, "\nHIGH  2026-01-01 00:00:00 UTC  ", "a time says its zone")
+	require.Contains(t, text, ", …\n", "the mappings end behind one of them")
 	require.Less(t, strings.Index(text, "check 8"), strings.Index(text, "mappings"))
 	_, rest, _ := strings.Cut(text, "    mappings")
 	_, rest, _ = strings.Cut(rest, "\n")
 	require.True(t, strings.HasPrefix(rest, "    alert "), "the mappings take one line")
+}
+
+func TestACommandThatIsShownIsOnOneLine(t *testing.T) {
+	a := &schemas.Alert{SeverityID: schemas.SeverityHigh}
+	a.FindingInfo.UID, a.Actor.User.UID = "9f2c41d8a07b", "aws:123456789012:role/a-role-whose-name-is-longer-than-most-names-of-roles-are"
+	text := alertRest(a)
+	require.Contains(t, text, "    stop it     aws iam attach-role-policy --role-name a-role-whose-name-is-longer-than-most-names-of-roles-are --policy-arn arn:aws:iam::aws:policy/AWSDenyAll\n")
+	require.Contains(t, text, "    undo        aws iam detach-role-policy --role-name a-role-whose-name-is-longer-than-most-names-of-roles-are --policy-arn arn:aws:iam::aws:policy/AWSDenyAll\n")
 }

@@ -105,7 +105,7 @@ func TestAlertViewShowsTheFirstVersionAndWhatChanges(t *testing.T) {
 	var out strings.Builder
 	v := newAlertView(&out)
 	v.show(alert(1, schemas.SeverityMedium, "secret-access"))
-	require.Contains(t, out.String(), "MEDIUM  2026-01-01 00:00:00  secret-access  aws:123456789012:user/ci")
+	require.Contains(t, out.String(), "MEDIUM  2026-01-01 00:00:00 UTC  secret-access  aws:123456789012:user/ci")
 	require.Contains(t, out.String(), "check first 1. ask the owner")
 	require.Contains(t, out.String(), "in no inventory")
 	for line := range strings.Lines(out.String()) {

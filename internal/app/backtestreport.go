@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/lapwing-sec/lapwing/alerting"
 	"github.com/lapwing-sec/lapwing/detect"
 	"github.com/lapwing-sec/lapwing/internal/simulate"
 	"github.com/lapwing-sec/lapwing/schemas"
@@ -151,7 +152,7 @@ func (b *backtest) report(ctx context.Context) (*reportView, error) {
 		l := &a.Unmapped.Lapwing
 		ra := reportAlert{
 			Alert: a, L: l, Sev: strings.ToLower(schemas.SeverityName(a.SeverityID)), Anchor: anchor(a.ID()),
-			Facts: declaredFacts(l), Way: way(l), Mappings: mappings(a), Events: a.FindingInfo.RelatedEvents, Label: labels[a.ID()],
+			Facts: alerting.Who(a), Way: way(l), Mappings: mappings(a), Events: a.FindingInfo.RelatedEvents, Label: labels[a.ID()],
 		}
 		const events = 12
 		if n := len(ra.Events); n > events {

@@ -44,14 +44,14 @@ func TestAProfileIsShownWithCharts(t *testing.T) {
 	want := `aws:123456789012:role/ci-deploy
   state         learned; ci pipeline, in the inventory
   seen          2026-06-30 00:00 to 2026-07-20 17:00 UTC
-  calls         18432 on 15 days, in 640 panes of 15 minutes
+  calls         18432 on 15 days, in 640 quarter hours
   gaps          half are above 8s, one in a hundred above 17h0m0s
-  drift         0.12 above the slow level of 27.00 calls a pane
+  drift         0.12 above its long-term level, 27.00 calls in 15 minutes
   memory        1480 bytes
   open alerts   a1
                 b2
 
-Levels, in an active pane: expected ┃, and what one in a thousand exceeds at the right end
+Levels, in 15 minutes with calls: expected ┃, and what one in a thousand exceeds at the right end
   calls                  ━━━━━━━┃╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌      28.80         96
   refused calls          ┃╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌       0.02          3
   resources              ━━━━━━━━━━━━━━━┃╌╌╌╌╌╌╌╌      14.0k      21.0k
@@ -62,7 +62,7 @@ Hours (UTC), calls against the level
   weekends      █                    
 
 What it is known by
-  operation              3 values; the next is new with 0.12%
+  operation              3 values; the next one is new with a chance of 0.12%
     s3:PutObject                                 last 2026-07-20, about 8 days
     sts:AssumeRole?[2J                           last 2026-07-20, about 1 day, quarantined
     and 1 more

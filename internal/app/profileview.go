@@ -77,12 +77,12 @@ func profileText(v *detect.ProfileView, top int) string {
 	}
 	fact("state", "%s; %s, %s", state, kind, map[bool]string{true: "in the inventory", false: "in no inventory"}[v.Managed])
 	fact("seen", "%s to %s UTC", v.FirstSeen.Format("2006-01-02 15:04"), v.LastSeen.Format("2006-01-02 15:04"))
-	fact("calls", "%d on %s, in %s of 15 minutes", v.Calls, count(v.ActiveDays, "day"), count(v.ActivePanes, "pane"))
+	fact("calls", "%d on %s, in %s", v.Calls, count(v.ActiveDays, "day"), count(v.ActivePanes, "quarter hour"))
 	if v.GapMedian > 0 {
 		fact("gaps", "half are above %s, one in a hundred above %s", v.GapMedian, v.GapRare)
 	}
 	if v.Drift > 0 {
-		fact("drift", "%.2f above the slow level of %.2f calls a pane", v.Drift, v.Anchor)
+		fact("drift", "%.2f above its long-term level, %.2f calls in 15 minutes", v.Drift, v.Anchor)
 	}
 	fact("memory", "%s", count(v.MemoryBytes, "byte"))
 	for i, id := range v.OpenAlerts {
@@ -102,7 +102,7 @@ func profileText(v *detect.ProfileView, top int) string {
 
 // writeCharts draws levels and hours.
 func writeCharts(b *strings.Builder, v *detect.ProfileView) {
-	b.WriteString("\nLevels, in an active pane: expected ┃, and what one in a thousand exceeds at the right end\n")
+	b.WriteString("\nLevels, in 15 minutes with calls: expected ┃, and what one in a thousand exceeds at the right end\n")
 	for _, l := range v.Levels {
 		if l.Panes > 0 {
 			fmt.Fprintf(b, "  %-22s %s %10s %10s\n", l.Name, levelBar(l.Level, l.High), shortNumber(l.Level), shortNumber(l.High))
@@ -118,7 +118,7 @@ func writeCharts(b *strings.Builder, v *detect.ProfileView) {
 func writeSet(b *strings.Builder, s *detect.SetView, top int) {
 	note := "new values are still learned"
 	if s.Learned {
-		note = fmt.Sprintf("the next is new with %.2g%%", 100*s.NoveltyRate)
+		note = fmt.Sprintf("the next one is new with a chance of %.2g%%", 100*s.NoveltyRate)
 	}
 	fmt.Fprintf(b, "  %-22s %s; %s\n", s.Dimension, count(len(s.Values), "value"), note)
 	for k := range s.Values {
