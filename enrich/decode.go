@@ -28,6 +28,8 @@ func (d *decoder) inventory(n *yaml.Node) {
 // section reads the parts of the file other than the identities.
 func (d *decoder) section(key string, v *yaml.Node) {
 	switch key {
+	case "policies":
+		d.each(key, v, MaxPolicies, d.policy)
 	case "networks":
 		d.each(key, v, MaxNetworks, d.network)
 	case "targets":

@@ -54,6 +54,7 @@ type indexBuilder struct {
 	// Compiled policies by all that they state, and a key to reuse.
 	policies map[string]*policy
 	key      []byte
+	shared   []sharedPolicy
 }
 
 // buildIndex merges and compiles inventories given in order of precedence; nil
@@ -85,6 +86,9 @@ func buildIndex(hash func(ref string) []string, sources ...*schemas.Inventory) *
 			b.add(&inv.Identities[i])
 		}
 		networks, watched = append(networks, inv.Networks), append(watched, inv.Watch)
+		for i := range inv.Policies {
+			b.shared = append(b.shared, compileSharedPolicy(&inv.Policies[i]))
+		}
 		for i := range inv.Targets {
 			b.target(&inv.Targets[i])
 		}
@@ -147,6 +151,7 @@ func (b *indexBuilder) target(t *schemas.Target) {
 
 func (b *indexBuilder) compile(at int32) {
 	e := &b.ix.entries[at]
+	b.inherit(e)
 	for i := range e.it.Credentials {
 		c := &e.it.Credentials[i]
 		b.ref(c.Ref, credential{at, c})

@@ -45,7 +45,7 @@ var (
 
 // The accepted keys of each object of the file.
 var (
-	inventoryKeys = []string{"identities", "networks", "targets", "watch"}
+	inventoryKeys = []string{"identities", "policies", "networks", "targets", "watch"}
 	identityKeys  = []string{"id", "kind", "name", "owner", "team", "environment", "criticality", "vendor", "aliases", "dependants", "runbook", "route",
 		"allowed", "credentials", "exceptions", "labels", "last_used", "offboarded"}
 	allowedKeys    = []string{"operations", "countries", "regions", "networks", "environments", "schedule", "rate", "spend"}

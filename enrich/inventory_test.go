@@ -46,7 +46,7 @@ func TestInventoryErrors(t *testing.T) {
 	}{
 		{"an unknown key names line and accepted keys", "identities:\n  - id: a:b\n    ower: x\n", []string{`inventory.yaml:3: unknown key "ower" in an identity (accepted: id, kind, name, owner,`}},
 		{"a tab", "identities:\n  - id: a:b\n\tteam: x\n", []string{"inventory.yaml:3: not valid YAML: the line is indented with a tab: YAML wants spaces"}},
-		{"an unknown key at the top", "identitys: []\n", []string{`inventory.yaml:1: unknown key "identitys" in the inventory (accepted: identities, networks, targets, watch)`}},
+		{"an unknown key at the top", "identitys: []\n", []string{`inventory.yaml:1: unknown key "identitys" in the inventory (accepted: identities, policies, networks, targets, watch)`}},
 		{"an unknown key in a policy", "identities:\n  - id: a:b\n    allowed:\n      country: [US]\n", []string{`inventory.yaml:4: unknown key "country" in allowed (accepted: operations, countries,`}},
 		{"an unknown kind names the accepted ones", "identities:\n  - id: a:b\n    kind: robot\n", []string{`inventory.yaml:3: kind: unknown value "robot" (accepted: service_account, api_key,`}},
 		{"a key that stands twice", "identities:\n  - id: a:b\n    team: x\n    team: y\n", []string{`inventory.yaml:4: key "team" stands twice in an identity, first in line 3`}},

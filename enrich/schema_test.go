@@ -47,7 +47,7 @@ func TestSchemaAndParserAgree(t *testing.T) {
 		}
 	}
 	for def, have := range map[string][]string{"identity": identityKeys, "allowed": allowedKeys, "schedule": scheduleKeys, "rate": rateKeys, "spend": spendKeys,
-		"credential": credentialKeys, "exception": exceptionKeys, "network": networkKeys, "target": targetKeys} {
+		"credential": credentialKeys, "exception": exceptionKeys, "network": networkKeys, "target": targetKeys, "policy": policyKeys, "selector": selectorKeys} {
 		var keys []string
 		for k := range schema.Defs[def].Properties {
 			keys = append(keys, k)

@@ -27,6 +27,14 @@ func WriteInventory(w io.Writer, inv *schemas.Inventory) error {
 			return fmt.Errorf("identity %s: %w", inv.Identities[i].ID, err)
 		}
 	}
+	for i := range inv.Policies {
+		if i == 0 {
+			fmt.Fprintln(b, "policies:")
+		}
+		if err := writeEntry(b, &inv.Policies[i]); err != nil {
+			return fmt.Errorf("policies, entry %d: %w", i+1, err)
+		}
+	}
 	for i := range inv.Networks {
 		if i == 0 {
 			fmt.Fprintln(b, "networks:")

@@ -7,6 +7,7 @@ import "time"
 // unknown keys are errors.
 type Inventory struct {
 	Identities []Identity `yaml:"identities" json:"identities,omitempty"`
+	Policies   []Policy   `yaml:"policies" json:"policies,omitempty"`
 	Networks   []Network  `yaml:"networks" json:"networks,omitempty"`
 	Targets    []Target   `yaml:"targets" json:"targets,omitempty"`
 	Watch      []Watched  `yaml:"watch" json:"watch,omitempty"`
@@ -52,6 +53,27 @@ const (
 	// keeps its precedence over a restart.
 	StatedKey = "api/"
 )
+
+// Policy is what every identity that For selects is allowed, as far as the
+// identity states nothing of its own: of several policies that are about one, the
+// first that states a key of Allowed decides it. Budgets are each identity's, not
+// shared among them.
+type Policy struct {
+	For     Selector `yaml:"for" json:"for"`
+	Allowed *Allowed `yaml:"allowed" json:"allowed,omitempty"`
+}
+
+// Selector names declared identities by what is declared of them: all fields
+// that are set must fit, and one at least is set. ID, Team and Vendor may hold *
+// for any run of characters.
+type Selector struct {
+	ID          string `yaml:"id" json:"id,omitempty"`
+	Kind        string `yaml:"kind" json:"kind,omitempty"`
+	Team        string `yaml:"team" json:"team,omitempty"`
+	Environment string `yaml:"environment" json:"environment,omitempty"`
+	Criticality string `yaml:"criticality" json:"criticality,omitempty"`
+	Vendor      string `yaml:"vendor" json:"vendor,omitempty"`
+}
 
 // Allowed holds closed policies: a list that is present allows what it names
 // and nothing else. Patterns use * for any run of characters.

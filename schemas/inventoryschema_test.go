@@ -21,6 +21,8 @@ func TestInventorySchemaHasExactlyTheKeysOfTheTypes(t *testing.T) {
 	}{
 		{"", reflect.TypeFor[Inventory]()},
 		{"identity", reflect.TypeFor[Identity]()},
+		{"policy", reflect.TypeFor[Policy]()},
+		{"selector", reflect.TypeFor[Selector]()},
 		{"allowed", reflect.TypeFor[Allowed]()},
 		{"schedule", reflect.TypeFor[Schedule]()},
 		{"rate", reflect.TypeFor[Rate]()},
@@ -77,6 +79,8 @@ func TestInventorySchemaAcceptsAndRefuses(t *testing.T) {
 		{"a credential without reference", `{"identities":[{"id":"a:b","credentials":[{"type":"jwt"}]}]}`, false},
 		{"an exception without end", `{"identities":[{"id":"a:b","exceptions":[{"detector":"call-rate"}]}]}`, false},
 		{"a network of no known class", `{"networks":[{"cidr":"10.0.0.0/8","class":"home"}]}`, false},
+		{"a policy for all of an environment", `{"policies":[{"for":{"environment":"staging"},"allowed":{"rate":{"per_minute":60}}}]}`, true},
+		{"a policy for nobody", `{"policies":[{"for":{},"allowed":{"rate":{"per_minute":60}}}]}`, false},
 		{"a target without environment", `{"targets":[{"account":"1"}]}`, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {

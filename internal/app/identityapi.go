@@ -290,7 +290,7 @@ func bodyIdentities(contentType string, body []byte) (map[string]schemas.Identit
 		return nil, err
 	}
 	if besideIdentities(inv) {
-		return nil, errors.New("networks, targets and watch are taken from inventory.file only: send identities alone")
+		return nil, errors.New("policies, networks, targets and watch are taken from inventory.file only: send identities alone")
 	}
 	out := make(map[string]schemas.Identity, len(inv.Identities))
 	for i := range inv.Identities {

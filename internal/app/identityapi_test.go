@@ -128,7 +128,7 @@ func TestIdentitiesRefuses(t *testing.T) {
 		{"an unknown key in JSON", http.MethodPut, "", apiToken, "application/json", "{\"identities\":[\n{\"id\":\"a:b\",\"ower\":\"x\"}]}", 400, `body:2: unknown key "ower"`},
 		{"a broken row of CSV", http.MethodPut, "", apiToken, "text/csv; charset=utf-8", "id,kind\na:b,robot\n", 400, "body.csv:2: kind"},
 		{"networks, which belong into the file", http.MethodPut, "", apiToken, "", "networks: [{cidr: 10.0.0.0/8}]", 400, "inventory.file only"},
-		{"things to watch, which belong into the file", http.MethodPut, "", apiToken, "", "watch: [{address: 203.0.113.9, reason: seen}]", 400, "networks, targets and watch are taken from inventory.file only"},
+		{"things to watch, which belong into the file", http.MethodPut, "", apiToken, "", "watch: [{address: 203.0.113.9, reason: seen}]", 400, "policies, networks, targets and watch are taken from inventory.file only"},
 		{"an empty body", http.MethodPut, "", apiToken, "", "", 400, "empty"},
 		{"a content type that is none", http.MethodPut, "", apiToken, "a/b/c", "identities: []", 400, "content type"},
 		{"a body without end", http.MethodPut, "", apiToken, "", strings.Repeat("#", maxIdentitiesBody+1), 413, "more than 16MiB"},

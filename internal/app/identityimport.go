@@ -276,7 +276,7 @@ func readImports(cfg *Config, o IdentityImportOptions, files []string, std IO) (
 				continue
 			}
 			if besideIdentities(inv) {
-				fmt.Fprintf(std.Err, "%s: networks, targets and watch are taken from inventory.file only; its identities are imported\n", oneLine(f))
+				fmt.Fprintf(std.Err, "%s: policies, networks, targets and watch are taken from inventory.file only; its identities are imported\n", oneLine(f))
 			}
 			ids = inv.Identities
 			got.records += len(ids)
@@ -302,7 +302,7 @@ func readImports(cfg *Config, o IdentityImportOptions, files []string, std IO) (
 // besideIdentities reports whether an inventory holds what can't be declared in
 // the topic.
 func besideIdentities(inv *schemas.Inventory) bool {
-	return len(inv.Networks) > 0 || len(inv.Targets) > 0 || len(inv.Watch) > 0
+	return len(inv.Policies) > 0 || len(inv.Networks) > 0 || len(inv.Targets) > 0 || len(inv.Watch) > 0
 }
 
 func checkImport(o IdentityImportOptions, files []string) error {

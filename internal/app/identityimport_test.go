@@ -206,10 +206,10 @@ func TestWhatOnlyTheFileDeclaresIsNamedByAnImport(t *testing.T) {
 	cfg := Defaults()
 	cfg.DataDir = t.TempDir()
 	o := IdentityImportOptions{Out: filepath.Join(t.TempDir(), "out.yaml")}
-	for _, section := range []string{"networks: [{cidr: 10.0.0.0/8}]", "targets: [{account: a, environment: sandbox}]", "watch: [{agent: x, reason: y}]"} {
+	for _, section := range []string{"policies: [{for: {team: a}, allowed: {countries: [DE]}}]", "networks: [{cidr: 10.0.0.0/8}]", "targets: [{account: a, environment: sandbox}]", "watch: [{agent: x, reason: y}]"} {
 		_, said, err := imports(t, cfg, o, fileOf(t, "in.yaml", "identities: [{id: a:b}]\n"+section+"\n"))
 		require.NoError(t, err)
-		require.Contains(t, said, "networks, targets and watch are taken from inventory.file only", section)
+		require.Contains(t, said, "policies, networks, targets and watch are taken from inventory.file only", section)
 	}
 }
 

@@ -86,11 +86,16 @@ func (p *process) writeInventory(ctx context.Context, inv *schemas.Inventory) er
 	return p.db.Identities().Handle(ctx, recs)
 }
 
-// identityRecords shows an inventory as records of lapwing.identities.
+// identityRecords shows an inventory as records of lapwing.identities, each with
+// what the inventory's policies add to what it is allowed.
 func identityRecords(inv *schemas.Inventory) ([]stream.Record, error) {
-	recs := make([]stream.Record, 0, len(inv.Identities))
-	for i := range inv.Identities {
-		ident := &inv.Identities[i]
+	all := inv.Identities
+	if len(inv.Policies) > 0 {
+		all = enrich.Merge(inv)
+	}
+	recs := make([]stream.Record, 0, len(all))
+	for i := range all {
+		ident := &all[i]
 		value, err := json.Marshal(ident)
 		if err != nil {
 			return nil, fmt.Errorf("identity %s: %w", ident.ID, err)

@@ -24,6 +24,7 @@ const (
 	minter    = "aws:123456789012:user/minter"
 	backdoor  = "aws:123456789012:user/backdoor"
 	granted   = "aws:123456789012:role/batch"
+	orphan    = "vault:role/approle/orphan"
 	akia      = "AKIAIOSFODNN7EXAMPLE"
 )
 
@@ -45,6 +46,7 @@ func plant(t *testing.T, db *DB) {
 			add(leaver, at.Add(2*time.Minute), func(e *schemas.Event) { e.Operation, e.CredentialId = "ec2:DescribeInstances", "AKIALEAVER" })
 		}
 	}
+	add(orphan, noon.Add(-3*24*time.Hour), func(e *schemas.Event) { e.Format, e.Operation, e.CredentialId = "vault", "vault:read auth/token/lookup-self", "" })
 	add(leaver, noon.Add(-5*24*time.Hour), func(e *schemas.Event) { e.Operation, e.CredentialId = "ec2:DescribeInstances", "AKIALEAVER" })
 	// ci-deploy: a new country and network, a secret, denials, much data, a broken policy.
 	add(ciDeploy, noon.Add(-2*time.Hour), func(e *schemas.Event) {
@@ -123,6 +125,8 @@ func plantIdentities(t *testing.T, db *DB) {
 		{ID: reporting, Owner: "bob@example.com"},
 		{ID: leaver, Owner: "carol@example.com", OffboardedAt: noon.Add(-6 * 24 * time.Hour)},
 		{ID: partner, Kind: "integration"},
+		{ID: "okta:user/00uDan", Kind: "human", Aliases: []string{"dan@example.com"}, OffboardedAt: noon.Add(-24 * time.Hour)},
+		{ID: orphan, Owner: "dan@example.com"},
 	} {
 		recs = append(recs, identityRecord(t, id.ID, &id, noon))
 	}
@@ -213,6 +217,7 @@ func TestEveryHuntFindsWhatIsPlanted(t *testing.T) {
 		{"credentials-never-rotated", "dates a key by its first call", map[string]string{"days": "20"}, map[string]string{"credential": "AKIAREPORTING", "days_in_use": "20"}, nil},
 		{"unowned-identities", "finds who is in no inventory", nil, map[string]string{"identity_id": shadow, "reason": "in no inventory"}, map[string]string{"identity_id": ciDeploy}},
 		{"unowned-identities", "finds who has left", nil, map[string]string{"identity_id": leaver, "reason": "offboarded"}, nil},
+		{"unowned-identities", "finds whose owner has left", nil, map[string]string{"identity_id": orphan, "reason": "owner has left", "owner": "dan@example.com"}, map[string]string{"identity_id": reporting}},
 		{"unowned-identities", "finds who has no owner", nil, map[string]string{"identity_id": partner, "reason": "no owner"}, nil},
 		{"identity-summary", "adds an identity up", map[string]string{"identity": ciDeploy}, map[string]string{"calls": "23", "active_days": "22", "operations": "2", "countries": "RO, US"}, nil},
 		{"identity-operations", "counts what is called", map[string]string{"identity": ciDeploy}, map[string]string{"operation": "secretsmanager:GetSecretValue", "calls": "1"}, nil},
