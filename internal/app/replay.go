@@ -345,11 +345,7 @@ func (r *replay) judge(ctx context.Context, seen func(n int)) (*verdict, error) 
 		topics = append(topics, name)
 	}
 	slices.Sort(topics)
-	disorder := map[string]int64{}
-	for _, name := range topics {
-		disorder[name] = r.disorder(name)
-		engine.Control(&schemas.Control{Kind: schemas.ControlKind_CONTROL_KIND_FENCE, RawTopic: name}, &out)
-	}
+	clock := newReplayClock(engine, topics, r.disorder, &out)
 	said := r.feedback
 	hear := func(upTo int64) {
 		for ; len(said) > 0 && said[0].Time <= upTo; said = said[1:] {
@@ -383,8 +379,8 @@ func (r *replay) judge(ctx context.Context, seen func(n int)) (*verdict, error) 
 			ev.Id += "-" + strconv.Itoa(repeat) // equal lines are events of their own
 		}
 		ev.RawOffset = int64(v.events)
-		ev.Watermark = t - disorder[ev.RawTopic]
-		engine.Event(&ev, &out)
+		clock.pass(t, &out)
+		clock.event(&ev, t, &out)
 		take()
 		if v.events == 0 {
 			v.from = time.Unix(0, t).UTC()
@@ -400,12 +396,8 @@ func (r *replay) judge(ctx context.Context, seen func(n int)) (*verdict, error) 
 		return nil, err
 	}
 	hear(math.MaxInt64)
-	for _, name := range topics {
-		engine.Control(&schemas.Control{
-			Kind: schemas.ControlKind_CONTROL_KIND_END, RawTopic: name, Watermark: r.newest[name] + int64(endLead),
-		}, &out)
-		take()
-	}
+	clock.end(func(format string) int64 { return r.newest[format] }, &out)
+	take()
 	for _, a := range final {
 		v.alerts = append(v.alerts, a)
 	}
