@@ -57,6 +57,9 @@ type apiSet struct {
 // allocation.
 type apiDocument struct {
 	title string
+	// service is the one API of a host that the document was given for, where no
+	// hosts were named: others on that host are not its own.
+	service string
 	bases []string // paths in front of all others, without the last slash
 	root  segment
 	// everywhere holds query parameters that any operation may have: keys of
@@ -138,6 +141,9 @@ func (s *apiSet) open(d APIDocument) error {
 	slices.SortFunc(doc.bases, func(a, b string) int { return len(b) - len(a) })
 	if len(hosts) == 0 && d.Service == "" {
 		return errors.New("its servers name no host: say under which hosts or as which service it is called")
+	}
+	if len(d.Hosts) == 0 {
+		doc.service = d.Service
 	}
 	doc.compile(spec)
 	s.documents = append(s.documents, doc)
@@ -310,6 +316,13 @@ func (s *apiSet) judge(ev *schemas.Event, d *schemas.Declared) {
 	ev.ApiDocument = doc.title
 	found := ev.StatusCode != 404 && ev.StatusCode != 405 && ev.StatusCode != 410 && ev.StatusCode != 501
 	if at == nil {
+		i := slices.IndexFunc(docs, func(doc *apiDocument) bool { return doc.covers(ev) })
+		if i < 0 {
+			ev.ApiDocument = ""
+			return
+		}
+		doc = docs[i]
+		ev.ApiDocument = doc.title
 		if found && ev.HttpMethod != "OPTIONS" && ev.HttpMethod != "HEAD" {
 			violate(d, shadowAPI, ev.Operation, "a path of "+doc.title)
 		}
@@ -332,6 +345,13 @@ func (s *apiSet) judge(ev *schemas.Event, d *schemas.Declared) {
 	if unknown := doc.unknown(op, ev); len(unknown) > 0 && ev.StatusCode != 404 {
 		violate(d, schemaViolation, op.operation+" with "+strings.Join(unknown, ", "), op.expected())
 	}
+}
+
+// covers reports whether a path that the document does not have is one it should
+// have. Behind a gateway one host serves many APIs, of which the log names the
+// one that was called.
+func (doc *apiDocument) covers(ev *schemas.Event) bool {
+	return doc.service == "" || ev.Service == "" || ev.Service == doc.service || ev.Service == ev.Host
 }
 
 func (o *apiOperation) expected() string {

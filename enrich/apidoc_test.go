@@ -60,6 +60,14 @@ func TestCallsAreHeldAgainstTheAPIsDocument(t *testing.T) {
 			operation: "GET /orders/{orderId}"},
 		{name: "a host with its last dot", host: "eu.api.example.com.", method: "GET", path: "/v1/admin", status: 200,
 			operation: "GET /v1/admin", violation: "shadow-api: GET /v1/admin / a path of Orders 1.2"},
+		{name: "a path of another service on the same host is none of this document's", host: "eu.api.example.com", service: "prices", method: "GET", path: "/v1/prices", status: 200,
+			operation: "GET /v1/prices"},
+		{name: "a service that is only the host again is no other service", host: "eu.api.example.com", service: "eu.api.example.com", method: "GET", path: "/v1/admin", status: 200,
+			operation: "GET /v1/admin", violation: "shadow-api: GET /v1/admin / a path of Orders 1.2"},
+		{name: "an undocumented path of the service, by the gateway's name", host: "eu.api.example.com", service: "orders", method: "GET", path: "/v1/admin", status: 200,
+			operation: "GET /v1/admin", violation: "shadow-api: GET /v1/admin / a path of Orders 1.2"},
+		{name: "a documented path, whatever the gateway calls it", host: "eu.api.example.com", service: "outbound|80||orders", method: "GET", path: "/v1/orders/17", status: 200,
+			operation: "GET /orders/{orderId}"},
 		{name: "another host is not described", host: "www.example.com", method: "GET", path: "/v1/debug", status: 200, operation: "GET /v1/debug"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -75,7 +83,7 @@ func TestCallsAreHeldAgainstTheAPIsDocument(t *testing.T) {
 				got = append(got, v.Detector+": "+v.Observed+" / "+v.Expected)
 			}
 			require.Equal(t, tt.violation, strings.Join(got, "\n"))
-			require.Equal(t, tt.host != "www.example.com", ev.ApiDocument == "Orders 1.2")
+			require.Equal(t, tt.host != "www.example.com" && tt.service != "prices", ev.ApiDocument == "Orders 1.2")
 		})
 	}
 }
