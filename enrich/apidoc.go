@@ -60,8 +60,8 @@ type apiDocument struct {
 	// service is the one API of a host that the document was given for, where no
 	// hosts were named: others on that host are not its own.
 	service string
-	bases []string // paths in front of all others, without the last slash
-	root  segment
+	bases   []string // paths in front of all others, without the last slash
+	root    segment
 	// everywhere holds query parameters that any operation may have: keys of
 	// the document's security schemes.
 	everywhere []string

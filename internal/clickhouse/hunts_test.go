@@ -46,7 +46,10 @@ func plant(t *testing.T, db *DB) {
 			add(leaver, at.Add(2*time.Minute), func(e *schemas.Event) { e.Operation, e.CredentialId = "ec2:DescribeInstances", "AKIALEAVER" })
 		}
 	}
-	add(orphan, noon.Add(-3*24*time.Hour), func(e *schemas.Event) { e.Format, e.Operation, e.CredentialId = "vault", "vault:read auth/token/lookup-self", "" })
+	add(orphan, noon.Add(-3*24*time.Hour), func(e *schemas.Event) {
+		e.Format, e.Operation, e.CredentialId = "vault", "vault:read auth/token/lookup-self", ""
+		e.Declared.Violations = []*schemas.Violation{{Detector: "off-schedule", Observed: "Mon 12:00", Expected: "Sun"}}
+	})
 	add(leaver, noon.Add(-5*24*time.Hour), func(e *schemas.Event) { e.Operation, e.CredentialId = "ec2:DescribeInstances", "AKIALEAVER" })
 	// ci-deploy: a new country and network, a secret, denials, much data, a broken policy.
 	add(ciDeploy, noon.Add(-2*time.Hour), func(e *schemas.Event) {
@@ -122,11 +125,11 @@ func plantIdentities(t *testing.T, db *DB) {
 			Labels:      map[string]string{"access_key_1.last_used": "2026-06-30T10:00:00Z"},
 			Credentials: []schemas.KnownCredential{{Ref: ciDeploy + "#access_key_1", Issued: noon.AddDate(0, -1, 0)}, {Ref: akia, Issued: noon.AddDate(-1, 0, 0)}, {Ref: "AKIANEVERUSED", Type: "access_key", Issued: noon.AddDate(0, -3, 0)}, {Ref: "AKIAREVOKED", Revoked: noon.AddDate(0, -2, 0)}},
 		},
-		{ID: reporting, Owner: "bob@example.com"},
+		{ID: reporting, Owner: "bob@example.com", Exceptions: []schemas.KnownException{{Detector: "region-policy", Until: noon.Add(-24 * time.Hour)}}},
 		{ID: leaver, Owner: "carol@example.com", OffboardedAt: noon.Add(-6 * 24 * time.Hour)},
 		{ID: partner, Kind: "integration"},
 		{ID: "okta:user/00uDan", Kind: "human", Aliases: []string{"dan@example.com"}, OffboardedAt: noon.Add(-24 * time.Hour)},
-		{ID: orphan, Owner: "dan@example.com"},
+		{ID: orphan, Owner: "dan@example.com", Exceptions: []schemas.KnownException{{Detector: "off-schedule", Until: noon.Add(48 * time.Hour), Reason: "CHG-1", By: "erin@example.com"}}},
 	} {
 		recs = append(recs, identityRecord(t, id.ID, &id, noon))
 	}
@@ -215,6 +218,9 @@ func TestEveryHuntFindsWhatIsPlanted(t *testing.T) {
 		{"credentials-in-use", "lists undeclared ones", nil, map[string]string{"credential": "hmac:5f0c", "inventory": "undeclared", "type": "api_key", "calls": "30", "denied": "15"}, nil},
 		{"credentials-never-rotated", "dates a key by the inventory", nil, map[string]string{"credential": akia, "days_in_use": "365"}, map[string]string{"credential": "AKIAREPORTING"}},
 		{"credentials-never-rotated", "dates a key by its first call", map[string]string{"days": "20"}, map[string]string{"credential": "AKIAREPORTING", "days_in_use": "20"}, nil},
+		{"exceptions", "says who excepted what until when, and how often it held", map[string]string{"identity": orphan}, map[string]string{"detector": "off-schedule", "state": "in force", "by": "erin@example.com", "calls_excepted": "1", "calls_since": "0"}, nil},
+		{"exceptions", "shows those that have ended, used or not", nil, map[string]string{"identity_id": reporting, "state": "ended", "calls_excepted": "0", "last_excepted": ""}, nil},
+		{"exceptions", "leaves those out that have ended", map[string]string{"ended": "0"}, map[string]string{"identity_id": orphan}, map[string]string{"identity_id": reporting}},
 		{"unowned-identities", "finds who is in no inventory", nil, map[string]string{"identity_id": shadow, "reason": "in no inventory"}, map[string]string{"identity_id": ciDeploy}},
 		{"unowned-identities", "finds who has left", nil, map[string]string{"identity_id": leaver, "reason": "offboarded"}, nil},
 		{"unowned-identities", "finds whose owner has left", nil, map[string]string{"identity_id": orphan, "reason": "owner has left", "owner": "dan@example.com"}, map[string]string{"identity_id": reporting}},

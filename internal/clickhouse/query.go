@@ -148,6 +148,12 @@ func (res *Result) Column(name string) []any {
 
 // Format writes one value for a person: times in RFC 3339, lists by commas.
 func Format(v any) string {
+	if rv := reflect.ValueOf(v); rv.Kind() == reflect.Pointer { // a Nullable column's
+		if rv.IsNil() {
+			return ""
+		}
+		v = rv.Elem().Interface()
+	}
 	switch v := v.(type) {
 	case nil:
 		return ""
@@ -165,11 +171,6 @@ func Format(v any) string {
 	}
 	rv := reflect.ValueOf(v)
 	switch rv.Kind() {
-	case reflect.Pointer:
-		if rv.IsNil() {
-			return ""
-		}
-		return Format(rv.Elem().Interface())
 	case reflect.Slice:
 		parts := make([]string, rv.Len())
 		for i := range parts {
