@@ -2,7 +2,6 @@ package ingest
 
 import (
 	"fmt"
-	"strconv"
 	"strings"
 
 	"github.com/lapwing-sec/lapwing/schemas"
@@ -14,6 +13,8 @@ type access struct {
 	ev *schemas.Event
 	r  *redactor
 	in *interner
+	// seen has what was found calm in lines before.
+	seen *cleanTexts
 
 	// line is the line as it may be stored, once whole has looked at it.
 	line string
@@ -32,7 +33,7 @@ type access struct {
 
 // access starts the reading of an access log's record.
 func (r *record) access() access {
-	return access{ev: r.ev, r: &r.p.redactor, in: &r.doc.names}
+	return access{ev: r.ev, r: &r.p.redactor, in: &r.doc.names, seen: &r.doc.clean}
 }
 
 // finish derives what the fields say together.
@@ -137,7 +138,7 @@ func Claimed(ev *schemas.Event) {
 // request reads "METHOD target PROTOCOL". What is none of that (a TLS
 // handshake on a plain port, a scanner's bytes) stays in an attribute.
 func (a *access) request(line string) {
-	m, rest, ok := strings.Cut(line, " ")
+	m, rest, ok := cutByte(line, ' ')
 	if a.ev.HttpMethod = method(m); a.ev.HttpMethod == "" || !ok {
 		a.ev.HttpMethod = ""
 		attribute(a.ev, "request", line)
@@ -149,9 +150,12 @@ func (a *access) request(line string) {
 	}
 }
 
+// maxStatus is how many digits a status may have, zeros before it included.
+const maxStatus = 9
+
 func (a *access) status(s string) error {
-	v, err := strconv.ParseUint(s, 10, 32)
-	if err != nil || v > 999 {
+	v := digits(s)
+	if v < 0 || v > 999 || s == "" || len(s) > maxStatus {
 		return fmt.Errorf("status: %q is no HTTP status", clip(s, 40))
 	}
 	a.ev.StatusCode = uint32(v)

@@ -21,8 +21,8 @@ func parseISO(s string) (int64, error) {
 	if len(s) < 19 || s[4] != '-' || s[7] != '-' || (s[10] != 'T' && s[10] != ' ' && s[10] != 't') || s[13] != ':' || s[16] != ':' {
 		return bad()
 	}
-	year, month, day := digits(s[0:4]), digits(s[5:7]), digits(s[8:10])
-	hour, minute, second := digits(s[11:13]), digits(s[14:16]), digits(s[17:19])
+	year, month, day := two(s, 0)*100+two(s, 2), two(s, 5), two(s, 8)
+	hour, minute, second := two(s, 11), two(s, 14), two(s, 17)
 	rest := s[19:]
 	nanos := 0
 	if rest != "" && (rest[0] == '.' || rest[0] == ',') {
@@ -89,6 +89,16 @@ func digits(s string) int {
 		n = n*10 + int(s[i]-'0')
 	}
 	return n
+}
+
+// two reads the two digits at s[i]; where they are none, what it returns is below
+// zero, and so is what becomes of it as part of a year.
+func two(s string, i int) int {
+	tens, ones := s[i]-'0', s[i+1]-'0'
+	if tens > 9 || ones > 9 {
+		return -10_000
+	}
+	return int(tens)*10 + int(ones)
 }
 
 // instant checks the parts of a time. A leap second counts as the next second.
@@ -167,7 +177,7 @@ func parseCommonLog(s string) (int64, error) {
 	}
 	if len(s) >= 20 && s[2] == '/' && s[6] == '/' && s[11] == ':' && s[14] == ':' && s[17] == ':' {
 		if offset, ok := zone(s[20:]); ok {
-			if t, ok := instant(digits(s[7:11]), monthOf(s[3:6]), digits(s[0:2]), digits(s[12:14]), digits(s[15:17]), digits(s[18:20]), 0, offset); ok {
+			if t, ok := instant(two(s, 7)*100+two(s, 9), monthOf(s[3:6]), two(s, 0), two(s, 12), two(s, 15), two(s, 18), 0, offset); ok {
 				return t, nil
 			}
 			return 0, fmt.Errorf("%q: there is no such day or time", clip(s, 40))
@@ -184,7 +194,7 @@ func parseEpoch(s string) (int64, error) {
 		return 0, errNoTime
 	}
 	bad := func() (int64, error) { return 0, fmt.Errorf("%q is no Unix time", clip(s, 40)) }
-	whole, fraction, _ := strings.Cut(s, ".")
+	whole, fraction, _ := cutByte(s, '.')
 	v, err := strconv.ParseInt(whole, 10, 64)
 	if err != nil || v < 0 {
 		if f, ferr := strconv.ParseFloat(s, 64); ferr == nil && f >= 0 && f < 1e11 { // 1.7e9

@@ -146,32 +146,36 @@ func (a *access) combined(line string) (w words, err error) {
 		return w, inField("time", err)
 	}
 	pos := open + end + 1
-	if strings.Contains(line[pos:], `\"`) {
+	pure := strings.IndexByte(line, '\\') < 0
+	if !pure && strings.Contains(line[pos:], `\"`) {
 		line = line[:pos] + hexQuotes(line[pos:])
 	}
-	if a.r.idle(line, open) {
-		a.line, a.pure = line, true
-	} else {
-		a.whole(line)
-	}
-	w = words{s: line, pos: pos, pure: a.pure}
-	a.front(line[:open])
+	w = words{s: line, pos: pos, pure: pure}
 	request, quoted, ok := w.next()
 	if !ok || !quoted {
 		return w, missing("request")
 	}
+	status, _, _ := w.next()
+	size, _, sized := w.next()
+	if pure && a.r.idle(line, open, w.pos, a.seen) {
+		a.line, a.pure = line, true
+	} else {
+		a.whole(line)
+	}
+	a.front(line[:open])
 	a.request(a.clean(request))
-	if status, _, _ := w.next(); status != "-" {
+	if status != "-" {
 		if err := a.status(status); err != nil {
 			return w, err
 		}
 	}
-	size, _, ok := w.next()
-	if !ok {
+	if !sized {
 		return w, missing("size")
 	}
-	if ev.BytesOut, err = strconv.ParseUint(size, 10, 64); err != nil && size != "-" {
-		return w, fmt.Errorf("size: %q is no number", clip(size, 40))
+	if ev.BytesOut = count(size); ev.BytesOut == 0 && size != "-" {
+		if ev.BytesOut, err = strconv.ParseUint(size, 10, 64); err != nil {
+			return w, fmt.Errorf("size: %q is no number", clip(size, 40))
+		}
 	}
 	if referer, _, ok := w.next(); ok && referer != "-" {
 		attribute(ev, "referer", a.clean(referer))
@@ -248,7 +252,7 @@ func (a *access) front(s string) {
 			word, ip, rest = next, address(next), tail
 		}
 	}
-	if strings.IndexByte(word, ',') > 0 {
+	if ip == "" && strings.IndexByte(word, ',') > 0 {
 		// Traefik writes the whole forwarding header here.
 		at := strings.Index(s, word)
 		for last := word; last[len(last)-1] == ',' && rest != ""; {
@@ -272,7 +276,7 @@ func (a *access) front(s string) {
 // cutWord splits s behind its first word.
 func cutWord(s string) (word, rest string) {
 	s = strings.TrimLeft(s, " ")
-	word, rest, _ = strings.Cut(s, " ")
+	word, rest, _ = cutByte(s, ' ')
 	return word, strings.TrimLeft(rest, " ")
 }
 

@@ -90,20 +90,36 @@ type walk struct {
 	fields string
 	// cuts counts how many times over the text was taken out of a faulty one.
 	cuts int
+	// spare is the record that the walk is part of, while no sub-record has it.
+	spare *record
 }
 
-var walks = sync.Pool{New: func() any { return new(walk) }}
+// take returns a record for the next sub-record.
+func (w *walk) take() *record {
+	r := w.spare
+	if r == nil {
+		return w.p.newRecord()
+	}
+	w.spare = nil
+	return r
+}
 
-func (w *walk) free() {
-	*w = walk{}
-	walks.Put(w)
+// give takes it back.
+func (w *walk) give(r *record) {
+	switch {
+	case w != &r.walk:
+		r.free()
+	case r.clear():
+		w.spare = r
+	}
 }
 
 // Parse implements Parser.
 func (p *parser) Parse(raw []byte, h Handler) {
-	w := walks.Get().(*walk)
-	w.p, w.h = p, h
-	defer w.free()
+	r := p.newRecord()
+	defer r.free()
+	w := &r.walk
+	w.p, w.h, w.spare = p, h, r
 	if len(raw) > p.opt.MaxRecordBytes {
 		w.bad(raw, fmt.Errorf("record of %d bytes, at most %d are read", len(raw), p.opt.MaxRecordBytes))
 		return
@@ -130,8 +146,8 @@ func (w *walk) sub(body []byte) {
 		w.line(body, w.p.incoming(body), 0)
 		return
 	}
-	r := w.p.newRecord()
-	defer r.free()
+	r := w.take()
+	defer w.give(r)
 	if err := r.doc.parse(w.p.incoming(body)); err != nil {
 		w.cut(body, err)
 		return
@@ -271,8 +287,8 @@ func (w *walk) line(raw []byte, text string, wraps int) {
 		w.bad(raw, errors.New("empty line"))
 		return
 	}
-	r := w.p.newRecord()
-	defer r.free()
+	r := w.take()
+	defer w.give(r)
 	if text[0] == '{' || w.p.format.text == nil && text[0] == '[' {
 		if err := r.doc.parse(text); err != nil {
 			w.bad(raw, err)

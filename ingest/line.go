@@ -6,22 +6,50 @@ import "strings"
 // form, in brackets.
 const commonTimeSize = len("[10/Oct/2000:13:55:36 -0700]")
 
-// idle reports whether nothing can be hidden in a line of the combined format, and
-// nothing in it is escaped: where text would find nothing, at less cost. The line's
-// time, which was read, stands in brackets from open on. A time and an address hold
-// triggers and never a secret. It may say no where there is nothing.
-func (r *redactor) idle(s string, open int) bool {
-	behind := open + commonTimeSize
-	if len(s) == awsSecretSize || behind >= len(s) || open == 0 || s[open-1] != ' ' || s[behind-1] != ']' || s[open+21] != ' ' || s[open+22] != '+' && s[open+22] != '-' ||
-		strings.IndexByte(s, '%') >= 0 || strings.IndexByte(s, '\\') >= 0 {
+// tailMark keeps the tails of lines apart from other clean texts.
+const tailMark = 1
+
+// idle reports whether nothing can be hidden in a line of the combined format that
+// has no backslash: where text would find nothing, at less cost. The line's time,
+// which was read, stands in brackets from open on, and its size ends before
+// behind. It may say no where there is nothing.
+//
+// A time holds triggers and never a secret. Behind the size, referer and user agent
+// are the same again and again: where they are calm, one look at their hash is enough.
+func (r *redactor) idle(s string, open, behind int, seen *cleanTexts) bool {
+	from, to := open+commonTimeSize, len(s)
+	if len(s) == awsSecretSize || from >= len(s) || open == 0 || s[open-1] != ' ' || s[from-1] != ']' || s[open+21] != ' ' || s[open+22] != '+' && s[open+22] != '-' ||
+		strings.IndexByte(s, '%') >= 0 {
 		return false
 	}
-	var m memo
-	address := strings.IndexByte(s, ' ')
-	if !plainIPv4(s[:address]) {
-		address = 0
+	if tail := behind + 1; behind > from && tail < len(s) && s[behind] == ' ' && s[tail] == '"' {
+		if hash := seen.hash(s[tail:]); hash != 0 {
+			switch hash ^= tailMark; {
+			case seen.has(hash):
+				to = tail
+			case r.calm(s, tail):
+				seen.add(hash)
+				to = tail
+			}
+		}
 	}
-	return !r.finds(s, address, open, &m) && !r.finds(s, behind, len(s), &m) && !m.form && r.blobs(s) == s
+	var m memo
+	return !r.finds(s, 0, open, &m) && !r.finds(s, from, to, &m) && !m.form && r.blobs(s[:to]) == s[:to]
+}
+
+// calm reports whether no search that starts behind the quote at i, to the end of s,
+// can find anything, whatever stands before the quote: no place is worth one, but
+// for the beginning of an address without a name in it, and no base64 is there.
+// What possible looks at does not reach back beyond the quote; what it remembers
+// of options makes it ask for searches of words that it asks for here, too.
+func (r *redactor) calm(s string, i int) bool {
+	var m memo
+	for at := m.next(s, i); at < len(s); at = m.next(s, at+1) {
+		if m.possible(s, at) && !strings.HasPrefix(s[at:], "://") {
+			return false
+		}
+	}
+	return strings.IndexByte(s[i:], '@') < 0 && !hasRun(s[i:])
 }
 
 // finds reports whether a secret is recognised at a trigger in s[from:to]. At to

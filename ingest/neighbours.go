@@ -44,6 +44,8 @@ func (m *memo) possible(s string, i int) bool {
 		return before|0x20 == 'c' || before|0x20 == 'r' || blankInForm(s, i)
 	case ' ', '\t':
 		return i <= m.option || before|0x20 == 'c' || before|0x20 == 'r' || phraseEnds(s, i)
+	case '=':
+		return behind == '>' || !plainName(s, i)
 	case '(':
 		return before|0x20 == 'd' && (behind == '\'' || behind == '"' || behind|0x20 == 'n')
 	case '@':
@@ -187,6 +189,27 @@ func (m *memo) next(s string, i int) int {
 // behind it.
 func prefixEnds(s string, i int) bool {
 	return i >= 2 && len(s)-i > minToken && prefixPairs[s[i]][pairOf(s, i)]
+}
+
+// plainName reports whether a name ends at i that says nothing of the value behind
+// it, as most in queries do. It says no where pair has to look.
+func plainName(s string, i int) bool {
+	if i < 2 || !isLetter(s[i-1]) || !isLetter(s[i-2]) {
+		return false
+	}
+	a, b := s[i-2]|0x20, s[i-1]|0x20
+	if endings[int(a-'a')*26+int(b-'a')] || a == 'm' && b == 'e' { // name="password"
+		return false
+	}
+	for n := 1; n <= 16; n++ {
+		if i-n < 0 || !nameByte(s[i-n]) {
+			return true
+		}
+		if c := s[i-n] | 0x20; c == 'w' || c == 'k' || c == '%'|0x20 { // passw…, cookie…, and what is encoded
+			return false
+		}
+	}
+	return false
 }
 
 // namesValue reports whether tight may know the name that ends before the colon

@@ -76,5 +76,14 @@ func TestPresentedHashesKeepTheirPlaces(t *testing.T) {
 		if hashes(out) > 0 {
 			t.Fatalf("%q still holds one of ours", out)
 		}
+		want := []byte(in)
+		for at := range in {
+			if hashAt(in, at) {
+				copy(want[at:], presentedPrefix)
+			}
+		}
+		if out != string(want) {
+			t.Fatalf("%q became %q, want %q", in, out, want)
+		}
 	})
 }

@@ -21,6 +21,8 @@ type record struct {
 	line string
 	// fields is the #Fields line above it, where it has an order of its own.
 	fields string
+	// walk is that of a raw record, of which this is the first sub-record.
+	walk walk
 }
 
 func (p *parser) newRecord() *record {
@@ -31,10 +33,15 @@ func (p *parser) newRecord() *record {
 
 func (r *record) free() {
 	p := r.p
-	r.p, r.ev, r.line, r.fields, r.root = nil, nil, "", "", 0
-	if r.doc.reset() {
+	if r.p, r.walk = nil, (walk{}); r.clear() {
 		p.records.Put(r)
 	}
+}
+
+// clear empties the record and reports whether it is fit for reuse.
+func (r *record) clear() bool {
+	r.ev, r.line, r.fields, r.root = nil, "", "", 0
+	return r.doc.reset()
 }
 
 // get follows keys from the record to a node, or none.

@@ -65,6 +65,17 @@ func (r *redactor) blobs(s string) string {
 	return string(append(b, s[last:]...))
 }
 
+// hasRun reports whether blobs would look into a run in s.
+func hasRun(s string) bool {
+	n := 0
+	for i := 0; i < len(s) && n < minRun; i++ {
+		if n++; !runByte[s[i]] {
+			n = 0
+		}
+	}
+	return n >= minRun
+}
+
 // escaped is how many bytes at the beginning of a run belong to the escape of the
 // byte before it: \x22, \u0022, \n, %22.
 func escaped(before, first byte) int {

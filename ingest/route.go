@@ -204,7 +204,7 @@ func hasDigit(s string) bool {
 // splitTarget splits a request target into host (of the absolute form), path
 // and query; the fragment, if any, goes.
 func splitTarget(target string) (host, path, query string) {
-	path, query, _ = strings.Cut(target, "?")
+	path, query, _ = cutByte(target, '?')
 	if i := strings.IndexByte(path, '#'); i >= 0 {
 		path, query = path[:i], ""
 	} else if i := strings.IndexByte(query, '#'); i >= 0 {
@@ -232,10 +232,18 @@ func method(m string) string {
 	if m == "" || len(m) > 20 {
 		return ""
 	}
+	upper := true
 	for i := range len(m) {
-		if !isLetter(m[i]) && m[i] != '-' && m[i] != '_' {
+		switch c := m[i]; {
+		case c >= 'A' && c <= 'Z' || c == '-' || c == '_':
+		case c >= 'a' && c <= 'z':
+			upper = false
+		default:
 			return ""
 		}
+	}
+	if upper {
+		return m // nearly all
 	}
 	return strings.ToUpper(m)
 }
