@@ -97,6 +97,40 @@ func (d *document) accessField(n int) accessField {
 	return accessFieldOf(strings.ToLower(d.nodes[n].key))
 }
 
+// accessPlan says what the members of a record of an access log mean. It is made
+// once for all records of a shape.
+type accessPlan struct{ members []accessMember }
+
+// accessMember is one member, in the order of the record.
+type accessMember struct {
+	node          int
+	field         accessField
+	when          int8 // its rank among the times of NGINX
+	block, status bool
+}
+
+// accessPlanOf returns the plan of the record at node root.
+func accessPlanOf(d *document, root int) *accessPlan {
+	at, made := d.plan(root)
+	p, _ := at.made.(*accessPlan)
+	if made {
+		return p
+	}
+	if p == nil {
+		p = &accessPlan{}
+		at.made = p
+	}
+	p.members = p.members[:0]
+	for n := d.first(root); n != none; n = d.after(root, n) {
+		key, kind := d.nodes[n].key, d.nodes[n].kind
+		p.members = append(p.members, accessMember{
+			node: n, field: d.accessField(n), when: d.timeRank(n),
+			block: kind == kindObject || kind == kindArray, status: key == "status" || key == "status_code" || key == "response_code",
+		})
+	}
+	return p
+}
+
 // field reads one named field, of JSON or of a text line. v is redacted.
 func (a *access) field(key, v string) { a.fieldAs(accessFieldOf(strings.ToLower(key)), key, v) }
 

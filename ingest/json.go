@@ -1,7 +1,5 @@
 package ingest
 
-import "strings"
-
 // Bounds of one JSON record. The nesting of real records is below ten, their
 // number of values below a thousand.
 const (
@@ -75,6 +73,8 @@ type document struct {
 	shapes shapeCache
 	shaped bool
 	own    []node
+	// planned is the plan of a record that has no shape.
+	planned plan
 	// traits are those of all keys together.
 	traits traits
 	clean  cleanTexts
@@ -135,31 +135,27 @@ func (d *document) get(n int, key string) int {
 	return none
 }
 
-// maxPicks is how many places of a parser may remember what they picked.
-const maxPicks = 8
-
-// picked is what pick found below the node before above, in a record's shape.
-type picked struct {
-	above int
-	found [3]int
+// plan is what a parser has worked out of the keys and brackets of a record, which
+// are the same in all records of a shape.
+type plan struct {
+	root int // the record's node and one
+	made any
 }
 
-// pick is get for three keys in one pass. place numbers the call among those of a
-// parser, from 0 on: keys and their order are those of the shape, so that a call
-// need not search for what it found below the same node of the record before.
-func (d *document) pick(place, n int, a, b, c string) [3]int {
-	if !d.shaped || n == none {
-		return d.search(n, a, b, c)
+// plan returns the place of the plan for the record at node root, in the shape or,
+// where the record has none, in the document, and whether it is made already.
+func (d *document) plan(root int) (p *plan, made bool) {
+	p = &d.planned
+	if d.shaped {
+		p = &d.shapes.all[d.shapes.last].plan
+		made = p.root == root+1
 	}
-	p := &d.shapes.all[d.shapes.last].picked[place]
-	if p.above != n+1 {
-		p.above, p.found = n+1, d.search(n, a, b, c)
-	}
-	return p.found
+	p.root = root + 1
+	return p, made
 }
 
-// search is pick without memory.
-func (d *document) search(n int, a, b, c string) (found [3]int) {
+// pick is get for three keys in one pass.
+func (d *document) pick(n int, a, b, c string) (found [3]int) {
 	found = [3]int{none, none, none}
 	if n < 0 || d.nodes[n].kind != kindObject {
 		return found
@@ -216,6 +212,6 @@ func (d *document) text(n int) string {
 // uint returns the non-negative number at n, which may stand in quotes and
 // may have a fraction, which is cut off; anything else is 0.
 func (d *document) uint(n int) uint64 {
-	whole, _, _ := strings.Cut(d.text(n), ".")
+	whole, _, _ := cutByte(d.text(n), '.')
 	return count(whole)
 }

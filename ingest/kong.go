@@ -38,17 +38,18 @@ func kongAsked(key string) bool {
 // file-log, tcp-log and udp-log plugins write it (Kong Gateway documentation,
 // "HTTP Log", log format).
 func parseKong(r *record) error {
-	k := kongLog{d: &r.doc, root: r.root, ev: r.ev, request: none, response: none, latencies: none, service: none, route: none, consumer: none, entity: none, tries: none}
+	k := kongLog{d: &r.doc, ev: r.ev, plan: kongPlanOf(&r.doc, r.root)}
 	return k.read()
 }
 
 // kongLog is one Kong record being read.
 type kongLog struct {
 	d    *document
-	root int
 	ev   *schemas.Event
+	plan *kongPlan
 
-	request, response, latencies, service, route, consumer, entity, tries int
+	started      string
+	uri, address string
 
 	// What Kong's plugins set as headers for the service behind, and a client
 	// could have sent where no plugin ran.
@@ -59,52 +60,28 @@ type kongLog struct {
 }
 
 func (k *kongLog) read() error {
-	d, ev := k.d, k.ev
-	started := ""
-	for n := d.first(k.root); n != none; n = d.after(k.root, n) {
-		v := d.nodes[n].str
-		switch d.nodes[n].key {
-		case "started_at":
-			started = v
-		case "client_ip":
-			setSource(ev, "client_ip", v)
-		case "request":
-			k.request = n
-		case "response":
-			k.response = n
-		case "latencies":
-			k.latencies = n
-		case "service":
-			k.service = n
-		case "route":
-			k.route = n
-		case "consumer":
-			k.consumer = n
-		case "authenticated_entity":
-			k.entity = n
-		case "tries":
-			k.tries = n
-		case "auth_type":
-			k.auth = v
-			attribute(ev, "auth_type", v)
-		case "jwt_claims", "claims":
-			k.claims(n)
-		case "ai":
-			k.ai(n)
-		case "upstream_uri":
-			path, _, _ := strings.Cut(v, "?")
-			attribute(ev, "upstream_uri", path)
-		default:
-			// workspace, workspace_name, upstream_status, source, and what custom_fields_by_lua adds
-			d.attributes(ev, n, d.nodes[n].key, nil)
+	d, ev, p := k.d, k.ev, k.plan
+	k.started = d.text(p.started)
+	if p.client != none {
+		setSource(ev, "client_ip", d.nodes[p.client].str)
+	}
+	k.asked()
+	for _, m := range p.rest {
+		switch m.of {
+		case kongRecord:
+			k.member(m.node)
+		case kongRequest:
+			k.request(m.node)
+		case kongHeaders:
+			k.header(m.node)
 		}
 	}
-	t, err := parseEpoch(started)
+	t, err := parseEpoch(k.started)
 	if err != nil {
 		return fmt.Errorf("started_at: %w", err)
 	}
 	ev.Time = t
-	if k.request == none || d.nodes[k.request].kind != kindObject {
+	if p.request == none || d.nodes[p.request].kind != kindObject {
 		return errors.New("request: missing")
 	}
 	k.http()
@@ -113,80 +90,116 @@ func (k *kongLog) read() error {
 	return nil
 }
 
-// http reads request, response and latencies.
+// asked reads what nearly every record says of its request.
+func (k *kongLog) asked() {
+	d, ev, p := k.d, k.ev, k.plan
+	ev.HttpMethod = method(d.text(p.method))
+	k.uri, k.address = d.text(p.uri), d.text(p.url)
+	ev.BytesIn = d.uint(p.bytesIn)
+	if p.id != none {
+		// Kong makes this id itself, one a request, from 3.5 on.
+		ev.Id, ev.RequestId = d.nodes[p.id].str, d.nodes[p.id].str
+	}
+	if p.host != none {
+		ev.Host, k.hosted = hostName(k.headerValue(p.host)), true
+	}
+	if p.agent != none {
+		ev.UserAgent = clip(k.headerValue(p.agent), maxMessage)
+	}
+	if p.requestID != none && ev.RequestId == "" {
+		ev.RequestId = clip(k.headerValue(p.requestID), maxAttributeValue)
+	}
+}
+
+// member reads a member of the record, of those that not every one has.
+func (k *kongLog) member(n int) {
+	d, ev, v := k.d, k.ev, k.d.nodes[n].str
+	switch d.nodes[n].key {
+	case "started_at":
+		k.started = v
+	case "client_ip":
+		setSource(ev, "client_ip", v)
+	case "auth_type":
+		k.auth = v
+		attribute(ev, "auth_type", v)
+	case "jwt_claims", "claims":
+		k.claims(n)
+	case "ai":
+		k.ai(n)
+	case "upstream_uri":
+		path, _, _ := strings.Cut(v, "?")
+		attribute(ev, "upstream_uri", path)
+	default:
+		// workspace, workspace_name, upstream_status, source, and what custom_fields_by_lua adds
+		d.attributes(ev, n, d.nodes[n].key, nil)
+	}
+}
+
+// request reads a member of the request, of those that not every one has.
+func (k *kongLog) request(n int) {
+	d, ev, v := k.d, k.ev, k.d.nodes[n].str
+	switch d.nodes[n].key {
+	case "method":
+		ev.HttpMethod = method(v)
+	case "uri":
+		k.uri = v
+	case "url":
+		k.address = first(k.address, v)
+	case "size":
+		ev.BytesIn = d.uint(n)
+	case "id":
+		ev.Id, ev.RequestId = v, v
+	case "querystring":
+		d.attributes(ev, n, "query", nil)
+	case "tls":
+		for c := d.first(n); c != none; c = d.after(n, c) {
+			k.verified = k.verified || d.nodes[c].key == "client_verify" && d.nodes[c].str == "SUCCESS"
+			attribute(ev, d.names.join("tls.", d.nodes[c].key), d.nodes[c].str)
+		}
+	default:
+		d.attributes(ev, n, d.names.join("request.", d.nodes[n].key), nil)
+	}
+}
+
+// http names what was asked for, and reads response and latencies.
 func (k *kongLog) http() {
-	d, ev := k.d, k.ev
-	var uri, address string
-	headers := none
-	for n := d.first(k.request); n != none; n = d.after(k.request, n) {
-		v := d.nodes[n].str
-		switch d.nodes[n].key {
-		case "method":
-			ev.HttpMethod = method(v)
-		case "uri":
-			uri = v
-		case "url":
-			if uri == "" {
-				uri = v
-			}
-			address = first(address, v)
-		case "size":
-			ev.BytesIn = d.uint(n)
-		case "id":
-			// Kong makes this id itself, one a request, from 3.5 on.
-			ev.Id, ev.RequestId = v, v
-		case "headers":
-			headers = n
-		case "querystring":
-			d.attributes(ev, n, "query", nil)
-		case "tls":
-			for c := d.first(n); c != none; c = d.after(n, c) {
-				k.verified = k.verified || d.nodes[c].key == "client_verify" && d.nodes[c].str == "SUCCESS"
-				attribute(ev, d.names.join("tls.", d.nodes[c].key), d.nodes[c].str)
-			}
-		default:
-			d.attributes(ev, n, d.names.join("request.", d.nodes[n].key), nil)
-		}
-	}
-	if headers != none {
-		for n := d.first(headers); n != none; n = d.after(headers, n) {
-			k.header(n)
-		}
-	}
+	d, ev, p := k.d, k.ev, k.plan
 	if !k.hosted {
-		host, _, _ := splitTarget(address)
+		host, _, _ := splitTarget(k.address)
 		ev.Host = hostName(host)
 	}
-	host, path, _ := splitTarget(uri)
+	host, path, _ := splitTarget(first(k.uri, k.address))
 	if ev.Host == "" {
 		ev.Host = hostName(host)
 	}
 	ev.UrlPath = clip(path, maxMessage)
 	ev.Resources = addOnce(ev.Resources, ev.UrlPath, maxResources)
 
-	response := d.pick(0, k.response, "status", "size", "headers")
-	if status := d.uint(response[0]); status < 1000 {
+	if status := d.uint(p.status); status < 1000 {
 		ev.StatusCode = uint32(status)
 	}
-	ev.BytesOut = d.uint(response[1])
+	ev.BytesOut = d.uint(p.bytesOut)
 	ev.Outcome = httpOutcome(ev.StatusCode)
-	latencies := d.pick(1, k.latencies, "request", "proxy", "kong")
-	if ms := d.text(latencies[0]); ms != "" {
+	if ms := d.text(p.latency); ms != "" {
 		ev.LatencyUs = micros(ms, 1000)
 	}
-	attribute(ev, "latencies.proxy", d.text(latencies[1]))
-	attribute(ev, "latencies.kong", d.text(latencies[2]))
-	attribute(ev, "response.content-type", d.text(d.get(response[2], "content-type")))
+	attribute(ev, "latencies.proxy", d.text(p.proxy))
+	attribute(ev, "latencies.kong", d.text(p.kong))
+	attribute(ev, "response.content-type", d.text(p.contentType))
 }
 
-// header reads one request header; a header sent twice is a list, of which
-// the first counts.
-func (k *kongLog) header(n int) {
-	d, ev := k.d, k.ev
-	v := d.nodes[n].str
-	if d.nodes[n].kind == kindArray {
-		v = d.text(d.first(n))
+// headerValue is the value of a header; of one that was sent twice, which is a
+// list, the first.
+func (k *kongLog) headerValue(n int) string {
+	if k.d.nodes[n].kind == kindArray {
+		n = k.d.first(n)
 	}
+	return k.d.text(n)
+}
+
+// header reads one request header.
+func (k *kongLog) header(n int) {
+	d, ev, v := k.d, k.ev, k.headerValue(n)
 	name := d.lower(n)
 	switch name {
 	case "x-forwarded-for", "forwarded":
@@ -222,7 +235,6 @@ func (k *kongLog) header(n int) {
 		k.unknown = v
 	case "x-client-cert-subject-dn":
 		k.subject = v
-	case "accept", "accept-encoding", "accept-language", "connection", "content-length":
 	default:
 		if credentialHeader(name) && ev.CredentialId == "" {
 			ev.CredentialId, ev.CredentialType = presented(v, name)
@@ -233,27 +245,27 @@ func (k *kongLog) header(n int) {
 
 // who reads consumer and authenticated_entity.
 func (k *kongLog) who() {
-	d, ev := k.d, k.ev
-	consumer := d.pick(2, k.consumer, "id", "username", "custom_id")
-	id, name, custom := d.text(consumer[0]), d.text(consumer[1]), d.text(consumer[2])
-	entity := d.text(d.get(k.entity, "id"))
+	d, ev, p := k.d, k.ev, k.plan
+	id, name, custom := d.text(p.consumerID), d.text(p.username), d.text(p.customID)
+	entity := d.text(p.entityID)
 	if entity != "" {
 		ev.CredentialId = entity
 		if ev.CredentialType == "" {
 			ev.CredentialType = "api_key"
 		}
-		attribute(ev, "authenticated_entity.consumer_id", d.text(d.get(k.entity, "consumer_id")))
+		attribute(ev, "authenticated_entity.consumer_id", d.text(p.entityConsumer))
 	}
 	// The OAuth2 plugin sets or removes these headers; behind any other, key-auth
 	// for one, they are what the client sent.
-	known := entity != "" || first(name, custom, id) != ""
+	caller := first(name, custom, id)
+	known := entity != "" || caller != ""
 	attribute(ev, "credential_identifier", k.credential)
 	if known && k.unknown == "" && len(k.auth) >= len("oauth2") && strings.EqualFold(k.auth[:len("oauth2")], "oauth2") {
 		ev.Scopes = scopes(k.scope, ev.Scopes)
 		if k.user != "" {
 			// The consumer is an OAuth client that acts for a user.
-			ev.OauthClient = first(ev.OauthClient, k.credential, name, custom, id)
-			ev.Delegation = append(ev.Delegation, k.user, first(name, custom, id, entity))
+			ev.OauthClient = first(ev.OauthClient, k.credential, caller)
+			ev.Delegation = append(ev.Delegation, k.user, first(caller, entity))
 			ev.CredentialType = "oauth2"
 		}
 	} else {
@@ -273,12 +285,12 @@ func (k *kongLog) who() {
 	case k.unknown == "true" && entity == "":
 		// A consumer that stands for everyone who is not known.
 		ev.PrincipalType, ev.Anonymous = "anonymous", true
-		attribute(ev, "consumer.username", first(name, custom, id))
-	case first(name, custom, id) != "":
-		ev.PrincipalType, ev.Principal = "consumer", first(name, custom, id)
+		attribute(ev, "consumer.username", caller)
+	case caller != "":
+		ev.PrincipalType, ev.Principal = "consumer", caller
 		attribute(ev, "consumer.id", id)
 		attribute(ev, "consumer.custom_id", custom)
-		d.attributes(ev, d.get(k.consumer, "tags"), "consumer.tags", nil)
+		d.attributes(ev, p.tags, "consumer.tags", nil)
 	case entity != "":
 		ev.PrincipalType, ev.Principal = "credential", entity
 	case ev.Principal != "": // the subject of a token
@@ -295,16 +307,16 @@ func (k *kongLog) who() {
 
 // where reads service and route, and names the operation.
 func (k *kongLog) where() {
-	d, ev := k.d, k.ev
-	service, route := d.pick(3, k.service, "name", "host", "id"), d.pick(4, k.route, "name", "id", "paths")
-	ev.Service = first(d.text(service[0]), d.text(service[1]), d.text(service[2]))
-	attribute(ev, "service.id", d.text(service[2]))
-	attribute(ev, "service.host", d.text(service[1]))
-	attribute(ev, "route.name", d.text(route[0]))
-	attribute(ev, "route.id", d.text(route[1]))
-	if k.tries != none {
+	d, ev, p := k.d, k.ev, k.plan
+	id, host := d.text(p.serviceID), d.text(p.serviceHost)
+	ev.Service = first(d.text(p.serviceName), host, id)
+	attribute(ev, "service.id", id)
+	attribute(ev, "service.host", host)
+	attribute(ev, "route.name", d.text(p.routeName))
+	attribute(ev, "route.id", d.text(p.routeID))
+	if p.tries != none {
 		last, count := none, 0
-		for n := d.first(k.tries); n != none; n = d.after(k.tries, n) {
+		for n := d.first(p.tries); n != none; n = d.after(p.tries, n) {
 			last, count = n, count+1
 		}
 		if count > 0 {
@@ -314,7 +326,7 @@ func (k *kongLog) where() {
 			attribute(ev, "tries", fmt.Sprint(count))
 		}
 	}
-	ev.RouteTemplate = kongTemplate(d, route[2])
+	ev.RouteTemplate = kongTemplate(d, p.paths)
 	verb := first(ev.HttpMethod, invalidMethod)
 	if ev.RouteTemplate == "" {
 		ev.Operation, ev.RouteTemplate = d.names.operation(verb, ev.UrlPath)

@@ -4,6 +4,8 @@ import (
 	"strings"
 	"testing"
 
+	"google.golang.org/protobuf/proto"
+
 	"github.com/lapwing-sec/lapwing/schemas"
 )
 
@@ -83,6 +85,20 @@ func kongSamples() []sample {
 		{"headers sent twice and a TLS fingerprint", "kong", kongWith("200", `,"user-agent":["a/1","b/2"],"x-ja4":"t13d1516h2_8daaf6152771_b186095e22b6"`, ""), changed(kongEvent(200, success), func(ev *schemas.Event) {
 			ev.PrincipalType, ev.Anonymous, ev.UserAgent, ev.TlsFingerprint = "anonymous", true, "a/1", "t13d1516h2_8daaf6152771_b186095e22b6"
 		}), nil},
+	}
+}
+
+// TestKongMembersThatComeTwice: the last one counts, as everywhere in JSON; of
+// headers that name the request the first, of addresses all that are readable.
+func TestKongMembersThatComeTwice(t *testing.T) {
+	ev := parseOne(t, "kong", `{"started_at":1,"client_ip":"unix:","request":{"method":"PUT","uri":"/a","url":"https://a.example/a","size":1,"id":"x1","method":"POST","uri":"/b","url":"https://b.example/b","size":2,"id":"x2",`+
+		`"headers":{"User-Agent":"a/1","user-agent":"b/2","X-Request-Id":"y1","kong-request-id":"y2","accept":"*/*"}},"response":{"status":200},"started_at":1767225600000,"client_ip":"203.0.113.9"}`)
+	want := &schemas.Event{
+		Format: "kong", Time: 1767225600 * 1e9, Id: "x2", RequestId: "x2", PrincipalType: "anonymous", Anonymous: true, Operation: "POST /b", HttpMethod: "POST", UrlPath: "/b", RouteTemplate: "/b",
+		Host: "a.example", StatusCode: 200, Outcome: success, BytesIn: 2, Resources: []string{"/b"}, SrcIp: "203.0.113.9", UserAgent: "b/2", Attributes: map[string]string{"client_ip": "unix:"},
+	}
+	if ev.Raw = ""; !proto.Equal(ev, want) {
+		t.Errorf("got %v, want %v", ev, want)
 	}
 }
 

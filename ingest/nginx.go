@@ -158,30 +158,24 @@ func parseNGINXObject(r *record) error {
 	var when, whenKey string
 	rank := int8(0)
 	hasStatus := false
-	for n := d.first(r.root); n != none; n = d.after(r.root, n) {
-		key, v := d.nodes[n].key, d.nodes[n].str
-		if d.nodes[n].kind == kindObject || d.nodes[n].kind == kindArray {
-			d.attributes(a.ev, n, key, nil)
-			continue
-		}
-		if v == "" || v == "-" {
-			continue
-		}
-		// Of several times the most exact counts.
-		if r := d.timeRank(n); r > 0 {
-			if r > rank {
-				rank, when, whenKey = r, v, key
+	for _, m := range accessPlanOf(d, r.root).members {
+		key, v := d.nodes[m.node].key, d.nodes[m.node].str
+		switch {
+		case m.block:
+			d.attributes(a.ev, m.node, key, nil)
+		case v == "" || v == "-":
+		case m.when > 0: // of several times the most exact counts
+			if m.when > rank {
+				rank, when, whenKey = m.when, v, key
 			}
-			continue
-		}
-		if key == "status" || key == "status_code" || key == "response_code" {
+		case m.status:
 			if err := a.status(v); err != nil {
 				return err
 			}
 			hasStatus = true
-			continue
+		default:
+			a.fieldAs(m.field, key, v)
 		}
-		a.fieldAs(d.accessField(n), key, v)
 	}
 	if rank == 0 {
 		return errors.New("time_iso8601: missing (also time_local, msec, @timestamp, timestamp, time)")

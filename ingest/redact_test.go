@@ -395,6 +395,22 @@ func TestTheNextTriggerIsTheNextOne(t *testing.T) {
 	})
 }
 
+// TestAQuickLookSeesEveryByte holds the walk over a string in JSON, eight bytes at a
+// time, against one over each byte.
+func TestAQuickLookSeesEveryByte(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		s := strings.Join(rapid.SliceOfN(rapid.SampledFrom([]string{"a", "xyz", "0123456789abcdef", "%", "=", ".", "/", " ", "é", `"`, `\`}), 0, 9).Draw(t, "parts"), "")
+		from := rapid.IntRange(0, len(s)).Draw(t, "from")
+		want, seen := from, uint8(0)
+		for ; want < len(s) && s[want] != '"' && s[want] != '\\'; want++ {
+			seen |= classes[s[want]]
+		}
+		if end, got := quick(s, from); end != want || got != seen {
+			t.Fatalf("%q from %d: %b up to %d, want %b up to %d", s, from, got, end, seen, want)
+		}
+	})
+}
+
 // TestALookIsEnough holds what the JSON reader says of a string against the
 // whole search.
 func TestALookIsEnough(t *testing.T) {

@@ -23,13 +23,13 @@ type shape struct {
 	next   []int32 // of each node
 	traits traits
 	uses   int
-	picked [maxPicks]picked
+	plan   plan
 }
 
 // shapeStep is a gap and the scalar behind it: the text from the end of a scalar,
 // or the beginning, to that of the next, or the end.
 type shapeStep struct {
-	gap   string
+	gap   prefix
 	marks int   // how many there are up to the end of the gap
 	node  int32 // the scalar, or none at the end
 	is    traits
@@ -58,8 +58,7 @@ type resume struct{ at, open, depth int }
 
 // begins reports whether the step's gap comes next in s, at byte at.
 func (t *shapeStep) begins(s string, at int) bool {
-	end := at + len(t.gap)
-	return end <= len(s) && s[at:end] == t.gap && (t.node != none || end == len(s))
+	return t.gap.begins(s[at:]) && (t.node != none || at+len(t.gap.text) == len(s))
 }
 
 // again reads the source as a record of a shape that is known. If it is of none,
@@ -79,7 +78,7 @@ func (d *document) again() (from resume, done bool) {
 				mark = sh.steps[k-1].marks
 			}
 		}
-		i := at + len(step.gap)
+		i := at + len(step.gap.text)
 		for ; mark < step.marks; mark++ {
 			b := &sh.marks[mark]
 			if n := &sh.nodes[b.node]; b.ends {
@@ -159,7 +158,7 @@ func (d *document) turn(k, at int) bool {
 // beginAlike reports whether the first k steps of two shapes are the same.
 func beginAlike(a, b *shape, k int) bool {
 	for i := range k {
-		if a.steps[i].gap != b.steps[i].gap {
+		if a.steps[i].gap.text != b.steps[i].gap.text {
 			return false
 		}
 	}
@@ -214,7 +213,7 @@ func (d *document) shape() *shape {
 	at := 0 // the end of the last scalar
 	var blocks []int
 	gap := func(end int) {
-		step.gap = d.shapes.gap(len(sh.steps), d.src[at:end])
+		step.gap = prefixOf(d.shapes.gap(len(sh.steps), d.src[at:end]))
 		step.marks = len(sh.marks)
 		sh.steps = append(sh.steps, step)
 	}
@@ -259,8 +258,8 @@ func (d *document) shape() *shape {
 // comparisons of two shapes cheap, or else a copy.
 func (c *shapeCache) gap(k int, text string) string {
 	for _, sh := range c.all {
-		if k < len(sh.steps) && sh.steps[k].gap == text {
-			return sh.steps[k].gap
+		if k < len(sh.steps) && sh.steps[k].gap.text == text {
+			return sh.steps[k].gap.text
 		}
 	}
 	return strings.Clone(text)
