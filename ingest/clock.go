@@ -195,12 +195,18 @@ func parseEpoch(s string) (int64, error) {
 	}
 	bad := func() (int64, error) { return 0, fmt.Errorf("%q is no Unix time", clip(s, 40)) }
 	whole, fraction, _ := cutByte(s, '.')
-	v, err := strconv.ParseInt(whole, 10, 64)
-	if err != nil || v < 0 {
-		if f, ferr := strconv.ParseFloat(s, 64); ferr == nil && f >= 0 && f < 1e11 { // 1.7e9
-			return int64(f * 1e9), nil
+	v := int64(0)
+	if len(whole) <= 18 { // which no int64 is too small for
+		v = int64(count(whole)) //nolint:gosec // as above
+	}
+	if v == 0 {
+		var err error
+		if v, err = strconv.ParseInt(whole, 10, 64); err != nil || v < 0 {
+			if f, ferr := strconv.ParseFloat(s, 64); ferr == nil && f >= 0 && f < 1e11 { // 1.7e9
+				return int64(f * 1e9), nil
+			}
+			return bad()
 		}
-		return bad()
 	}
 	unit := int64(time.Second)
 	switch {
