@@ -273,11 +273,17 @@ func (a *access) front(s string) {
 	}
 }
 
+func skipSpaces(s string) string {
+	for s != "" && s[0] == ' ' {
+		s = s[1:]
+	}
+	return s
+}
+
 // cutWord splits s behind its first word.
 func cutWord(s string) (word, rest string) {
-	s = strings.TrimLeft(s, " ")
-	word, rest, _ = cutByte(s, ' ')
-	return word, strings.TrimLeft(rest, " ")
+	word, rest, _ = cutByte(skipSpaces(s), ' ')
+	return word, skipSpaces(rest)
 }
 
 // named reads a word of the form name=value and reports whether it is one.

@@ -4,7 +4,7 @@ import "strings"
 
 // queryKey finds the hash of a credential in a redacted query.
 func queryKey(query string) (id, kind string) {
-	if !strings.Contains(query, hashPrefix) {
+	if len(query) < len(hashPrefix)+hashDigits || !strings.Contains(query, hashPrefix) {
 		return "", ""
 	}
 	for pair := range strings.SplitSeq(query, "&") {

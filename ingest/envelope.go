@@ -6,6 +6,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"unicode/utf8"
 )
 
 // envelope returns the node inside object n that holds the records, where the
@@ -151,6 +152,9 @@ func fieldNames(s string) []string {
 // unwrapLine takes off what container runtimes, syslog and journald put before
 // a line.
 func unwrapLine(line string) string {
+	if bareLine(line) {
+		return line
+	}
 	for range maxWraps {
 		line = strings.TrimSpace(line)
 		rest := unwrapCRI(line)
@@ -163,6 +167,14 @@ func unwrapLine(line string) string {
 		line = rest
 	}
 	return line
+}
+
+// bareLine settles most lines by a few of their bytes: those of an access log begin
+// with an address.
+func bareLine(line string) bool {
+	n := len(line)
+	return n > 16 && line[0] > ' ' && line[0] < utf8.RuneSelf && line[n-1] > ' ' && line[n-1] < utf8.RuneSelf &&
+		line[0] != '<' && line[3] != ' ' && line[4] != '-'
 }
 
 // unwrapCRI takes off "TIME stdout F ", which the Kubernetes container runtime

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"strings"
 	"testing"
+
+	"pgregory.net/rapid"
 )
 
 func quoted(s string) string {
@@ -84,5 +86,19 @@ func TestWrappingIsBounded(t *testing.T) {
 	c := parseAll(t, "nginx", in)
 	if len(c.events) != 0 || len(c.bad) != 1 || !strings.Contains(c.bad[0], "wrapped more than") {
 		t.Errorf("%d events, refusals %q", len(c.events), c.bad)
+	}
+}
+
+// TestABareLineHasNothingBeforeIt holds the quick look at a line against the whole one.
+func TestABareLineHasNothingBeforeIt(t *testing.T) {
+	parts := []string{"203.0.113.9 ", "::1 ", "<190>", "<190>1 ", "Mar  1 10:00:00 ", "2026-03-01T10:00:00Z ", "stdout F ", "edge-1 ", "nginx: ", "nginx[17]: ", "- - ", " ", "\t", "\u00a0", "\u0085", "é", "x", "-", "T"}
+	rapid.Check(t, func(t *rapid.T) {
+		line := strings.Join(rapid.SliceOfN(rapid.SampledFrom(parts), 0, 8).Draw(t, "parts"), "")
+		if bareLine(line) && (strings.TrimSpace(line) != line || unwrapCRI(line) != line || unwrapSyslog(line) != line) {
+			t.Fatalf("%q is bare", line)
+		}
+	})
+	if !bareLine(`203.0.113.9 - - [01/Mar/2026:10:00:00 +0000] "GET / HTTP/1.1" 200 17 "-" "-"`) {
+		t.Error("a usual line is not bare")
 	}
 }

@@ -1,7 +1,10 @@
 package ingest
 
 import (
+	"strings"
 	"testing"
+
+	"pgregory.net/rapid"
 
 	"github.com/lapwing-sec/lapwing/schemas"
 )
@@ -130,5 +133,20 @@ func TestPathsCollapse(t *testing.T) {
 				t.Errorf("collapsing again gives %q", once)
 			}
 		})
+	}
+}
+
+// TestSimplePathsHaveTheRouteOfAnyPath holds the quick way to a route against the
+// whole one.
+func TestSimplePathsHaveTheRouteOfAnyPath(t *testing.T) {
+	part := rapid.SampledFrom([]string{"/", "/", "/", "a", "v1", "orders", "8412", "7", "abcdefghijklmnopqrstuvwx", "X", "-", "é", "%20", ";a", "."})
+	rapid.Check(t, func(t *rapid.T) {
+		path := strings.Join(rapid.SliceOfN(part, 0, 30).Draw(t, "path"), "")
+		if got, want := string(appendRoute([]byte("GET "), path)), string(appendAny([]byte("GET "), path)); got != want {
+			t.Fatalf("%s: got %s, want %s", path, got, want)
+		}
+	})
+	if _, ok := appendSimple(nil, "/v1/orders/8412"); !ok {
+		t.Error("a usual path is not simple")
 	}
 }

@@ -65,6 +65,44 @@ func (in *interner) operation(method, path string) (operation, route string) {
 
 // appendRoute appends the collapsed path.
 func appendRoute(b []byte, path string) []byte {
+	if route, ok := appendSimple(b, path); ok {
+		return route
+	}
+	return appendAny(b, path)
+}
+
+// appendSimple is appendRoute for most paths: short ones of words in lower case,
+// versions such as v1, and numbers. What lies between numbers is copied at once.
+func appendSimple(b []byte, path string) (route []byte, ok bool) {
+	if len(path) > 64 || path == "" || path[0] != '/' {
+		return b, false
+	}
+	kept, segments := 0, 0
+	for at := 0; at < len(path); {
+		from := at + 1
+		word := from
+		for word < len(path) && path[word] >= 'a' && path[word] <= 'z' {
+			word++
+		}
+		for at = word; at < len(path) && isDigit(path[at]); {
+			at++
+		}
+		segments++
+		switch {
+		case at == from || at < len(path) && path[at] != '/' || segments > maxSegments:
+			return b, false
+		case word == from:
+			b = append(append(b, path[kept:from]...), idSegment...)
+			kept = at
+		case at == word && word-from >= 24 || at > word && at-from > 4: // it may be an id
+			return b, false
+		}
+	}
+	return append(b, path[kept:]...), true
+}
+
+// appendAny is appendRoute for any path.
+func appendAny(b []byte, path string) []byte {
 	start, segments, ends := len(b), 0, strings.HasSuffix(path, "/")
 	for more := true; more; {
 		// Most segments are words in lower case.
