@@ -210,6 +210,19 @@ func (v *view) calibrate(group uint8, signal Signal, s float64) (c float64, from
 	return m.c, m.from
 }
 
+// least is calibrate where only what lies in the tail matters: 0 for a surprise that
+// one pane in fifty of the pool goes beyond. Calibrated that is below 1.9, whoever
+// else is asked, and so below tailFrom and any bound.
+func (v *view) least(group uint8, signal Signal, s float64) (c float64, from string) {
+	if t, _ := v.tail(group, signal); t != nil && t.points() >= 2*priorPanes && t.above[binOf(s)+1]*ordinary > t.n {
+		return 0, ""
+	}
+	return v.calibrate(group, signal, s)
+}
+
+// ordinary is how many panes one of those is that least leaves out.
+const ordinary = 50
+
 // weigh is calibrate, worked out.
 func (v *view) weigh(group uint8, signal Signal, s float64) (c float64, from string) {
 	t, alone := v.tail(group, signal)

@@ -2,6 +2,7 @@ package detect
 
 import (
 	"math"
+	"math/bits"
 	"slices"
 	"strings"
 )
@@ -144,7 +145,8 @@ func (e *Engine) closePane(p *Profile, pane *Pane) {
 		l.season[p.group].calls += uint64(pane.Calls)
 		l.season[p.group].expected += uint64(math.Round(mean * x.ratio))
 		if rate < 3 {
-			spread := math.Max(0, (math.Pow(float64(pane.Calls)-x.mean, 2)-x.mean)/math.Max(x.mean*x.mean, 1))
+			away := float64(pane.Calls) - x.mean
+			spread := math.Max(0, (float64(away*away)-x.mean)/math.Max(x.mean*x.mean, 1))
 			l.spread[p.group].sum += uint64(math.Round(math.Min(spread, 20) * 1000))
 		}
 		l.spread[p.group].panes++
@@ -166,7 +168,8 @@ func (e *Engine) closePane(p *Profile, pane *Pane) {
 // promotion or the like: what it brought stays out of the long windows.
 const incidentRatio = 1.5
 
-// levelBin is the half octave of a count.
+// levelBin is the half octave of a count: the square's octave.
 func levelBin(calls uint32) int {
-	return min(int(2*math.Log2(float64(max(calls, 1)))), levelBins-1)
+	n := uint64(max(calls, 1))
+	return min(bits.Len64(n*n)-1, levelBins-1)
 }

@@ -45,6 +45,11 @@ func (deniedProbing) Close(_ *Cell, p *Profile, pane *Pane, out *Findings) {
 	}
 	refused := float64(pane.Denied)
 	breadth := pane.DeniedOperations.Count()
+	if refused == 0 && breadth == 0 { // nearly always, and no surprise
+		out.Score(Score{Signal: SignalDenied, Faint: true, Explain: explainRefusals})
+		out.Score(Score{Signal: SignalDeniedBreadth, Faint: true, Explain: explainProbing})
+		return
+	}
 	load := math.Max(1, float64(pane.Calls)/math.Max(float64(s.rate.mean), 1))
 	mean, variance := s.denied.predictive(load, 1)
 	out.Score(Score{

@@ -46,7 +46,7 @@ func (enumeration) Close(_ *Cell, p *Profile, pane *Pane, out *Findings) {
 	if seen == 0 {
 		return
 	}
-	mean, variance := s.operations.predictive(math.Pow(load, heaps(float64(s.operations.mean), float64(s.rate.mean))), 0.1)
+	mean, variance := s.operations.predictive(s.broader(&s.operations, load), 0.1)
 	// Breadth comes with volume: for the fused way they are one family.
 	out.Score(Score{
 		Signal: SignalOperations, Family: FamilyVolume, Surprise: negativeBinomialTail(seen, mean, variance), Observed: seen, Expected: mean,
@@ -56,6 +56,15 @@ func (enumeration) Close(_ *Cell, p *Profile, pane *Pane, out *Findings) {
 			2*pane.DeniedOperations.Count() < pane.Operations.Count(),
 		Explain: explainBreadth,
 	})
+}
+
+// broader is how many times more distinct values a load of so many times the usual
+// calls brings.
+func (s *statistics) broader(of *level, load float64) float64 {
+	if load == 1 {
+		return 1
+	}
+	return math.Pow(load, heaps(float64(of.mean), float64(s.rate.mean)))
 }
 
 // heaps is the exponent by which distinct values grow with calls: 1 where every

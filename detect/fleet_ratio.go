@@ -144,7 +144,7 @@ func windowsOf(p *Profile, pane *Pane) (w windowLoad) {
 		left  float64
 	}{{s.sum3h, &s.rate3h, f.short}, {s.sum24h, &s.rate24h, f.long}} {
 		sum := float64(float64(x.sum)*x.left) + float64(pane.Calls)
-		usual, _ := x.level.predictive(1, 0)
+		usual := math.Max(float64(x.level.mean), leastMean)
 		w.value[i], w.solid[i] = float32((sum+1)/(usual+1)), usual >= 3
 	}
 	return w

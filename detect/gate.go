@@ -20,7 +20,11 @@ func (e *Engine) weigh(p *Profile, pane *Pane, v *view) {
 			s.tail, s.from = math.Min(s.Surprise, 3), "its peers"
 			continue
 		}
-		s.tail, s.from = v.calibrate(p.group, s.Signal, s.Surprise)
+		if s.Faint && !s.Strong { // nobody hears of it: it teaches the tails
+			s.tail, s.from = v.least(p.group, s.Signal, s.Surprise)
+		} else {
+			s.tail, s.from = v.calibrate(p.group, s.Signal, s.Surprise)
+		}
 		e.record(l, p, s.Signal, s.Surprise, s.tail)
 		l.tests[WayStrong]++
 	}
@@ -135,8 +139,8 @@ func (e *Engine) judge(p *Profile, pane *Pane, v *view) (rate float64) {
 	if s.judged < 20 || silent {
 		return rate
 	}
-	nearC, nearFrom := v.calibrate(p.group, SignalFused2h, near)
-	farC, farFrom := v.calibrate(p.group, SignalFused72h, far)
+	nearC, nearFrom := v.least(p.group, SignalFused2h, near)
+	farC, farFrom := v.least(p.group, SignalFused72h, far)
 	l := e.tables.at(k)
 	e.record(l, p, SignalFused2h, near, nearC)
 	e.record(l, p, SignalFused72h, far, farC)

@@ -43,7 +43,7 @@ func (objectEnumeration) Close(_ *Cell, p *Profile, pane *Pane, out *Findings) {
 		return
 	}
 	load := math.Max(1, float64(pane.Calls)/math.Max(float64(s.rate.mean), 1))
-	mean, variance := s.resources.predictive(math.Pow(load, heaps(float64(s.resources.mean), float64(s.rate.mean))), 0.1)
+	mean, variance := s.resources.predictive(s.broader(&s.resources, load), 0.1)
 	floor := float64(objectsFloor)
 	if pane.inSequence() {
 		floor = objectsInSequence

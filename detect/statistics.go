@@ -75,10 +75,13 @@ func (l *level) learn(x, weight float64) {
 		return
 	}
 	m, v := float64(l.mean), float64(l.variance)
-	if l.n >= 20 {
-		x = math.Min(x, m+6*math.Sqrt(v)+4)
+	if l.n >= 20 && x > m+4 { // nothing below that is cut off
+		x = math.Min(x, m+float64(6*math.Sqrt(v))+4)
 	}
-	gain := weight / math.Min(float64(l.n)+1, memoryPanes)
+	gain := reciprocals[min(int(l.n)+1, memoryPanes)]
+	if weight != 1 {
+		gain = weight / math.Min(float64(l.n)+1, memoryPanes)
+	}
 	delta := x - m
 	l.mean = float32(m + float64(gain*delta))
 	l.variance = float32((1 - gain) * (v + float64(gain*delta*delta)))
@@ -131,11 +134,14 @@ func (p *Profile) mature() bool {
 	return n >= 60 && days > 3 || n >= 20 && days > 7
 }
 
+// leastMean is the mean of what has never been.
+const leastMean = 0.02
+
 // predictive gives mean and variance of the next value of a level scaled by a
 // factor: the identity's own dispersion, drawn to its group's by 50 panes, and
 // the uncertainty of its mean.
 func (l *level) predictive(factor, groupSpread float64) (mean, variance float64) {
-	m := math.Max(float64(l.mean), 0.02)
+	m := math.Max(float64(l.mean), leastMean)
 	n := float64(l.n)
 	own := math.Max(0, (float64(l.variance)-m)/(m*m))
 	const weight = 50

@@ -43,7 +43,7 @@ func (tokenChurn) Close(_ *Cell, p *Profile, pane *Pane, out *Findings) {
 		return
 	}
 	load := math.Max(1, float64(pane.Calls)/math.Max(float64(s.rate.mean), 1))
-	mean, variance := s.tokens.predictive(math.Pow(load, heaps(float64(s.tokens.mean), float64(s.rate.mean))), 0.1)
+	mean, variance := s.tokens.predictive(s.broader(&s.tokens, load), 0.1)
 	out.Score(Score{
 		Signal: SignalChurn, Surprise: negativeBinomialTail(seen, mean, variance), Observed: seen, Expected: mean,
 		Faint:   seen < churnFloor/2 || seen < 2*mean,

@@ -43,7 +43,7 @@ func (e *Engine) show(p *Profile, pane *Pane, x expectation) {
 		load := math.Max(1, float64(pane.Calls)/math.Max(float64(s.rate.mean), 1))
 		mean, variance := s.denied.predictive(load, 1)
 		w.Refused.band(mean, variance)
-		mean, variance = s.resources.predictive(math.Pow(load, heaps(float64(s.resources.mean), float64(s.rate.mean))), 0.1)
+		mean, variance = s.resources.predictive(s.broader(&s.resources, load), 0.1)
 		w.Resources.band(mean, variance)
 		if s.bytes.n >= coldPanes {
 			m, d := float64(s.bytes.mean), math.Sqrt(float64(s.bytes.variance)+0.25)
