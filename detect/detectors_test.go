@@ -42,6 +42,17 @@ func TestEveryCardIsComplete(t *testing.T) {
 	}
 }
 
+func TestATriggerWakesItsDetectors(t *testing.T) {
+	e := newEngine(t)
+	assert.Less(t, len(e.arriving), 64, "each that judges events needs a bit, as do rules of Sigma")
+	for bit := range triggers {
+		fired := Trigger(1) << bit
+		for i := range e.arriving {
+			assert.Equal(t, e.arriving[i].meta.Wake&fired != 0, e.rouses.by(fired)>>i&1 == 1, "%s by %d", e.arriving[i].meta.Name, bit)
+		}
+	}
+}
+
 // A token bucket that counts in rational numbers: what takeToken must agree with.
 func TestTakeTokenIsATokenBucket(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {

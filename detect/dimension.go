@@ -88,6 +88,9 @@ func (d Dimension) churns() bool {
 // whose conditions don't hold costs nothing.
 type Trigger uint64
 
+// triggers is how many there can be.
+const triggers = 64
+
 // OnNew triggers on an event with a value never seen by this identity (or seen
 // and still in quarantine) in one of the dimensions, learned or not.
 func OnNew(ds ...Dimension) Trigger {

@@ -3,6 +3,7 @@ package detect
 import (
 	"errors"
 	"fmt"
+	"math/bits"
 	"strings"
 
 	"github.com/lapwing-sec/lapwing/detect/capability"
@@ -46,9 +47,9 @@ type Output struct {
 type Engine struct {
 	cfg       Config
 	detectors []active
-	arriving  []waking // those that judge events, by the catalogue's order
+	arriving  []active // those that judge events, by the catalogue's order
 	leaving   []active // those that judge panes
-	wake      Trigger
+	rouses    rouses
 	without   mechanism
 	classify  *capability.Classifier
 	cell      Cell
@@ -90,11 +91,23 @@ type active struct {
 	meta *Meta
 }
 
-// waking is a detector with its triggers beside it: what does not wake for a call
-// costs one comparison.
-type waking struct {
-	wake Trigger
-	active
+// rouses are the detectors that each trigger wakes, a bit for each of arriving:
+// what does not wake for a call costs nothing.
+type rouses [triggers]uint64
+
+// note adds a detector by its place, which is below 64.
+func (r *rouses) note(wake Trigger, at int) {
+	for ; wake != 0; wake &= wake - 1 {
+		r[bits.TrailingZeros64(uint64(wake))] |= 1 << uint(at) //nolint:gosec // not negative
+	}
+}
+
+// by are the detectors that a call's triggers wake.
+func (r *rouses) by(fired Trigger) (woken uint64) {
+	for ; fired != 0; fired &= fired - 1 {
+		woken |= r[bits.TrailingZeros64(uint64(fired))]
+	}
+	return woken
 }
 
 // New makes an empty engine. It fails on a configuration that cannot be meant:
@@ -153,8 +166,8 @@ func New(cfg Config) (*Engine, error) {
 			a := active{d, m}
 			e.detectors = append(e.detectors, a)
 			if m.Wake != 0 {
-				e.arriving = append(e.arriving, waking{m.Wake, a})
-				e.wake |= m.Wake
+				e.rouses.note(m.Wake, len(e.arriving))
+				e.arriving = append(e.arriving, a)
 			}
 			if m.Closes {
 				e.leaving = append(e.leaving, a)

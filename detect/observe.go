@@ -1,6 +1,7 @@
 package detect
 
 import (
+	"math/bits"
 	"time"
 
 	"github.com/lapwing-sec/lapwing/detect/capability"
@@ -20,14 +21,10 @@ func (e *Engine) observe(topic int, p *Profile, ev *schemas.Event) {
 	}
 	f := &e.findings
 	f.reset()
-	if call.fired&e.wake != 0 {
-		for i := range e.arriving {
-			d := &e.arriving[i]
-			if d.wake&call.fired != 0 {
-				f.meta = d.meta
-				d.Observe(&e.cell, p, call, f)
-			}
-		}
+	for woken := e.rouses.by(call.fired); woken != 0; woken &= woken - 1 {
+		d := &e.arriving[bits.TrailingZeros64(woken)]
+		f.meta = d.meta
+		d.Observe(&e.cell, p, call, f)
 	}
 	number := call.pane
 	late := number < p.below || number < e.clock.topics[topic].boundary && e.clock.topics[topic].started

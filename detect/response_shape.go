@@ -46,9 +46,25 @@ const (
 	shapeMinimum = 1
 )
 
+// shapeOf is the logarithm of a size, rounded: whole doublings by the exponent of
+// the float64, sevenths by its fraction.
 func shapeOf(bytes uint64) uint8 {
-	return uint8(math.Min(math.Round(math.Log2(float64(bytes)+1)*shapeUnit), 1<<8-1)) //nolint:gosec // clamped
+	const fractionBits = 52
+	x := math.Float64bits(float64(bytes) + 1)
+	n := (int(x>>fractionBits) - 1023) * shapeUnit //nolint:gosec // 11 bits
+	for _, step := range shapeSteps {
+		n += btoi(x&(1<<fractionBits-1) >= step)
+	}
+	return uint8(min(n, 1<<8-1)) //nolint:gosec // clamped
 }
+
+// shapeSteps are the fractions from which a size is rounded up to the next seventh.
+var shapeSteps = func() (t [shapeUnit]uint64) {
+	for i := range t {
+		t[i] = math.Float64bits(math.Exp2((float64(i)+0.5)/shapeUnit)) & (1<<52 - 1)
+	}
+	return t
+}()
 
 // learnShape compares a response with its endpoint's largest and learns it. It
 // is called for each event that arrives, before its pane is.
