@@ -1,7 +1,6 @@
 package detect
 
 import (
-	"math"
 	"strings"
 
 	"github.com/lapwing-sec/lapwing/schemas"
@@ -39,7 +38,7 @@ func (authFailures) Close(_ *Cell, p *Profile, pane *Pane, out *Findings) {
 		return
 	}
 	failed := float64(pane.Unauthenticated)
-	load := math.Max(1, float64(pane.Calls)/math.Max(float64(s.rate.mean), 1))
+	load := max(1, float64(pane.Calls)/max(float64(s.rate.mean), 1))
 	mean, variance := s.auth.predictive(load, 1)
 	out.Score(Score{
 		Signal: SignalAuth, Surprise: negativeBinomialTail(failed, mean, variance), Observed: failed, Expected: mean,

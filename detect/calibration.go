@@ -32,7 +32,7 @@ func binOf(s float64) int {
 	case s < fineBins*binWidth:
 		return int(s / binWidth)
 	default:
-		return fineBins + int(math.Min(s-fineBins*binWidth, coarseBins-1))
+		return fineBins + int(min(s-fineBins*binWidth, coarseBins-1))
 	}
 }
 
@@ -160,7 +160,7 @@ func fit(h *histogram) *tail {
 		t.above[i] = t.above[i+1] + h[i]
 	}
 	t.n = t.above[0]
-	limit := uint64(math.Min(float64(t.n)*tailShare, tailPoints*wholePoint))
+	limit := uint64(min(float64(t.n)*tailShare, tailPoints*wholePoint))
 	start := 0
 	for start < bins && t.above[start] > limit {
 		start++
@@ -182,8 +182,8 @@ func fit(h *histogram) *tail {
 		a1 += float64(w * x * rank)
 	}
 	if d := a0 - 2*a1; d > 1e-9 {
-		t.shape = math.Min(math.Max(2-a0/d, 0), maxShape)
-		t.scale = math.Max(a0*(1-t.shape), binWidth/4)
+		t.shape = min(max(2-a0/d, 0), maxShape)
+		t.scale = max(a0*(1-t.shape), binWidth/4)
 		t.pareto = true
 	}
 	return t
@@ -238,7 +238,7 @@ func (v *view) weigh(group uint8, signal Signal, s float64) (c float64, from str
 	}
 	prior := math.Pow(10, -priorTail(signal, s))
 	p := (float64(n*t.beyond(s)) + float64(priorPanes*prior)) / (n + priorPanes)
-	return -math.Log10(math.Min(p, 1)), smallFleet
+	return -math.Log10(min(p, 1)), smallFleet
 }
 
 // smallFleet names the pool of a fleet that is too small to speak for itself.
@@ -249,7 +249,7 @@ func (t *tail) beyond(s float64) float64 {
 	i := binOf(s)
 	within := 1.0
 	if w := binStart(i+1) - binStart(i); s > binStart(i) && w > 0 {
-		within = 1 - math.Min((s-binStart(i))/w, 1)
+		within = 1 - min((s-binStart(i))/w, 1)
 	}
 	in := float64(t.above[i] - t.above[i+1])
 	return (float64(t.above[i+1]) + float64(in*within)) / float64(t.n)
@@ -269,7 +269,7 @@ func (t *tail) calibrated(s float64) float64 {
 	}
 	// No claim beyond ten times what the pool has seen.
 	least := wholePoint / (float64(t.n) * 10)
-	return -math.Log10(math.Min(math.Max(p, least), 1))
+	return -math.Log10(min(max(p, least), 1))
 }
 
 // points is how many panes the pool of a signal rests on.

@@ -72,7 +72,7 @@ func (callRate) Close(c *Cell, p *Profile, pane *Pane, out *Findings) {
 		{SignalRate3h, float64(s.sum3h), &s.rate3h, 1},
 		{SignalRate24h, float64(s.sum24h), &s.rate24h, 2},
 	} {
-		mean, variance := w.level.predictive(math.Max(math.Min(x.ratio, incidentRatio), float64(pane.windows[i])), 0.3)
+		mean, variance := w.level.predictive(max(min(x.ratio, incidentRatio), float64(pane.windows[i])), 0.3)
 		out.Score(Score{
 			Signal: w.signal, Surprise: negativeBinomialTail(math.Round(w.sum), mean, variance), Observed: w.sum, Expected: mean, Scale: w.scale,
 			Faint:   w.sum < 1.8*mean || w.sum < mean+rateMore,

@@ -146,8 +146,8 @@ func (e *Engine) closePane(p *Profile, pane *Pane) {
 		l.season[p.group].expected += uint64(math.Round(mean * x.ratio))
 		if rate < 3 {
 			away := float64(pane.Calls) - x.mean
-			spread := math.Max(0, (float64(away*away)-x.mean)/math.Max(x.mean*x.mean, 1))
-			l.spread[p.group].sum += uint64(math.Round(math.Min(spread, 20) * 1000))
+			spread := max(0, (float64(away*away)-x.mean)/max(x.mean*x.mean, 1))
+			l.spread[p.group].sum += uint64(math.Round(min(spread, 20) * 1000))
 		}
 		l.spread[p.group].panes++
 	}

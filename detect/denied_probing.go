@@ -50,7 +50,7 @@ func (deniedProbing) Close(_ *Cell, p *Profile, pane *Pane, out *Findings) {
 		out.Score(Score{Signal: SignalDeniedBreadth, Faint: true, Explain: explainProbing})
 		return
 	}
-	load := math.Max(1, float64(pane.Calls)/math.Max(float64(s.rate.mean), 1))
+	load := max(1, float64(pane.Calls)/max(float64(s.rate.mean), 1))
 	mean, variance := s.denied.predictive(load, 1)
 	out.Score(Score{
 		Signal: SignalDenied, Surprise: negativeBinomialTail(refused, mean, variance), Observed: refused, Expected: mean,

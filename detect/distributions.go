@@ -91,7 +91,7 @@ func surpriseOf(lnP float64) float64 {
 	if math.IsNaN(s) || s < 0 {
 		return 0
 	}
-	return math.Min(s, maxSurprise)
+	return min(s, maxSurprise)
 }
 
 // logBeta is ln I_x(a, b), the regularised incomplete beta function, by its
@@ -135,7 +135,7 @@ func logBetaOf(gammas, a, b, x float64) float64 {
 	}
 	front := gammas + float64(a*math.Log(x)) + float64(b*math.Log1p(-x))
 	if x < (a+1)/(a+b+2) {
-		return math.Min(0, front-math.Log(a)+math.Log(betaFraction(a, b, x)))
+		return min(0, front-math.Log(a)+math.Log(betaFraction(a, b, x)))
 	}
 	q := math.Exp(front-math.Log(b)) * betaFraction(b, a, 1-x)
 	if q >= 1 {

@@ -84,7 +84,7 @@ func (egressVolume) Close(_ *Cell, p *Profile, pane *Pane, out *Findings) {
 			if found.Faint && !of.Faint || found.Faint == of.Faint && of.Surprise > found.Surprise {
 				found = of
 			}
-			found.Surprise = math.Max(0, found.Surprise-math.Log10(2))
+			found.Surprise = max(0, found.Surprise-math.Log10(2))
 		}
 	}
 	if found.Explain != nil {

@@ -41,7 +41,7 @@ func (enumeration) Close(_ *Cell, p *Profile, pane *Pane, out *Findings) {
 	if pane.Backfill > 0 || s.judged < coldPanes {
 		return
 	}
-	load := math.Max(1, float64(pane.Calls)/math.Max(float64(s.rate.mean), 1))
+	load := max(1, float64(pane.Calls)/max(float64(s.rate.mean), 1))
 	seen := pane.Operations.Count()
 	if seen == 0 {
 		return
@@ -70,7 +70,7 @@ func (s *statistics) broader(of *level, load float64) float64 {
 // heaps is the exponent by which distinct values grow with calls: 1 where every
 // call touches something else, never below a half.
 func heaps(distinct, calls float64) float64 {
-	return math.Min(math.Max(math.Log1p(distinct)/math.Log1p(math.Max(calls, 1)), 0.5), 1)
+	return min(max(math.Log1p(distinct)/math.Log1p(max(calls, 1)), 0.5), 1)
 }
 
 func explainBreadth(_ *Cell, p *Profile, pane *Pane, s *Score) Finding {

@@ -42,7 +42,7 @@ func (errorMix) Close(_ *Cell, p *Profile, pane *Pane, out *Findings) {
 		return
 	}
 	n := float64(pane.Calls)
-	busy := n > 2*math.Max(float64(s.rate.mean), 1) || pane.ratio > incidentRatio
+	busy := n > 2*max(float64(s.rate.mean), 1) || pane.ratio > incidentRatio
 	var most, seen, usual float64
 	kind := 0
 	for i, k := range pane.Failures {
@@ -57,7 +57,7 @@ func (errorMix) Close(_ *Cell, p *Profile, pane *Pane, out *Findings) {
 		}
 	}
 	// The least likely of several is less of a wonder.
-	most = math.Max(0, most-math.Log10(failureKinds))
+	most = max(0, most-math.Log10(failureKinds))
 	out.Score(Score{
 		Signal: SignalErrors, Surprise: most, Observed: seen, Expected: usual, Scale: kind,
 		Faint:   seen < mixFloor || seen < n/10 || seen < mixTimes*usual,

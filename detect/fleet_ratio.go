@@ -2,7 +2,6 @@ package detect
 
 import (
 	"cmp"
-	"math"
 	"slices"
 )
 
@@ -58,7 +57,7 @@ func (e *Engine) fleetRatio(topic int, n int64) {
 	if n0 < enoughSolid || e.lacks(offFleet) {
 		return
 	}
-	median = math.Min(math.Max(median, 0.5), 20)
+	median = min(max(median, 0.5), 20)
 	t.ratios[mod(n, countsKept)] = float32(median)
 	for i := range e.ratios {
 		e.ratios[i].pane.ratio = float32(median)
@@ -71,7 +70,7 @@ func (e *Engine) fleetRatio(topic int, n int64) {
 	cohort := e.ratios[first:]
 	if shared, n := medianOf(cohort); n >= max(5, n0/20) {
 		for i := range cohort {
-			cohort[i].pane.ratio = float32(math.Max(median, math.Min(cohort[i].value, shared)))
+			cohort[i].pane.ratio = float32(max(median, min(cohort[i].value, shared)))
 		}
 	}
 }
@@ -144,7 +143,7 @@ func windowsOf(p *Profile, pane *Pane) (w windowLoad) {
 		left  float64
 	}{{s.sum3h, &s.rate3h, f.short}, {s.sum24h, &s.rate24h, f.long}} {
 		sum := float64(float64(x.sum)*x.left) + float64(pane.Calls)
-		usual := math.Max(float64(x.level.mean), leastMean)
+		usual := max(float64(x.level.mean), leastMean)
 		w.value[i], w.solid[i] = float32((sum+1)/(usual+1)), usual >= 3
 	}
 	return w
@@ -179,14 +178,14 @@ func (e *Engine) fleetWindows(t *topicClock) {
 			continue
 		}
 		slices.Sort(e.shown)
-		median := math.Min(math.Max(e.shown[n/2], 1), 20)
+		median := min(max(e.shown[n/2], 1), 20)
 		first, _ := slices.BinarySearch(e.shown, windowRise*median)
 		shared := median
 		if risen := n - first; risen >= max(5, n/10) {
 			shared = e.shown[first+risen/2]
 		}
 		for _, r := range e.ratios {
-			r.pane.windows[i] = float32(math.Max(median, math.Min(float64(r.windows[i]), shared)))
+			r.pane.windows[i] = float32(max(median, min(float64(r.windows[i]), shared)))
 		}
 	}
 }

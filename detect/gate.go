@@ -2,7 +2,6 @@ package detect
 
 import (
 	"cmp"
-	"math"
 	"slices"
 )
 
@@ -17,7 +16,7 @@ func (e *Engine) weigh(p *Profile, pane *Pane, v *view) {
 			s.Family = s.meta.Family
 		}
 		if s.Signal == SignalCold {
-			s.tail, s.from = math.Min(s.Surprise, 3), "its peers"
+			s.tail, s.from = min(s.Surprise, 3), "its peers"
 			continue
 		}
 		if s.Faint && !s.Strong { // nobody hears of it: it teaches the tails
@@ -80,10 +79,10 @@ func (e *Engine) judge(p *Profile, pane *Pane, v *view) (rate float64) {
 	for i := range f.scores {
 		x := &f.scores[i]
 		if !x.Faint {
-			now[x.Family] = math.Max(now[x.Family], x.tail)
+			now[x.Family] = max(now[x.Family], x.tail)
 		}
 		if x.Signal <= SignalRate24h {
-			rate = math.Max(rate, x.tail)
+			rate = max(rate, x.tail)
 		}
 		if x.Strong && !e.lacks(offStrong) && p.mature() && !silent {
 			c := candidate{x, e.explainScore(p, pane, x)}
@@ -183,8 +182,8 @@ func (e *Engine) weighNotes(p *Profile, pane *Pane, v *view, d *dossier, now *[f
 			}
 			f := n.meta.Family.evidence()
 			n.tail, _ = v.calibrate(p.group, noteSignal(f), n.Surprise)
-			n.tail = math.Max(n.tail, weighed)
-			now[f] = math.Max(now[f], n.tail)
+			n.tail = max(n.tail, weighed)
+			now[f] = max(now[f], n.tail)
 		}
 		kept = append(kept, *n)
 	}

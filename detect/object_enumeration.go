@@ -42,7 +42,7 @@ func (objectEnumeration) Close(_ *Cell, p *Profile, pane *Pane, out *Findings) {
 	if pane.Backfill > 0 || s.judged < coldPanes || seen == 0 {
 		return
 	}
-	load := math.Max(1, float64(pane.Calls)/math.Max(float64(s.rate.mean), 1))
+	load := max(1, float64(pane.Calls)/max(float64(s.rate.mean), 1))
 	mean, variance := s.resources.predictive(s.broader(&s.resources, load), 0.1)
 	floor := float64(objectsFloor)
 	if pane.inSequence() {
@@ -65,7 +65,7 @@ func (p *Pane) inSequence() bool {
 		return false
 	}
 	width := float64(p.high-p.low) + 1
-	n := math.Min(p.Resources.Count(), float64(p.numbered))
+	n := min(p.Resources.Count(), float64(p.numbered))
 	return width >= 10 && n >= 0.8*width && width >= 0.8*n
 }
 

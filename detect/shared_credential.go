@@ -1,10 +1,6 @@
 package detect
 
-import (
-	"math"
-
-	"github.com/lapwing-sec/lapwing/schemas"
-)
+import "github.com/lapwing-sec/lapwing/schemas"
 
 var sharedCredentialCard = Meta{
 	Name: "shared-credential", Title: "One credential on many machines", Basis: Learned, Family: FamilyPlace, Way: WayStrong,
@@ -42,7 +38,7 @@ func (sharedCredential) Close(_ *Cell, p *Profile, pane *Pane, out *Findings) {
 	if pane.Backfill > 0 || s.judged < coldPanes || seen == 0 {
 		return
 	}
-	load := math.Max(1, float64(pane.Calls)/math.Max(float64(s.rate.mean), 1))
+	load := max(1, float64(pane.Calls)/max(float64(s.rate.mean), 1))
 	mean, variance := s.sources.predictive(load, 0.1)
 	out.Score(Score{
 		Signal: SignalSources, Surprise: negativeBinomialTail(seen, mean, variance), Observed: seen, Expected: mean,

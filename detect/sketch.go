@@ -75,7 +75,7 @@ func (s *Sketch) register(h uint32) bool {
 // approx words the estimate of a sketch, of at most a number of values: exactly up
 // to 16, "about 33" above. unit is the singular.
 func approx(x float64, most uint32, unit string) string {
-	n := int(math.Round(math.Min(x, float64(most))))
+	n := int(math.Round(min(x, float64(most))))
 	if n <= sketchExact {
 		return plural(n, unit)
 	}
@@ -100,5 +100,5 @@ func (s *Sketch) Count() float64 {
 	if e <= 2.5*m && zeros > 0 {
 		e = m * math.Log(m/float64(zeros))
 	}
-	return math.Max(e, sketchExact)
+	return max(e, sketchExact)
 }

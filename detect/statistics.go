@@ -76,11 +76,11 @@ func (l *level) learn(x, weight float64) {
 	}
 	m, v := float64(l.mean), float64(l.variance)
 	if l.n >= 20 && x > m+4 { // nothing below that is cut off
-		x = math.Min(x, m+float64(6*math.Sqrt(v))+4)
+		x = min(x, m+float64(6*math.Sqrt(v))+4)
 	}
 	gain := reciprocals[min(int(l.n)+1, memoryPanes)]
 	if weight != 1 {
-		gain = weight / math.Min(float64(l.n)+1, memoryPanes)
+		gain = weight / min(float64(l.n)+1, memoryPanes)
 	}
 	delta := x - m
 	l.mean = float32(m + float64(gain*delta))
@@ -111,15 +111,15 @@ func (s *statistics) season(v *view, group uint8, pane int64) float64 {
 	g := v.season(group, hourOf(pane))
 	n := float64(s.seasonCount[b])
 	own := float64(s.seasonRatio[b]) / seasonUnit
-	return math.Max((float64(own*n)+float64(g*weight))/(n+weight), 0.02)
+	return max((float64(own*n)+float64(g*weight))/(n+weight), 0.02)
 }
 
 func (s *statistics) learnSeason(pane int64, ratio, weight float64) {
 	b := seasonBin(pane)
-	ratio = math.Min(ratio, 16)
+	ratio = min(ratio, 16)
 	old := float64(s.seasonRatio[b]) / seasonUnit
 	n := float64(s.seasonCount[b])
-	now := old + float64(weight/math.Min(n+1, 40)*(ratio-old))
+	now := old + float64(weight/min(n+1, 40)*(ratio-old))
 	s.seasonRatio[b] = uint16(math.Round(now * seasonUnit)) //nolint:gosec // at most 16 units of 1024
 	if s.seasonCount[b] < 1<<8-1 {
 		s.seasonCount[b]++
@@ -141,9 +141,9 @@ const leastMean = 0.02
 // factor: the identity's own dispersion, drawn to its group's by 50 panes, and
 // the uncertainty of its mean.
 func (l *level) predictive(factor, groupSpread float64) (mean, variance float64) {
-	m := math.Max(float64(l.mean), leastMean)
+	m := max(float64(l.mean), leastMean)
 	n := float64(l.n)
-	own := math.Max(0, (float64(l.variance)-m)/(m*m))
+	own := max(0, (float64(l.variance)-m)/(m*m))
 	const weight = 50
 	d := (float64(own*n) + float64(groupSpread*weight)) / (n + weight)
 	d += 1 / (n + 1)
@@ -256,9 +256,9 @@ func (s *statistics) learnPane(p *Pane, x expectation, c float64) {
 		} {
 			s.today[signal] = max(s.today[signal], x)
 		}
-		rest := math.Max(x.season*x.ratio, 0.02)
+		rest := max(x.season*x.ratio, 0.02)
 		if s.judged >= 20 {
-			s.learnSeason(p.Number, float64(p.Calls)/math.Max(float64(s.rate.mean)*x.ratio, 0.5), w)
+			s.learnSeason(p.Number, float64(p.Calls)/max(float64(s.rate.mean)*x.ratio, 0.5), w)
 		}
 		s.rate.learn(float64(p.Calls)/rest, w)
 		s.rate3h.learn(float64(s.sum3h), w)
@@ -282,7 +282,7 @@ func (s *statistics) learnPane(p *Pane, x expectation, c float64) {
 		s.breadth.learn(p.DeniedOperations.Count(), w)
 		s.learnDrift(float64(p.Calls)/rest, w)
 		s.trends[trendBytes].learn(math.Log1p(float64(p.BytesOut)/float64(p.Calls)), w)
-		s.trends[trendObjects].learn(math.Log1p(math.Min(p.Resources.Count(), float64(p.Calls))/float64(p.Calls)), w)
+		s.trends[trendObjects].learn(math.Log1p(min(p.Resources.Count(), float64(p.Calls))/float64(p.Calls)), w)
 		s.sources.learn(p.Sources.Count(), w)
 		s.tokens.learn(p.taken(), w)
 		s.newest[maxSources] = max(s.newest[maxSources], float32(p.Sources.Count()))

@@ -67,7 +67,7 @@ func (e *evaluation) speed(ctx context.Context) error {
 	ns := float64((time.Since(start) - decode).Nanoseconds()) / float64(len(t.events))
 	e.section.figure("ns_per_event", ns)
 	e.section.figure("profile_bytes_mean", float64(stats.ProfileBytes)/float64(max(1, stats.Identities)))
-	e.section.note("By the wall clock, so on a busy machine more than it costs, one engine took %.2f µs an event of a fleet of %d over %d days, with the closing of %s in it (%.1f events a pane); a profile takes %d bytes. BenchmarkEngine in detect measures the warm path alone.",
+	e.section.note("By the wall clock, so on a busy machine more than it costs, one engine took %.2f µs an event of a fleet of %d over %d days, with the closing of %s in it (%.1f events a pane); a profile takes %d bytes. BenchmarkEvent in detect measures the warm path alone.",
 		ns/1000, fleet.Identities(), fleet.Days(), count(int(stats.Panes), "pane"), float64(len(t.events))/float64(max(1, stats.Panes)), stats.ProfileBytes/max(1, stats.Identities)) //nolint:gosec // far below
 	return nil
 }
