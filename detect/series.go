@@ -24,7 +24,11 @@ import (
 //
 // What alarms teaches little (weight 1 at p >= 1e-3 down to 0.01), so that it
 // does not pass for usual while it lasts; but an episode's first value counts
-// half, so that what happens again and again is not rare for ever.
+// half, so that what happens again and again is not rare for ever. What each part
+// carries is in the report of `lapwing eval`.
+//
+// After: probability-weighted moments for the tails (Hosking and Wallis 1987), and
+// peaks over a threshold fitted as a stream goes by (Siffer et al. 2017, SPOT).
 //
 // A Series takes about 14 KB. It is not safe for concurrent use.
 type Series struct {
@@ -38,6 +42,9 @@ type Series struct {
 	season              seriesSeason
 	tails               [seriesFeatures]seriesTail
 	peak                float64 // what the next alarm must exceed
+	chance              float64 // surprise that comes about once
+	renew               int     // the length at which that is told anew
+	without             seriesPart
 }
 
 // The deviations that a Series judges.
@@ -55,6 +62,8 @@ const (
 	seriesLearn = 100
 	// seriesMemory is how many values the slow level remembers.
 	seriesMemory = 500
+	// seriesWidth is how many values its span does.
+	seriesWidth = 2000
 	// seriesForget is after how many values a tail's points, and the largest
 	// distance so far, count half.
 	seriesForget = 4000
@@ -86,30 +95,36 @@ func (s *Series) Score(t time.Time, v float64) float64 {
 	if math.IsNaN(v) || math.IsInf(v, 0) {
 		return 0
 	}
-	raw := math.Min(math.Max(v, -seriesMost), seriesMost)
-	v = raw - s.season.explained(t)
+	raw := min(max(v, -seriesMost), seriesMost)
+	slot := seasonSlot(t)
+	v = raw
+	if !s.without.lacks(noDay) {
+		v -= s.season.explained(slot)
+	}
 	if s.n == 0 {
 		s.level, s.middle, s.before = v, v, v
 	}
 	s.n++
-	s.span += float64(atLeast(s.n, 2000) * (math.Abs(v-s.level) - s.span))
+	far := math.Abs(v - s.level)
+	s.span += float64(atLeast(s.n, seriesWidth) * (far - s.span))
 	s.season.see(raw, s.n)
-	floor := math.Max(float64(seriesFloor*s.span)+float64(seriesTrifle*s.season.width), math.SmallestNonzeroFloat64)
+	floor := max(float64(seriesFloor*s.span)+float64(seriesTrifle*s.season.width), math.SmallestNonzeroFloat64)
 	middle := s.middle + (v-s.middle)/20
 	recent := s.recent + (math.Abs(v-s.before)-s.recent)/10
-	far := math.Abs(v - s.level)
-	s.highest = float64(s.highest * (1 - math.Ln2/seriesForget))
-	x := [seriesFeatures]float64{
-		seriesSpike:  math.Abs(v-s.middle) / math.Max(s.scale, floor),
-		seriesShift:  math.Abs(middle-s.level) / math.Max(s.middleScale, floor),
-		seriesSpread: math.Abs(math.Log((recent + floor) / (s.usual + floor))),
-		seriesPeak:   seriesWhole * far / math.Max(s.highest, 2*floor),
+	if !s.without.lacks(noForgetting) {
+		s.highest = float64(s.highest * (1 - math.Ln2/seriesForget))
 	}
-	s.highest = math.Max(s.highest, far)
+	x := [seriesFeatures]float64{
+		seriesSpike:  math.Abs(v-s.middle) / max(s.scale, floor),
+		seriesShift:  math.Abs(middle-s.level) / max(s.middleScale, floor),
+		seriesSpread: math.Abs(math.Log((recent + floor) / (s.usual + floor))),
+		seriesPeak:   seriesWhole * far / max(s.highest, 2*floor),
+	}
+	s.highest = max(s.highest, far)
 	learned := s.n > seriesLearn
 	tells := [seriesFeatures]bool{seriesSpike: true, seriesShift: true, seriesSpread: true, seriesPeak: learned}
 	var sure bool
-	x[seriesHour], tells[seriesHour], sure = s.season.deviation(t, raw, floor)
+	x[seriesHour], tells[seriesHour], sure = s.season.deviation(t, slot, raw, floor)
 	c := 0.0
 	for i := range x {
 		if !tells[i] {
@@ -117,25 +132,43 @@ func (s *Series) Score(t time.Time, v float64) float64 {
 		}
 		own := s.tails[i].surprise(x[i])
 		s.tails[i].learn(x[i], own)
-		if i != seriesHour || sure {
-			c = math.Max(c, own)
+		if (i != seriesHour || sure) && !s.without.lacks(1<<i) {
+			c = max(c, own)
 		}
 	}
-	w := learningWeight(c)
-	if !learned {
-		w = 1
+	w := 1.0
+	if learned && !s.without.lacks(noRobust) {
+		w = learningWeight(c)
 	}
 	s.learn(v, middle, recent, w, floor)
 	s.middle, s.recent, s.before = middle, recent, v
-	s.season.learn(t, raw, atLeast(s.n, seriesMemory), w)
+	s.season.learn(slot, raw, atLeast(s.n, seriesMemory), w)
 	if !learned {
 		return 0
 	}
-	return s.damped(c - math.Log10(float64(s.n)))
+	s.expect()
+	return s.damped(c - s.chance)
+}
+
+// expect renews what surprise a series of this length shows about once, when it
+// is a hundredth longer than at the last time.
+func (s *Series) expect() {
+	if s.n < s.renew {
+		return
+	}
+	s.chance, s.renew = math.Log10(float64(s.n)), s.n+s.n/128+1
+	if s.without.lacks(noRise) {
+		s.chance = 3.5
+	}
 }
 
 // atLeast is the weight of the n-th value in a mean over at most memory values.
-func atLeast(n int, memory float64) float64 { return math.Max(1/float64(n), 1/memory) }
+func atLeast(n int, memory float64) float64 {
+	if float64(n) >= memory {
+		return 1 / memory
+	}
+	return 1 / float64(n)
+}
 
 // damped turns the surprise beyond what a series of this length shows by chance
 // into a score: over 0.5 where it exceeds that, and the last alarm by as much as
@@ -144,10 +177,10 @@ func (s *Series) damped(excess float64) float64 {
 	if excess <= 0 {
 		s.peak = float64(s.peak * seriesFade)
 	}
-	if excess > s.peak {
+	if excess > s.peak || s.without.lacks(noOnce) {
 		s.peak = excess + seriesStep
 	} else {
-		excess = math.Min(excess, 0) - 1
+		excess = min(excess, 0) - 1
 	}
 	return 0.5 + excess/(2*(1+math.Abs(excess)))
 }
@@ -157,12 +190,12 @@ func (s *Series) damped(excess float64) float64 {
 func (s *Series) learn(v, middle, recent, w, floor float64) {
 	slow := atLeast(s.n, seriesMemory)
 	d := v - s.level
-	if s.n > seriesLearn {
+	if s.n > seriesLearn && !s.without.lacks(noLimit) {
 		// Winsorised: one wild value moves the level by what four deviations would.
-		limit := 4 * math.Max(s.scale, floor)
-		d = math.Min(math.Max(d, -limit), limit)
+		limit := 4 * max(s.scale, floor)
+		d = min(max(d, -limit), limit)
 	}
-	s.level += float64(slow * math.Max(w, 0.2) * d)
+	s.level += float64(slow * max(w, 0.2) * d)
 	s.scale += float64(slow * w * (math.Abs(v-s.middle) - s.scale))
 	s.middleScale += float64(slow * w * (math.Abs(middle-s.level) - s.middleScale))
 	s.usual += float64(slow * w * (recent - s.usual))

@@ -26,44 +26,44 @@ const (
 	seasonHeard = 48 * time.Hour
 )
 
-func seasonSlot(t time.Time) int { return (t.Hour()*60 + t.Minute()) / 30 % seasonSlots }
+func seasonSlot(t time.Time) int {
+	hour, minute, _ := t.Clock()
+	return 2*hour + minute/30
+}
 
 // explained is how far the time of day lets the value lie from its mean: all of
 // it where days are alike, nothing where they are not.
-func (s *seriesSeason) explained(t time.Time) float64 {
-	slot := seasonSlot(t)
+func (s *seriesSeason) explained(slot int) float64 {
 	if s.seen[slot] < seasonSure || s.width <= 0 {
 		return 0
 	}
-	return math.Max(0, 1-s.scale/s.width) * (s.mean[slot] - s.centre)
+	return float64(max(0, 1-s.scale/s.width) * (s.mean[slot] - s.centre))
 }
 
 // see takes the series' n-th value into the mean of all.
 func (s *seriesSeason) see(v float64, n int) {
 	s.centre += float64(atLeast(n, seriesMemory) * (v - s.centre))
-	s.width += float64(atLeast(n, 2000) * (math.Abs(v-s.centre) - s.width))
+	s.width += float64(atLeast(n, seriesWidth) * (math.Abs(v-s.centre) - s.width))
 }
 
 // deviation is how far the value lies from what the time of day showed, whether
 // enough was seen to tell, and whether for long enough to be believed.
-func (s *seriesSeason) deviation(t time.Time, v, floor float64) (x float64, tells, sure bool) {
-	slot := seasonSlot(t)
+func (s *seriesSeason) deviation(t time.Time, slot int, v, floor float64) (x float64, tells, sure bool) {
 	if s.seen[slot] < seasonSeen {
 		return 0, false, false
 	}
 	if s.since.IsZero() {
 		s.since = t
 	}
-	return math.Abs(v-s.mean[slot]) / math.Max(s.scale, floor), true, t.Sub(s.since) >= seasonHeard
+	return math.Abs(v-s.mean[slot]) / max(s.scale, floor), true, t.Sub(s.since) >= seasonHeard
 }
 
 // learn takes a value of weight w into its slot; slow is the weight of a value in
 // the scale.
-func (s *seriesSeason) learn(t time.Time, v, slow, w float64) {
-	slot := seasonSlot(t)
+func (s *seriesSeason) learn(slot int, v, slow, w float64) {
 	if s.seen[slot] > 0 {
 		s.scale += float64(slow * w * (math.Abs(v-s.mean[slot]) - s.scale))
 	}
 	s.seen[slot]++
-	s.mean[slot] += float64(math.Max(1/s.seen[slot], 0.1) * w * (v - s.mean[slot]))
+	s.mean[slot] += float64(max(1/s.seen[slot], 0.1) * w * (v - s.mean[slot]))
 }

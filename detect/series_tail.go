@@ -9,10 +9,14 @@ import "math"
 // one must not stretch the tail so far that nothing is wild any more.
 type seriesTail struct {
 	h                       [bins]float64 // weights
+	total, unit             float64       // all weights, and what a value of weight one adds
 	u, share, shape, spread float64       // of what lies above u
+	start                   float64       // surprise at u
+	top                     int           // the highest bin with a weight
 	n, age                  int           // values, those since the last fit
 	calm                    int           // values since the last rare one
 	known                   bool
+	without                 seriesPart
 }
 
 const (
@@ -29,61 +33,92 @@ const (
 	// seriesPrior is how many points the mild tail weighs: a shape of 0.1, a
 	// scale of a third of the quantile.
 	seriesPrior, seriesPriorShape = 20, 0.1
+	// seriesLeast is the least shape, next to an exponential tail.
+	seriesLeast = 0.02
+	// seriesGrowth is how much more than the last a value weighs, which is how the
+	// earlier ones fade; seriesHeavy is when all weights are made small again.
+	seriesGrowth, seriesHeavy = 1 + math.Ln2/seriesForget, 1e100
 )
 
 // learn takes a deviation of surprise c.
 func (t *seriesTail) learn(x, c float64) {
-	w := learningWeight(c)
-	if t.calm++; w < 1 {
-		if t.calm > seriesCalm {
-			w = math.Max(w, seriesFirst)
+	w := 1.0
+	if t.calm++; c > 3 && !t.without.lacks(noRobust) {
+		w = learningWeight(c)
+		if t.calm > seriesCalm && !t.without.lacks(noFirst) {
+			w = max(w, seriesFirst)
 		}
 		t.calm = 0
 	}
-	t.h[binOf(math.Min(x, seriesWild)*seriesBins)] += w
+	if t.n == 0 {
+		t.unit = 1
+	}
+	bin := binOf(min(x, seriesWild) * seriesBins)
+	w *= t.unit
+	t.h[bin] += w
+	t.total += w
+	t.top = max(t.top, bin)
+	if !t.without.lacks(noForgetting) {
+		t.unit *= seriesGrowth
+	}
 	t.n++
 	if t.age++; t.age >= min(25+t.n/40, seriesFit) {
-		fade := math.Exp2(-float64(t.age) / seriesForget)
-		for i := range t.h {
-			t.h[i] = float64(t.h[i] * fade)
-		}
 		t.age = 0
+		t.lighten()
 		t.fit()
 	}
+}
+
+// lighten keeps the weights finite.
+func (t *seriesTail) lighten() {
+	if t.unit < seriesHeavy {
+		return
+	}
+	for i := range t.h {
+		t.h[i] /= t.unit
+	}
+	t.total /= t.unit
+	t.unit = 1
 }
 
 // fit estimates the tail above the 90% quantile by probability-weighted moments
 // (Hosking and Wallis 1987).
 func (t *seriesTail) fit() {
-	var n, above float64
-	for _, w := range t.h {
-		n += w
-	}
+	n := t.total / t.unit
 	if n < 50 {
 		return
 	}
-	start := bins
-	for start > 1 && (above+t.h[start-1])*10 <= n {
+	var sum float64
+	start := t.top + 1
+	for start > 1 && (sum+t.h[start-1])*10 <= t.total {
 		start--
-		above += t.h[start]
+		sum += t.h[start]
 	}
+	above := sum / t.unit
 	t.u = binStart(start) / seriesBins
 	t.share = (above + 1) / (n + 10)
+	t.start = -math.Log10(t.share)
 	var a0, a1 float64
-	rest := above
-	for i := start; i < bins && above > 0; i++ {
+	rest := sum
+	for i := start; i <= t.top; i++ {
 		rest -= t.h[i]
 		x := (binStart(i)+binStart(min(i+1, bins)))/(2*seriesBins) - t.u
-		w := t.h[i] / above
+		w := t.h[i] / sum
 		a0 += float64(w * x)
-		a1 += float64(w * x * (rest + t.h[i]/2) / above)
+		a1 += float64(w * x * (rest + t.h[i]/2) / sum)
 	}
 	shape := seriesPriorShape
 	if d := a0 - 2*a1; d > 1e-9 && above >= 10 {
-		shape = math.Min(math.Max(2-a0/d, -0.2), 0.6)
+		shape = min(max(2-a0/d, -0.2), 0.6)
 	}
-	t.shape = math.Max((float64(shape*above)+seriesPriorShape*seriesPrior)/(above+seriesPrior), 0.02)
-	t.spread = math.Max((float64(a0*(1-shape)*above)+float64(math.Max(t.u, 0.1)/3*seriesPrior))/(above+seriesPrior), 1e-3)
+	if t.without.lacks(noPareto) {
+		shape = 0
+	}
+	t.shape = max((float64(shape*above)+seriesPriorShape*seriesPrior)/(above+seriesPrior), seriesLeast)
+	if t.without.lacks(noPareto) {
+		t.shape = 1e-6
+	}
+	t.spread = max((float64(a0*(1-shape)*above)+float64(max(t.u, 0.1)/3*seriesPrior))/(above+seriesPrior), 1e-3)
 	t.known = true
 }
 
@@ -94,5 +129,5 @@ func (t *seriesTail) surprise(x float64) float64 {
 		return 0
 	}
 	z := (x - t.u) / t.spread
-	return -math.Log10(t.share) + math.Log1p(float64(t.shape*z))/(t.shape*math.Ln10)
+	return t.start + math.Log1p(float64(t.shape*z))/(t.shape*math.Ln10)
 }

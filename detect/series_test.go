@@ -268,6 +268,46 @@ func TestARarerDeviationIsNoLessSurprising(t *testing.T) {
 	})
 }
 
+// storied is a series with something in it for each part of a Series.
+func storied() []float64 {
+	values := noise(9000)
+	for i := range values {
+		values[i] += 40 * math.Sin(2*math.Pi*float64(i)/288)
+		if i%700 > 690 {
+			values[i] += 300
+		}
+		if i > 6000 {
+			values[i] += 60
+		}
+		if i > 8000 {
+			values[i] = 0
+		}
+	}
+	return values
+}
+
+func TestEachPartOfASeriesCarriesSomething(t *testing.T) {
+	values := storied()
+	whole := seriesScores(values)
+	for _, part := range SeriesParts() {
+		t.Run(part, func(t *testing.T) {
+			s, err := NewSeriesWithout(part)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for i, v := range values {
+				if s.Score(everyFive(i), v) != whole[i] {
+					return
+				}
+			}
+			t.Error("the same scores without it")
+		})
+	}
+	if _, err := NewSeriesWithout("luck"); err == nil {
+		t.Error("no error for a part that is none")
+	}
+}
+
 func BenchmarkSeries(b *testing.B) {
 	values := noise(1 << 14)
 	s := NewSeries()

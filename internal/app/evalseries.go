@@ -2,6 +2,7 @@ package app
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/csv"
 	"encoding/json"
@@ -21,9 +22,46 @@ import (
 // how many values are not judged.
 type benchSeries struct {
 	name      string
+	times     []time.Time
+	values    []float64
 	scores    []float64
+	judged    []benchPoint // what probation leaves, highest score first
 	windows   [][2]int
 	probation int
+}
+
+// benchPoint is a value of a series: what a detection there is worth, in a
+// window or, -1, in none.
+type benchPoint struct {
+	score, worth float64
+	window       int
+}
+
+// rank weighs and orders what is judged, once the scores are there (Lavin and
+// Ahmad 2015): the earliest detection in a window counts by how early it is, on
+// a sigmoid that is 1 at the window's start and 0 at its end; one behind a
+// window counts against by how far behind.
+func (s *benchSeries) rank() {
+	sigmoid := func(x float64) float64 {
+		if x > 3 {
+			return -1
+		}
+		return 2/(1+math.Exp(5*x)) - 1
+	}
+	s.judged = make([]benchPoint, 0, len(s.scores))
+	for i := s.probation; i < len(s.scores); i++ {
+		p := benchPoint{s.scores[i], -1, -1}
+		for j, w := range s.windows {
+			length := float64(w[1] - w[0])
+			if i >= w[0] && i <= w[1] {
+				p.worth, p.window = sigmoid(-float64(w[1]-i+1)/(length+1))/sigmoid(-1), j
+			} else if w[1] < i && p.window < 0 {
+				p.worth = sigmoid(float64(i-w[1]) / length)
+			}
+		}
+		s.judged = append(s.judged, p)
+	}
+	slices.SortFunc(s.judged, func(a, b benchPoint) int { return cmp.Compare(b.score, a.score) })
 }
 
 // benchProfile weighs what a benchmark's user cares about.
@@ -38,44 +76,21 @@ var benchProfiles = []benchProfile{{"standard", 0.11, 1}, {"low FP", 0.22, 1}, {
 // probation is the part of a series that is not judged: 15%, at most 750.
 func probation(n int) int { return int(math.Min(math.Floor(0.15*float64(n)), 750)) }
 
-// benchRaw is the benchmark's raw score of one series at a threshold (Lavin and
-// Ahmad 2015): the earliest detection in a window counts by how early it is, on
-// a sigmoid that is 1 at the window's start and 0 at its end; one behind a
-// window counts against by how far behind; a missed window by the weight of a
-// false negative.
+// benchRaw is the benchmark's raw score of one series at a threshold: what its
+// detections are worth, and what missed windows cost.
 func benchRaw(s *benchSeries, threshold float64, p benchProfile) float64 {
-	sigmoid := func(x float64) float64 {
-		if x > 3 {
-			return -1
-		}
-		return 2/(1+math.Exp(5*x)) - 1
-	}
 	total := 0.0
 	hits := make([]float64, len(s.windows))
 	seen := make([]bool, len(s.windows))
-	for i, x := range s.scores {
-		if x < threshold || i < s.probation {
-			continue
+	for i := range s.judged {
+		d := &s.judged[i]
+		if d.score < threshold {
+			break
 		}
-		in, last := -1, -1
-		for j, w := range s.windows {
-			if i >= w[0] && i <= w[1] {
-				in = j
-			} else if w[1] < i {
-				last = j
-			}
-		}
-		switch {
-		case in >= 0:
-			w := s.windows[in]
-			if v := sigmoid(-float64(w[1]-i+1)/float64(w[1]-w[0]+1)) / sigmoid(-1); !seen[in] || v > hits[in] {
-				hits[in], seen[in] = v, true
-			}
-		case last >= 0:
-			w := s.windows[last]
-			total += p.fp * sigmoid(float64(i-w[1])/float64(w[1]-w[0]))
-		default:
-			total -= p.fp
+		if j := d.window; j < 0 {
+			total += p.fp * d.worth
+		} else if !seen[j] || d.worth > hits[j] {
+			hits[j], seen[j] = d.worth, true
 		}
 	}
 	for j := range hits {
@@ -91,16 +106,28 @@ func benchRaw(s *benchSeries, threshold float64, p benchProfile) float64 {
 // benchScore is the benchmark's normalised score, 0 for a detector that says
 // nothing and 100 for a perfect one.
 func benchScore(all []benchSeries, threshold float64, p benchProfile) float64 {
-	var raw, perfect, null float64
+	var raw float64
 	for i := range all {
 		raw += benchRaw(&all[i], threshold, p)
-		perfect += float64(len(all[i].windows))
-		null -= p.fn * float64(len(all[i].windows))
 	}
+	return benchNormal(raw, windowsOf(all), p)
+}
+
+// benchNormal normalises the raw score of series that have so many windows.
+func benchNormal(raw float64, windows int, p benchProfile) float64 {
+	perfect := float64(windows)
+	null := -p.fn * perfect
 	if perfect == 0 {
 		return 0
 	}
 	return 100 * (raw - null) / (perfect - null)
+}
+
+func windowsOf(all []benchSeries) (n int) {
+	for i := range all {
+		n += len(all[i].windows)
+	}
+	return n
 }
 
 // benchBest finds the threshold that serves a profile best, as the benchmark
@@ -119,7 +146,7 @@ func benchBest(all []benchSeries, p benchProfile) (score, threshold float64) {
 // on the other four.
 func benchCross(all []benchSeries, p benchProfile) float64 {
 	const folds = 5
-	var raw, perfect, null float64
+	var raw float64
 	for fold := range folds {
 		var train []benchSeries
 		for i := range all {
@@ -131,12 +158,10 @@ func benchCross(all []benchSeries, p benchProfile) float64 {
 		for i := range all {
 			if i%folds == fold {
 				raw += benchRaw(&all[i], threshold, p)
-				perfect += float64(len(all[i].windows))
-				null -= p.fn * float64(len(all[i].windows))
 			}
 		}
 	}
-	return 100 * (raw - null) / (perfect - null)
+	return benchNormal(raw, windowsOf(all), p)
 }
 
 // readBench scores every series below a folder that holds windows.json, by
@@ -172,9 +197,8 @@ func scoreBench(ctx context.Context, file string, windows [][2]string) (*benchSe
 		return nil, err
 	}
 	s := &benchSeries{}
-	var times []time.Time
 	for _, row := range rows[min(1, len(rows)):] {
-		at, _, err := readPoint(row)
+		at, value, err := readPoint(row)
 		if err != nil {
 			return nil, err
 		}
@@ -182,9 +206,9 @@ func scoreBench(ctx context.Context, file string, windows [][2]string) (*benchSe
 		if err != nil {
 			return nil, err
 		}
-		times, s.scores = append(times, at), append(s.scores, score)
+		s.times, s.values, s.scores = append(s.times, at), append(s.values, value), append(s.scores, score)
 	}
-	s.probation = probation(len(times))
+	s.probation = probation(len(s.times))
 	for _, span := range windows {
 		from, err1 := time.Parse("2006-01-02 15:04:05.999999999", span[0])
 		to, err2 := time.Parse("2006-01-02 15:04:05.999999999", span[1])
@@ -192,7 +216,7 @@ func scoreBench(ctx context.Context, file string, windows [][2]string) (*benchSe
 			return nil, err
 		}
 		w := [2]int{-1, -1}
-		for i, at := range times {
+		for i, at := range s.times {
 			if !at.Before(from) && !at.After(to) {
 				if w[0] < 0 {
 					w[0] = i
@@ -204,6 +228,7 @@ func scoreBench(ctx context.Context, file string, windows [][2]string) (*benchSe
 			s.windows = append(s.windows, w)
 		}
 	}
+	s.rank()
 	return s, nil
 }
 
@@ -254,5 +279,6 @@ func (e *evaluation) series(ctx context.Context) error {
 		f.add(name, len(by[name]), windows, found, score)
 	}
 	e.section.Tables = append(e.section.Tables, &t, &f)
-	return nil
+	e.publishedSeries(all)
+	return e.seriesParts(ctx, all)
 }
