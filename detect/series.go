@@ -6,14 +6,19 @@ import (
 )
 
 // Series scores any metric, value by value, without look-ahead: the call-rate
-// detector's ideas for numbers that need not be counts. Five deviations are
+// detector's ideas for numbers that need not be counts. Six deviations are
 // judged, each for what another does not see:
 //
-//   - spike: the value from the mean of the last 20;
-//   - shift: that mean from the slow level;
+//   - shift: the mean of the last 20 values from the slow level;
 //   - spread: the recent steps against the usual ones, larger or smaller;
 //   - hour: the value from what this time of day showed before;
-//   - peak: the value's distance from the level against the largest so far.
+//   - peak: the value's distance from the level against the largest so far;
+//   - factor: the value as a multiple of its usual size, which shows a fall to
+//     next to nothing as it shows a rise;
+//   - lasting: the mean of the last 30 distances from the level, none of which
+//     counts for more than two deviations: it lasts, however mild it is, and no
+//     single wild value makes it. The errors' short mean against their long history
+//     after Ahmad et al. 2017 (anomaly likelihood).
 //
 // What the time of day explains is taken out of the value first, as far as it
 // does. Each deviation becomes a share of what the series itself has shown (see
@@ -30,12 +35,15 @@ import (
 // After: probability-weighted moments for the tails (Hosking and Wallis 1987), and
 // peaks over a threshold fitted as a stream goes by (Siffer et al. 2017, SPOT).
 //
-// A Series takes about 14 KB. It is not safe for concurrent use.
+// A Series takes about 17 KB. It is not safe for concurrent use.
 type Series struct {
 	n                   int
 	level, scale        float64 // slow mean and mean absolute deviation
 	middle, middleScale float64 // moving mean over about 20 values, and its distance from the level
 	recent, usual       float64 // steps: the recent ones, the usual ones
+	size                float64 // mean size of a value
+	factor, factorScale float64 // slow mean of its logarithm, and the distance from it
+	lasting             float64 // moving mean of bounded deviations
 	before              float64
 	highest             float64 // largest distance from the level, fading
 	span                float64 // mean distance from the level, alarms included
@@ -49,11 +57,12 @@ type Series struct {
 
 // The deviations that a Series judges.
 const (
-	seriesSpike = iota
-	seriesShift
+	seriesShift = iota
 	seriesSpread
 	seriesHour
 	seriesPeak
+	seriesFactor
+	seriesLasting
 	seriesFeatures
 )
 
@@ -81,6 +90,12 @@ const (
 	// seriesWhole is where the largest distance so far lies on the scale of a
 	// tail, whose bins are fine to four and end at 20.
 	seriesWhole = 4
+	// seriesLast is how many values what lasts is the mean of, and seriesBound
+	// how many deviations one of them counts for at most.
+	seriesLast, seriesBound = 30, 2
+	// seriesNothing is what counts as next to nothing, as a share of a usual
+	// value's size, and seriesEven the least scale of its logarithm.
+	seriesNothing, seriesEven = 0.003, 0.02
 )
 
 // NewSeries makes a scorer for one series.
@@ -114,15 +129,23 @@ func (s *Series) Score(t time.Time, v float64) float64 {
 	if !s.without.lacks(noForgetting) {
 		s.highest = float64(s.highest * (1 - math.Ln2/seriesForget))
 	}
+	s.size += float64(atLeast(s.n, seriesWidth) * (math.Abs(raw) - s.size))
+	nothing := max(seriesNothing*s.size, math.SmallestNonzeroFloat64)
+	factor := math.Log((math.Abs(raw) + nothing) / nothing)
+	if s.n == 1 {
+		s.factor = factor
+	}
+	s.lasting += (min(max((v-s.level)/max(s.scale, floor), -seriesBound), seriesBound) - s.lasting) / seriesLast
 	x := [seriesFeatures]float64{
-		seriesSpike:  math.Abs(v-s.middle) / max(s.scale, floor),
-		seriesShift:  math.Abs(middle-s.level) / max(s.middleScale, floor),
-		seriesSpread: math.Abs(math.Log((recent + floor) / (s.usual + floor))),
-		seriesPeak:   seriesWhole * far / max(s.highest, 2*floor),
+		seriesShift:   math.Abs(middle-s.level) / max(s.middleScale, floor),
+		seriesSpread:  math.Abs(math.Log((recent + floor) / (s.usual + floor))),
+		seriesPeak:    seriesWhole * far / max(s.highest, 2*floor),
+		seriesFactor:  math.Abs(factor-s.factor) / max(s.factorScale, seriesEven),
+		seriesLasting: seriesWhole * math.Abs(s.lasting) / seriesBound,
 	}
 	s.highest = max(s.highest, far)
 	learned := s.n > seriesLearn
-	tells := [seriesFeatures]bool{seriesSpike: true, seriesShift: true, seriesSpread: true, seriesPeak: learned}
+	tells := [seriesFeatures]bool{seriesShift: true, seriesSpread: true, seriesPeak: learned, seriesFactor: true, seriesLasting: true}
 	var sure bool
 	x[seriesHour], tells[seriesHour], sure = s.season.deviation(t, slot, raw, floor)
 	c := 0.0
@@ -141,8 +164,11 @@ func (s *Series) Score(t time.Time, v float64) float64 {
 		w = learningWeight(c)
 	}
 	s.learn(v, middle, recent, w, floor)
+	slow := atLeast(s.n, seriesMemory)
+	s.factor += float64(slow * (factor - s.factor))
+	s.factorScale += float64(slow * (math.Abs(factor-s.factor) - s.factorScale))
 	s.middle, s.recent, s.before = middle, recent, v
-	s.season.learn(slot, raw, atLeast(s.n, seriesMemory), w)
+	s.season.learn(slot, raw, slow, w)
 	if !learned {
 		return 0
 	}

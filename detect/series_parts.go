@@ -11,11 +11,12 @@ type seriesPart uint16
 
 // The deviations come first, in their order.
 const (
-	noSpike seriesPart = 1 << iota
-	noShift
+	noShift seriesPart = 1 << iota
 	noSpread
 	noHour
 	noPeak
+	noFactor
+	noLasting
 	noDay
 	noRobust
 	noFirst
@@ -27,7 +28,7 @@ const (
 )
 
 var seriesPartNames = []string{
-	"spike", "shift", "spread", "hour", "peak", "the time of day taken out", "alarms teach little", "an episode's first value counts half",
+	"shift", "spread", "hour", "peak", "factor", "lasting", "the time of day taken out", "alarms teach little", "an episode's first value counts half",
 	"the level's limit", "Pareto tails (exponential ones)", "forgetting", "the bound that rises", "one episode, one alarm",
 }
 

@@ -83,6 +83,21 @@ func TestASeriesScoreSees(t *testing.T) {
 			}
 			return v
 		}, 60},
+		{"a fall to next to nothing where values differ by factors", func(i int, v float64) float64 {
+			if i == at {
+				return 0.001
+			}
+			return math.Exp((v - 70) / 10)
+		}, 1},
+		{"a mild rise that lasts, where single values are wild", func(i int, v float64) float64 {
+			if i >= at {
+				return v + 11
+			}
+			if i < 900 && i%60 == 0 {
+				return v + 400
+			}
+			return v
+		}, 60},
 		{"a busy hour at night", func(i int, v float64) float64 {
 			if i >= at && i < at+12 {
 				return v + day(72)
@@ -287,17 +302,32 @@ func storied() []float64 {
 }
 
 func TestEachPartOfASeriesCarriesSomething(t *testing.T) {
-	values := storied()
-	whole := seriesScores(values)
+	factors := noise(4000)
+	for i, v := range factors {
+		factors[i] = math.Exp((v - 70) / 10)
+		if i == 3000 {
+			factors[i] = 0
+		}
+		if i > 3500 {
+			factors[i] *= 2
+		}
+	}
+	all := [][]float64{storied(), factors}
+	var whole [][]float64
+	for _, values := range all {
+		whole = append(whole, seriesScores(values))
+	}
 	for _, part := range SeriesParts() {
 		t.Run(part, func(t *testing.T) {
-			s, err := NewSeriesWithout(part)
-			if err != nil {
-				t.Fatal(err)
-			}
-			for i, v := range values {
-				if s.Score(everyFive(i), v) != whole[i] {
-					return
+			for k, values := range all {
+				s, err := NewSeriesWithout(part)
+				if err != nil {
+					t.Fatal(err)
+				}
+				for i, v := range values {
+					if s.Score(everyFive(i), v) != whole[k][i] {
+						return
+					}
 				}
 			}
 			t.Error("the same scores without it")

@@ -19,11 +19,12 @@ func newScore(g *global) *cobra.Command {
 		Short: "Score each row of a time series",
 		Long: `Series reads timestamp,value rows and writes timestamp,value,score: how anomalous
 the rate detector finds each value, from 0 to 1, knowing only those before it. It
-sees a spike, a shift of the level, a series that becomes restless or stands
-still, what is unusual for the time of day, and what lies further out than
-anything so far. An alarm is over 0.5; while it goes on, what is not ten times
-rarer stays below. The first 100 values score 0, and deviations from the time of
-day count once it was seen often enough: after four days, by 5-minute values.
+sees what lies further out than anything so far, a shift of the level, a series that
+becomes restless or stands still, what is unusual for the time of day, a fall to
+next to nothing, and a mild rise or fall that lasts. An alarm is over 0.5; while it
+goes on, what is not ten times rarer stays below. The first 100 values score 0, and
+deviations from the time of day count once it was seen often enough: after four
+days, by 5-minute values.
 Times are RFC 3339, "2006-01-02 15:04:05", or Unix; - is standard input.`,
 		Example: example(`
 			lapwing score series requests_per_minute.csv | awk -F, '$3 > 0.9'`),
