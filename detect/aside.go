@@ -9,8 +9,9 @@ import (
 // aside is what few identities have, kept beside their profiles so that the
 // others don't pay for it.
 type aside struct {
-	// machines is the level of ln(1+machines started) on days with any.
-	machines level
+	// machines is the level of ln(1+machines started) on days with any, destroyed
+	// that of things destroyed.
+	machines, destroyed level
 	// steps are the panes of the last day with a step of an intrusion, ascending.
 	steps []step
 	// burst is nil where no secrets are read.
@@ -45,15 +46,30 @@ func (e *Engine) aside(p *Profile) *aside {
 	return a
 }
 
-// learnMachines takes in how many machines an identity started on a day that is
-// over.
-func (a *aside) learnMachines(n uint16) {
-	first := a.machines.n == 0
-	a.machines.learn(math.Log1p(float64(n)), 1)
+// learnDay takes in a count of a day that is over.
+func (l *level) learnDay(n uint16) {
+	first := l.n == 0
+	l.learn(math.Log1p(float64(n)), 1)
 	if first {
-		a.machines.variance = 0.25 // a logarithm, no count
+		l.variance = 0.25 // a logarithm, no count
 	}
 }
+
+// farAbove compares today's count with the level of the days that had any: a wonder
+// is twice the busiest, above a floor, and less likely than one in a thousand.
+func (l *level) farAbove(today, most, floor int) (surprise, usual float64, wonder bool) {
+	if l.n < levelDays || today <= max(floor, levelTimes*most) {
+		return 0, 0, false
+	}
+	surprise, usual = l.excess(float64(today))
+	return surprise, usual, surprise >= levelSurprise
+}
+
+const (
+	levelTimes    = 2
+	levelDays     = 7
+	levelSurprise = 3
+)
 
 // took adds the stages of a pane, and forgets those of more than a day ago.
 func (a *aside) took(pane int32, stages uint8) {
@@ -85,6 +101,17 @@ func (e *Engine) visitAside(c *codec, p *Profile) {
 	})
 	if len(a.steps) > sequencePanes {
 		c.fail(errDamaged)
+	}
+}
+
+// visitDestroyed writes or reads what format 12 brought of what is kept beside a
+// profile.
+func (e *Engine) visitDestroyed(c *codec, p *Profile) {
+	a := e.asides[p.self]
+	has := a != nil && a.destroyed.n > 0
+	c.bool(&has)
+	if has && c.err == nil {
+		e.aside(p).destroyed.visit(c)
 	}
 }
 

@@ -35,7 +35,7 @@ func TestBytesByDetector(t *testing.T) {
 		{"peer-deviation", size(level, unsafe.Sizeof(s.held), unsafe.Sizeof(s.spots), unsafe.Sizeof(s.noted), unsafe.Sizeof(s.notedDay))},
 		{"error-mix", size(unsafe.Sizeof(s.codes))},
 		{"response-shape", size(unsafe.Sizeof(p.shapes), unsafe.Sizeof(p.shapeDay))},
-		{"active-hours", size(unsafe.Sizeof(s.hours), unsafe.Sizeof(s.lastRun))},
+		{"active-hours", size(unsafe.Sizeof(s.hours), unsafe.Sizeof(s.weekdays), unsafe.Sizeof(s.lastRun))},
 		{"slow-drift", size(4*float, unsafe.Sizeof(s.trends))},
 		{"silence", size(float, unsafe.Sizeof(s.lastCall))},
 		{"dormant", size(unsafe.Sizeof(p.gaps))},

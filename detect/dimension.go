@@ -42,10 +42,14 @@ const (
 	Repository                       // engine: the repository that a pipeline's token names
 	Pipeline                         // engine: repository, ref and workflow of it
 	Model                            // engine: the AI model that was called, without its version
+	MintedFor                        // detector: for whom a credential was made
+	Federation                       // engine: who vouched for a pipeline's session, or that nobody did, once anybody has
+	Container                        // engine: the bucket, table or namespace of the first resource
 	dimensions
 
-	// dimensionsOfFormat10 is how many a snapshot of format 10 knows.
+	// How many a snapshot of format 10, and one of format 11, knows.
 	dimensionsOfFormat10 = Model
+	dimensionsOfFormat11 = MintedFor
 )
 
 var dimensionNames = [dimensions]string{
@@ -53,6 +57,7 @@ var dimensionNames = [dimensions]string{
 	"client", "fingerprint", "credential", "credential type", "account", "region", "credential and network", "refused operation",
 	"delegation", "host", "environment", "grantee", "edge", "rule", "verdict",
 	"impersonated identity", "set of scopes", "scope", "attestation", "first refusal", "repository", "pipeline", "AI model",
+	"owner of a new credential", "voucher of a session", "bucket, table or namespace",
 }
 
 // String is the dimension's name in a sentence.
@@ -66,7 +71,7 @@ func (d Dimension) String() string {
 // sensitive dimensions are never evicted to make room for others.
 func (d Dimension) sensitive() bool {
 	switch d {
-	case CapabilityBit, Secret, Grantee, Edge, Rule, Verdict, Country, ActingAs, Scope, Repository:
+	case CapabilityBit, Secret, Grantee, Edge, Rule, Verdict, Country, ActingAs, Scope, Repository, MintedFor, Federation:
 		return true
 	default:
 		return false

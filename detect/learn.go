@@ -98,7 +98,10 @@ func (e *Engine) learn(p *Profile, call *Call, grave bool) {
 	e.learnPlace(p, call)
 	if call.Day != p.tallyDay && call.Day > p.tallyDay {
 		if n := p.tallyNow[TallySpawned]; n > 0 {
-			e.aside(p).learnMachines(n)
+			e.aside(p).machines.learnDay(n)
+		}
+		if n := p.tallyNow[TallyDestroys]; n > 0 {
+			e.aside(p).destroyed.learnDay(n)
 		}
 		for t := range p.tallyNow {
 			p.tallyBest[t] = max(p.tallyBest[t], p.tallyNow[t])

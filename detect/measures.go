@@ -205,6 +205,17 @@ func (s *statistics) learnHour(p *Pane) {
 	}
 }
 
+// learnWeekday notes the day of the week of a day that is over.
+func (s *statistics) learnWeekday() {
+	d := s.day % 7
+	if s.weekdays[d] == 1<<8-1 {
+		for i := range s.weekdays {
+			s.weekdays[i] -= s.weekdays[i] / 2 // rounded up, as hours are
+		}
+	}
+	s.weekdays[d]++
+}
+
 // codeUnit is one in the shares of failures.
 const codeUnit = 1<<16 - 1
 

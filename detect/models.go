@@ -97,7 +97,7 @@ func (c *Cell) callsMoreModels(p *Profile, call *Call, out *Findings) bool {
 	}
 	ev, today := call.Event, int(i.today)+1
 	out.Add(Finding{
-		Way: WayStrong, Severity: schemas.SeverityMedium, Surprise: spawnsSurprise, Value: "models", Capability: capability.InvokesModel,
+		Way: WayStrong, Severity: schemas.SeverityMedium, Surprise: levelSurprise, Value: "models", Capability: capability.InvokesModel,
 		Did: "called AI models far more often than ever",
 		Sentence: who(ev) + " called AI models " + thousands(today) + " times today, the last by " + ev.Operation + placed(ev) + origin(ev) +
 			". On its busiest day of " + historyOf(p, call.Time) + " it was " + thousands(int(i.most)) + ".",

@@ -9,9 +9,9 @@ import (
 var slowDriftCard = Meta{
 	Name: "slow-drift", Title: "Calls more, or takes more with each call, from day to day", Basis: Learned, Family: FamilyVolume, Way: WayFused,
 	Severity: schemas.SeverityLow, Closes: true,
-	MinSample: "500 active panes", Floor: "of calls a summed excess of 0.4 beyond 5% a day, of bytes and different objects a call 6 deviations beyond it: never alone",
-	Kept:    "56 bytes: the slow anchor, the day's mean and the sum of calls, of bytes a call and of objects a call",
-	Model:   "CUSUM (Page 1954) of each day's mean against an anchor that grows at most 1% a day; of bytes and objects in deviations of the own days, with a reference of half of one",
+	MinSample: "500 active panes, or 28 active days", Floor: "of calls a summed excess of 0.4 beyond 5% a day, of bytes and different objects a call, and of the calls of one with fewer panes, 6 deviations beyond it: never alone",
+	Kept:    "76 bytes: the slow anchor, the day's mean and the sum of calls, twice, of bytes a call and of objects a call",
+	Model:   "CUSUM (Page 1954) of each day's mean against an anchor that grows at most 1% a day; of bytes, objects and the calls of one that calls seldom in deviations of the own days, with a reference of half of one",
 	Attacks: []schemas.Technique{{UID: "T1020", Name: "Automated Exfiltration"}},
 	NHI:     []string{"NHI5:2025"}, API: []string{"API4:2023"}, NIST: []string{"DE.CM-01", "DE.AE-02"}, PCI: []string{"10.4.1"},
 	FirstChecks: []string{
@@ -42,6 +42,9 @@ func (slowDrift) Close(_ *Cell, p *Profile, pane *Pane, out *Findings) {
 	}
 	for i := range s.trends {
 		t := &s.trends[i]
+		if i == trendCalls && s.judged >= settledPanes {
+			continue // the sum above knows better
+		}
 		if surprise := float64(t.sum * perDeviation); t.sum >= trendFaint && surprise > found.Surprise {
 			found.Surprise, found.Faint, found.Scale = surprise, false, 1+i
 			found.Observed, found.Expected = math.Expm1(float64(t.last)), math.Expm1(float64(t.anchor))
@@ -54,7 +57,12 @@ func (slowDrift) Close(_ *Cell, p *Profile, pane *Pane, out *Findings) {
 const (
 	trendBytes = iota
 	trendObjects
+	// trendCalls is of one that calls so seldom that a day's calls are few.
+	trendCalls
 	trends
+
+	// trendsOfFormat11 is how many a snapshot of format 11 knows.
+	trendsOfFormat11 = trendCalls
 )
 
 func explainDrift(_ *Cell, _ *Profile, pane *Pane, s *Score) Finding {
@@ -65,6 +73,13 @@ func explainDrift(_ *Cell, _ *Profile, pane *Pane, s *Score) Finding {
 			Did:      "takes out more with each call from day to day",
 			Sentence: "What it takes out with a call has risen for days, to about " + size(s.Observed) + " on the last, beyond its long-term level, " + size(s.Expected) + when,
 			Observed: "about " + size(s.Observed) + " a call", Expected: "about " + size(s.Expected) + " a call", Value: "drift of bytes",
+		}
+	case 1 + trendCalls:
+		return Finding{
+			Did: "calls more from day to day",
+			Sentence: "Its calls have risen for days, to about " + number(s.Observed) + " in a quarter of an hour with any on the last, beyond its slow anchor of " +
+				number(s.Expected) + when,
+			Observed: "about " + number(s.Observed) + " calls in a quarter of an hour", Expected: "about " + number(s.Expected), Value: "drift",
 		}
 	case 1 + trendObjects:
 		return Finding{
@@ -85,6 +100,10 @@ func explainDrift(_ *Cell, _ *Profile, pane *Pane, s *Score) Finding {
 const (
 	driftSlack  = 0.05
 	anchorSpeed = 0.01
+	// The anchor is believed after so many active panes; of trends, which know
+	// their own deviation, after so many days, too.
+	settledPanes = 500
+	settledDays  = 28
 )
 
 func (s *statistics) learnDrift(x, weight float64) {
@@ -98,8 +117,9 @@ func (s *statistics) newDriftDay() {
 	if s.dayWeight < 0.1 {
 		return
 	}
+	s.learnWeekday()
 	for i := range s.trends {
-		s.trends[i].next(float64(s.dayWeight), s.judged < 500)
+		s.trends[i].next(float64(s.dayWeight), s.judged < settledPanes && s.days < settledDays)
 	}
 	m := s.dayMean / s.dayWeight
 	s.dayMean, s.dayWeight = 0, 0
@@ -110,7 +130,7 @@ func (s *statistics) newDriftDay() {
 	lift := math.Log(float64(max(m, 0.01)) / float64(max(s.anchor, 0.01)))
 	s.sum = float32(math.Min(math.Max(0, float64(s.sum)+lift-driftSlack), 20))
 	speed := math.Min(math.Max(lift, -anchorSpeed), anchorSpeed)
-	if s.judged < 500 { // the anchor settles first
+	if s.judged < settledPanes { // the anchor settles first
 		speed = lift / 4
 		s.sum = 0
 	}
@@ -134,6 +154,7 @@ const (
 	perDeviation   = 0.4343
 	leastDeviation = 0.05
 	deviationDays  = 14
+	priorDeviation = 0.5
 	// maxTrend bounds what is read of one: logarithms, of which a day sums 96.
 	maxTrend = 1e5
 )
@@ -145,6 +166,9 @@ func (t *trend) next(weight float64, settling bool) {
 	t.last, t.mean = float32(float64(t.mean)/weight), 0
 	if t.anchor == 0 {
 		t.anchor = t.last
+		if !settling { // of a state that did not know it yet
+			t.deviation = priorDeviation
+		}
 		return
 	}
 	lift := float64(t.last - t.anchor)

@@ -33,11 +33,6 @@ type spawnsCompute struct{ arrivalOnly }
 const (
 	spawnsFloor  = 20
 	spawnsFactor = 5
-	// Below spawnsFactor a day must be less likely than one in a thousand of its
-	// own, by so many days.
-	spawnsTimes    = 2
-	spawnsDays     = 7
-	spawnsSurprise = 3
 )
 
 // Meta implements Detector.
@@ -102,11 +97,11 @@ func (spawnsCompute) Observe(c *Cell, p *Profile, call *Call, out *Findings) {
 // own level.
 func farAbove(c *Cell, p *Profile, call *Call, today, most int, out *Findings) {
 	a := c.e.asides[p.self]
-	if a == nil || a.machines.n < spawnsDays || today <= max(spawnsFloor, spawnsTimes*most) {
+	if a == nil {
 		return
 	}
-	surprise, usual := a.machines.excess(float64(today))
-	if surprise < spawnsSurprise {
+	surprise, usual, wonder := a.machines.farAbove(today, most, spawnsFloor)
+	if !wonder {
 		return
 	}
 	ev := call.Event

@@ -38,6 +38,7 @@ type statistics struct {
 	most                      [newMaxima]float32 // and those of earlier days
 	codes                     [failureKinds]uint16
 	hours                     [24]uint8 // panes by hour of day, halved together
+	weekdays                  [7]uint8  // active days by day of the week, halved together
 	lastRun                   uint8     // how its newest active pane went
 	held                      uint8     // against whom its levels were held last
 	spots                     spots     // the levels that it noted last
@@ -282,6 +283,7 @@ func (s *statistics) learnPane(p *Pane, x expectation, c float64) {
 		s.breadth.learn(p.DeniedOperations.Count(), w)
 		s.learnDrift(float64(p.Calls)/rest, w)
 		s.trends[trendBytes].learn(math.Log1p(float64(p.BytesOut)/float64(p.Calls)), w)
+		s.trends[trendCalls].learn(math.Log1p(float64(p.Calls)/rest), w)
 		s.trends[trendObjects].learn(math.Log1p(min(p.Resources.Count(), float64(p.Calls))/float64(p.Calls)), w)
 		s.sources.learn(p.Sources.Count(), w)
 		s.tokens.learn(p.taken(), w)

@@ -97,9 +97,13 @@ func (e *Engine) visitFirst(c *codec, p *Profile) {
 		e.visitAside(c, p)
 	}
 	if c.has(11) {
-		p.visitNovelty(c, dimensionsOfFormat10, dimensions)
+		p.visitNovelty(c, dimensionsOfFormat10, dimensionsOfFormat11)
 		e.visitBurst(c, p)
 		e.visitInvoked(c, p)
+	}
+	if c.has(12) {
+		p.visitNovelty(c, dimensionsOfFormat11, dimensions)
+		e.visitDestroyed(c, p)
 	}
 }
 
@@ -239,13 +243,24 @@ func (s *statistics) visit(c *codec) {
 		c.u16(&s.notedDay)
 	}
 	if c.has(11) {
-		for i := range s.trends {
-			t := &s.trends[i]
-			for _, x := range [...]*float32{&t.anchor, &t.mean, &t.last, &t.deviation, &t.sum} {
-				c.f32(x)
-				c.within(float64(*x), -maxTrend, maxTrend)
-			}
+		for i := range s.trends[:trendsOfFormat11] {
+			s.trends[i].visit(c)
 		}
+	}
+	if c.has(12) {
+		for i := range s.trends[trendsOfFormat11:] {
+			s.trends[trendsOfFormat11+i].visit(c)
+		}
+		for i := range s.weekdays {
+			c.u8(&s.weekdays[i])
+		}
+	}
+}
+
+func (t *trend) visit(c *codec) {
+	for _, x := range [...]*float32{&t.anchor, &t.mean, &t.last, &t.deviation, &t.sum} {
+		c.f32(x)
+		c.within(float64(*x), -maxTrend, maxTrend)
 	}
 }
 
