@@ -10,11 +10,12 @@ import (
 var destroysDataCard = Meta{
 	Name: "destroys-data", Title: "Destroys data, backups or keys", Basis: Learned, Family: FamilyConsequence, Way: WayConsequence,
 	Severity: schemas.SeverityHigh, Wake: OnCapability | OnDeletes,
-	MinSample: matureSample + "; volume: 8 active days, 3 for five times as much", Floor: "one first use; volume: more than 20 destroyed (100 deleted) in a day and 5 times the own maximum",
-	Kept:    "one slot for the class, two counts by day for what was destroyed and for plain deletions",
-	Model:   "first use of a class; counts against their own maximum",
-	Attacks: []schemas.Technique{{UID: "T1485", Name: "Data Destruction"}},
-	NHI:     []string{"NHI5:2025"}, API: []string{"API6:2023"}, NIST: nistActivity, PCI: []string{"7.2.5", "10.2.1.7", "10.4.1.1"},
+	MinSample: matureSample + "; volume: 8 active days, 3 for five times as much; its level: 7 days on which it destroyed",
+	Floor:     "one first use; volume: more than 20 destroyed (100 deleted) in a day and 5 times the own maximum; of what was destroyed, more than 20, twice the own maximum and beyond its own p99.9, as the fleet's other wonders allow",
+	Kept:      "one slot for the class, two counts by day for what was destroyed and for plain deletions; of those that destroy a level of 10 bytes",
+	Model:     "first use of a class; counts against their own maximum, and by Student's t on the logarithm of the days with any",
+	Attacks:   []schemas.Technique{{UID: "T1485", Name: "Data Destruction"}},
+	NHI:       []string{"NHI5:2025"}, API: []string{"API6:2023"}, NIST: nistActivity, PCI: []string{"7.2.5", "10.2.1.7", "10.4.1.1"},
 	FirstChecks: consequenceChecks(
 		"Stop it first: disable the credential, then cancel pending deletions (keys and secrets can be kept for days).",
 		"Check that backups in another account still exist."),
@@ -69,6 +70,9 @@ func (destroysData) Observe(c *Cell, p *Profile, call *Call, out *Findings) {
 		bound = max(bound, destroysFactor*floor)
 	}
 	if today <= bound || p.ActiveDays() < 3 {
+		if grave {
+			beyondItsDays(c, p, call, today, most, out)
+		}
 		return
 	}
 	severity := schemas.SeverityHigh
@@ -85,6 +89,28 @@ func (destroysData) Observe(c *Cell, p *Profile, call *Call, out *Findings) {
 			". On its busiest day of " + historyOf(p, call.Time) + " it was " + thousands(most) + ".",
 		Observed: plural(today, noun) + " in a day", Expected: "at most " + thousands(bound),
 		Rarity: "its most in " + historyOf(p, call.Time) + " was " + thousands(most),
+	})
+}
+
+// beyondItsDays compares a day that is no fivefold of the busiest with the
+// identity's own level of destruction.
+func beyondItsDays(c *Cell, p *Profile, call *Call, today, most int, out *Findings) {
+	a := c.e.asides[p.self]
+	if a == nil {
+		return
+	}
+	surprise, usual, wonder := a.destroyed.farAbove(today, most, destroysFloor)
+	if !wonder {
+		return
+	}
+	ev := call.Event
+	days := plural(int(a.destroyed.n), "such day")
+	out.Add(Finding{
+		Way: WayStrong, Severity: schemas.SeverityMedium, Surprise: surprise, Value: "level", Capability: capability.DestroysData, Did: "destroyed far more than on any day",
+		Sentence: who(ev) + " destroyed " + plural(today, "thing") + " today, the last with " + ev.Operation + touched(ev) + origin(ev) +
+			". It destroys about " + number(usual) + " on a day with any, by " + days + ", and " + thousands(most) + " on its busiest.",
+		Observed: plural(today, "thing") + " in a day", Expected: "about " + number(usual) + ", at most " + thousands(most),
+		Rarity: "less than one in a thousand of its days, by " + days + " of its own",
 	})
 }
 
