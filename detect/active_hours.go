@@ -2,17 +2,18 @@ package detect
 
 import (
 	"math"
+	"time"
 
 	"github.com/lapwing-sec/lapwing/schemas"
 )
 
 var activeHoursCard = Meta{
-	Name: "active-hours", Title: "Calls at an hour when it never calls", Basis: Learned, Family: FamilyTime, Way: WayStrong,
+	Name: "active-hours", Title: "Calls at an hour, or on a weekday, when it never calls", Basis: Learned, Family: FamilyTime, Way: WayStrong,
 	Severity: schemas.SeverityLow, Closes: true,
 	MinSample: "14 active days",
-	Floor:     "an hour never used, and those beside it: corroborates what the same pane shows; for a timer (90% of its activity within 3 hours of the day) a run 3 hours and 3 spreads outside, after one that went well, is reported; it pages alone after 60 active days without another such run",
-	Kept:      "25 bytes: panes by hour of day, and how the newest went",
-	Model:     "multinomial of the hours of the day with a prior of half a pane each; the spread of a timer's runs about the middle of its hours",
+	Floor:     "an hour never used, and those beside it, or a day of the week never used: corroborates what the same pane shows; for a timer (90% of its activity within 3 hours of the day) a run 3 hours and 3 spreads outside, after one that went well, is reported; it pages alone after 60 active days without another such run",
+	Kept:      "32 bytes: panes by hour of day, active days by day of the week, and how the newest went",
+	Model:     "multinomial of the hours of the day with a prior of half a pane each; that none of its active days fell on this day of the week by chance; the spread of a timer's runs about the middle of its hours",
 	Attacks:   []schemas.Technique{{UID: "T1078.004", Name: "Cloud Accounts"}},
 	NHI:       []string{"NHI10:2025"}, API: []string{"API2:2023"}, NIST: nistActivity, PCI: pciAccounts,
 	FirstChecks: []string{
@@ -21,8 +22,8 @@ var activeHoursCard = Meta{
 	},
 }
 
-// activeHours finds calls at an hour when the identity never calls. Hours alone
-// say little: the finding speaks with other evidence of the same pane. Only a
+// activeHours finds calls at an hour, or on a day of the week, when the identity
+// never calls. Hours alone say little: the finding speaks with other evidence of the same pane. Only a
 // timer that runs far from its time is worth a page by itself.
 type activeHours struct{ paneOnly }
 
@@ -53,7 +54,11 @@ func (activeHours) Close(c *Cell, p *Profile, pane *Pane, out *Findings) {
 			around += int(n)
 		}
 	}
-	if around > 0 || total < hoursDays {
+	if around > 0 && total >= hoursDays {
+		oddWeekday(c, p, pane, out)
+		return
+	}
+	if total < hoursDays {
 		return
 	}
 	at := clockTime(pane.First)
@@ -73,9 +78,7 @@ func (activeHours) Close(c *Cell, p *Profile, pane *Pane, out *Findings) {
 		})
 		return
 	}
-	// Alongside something else that is odd in this pane.
-	d := c.e.dossiers[p.self]
-	if d == nil || d.strongest(pane.Number, FamilyPlace) < 2 && d.strongest(pane.Number, FamilyClient) < 2 {
+	if !c.oddOtherwise(p, pane) {
 		return
 	}
 	out.Add(Finding{
@@ -85,6 +88,36 @@ func (activeHours) Close(c *Cell, p *Profile, pane *Pane, out *Findings) {
 		Observed: "calls at " + at, Expected: "its own hours of the day", Rarity: "not seen in " + historyOf(p, pane.Last),
 	})
 }
+
+// oddOtherwise says that a pane shows something else that is odd.
+func (c *Cell) oddOtherwise(p *Profile, pane *Pane) bool {
+	d := c.e.dossiers[p.self]
+	return d != nil && (d.strongest(pane.Number, FamilyPlace) >= 2 || d.strongest(pane.Number, FamilyClient) >= 2)
+}
+
+// oddWeekday finds calls on a day of the week on which the identity never called,
+// at an hour that is its own.
+func oddWeekday(c *Cell, p *Profile, pane *Pane, out *Findings) {
+	s := &p.stats
+	today := weekday(pane.Number)
+	active := 0
+	for _, n := range s.weekdays {
+		active += int(n)
+	}
+	if s.weekdays[today] > 0 || active < hoursDays || !c.oddOtherwise(p, pane) {
+		return
+	}
+	name := time.Unix(0, pane.First).UTC().Weekday().String()
+	out.Add(Finding{
+		Way: WayFused, Severity: schemas.SeverityLow, Surprise: math.Min(float64(active)*math.Log10(7.0/6), hoursMost), Value: "weekday",
+		Did:      "called on a " + name + ", when it never calls",
+		Sentence: "It called on a " + name + " (" + clockTime(pane.First) + "); none of its last " + plural(active, "active day") + " was one.",
+		Observed: "calls on a " + name, Expected: "its own days of the week", Rarity: "not seen in " + historyOf(p, pane.Last),
+	})
+}
+
+// weekday is the day of the week of a pane, Thursday first, as the epoch began.
+func weekday(pane int64) int { return int(mod(hourOf(pane)/24, 7)) }
 
 // timer finds the three hours of the day with the most panes, and how many they
 // hold: their middle, and how far the panes spread about it.
