@@ -11,7 +11,7 @@ var grantsPrivilegeCard = Meta{
 	Name: "grants-privilege", Title: "Changes policies or roles in a new way", Basis: Learned, Family: FamilyConsequence, Way: WayConsequence,
 	Severity: schemas.SeverityHigh, Wake: OnCapability,
 	MinSample: matureSample + "; an administrator policy or an outside grantee: none", Floor: "one call",
-	Kept:    "(class, what is granted) edges, 8 bytes each, 16 at most",
+	Kept:    "(class, what is granted) edges, 8 bytes each, 16 at most, one of them for grants to itself",
 	Model:   "first use of a class; unseen edges",
 	Attacks: []schemas.Technique{{UID: "T1098.003", Name: "Additional Cloud Roles"}},
 	NHI:     []string{"NHI5:2025"}, API: []string{"API5:2023"}, NIST: nistActivity, PCI: pciAccess,
@@ -22,7 +22,7 @@ var grantsPrivilegeCard = Meta{
 
 // grantsPrivilege finds the first grant of an identity, and an administrator
 // policy or outside grantee that it never gave anything to, however often it
-// grants.
+// grants; and the first grant to itself, by one that grants to others.
 type grantsPrivilege struct{ arrivalOnly }
 
 // Meta implements Detector.
@@ -35,12 +35,19 @@ func (grantsPrivilege) Observe(c *Cell, p *Profile, call *Call, out *Findings) {
 	}
 	ev := call.Event
 	given, unseen := newEdges(p, call, capability.GrantsPrivilege)
+	own := givesItself(ev) && call.See(p, Grantee, capability.GrantsPrivilege.String()+"\x00"+itself).State == Unseen
 	what := tried(call, "granted", "grant") + " privileges with " + ev.Operation + granted(ev) + touched(ev)
 	if u, ok := judgeClass(c, p, call, capability.GrantsPrivilege); ok && (u.way == WayConsequence || !call.Can.Admin) {
 		out.Add(u.finding(p, call, ev.Operation+granted(ev), tried(call, "granted privileges", "grant privileges")+first(u), what))
 		return
 	}
-	if !unseen || !call.Can.Admin && call.Can.Grantee < capability.GranteeOutside || provider(ev) {
+	if provider(ev) {
+		return
+	}
+	if !unseen || !call.Can.Admin && call.Can.Grantee < capability.GranteeOutside {
+		if own {
+			grantsItself(p, call, what, out)
+		}
 		return
 	}
 	out.Add(Finding{
@@ -48,6 +55,39 @@ func (grantsPrivilege) Observe(c *Cell, p *Profile, call *Call, out *Findings) {
 		Value: given, Capability: capability.GrantsPrivilege, Did: tried(call, "granted", "grant") + " administrator rights",
 		Sentence: who(ev) + " " + what + origin(ev) + ended(call) + ". In " + historyOf(p, call.Time) + " it never gave this to anybody.",
 		Observed: ev.Operation + granted(ev), Expected: "the grants that it made before", Rarity: "not seen in " + historyOf(p, call.Time),
+	})
+}
+
+// givesItself says that the caller stands among whose rights a call changes. A
+// policy that is named like its role is none of them.
+func givesItself(ev *schemas.Event) bool {
+	own := lastName(ev.IdentityId)
+	for _, list := range [...][]string{ev.Grantees, ev.Resources} {
+		for i, r := range list {
+			if i == maxEdges {
+				break
+			}
+			if own != "" && lastName(r) == own && !strings.Contains(r, "policy") {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// grantsItself finds rights that an identity gives itself, which until now it only
+// gave others. One that touched its own role or user before is its own deployer.
+func grantsItself(p *Profile, call *Call, what string, out *Findings) {
+	ev := call.Event
+	severity := max(schemas.SeverityHigh, call.Can.Severity(capability.GrantsPrivilege))
+	if p.Human() || call.Backfill || call.Sight(Resource).State == Known || !p.Learned(Grantee) || !mature(p, call) {
+		return
+	}
+	out.Add(Finding{
+		Severity: severity, Refused: call.Denied || call.Failed,
+		Value: itself, Capability: capability.GrantsPrivilege, Did: tried(call, "granted privileges to itself", "grant privileges to itself"),
+		Sentence: who(ev) + " " + what + origin(ev) + ended(call) + ". It grants to others, but in " + historyOf(p, call.Time) + " it never gave anything to itself.",
+		Observed: ev.Operation + granted(ev), Expected: "grants to others", Rarity: "not seen in " + historyOf(p, call.Time),
 	})
 }
 
