@@ -8,11 +8,11 @@ import (
 
 var ciDriftCard = Meta{
 	Name: "ci-drift", Title: "A pipeline's token from another job", Basis: Learned, Family: FamilyClient, Way: WayConsequence,
-	Severity: schemas.SeverityMedium, Wake: OnNew(Pipeline, Repository),
-	MinSample: "learned (7 active days, or 200 calls below 1% novelty); alone: " + matureSample,
-	Floor:     "one accepted call; alone: a repository that never used the identity, no more than 3 known, and fewer than 3 peers that it uses",
-	Kept:      "one slot of 8 bytes a repository and one for each (repository, ref), 16 of each",
-	Model:     "Good-Turing novelty rate of the subject's repository and ref; pull requests and tags are one ref each",
+	Severity: schemas.SeverityMedium, Wake: OnNew(Pipeline, Repository, Federation),
+	MinSample: "learned (7 active days, or 200 calls below 1% novelty); alone: " + matureSample + "; outside a job: 100 calls for which a pipeline's provider vouched",
+	Floor:     "one accepted call; alone: a repository that never used the identity, no more than 3 known, and fewer than 3 peers that it uses; or a session for which the provider of all its jobs does not vouch, as of no more than a quarter of its peers",
+	Kept:      "one slot of 8 bytes a repository and one for each (repository, ref), 16 of each, and one for each provider",
+	Model:     "Good-Turing novelty rate of the subject's repository and ref, and of who vouches for its sessions; pull requests and tags are one ref each",
 	Attacks:   []schemas.Technique{{UID: "T1195.002", Name: "Compromise Software Supply Chain"}},
 	NHI:       []string{"NHI6:2025"}, API: []string{"API2:2023"}, NIST: nistActivity, PCI: []string{"6.2.1", "10.4.1.1"},
 	FirstChecks: []string{
@@ -23,12 +23,20 @@ var ciDriftCard = Meta{
 }
 
 // ciDrift watches the subject of a pipeline's token (OpenID Connect): which
-// repository and ref the job belongs to. Another branch is evidence, another
-// repository under the same identity a finding.
+// repository and ref the job belongs to, and who vouches for it. Another branch is
+// evidence; another repository under the same identity is a finding, and so is a
+// call outside any job: by a session that came about in another way.
 type ciDrift struct{ arrivalOnly }
 
-// fewRepositories is up to how many repositories a further one is news by itself.
-const fewRepositories = 3
+const (
+	// fewRepositories is up to how many repositories a further one is news by itself.
+	fewRepositories = 3
+	// Who vouches where the log names no provider but the job's subject, and where
+	// nobody does.
+	vouchedByJob = "job"
+	unvouched    = "\x00nobody"
+	federatedBy  = "session.federatedProvider"
+)
 
 // Meta implements Detector.
 func (ciDrift) Meta() *Meta { return &ciDriftCard }
@@ -76,10 +84,19 @@ func job(subject string) (repository, ref string) {
 
 // pipeline looks up the job behind a call. Only pipelines' calls are looked at.
 func (c *Call) pipeline(p *Profile) {
-	if c.Event.IdentityKind != "ci_pipeline" && p.observed[Repository] == 0 && c.Event.PrincipalType != "WebIdentityUser" {
+	ev := c.Event
+	if ev.IdentityKind != "ci_pipeline" && p.observed[Repository] == 0 && ev.PrincipalType != "WebIdentityUser" {
 		return
 	}
-	sub := subject(c.Event)
+	sub := subject(ev)
+	switch by := ev.Attributes[federatedBy]; {
+	case by != "":
+		c.sight(p, Federation, by)
+	case sub != "":
+		c.sight(p, Federation, vouchedByJob)
+	case p.observed[Federation] > 0 && ev.CredentialType == "session" && len(ev.Delegation) == 0:
+		c.sight(p, Federation, unvouched)
+	}
 	if sub == "" {
 		return
 	}
@@ -92,6 +109,9 @@ func (c *Call) pipeline(p *Profile) {
 func (ciDrift) Observe(c *Cell, p *Profile, call *Call, out *Findings) {
 	ev := call.Event
 	if !call.Success || p.Human() {
+		return
+	}
+	if call.New(Federation) && p.observed[Federation] > 0 && outsideJob(c, p, call, out) {
 		return
 	}
 	repository, ref := job(subject(ev))
@@ -131,4 +151,41 @@ func (ciDrift) Observe(c *Cell, p *Profile, call *Call, out *Findings) {
 			"; such a job was " + rarity + ".",
 		Observed: "a job on " + clip(ref, 80), Expected: "the refs seen before", Rarity: rarity,
 	})
+}
+
+// outsideJob finds a session for which a pipeline's provider does not vouch, of an
+// identity that only its jobs used until now. It reports whether it found one.
+func outsideJob(c *Cell, p *Profile, call *Call, out *Findings) bool {
+	ev := call.Event
+	by := ev.Attributes[federatedBy]
+	jobs := c.e.look(p, Federation, hashValue(Federation, vouchedByJob), call.Day).State != Unseen
+	if by == "" && subject(ev) != "" || by != "" && valuesOf(c, p, Federation) == btoi(jobs) {
+		return false // the log has only begun to name the provider, or does so at times
+	}
+	s, rarity := c.Novelty(p, call, Federation)
+	if s == 0 {
+		return false
+	}
+	have, of := others(c, p, call, Federation)
+	f := Finding{
+		Way: WayFused, Severity: schemas.SeverityMedium, Surprise: s, Value: "outside a job",
+		Did: "was used outside its jobs",
+		Sentence: who(ev) + " called " + ev.Operation + touched(ev) + origin(ev) + " in a session for which no pipeline vouches: it was taken in another way than by a job. That was " +
+			rarity + inPeers(p, have, of, "are used so") + ".",
+		Observed: "a session without a job", Expected: "sessions of jobs", Rarity: rarity,
+	}
+	if by != "" {
+		f.Value, f.Did = clip(by, 120), "was used by a job of another provider"
+		f.Sentence = who(ev) + " called " + ev.Operation + touched(ev) + origin(ev) + " in a session for which " + clip(by, 120) + " vouches. That provider was " +
+			rarity + inPeers(p, have, of, "use it") + "."
+		f.Observed, f.Expected = clip(by, 120), "the providers seen before"
+	}
+	if s >= strongSurprise && p.Observations(Federation) >= matureCalls && peersElsewhere*have <= of && mature(p, call) && !call.Backfill {
+		f.Way = WayConsequence
+		if changesSomething(call) {
+			f.Severity = schemas.SeverityHigh
+		}
+	}
+	out.Add(f)
+	return true
 }
