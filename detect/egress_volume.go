@@ -92,21 +92,21 @@ func (egressVolume) Close(_ *Cell, p *Profile, pane *Pane, out *Findings) {
 	}
 }
 
-// tookFarMore says that a pane passes the floors of egress-volume and is less
-// likely than one in ten thousand.
-func tookFarMore(p *Profile, pane *Pane) bool {
+// tookFarMore says what a pane took of beyond the floors of egress-volume, less
+// likely than one in ten thousand, and what is usual; nothing where it did not.
+func tookFarMore(p *Profile, pane *Pane) (took, usual string) {
 	s := &p.stats
 	if b := float64(pane.BytesOut); b >= egressFloor && s.bytes.n >= coldPanes && s.beyond(SignalBytes, b) {
-		if surprise, usual := s.bytes.excess(b); surprise >= 4 && b >= egressTimes*usual {
-			return true
+		if surprise, mean := s.bytes.excess(b); surprise >= 4 && b >= egressTimes*mean {
+			return size(b), size(mean)
 		}
 	}
 	if n := float64(pane.Records); n >= recordsFloor && s.records.n >= coldPanes && n >= 2*float64(s.recordsBest) {
-		if surprise, usual := s.records.excess(n); surprise >= 4 && n >= egressTimes*usual {
-			return true
+		if surprise, mean := s.records.excess(n); surprise >= 4 && n >= egressTimes*mean {
+			return plural(int(n), "record"), number(mean)
 		}
 	}
-	return false
+	return "", ""
 }
 
 // excess is how unlikely a size is beside a level of logarithms, and what is usual.

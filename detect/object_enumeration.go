@@ -42,8 +42,7 @@ func (objectEnumeration) Close(_ *Cell, p *Profile, pane *Pane, out *Findings) {
 	if pane.Backfill > 0 || s.judged < coldPanes || seen == 0 {
 		return
 	}
-	load := max(1, float64(pane.Calls)/max(float64(s.rate.mean), 1))
-	mean, variance := s.resources.predictive(s.broader(&s.resources, load), 0.1)
+	mean, variance := s.expectedObjects(pane)
 	floor := float64(objectsFloor)
 	if pane.inSequence() {
 		floor = objectsInSequence
@@ -56,6 +55,12 @@ func (objectEnumeration) Close(_ *Cell, p *Profile, pane *Pane, out *Findings) {
 			2*pane.DeniedOperations.Count() < pane.Operations.Count(),
 		Explain: explainObjects,
 	})
+}
+
+// expectedObjects is how many different objects the calls of a pane explain.
+func (s *statistics) expectedObjects(pane *Pane) (mean, variance float64) {
+	load := max(1, float64(pane.Calls)/max(float64(s.rate.mean), 1))
+	return s.resources.predictive(s.broader(&s.resources, load), 0.1)
 }
 
 // inSequence says that the numbers of a pane's objects lie next to each other:

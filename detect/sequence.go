@@ -56,8 +56,10 @@ func (sequence) Close(c *Cell, p *Profile, pane *Pane, out *Findings) {
 		steps = c.e.aside(p)
 	}
 	now, reached := int32(pane.Number), pane.Stages //nolint:gosec // until the year 60,000
-	if reached&(1<<stageAct) == 0 && tookFarMore(p, pane) {
-		reached |= 1 << stageAct // by calls that it makes every day
+	if reached&(1<<stageAct) == 0 {
+		if took, _ := tookFarMore(p, pane); took != "" {
+			reached |= 1 << stageAct // by calls that it makes every day
+		}
 	}
 	steps.took(now, reached)
 	chain, first := longestChain(steps.steps, now)
