@@ -108,6 +108,9 @@ func (e *Engine) prepare(p *Profile, call *Call, ev *schemas.Event) {
 		call.look(p, ASN, hashNumber(ASN, uint64(ev.Asn)))
 	}
 	if len(ev.Resources) > 0 {
+		if !p.churning(Container) {
+			call.sight(p, Container, containerOf(ev))
+		}
 		if !p.churning(Resource) {
 			call.sight(p, Resource, ev.Resources[0])
 		}
