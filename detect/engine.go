@@ -203,6 +203,9 @@ func metaOf(name string) *Meta {
 			return d.Meta()
 		}
 	}
+	if name == shadowAPIUnseen.Key() {
+		return &shadowAPIUnseen
+	}
 	if name == agentSpendLimit.Key() {
 		return &agentSpendLimit
 	}
