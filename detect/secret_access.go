@@ -10,7 +10,7 @@ import (
 var secretAccessCard = Meta{
 	Name: "secret-access", Title: "Unusual access to secrets", Basis: Learned, Family: FamilyConsequence, Way: WayConsequence,
 	Severity: schemas.SeverityHigh, Wake: OnCapability,
-	MinSample: matureSample + "; volume: 3 active days, in 15 minutes 3 days with the first; another owner's secret: read by that owner alone on 3 days or more, for a week",
+	MinSample: matureSample + "; volume: 3 active days, in 15 minutes 3 days with the first; another owner's secret: stated by the inventory, or read by that owner alone on 3 days or more, for a week",
 	Floor:     "one first use; volume: more than 10 different secrets in a day, or in 15 minutes, and 3 times the own maximum (weak evidence where it reads all of them anyway); one secret of another owner, by an identity that reads none of others",
 	Kept:      "the secrets as slots (8 bytes each, 16 at most) and two counts by day; of those that read secrets 140 bytes: two sketches, of 15 minutes and of all; in the cell, of each of 20,000 secrets the first days of up to four owners",
 	Model:     "first use of a class; a count against its own maximum, in 15 minutes exact up to 16, then by HyperLogLog; who reads a secret, by the owner that the inventory states (the team, else the person)",
@@ -114,8 +114,13 @@ func (c *Cell) burstOfSecrets(p *Profile, call *Call, out *Findings) bool {
 	return f.Way == WayConsequence
 }
 
-// othersSecret finds the first read of a secret that only another owner's
-// identities read until now. It reports whether there was one.
+// targetOwner is the attribute in which the enricher names the owner that the
+// inventory states for what is touched.
+const targetOwner = "target_owner"
+
+// othersSecret finds the first read of a secret that is another owner's, by the
+// inventory's word, or because only his identities read it until now. It reports
+// whether there was one.
 func (c *Cell) othersSecret(p *Profile, call *Call, out *Findings) bool {
 	e, ev := c.e, call.Event
 	sight := call.Sight(Secret)
@@ -123,7 +128,15 @@ func (c *Cell) othersSecret(p *Profile, call *Call, out *Findings) bool {
 	if sight.State != Unseen || reader == "" || call.Failed || call.Backfill || p.Human() || provider(ev) || !mature(p, call) {
 		return false
 	}
-	owner := e.secrets.ownedBy(sight.hash, reader, call.hour)
+	// What the inventory says of the secret stands before what its readers tell.
+	owner := ev.Attributes[targetOwner]
+	declared := owner != ""
+	switch {
+	case declared && (owner == reader || owner == e.store.facts[p.self].owner):
+		return false
+	case !declared:
+		owner = e.secrets.ownedBy(sight.hash, reader, call.hour)
+	}
 	if owner == "" {
 		return false
 	}
@@ -133,14 +146,19 @@ func (c *Cell) othersSecret(p *Profile, call *Call, out *Findings) bool {
 			return false
 		}
 	}
+	owner = clip(owner, 80)
+	why, rarity := ". For a week or longer only identities of "+owner+" have read it, and", "no other owner read it in a week or longer"
+	if declared {
+		why, rarity = ". The inventory says that it is "+owner+"'s, and", "not seen in "+historyOf(p, call.Time)
+	}
 	out.Add(Finding{
 		Way: WayConsequence, Severity: call.Can.Severity(capability.ReadsSecret), Refused: call.Denied,
 		Value: target(ev), Capability: capability.ReadsSecret,
 		Did: tried(call, "read", "read") + " a secret of " + owner,
 		Sentence: who(ev) + ", of " + reader + ", " + tried(call, "read", "read") + " " + target(ev) + " with " + ev.Operation + origin(ev) + ended(call) +
-			". For a week or longer only identities of " + owner + " have read it, and it never did in " + historyOf(p, call.Time) + ".",
+			why + " it never did in " + historyOf(p, call.Time) + ".",
 		Observed: target(ev) + ", read by one of " + reader, Expected: "identities of " + owner + " only",
-		Rarity: "no other owner read it in a week or longer",
+		Rarity: rarity,
 	})
 	return true
 }

@@ -388,10 +388,21 @@ func (d *decoder) target(n *yaml.Node) {
 			d.own(key, v, &t.Host)
 		case "environment":
 			d.enum(key, v, environments, &t.Environment)
+		case "resource":
+			d.own(key, v, &t.Resource)
+		case "owner":
+			d.text(key, v, &t.Owner)
 		}
 	})
-	if known && (t.Environment == "" || (t.Account == "") == (t.Host == "")) {
-		d.problems.add(n.Line, "a target needs environment and one of account and host")
+	placed := t.Environment != "" && (t.Account == "") != (t.Host == "") && t.Resource == "" && t.Owner == ""
+	owned := t.Resource != "" && t.Owner != "" && t.Account == "" && t.Host == "" && t.Environment == ""
+	if known && !placed && !owned {
+		d.problems.add(n.Line, "a target needs environment and one of account and host, or resource and owner")
+	}
+	if strings.Contains(t.Resource, "*") {
+		if d.patterns++; d.patterns == MaxOwnedPatterns+1 {
+			d.problems.add(n.Line, "more than %d resources with *: name one by its beginning, or each by its whole name", MaxOwnedPatterns)
+		}
 	}
 	d.inv.Targets = append(d.inv.Targets, t)
 }

@@ -375,6 +375,7 @@ func (e *Enricher) client(userAgent string) *clientInfo {
 // declare attaches what the inventory says.
 func (e *Enricher) declare(ix *index, ev *schemas.Event, d *schemas.Declared, pl *place, group clientGroup, who *named, cred *credential) {
 	d.TargetEnvironment = ix.targetEnvironment(ev)
+	ix.own(ev)
 	if cred != nil {
 		d.Credential = e.shared.credential(cred.known)
 		judgeCredential(cred.known, ev, d)

@@ -36,6 +36,8 @@ type index struct {
 	accounts map[string]string
 	hosts    map[string]string
 	wildcard []hostPattern
+	owners   map[string]string // of resources by their whole names
+	owned    []ownedPattern
 	// Policies that could not be compiled; the parser refuses these, so only an
 	// inventory made by other means has any.
 	ignored int
@@ -44,6 +46,12 @@ type index struct {
 type hostPattern struct {
 	pattern     pattern
 	environment string
+}
+
+// ownedPattern names the owner of the resources that a pattern names.
+type ownedPattern struct {
+	pattern pattern
+	owner   string
 }
 
 // indexBuilder builds an index from inventories, the strongest source first.
@@ -137,6 +145,10 @@ func (b *indexBuilder) target(t *schemas.Target) {
 			m[key] = t.Environment
 		}
 	}
+	if t.Resource != "" {
+		b.owned(t)
+		return
+	}
 	if t.Account != "" {
 		put(b.ix.accounts, t.Account)
 	}
@@ -146,6 +158,22 @@ func (b *indexBuilder) target(t *schemas.Target) {
 		b.ix.wildcard = append(b.ix.wildcard, hostPattern{compilePattern(t.Host), t.Environment})
 	default:
 		put(b.ix.hosts, t.Host)
+	}
+}
+
+// owned notes whose a resource is; the stronger source's word, and the first, stands.
+func (b *indexBuilder) owned(t *schemas.Target) {
+	if strings.Contains(t.Resource, "*") {
+		if len(b.ix.owned) < MaxOwnedPatterns {
+			b.ix.owned = append(b.ix.owned, ownedPattern{compilePattern(t.Resource), t.Owner})
+		}
+		return
+	}
+	if b.ix.owners == nil {
+		b.ix.owners = map[string]string{}
+	}
+	if _, taken := b.ix.owners[t.Resource]; !taken {
+		b.ix.owners[t.Resource] = t.Owner
 	}
 }
 
@@ -229,6 +257,29 @@ func (ix *index) find(ev *schemas.Event) *entry {
 		}
 	}
 	return nil
+}
+
+// targetOwner is the attribute that names the owner of what a call touches.
+const targetOwner = "target_owner"
+
+// own attaches who owns what a call touches first, where the inventory says so.
+func (ix *index) own(ev *schemas.Event) {
+	if len(ev.Resources) == 0 || len(ix.owners) == 0 && len(ix.owned) == 0 {
+		return
+	}
+	owner, ok := ix.owners[ev.Resources[0]]
+	for i := 0; !ok && i < len(ix.owned); i++ {
+		if ix.owned[i].pattern.match(ev.Resources[0]) {
+			owner, ok = ix.owned[i].owner, true
+		}
+	}
+	if !ok {
+		return
+	}
+	if ev.Attributes == nil {
+		ev.Attributes = make(map[string]string, 1)
+	}
+	ev.Attributes[targetOwner] = owner
 }
 
 // targetEnvironment is the environment that a call touched, or "". What the

@@ -28,6 +28,7 @@ const (
 	MaxNetworks         = 100_000
 	MaxTargets          = 100_000
 	MaxWatched          = 100_000
+	MaxOwnedPatterns    = 1_000      // resources with * whose owner is named
 	MaxListEntries      = 10_000     // in one list of one identity
 	MaxTotalListEntries = 20_000_000 // in all lists together
 	MaxTextBytes        = 4096       // one value
@@ -55,7 +56,7 @@ var (
 	credentialKeys = []string{"ref", "type", "issued", "expires", "revoked", "rotate_every", "fingerprint", "honey"}
 	exceptionKeys  = []string{"detector", "until", "reason", "by"}
 	networkKeys    = []string{"cidr", "name", "class"}
-	targetKeys     = []string{"account", "host", "environment"}
+	targetKeys     = []string{"account", "host", "environment", "resource", "owner"}
 	watchKeys      = []string{"address", "credential", "identity", "agent", "reason"}
 )
 
@@ -164,6 +165,8 @@ type decoder struct {
 	aliasLines []int32
 	credLines  []int32
 	netLines   []int32
+	// Resources with * whose owner is named.
+	patterns int
 
 	// Of a CSV file: how its columns are read, and whether rows that are wrong
 	// are left out, with what the others claim.

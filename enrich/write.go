@@ -48,7 +48,7 @@ func WriteInventory(w io.Writer, inv *schemas.Inventory) error {
 			fmt.Fprintln(b, "targets:")
 		}
 		if err := writeEntry(b, &inv.Targets[i]); err != nil {
-			return fmt.Errorf("target %s%s: %w", inv.Targets[i].Account, inv.Targets[i].Host, err)
+			return fmt.Errorf("target %s%s%s: %w", inv.Targets[i].Account, inv.Targets[i].Host, inv.Targets[i].Resource, err)
 		}
 	}
 	for i := range inv.Watch {

@@ -139,11 +139,14 @@ type Network struct {
 }
 
 // Target maps an account, host or workspace that is called to the environment
-// it belongs to.
+// it belongs to, or a resource, with * for any run of characters, to the team or
+// person that owns it.
 type Target struct {
 	Account     string `yaml:"account" json:"account,omitempty"`
 	Host        string `yaml:"host" json:"host,omitempty"`
-	Environment string `yaml:"environment" json:"environment"`
+	Environment string `yaml:"environment" json:"environment,omitempty"`
+	Resource    string `yaml:"resource" json:"resource,omitempty"`
+	Owner       string `yaml:"owner" json:"owner,omitempty"`
 }
 
 // Watched is one thing that must not be seen: an address or prefix, a
