@@ -19,6 +19,8 @@ type closing struct {
 // reports whether there were any of these.
 func (e *Engine) finish(topic int, n int64) (worked bool) {
 	e.stats.Finished++
+	e.finishing, e.toldBefore = true, len(e.out.Alerts)
+	defer func() { e.finishing = false }()
 	due := e.panes.due[n]
 	e.fleetRatio(topic, n)
 	worked = e.runTimers((n+1)*PaneLength) || len(due) > 0

@@ -83,6 +83,10 @@ type Engine struct {
 	shown    []float64
 	quiet    []quiet
 	stats    Stats
+
+	// While panes are closed: how many alerts had been told before.
+	finishing  bool
+	toldBefore int
 }
 
 // active is a detector in use, with its card at hand.

@@ -1,6 +1,10 @@
 package detect
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/lapwing-sec/lapwing/schemas"
+)
 
 // covering is another incident that is open, woke somebody for no less, and has all
 // members of this one; nil when there is none.
@@ -36,6 +40,30 @@ func (e *Engine) folds(inc *incident, s *sighted) {
 		if !slices.Contains(a.links, inc.id) && len(a.links) < 8 {
 			a.links = append(a.links, inc.id)
 		}
+		if e.takesBack(p, a) {
+			continue
+		}
 		e.emit(p, a, max(a.emitted, inc.last), false)
 	}
+}
+
+// takesBack drops the page of a member whose alert opened in the same closing of
+// panes as its incident: nobody has been told of it yet. It reports whether it did.
+func (e *Engine) takesBack(p *Profile, a *openAlert) bool {
+	if !e.finishing || a.version != 1 || !a.page {
+		return false
+	}
+	for i := e.toldBefore; i < len(e.out.Alerts); i++ {
+		if e.out.Alerts[i].ID() != a.id {
+			continue
+		}
+		a.woke, a.page = false, false
+		if n := &e.tables.at(hourOf(paneOf(a.emitted - 1))).pages[a.way]; *n > 0 {
+			*n--
+		}
+		e.stats.Paged[a.way]--
+		e.out.Alerts[i] = e.build(p, a, a.emitted, schemas.ActivityCreate, "")
+		return true
+	}
+	return false
 }

@@ -211,6 +211,54 @@ func TestMembersThatHadPagedFoldIntoTheirIncident(t *testing.T) {
 	}
 }
 
+// What several show in one quarter of an hour is known of all when it is judged:
+// none of them pages beside the incident, not even the first.
+func TestMembersOfOneQuarterOfAnHourPageOnce(t *testing.T) {
+	members, all := fleet(5, 30, 13)
+	at := fleetStart.AddDate(0, 0, 12).Add(10 * time.Hour)
+	var odd []*schemas.Event
+	// Of one log: what comes in others is judged when their own time passes.
+	members = slices.DeleteFunc(members, func(m member) bool { return m.topic != members[0].topic || m.part != members[0].part })
+	for i := range 5 {
+		for k := range 10 {
+			ev := members[i].event(at.Add(time.Duration(i*60+k*5)*time.Second).UnixNano(), members[i].ops[0])
+			ev.BytesOut = 3e9
+			odd = append(odd, ev)
+		}
+	}
+	e := newEngine(t)
+	var out Output
+	events := merge(all, odd)
+	drive(e, events, ends(events), &out)
+	incident, pages := "", 0
+	last := map[string]*schemas.Alert{}
+	for i := range out.Alerts {
+		a := &out.Alerts[i]
+		l := &a.Unmapped.Lapwing
+		if a.FindingInfo.Analytic.UID != "egress-volume" {
+			continue
+		}
+		pages += btoi(l.Page)
+		if len(l.Identities) > 0 {
+			incident = a.ID()
+			continue
+		}
+		if was := last[a.ID()]; was != nil {
+			assert.Equal(t, was.Version()+1, a.Version())
+		} else {
+			assert.Equal(t, 1, a.Version())
+		}
+		last[a.ID()] = a
+	}
+	require.NotEmpty(t, incident)
+	assert.Equal(t, 1, pages, "the incident's")
+	assert.Len(t, last, 5)
+	for _, a := range last {
+		assert.False(t, a.Unmapped.Lapwing.Paged)
+		assert.Equal(t, incident, a.Unmapped.Lapwing.PartOf)
+	}
+}
+
 func TestAVerdictOnAnIncidentHoldsForItsMembers(t *testing.T) {
 	members, all := fleet(5, 12, 4)
 	at := fleetStart.AddDate(0, 0, 4)
