@@ -282,7 +282,7 @@ func (r *reader) fetch(ctx context.Context, offset int64) (stream.Chunk, error) 
 		mem, r.recs = r.recs[n-1], r.recs[:n-1]
 	}
 	r.mu.Unlock()
-	recs, _, next, err := decodeBatches(res.set, r.topic, r.partition, offset, r.dec, mem[:0], nil)
+	recs, next, err := decodeBatches(res.set, r.topic, r.partition, offset, r.dec, mem[:0])
 	if err != nil {
 		r.c.buffers.give(res.buf)
 		return stream.Chunk{}, err

@@ -140,17 +140,17 @@ var errTruncated = errors.New("truncated")
 // decodeBatches appends the records of a fetched record set at or after offset
 // to recs. next is the offset to go on from: past the last batch, even if
 // compaction left it empty or without its last records. Keys and values point
-// into set, or into memory of arena where they were compressed.
+// into set, or into memory of their own where they were compressed.
 //
 // A set may end in the middle of a batch; that batch is left for the next
 // fetch. Control batches (of transactions) are skipped.
-func decodeBatches(set []byte, topic string, partition int, offset int64, d *decompressor, recs []stream.Record, arena [][]byte) (out []stream.Record, mem [][]byte, next int64, err error) {
+func decodeBatches(set []byte, topic string, partition int, offset int64, d *decompressor, recs []stream.Record) (out []stream.Record, next int64, err error) {
 	next = offset
 	for len(set) >= batchHeader {
 		base := int64(binary.BigEndian.Uint64(set)) //nolint:gosec // offsets are not negative
 		length := int(int32(binary.BigEndian.Uint32(set[atBatchLength:])))
 		if length < batchHeader-12 {
-			return recs, arena, next, fmt.Errorf("a batch of %d bytes at offset %d", length, base)
+			return recs, next, fmt.Errorf("a batch of %d bytes at offset %d", length, base)
 		}
 		if 12+length > len(set) {
 			break
@@ -158,10 +158,10 @@ func decodeBatches(set []byte, topic string, partition int, offset int64, d *dec
 		batch := set[:12+length]
 		set = set[12+length:]
 		if m := batch[atMagic]; m != 2 {
-			return recs, arena, next, fmt.Errorf("a batch of message format %d at offset %d; only 2 is read", m, base)
+			return recs, next, fmt.Errorf("a batch of message format %d at offset %d; only 2 is read", m, base)
 		}
 		if sum := crc32.Checksum(batch[atAttributes:], castagnoli); sum != binary.BigEndian.Uint32(batch[atCRC:]) {
-			return recs, arena, next, fmt.Errorf("a damaged batch at offset %d", base)
+			return recs, next, fmt.Errorf("a damaged batch at offset %d", base)
 		}
 		last := base + int64(int32(binary.BigEndian.Uint32(batch[atLastOffsetDelta:]))) //nolint:gosec // two's complement on the wire
 		if last < next {
@@ -174,18 +174,17 @@ func decodeBatches(set []byte, topic string, partition int, offset int64, d *dec
 			if c := codec(attributes & attrCodec); c != codecNone {
 				plain, err := d.append(nil, body, c)
 				if err != nil {
-					return recs, arena, next, fmt.Errorf("the batch at offset %d: %w", base, err)
+					return recs, next, fmt.Errorf("the batch at offset %d: %w", base, err)
 				}
-				arena = append(arena, plain)
 				body = plain
 			}
 			if recs, err = decodeRecords(body, batch, topic, partition, offset, n, recs); err != nil {
-				return recs, arena, next, fmt.Errorf("the batch at offset %d: %w", base, err)
+				return recs, next, fmt.Errorf("the batch at offset %d: %w", base, err)
 			}
 		}
 		next = last + 1
 	}
-	return recs, arena, next, nil
+	return recs, next, nil
 }
 
 func decodeRecords(body, batch []byte, topic string, partition int, offset int64, n int, recs []stream.Record) ([]stream.Record, error) {

@@ -78,7 +78,7 @@ func decode(t testing.TB, set []byte, offset int64) (offsets []int64, values []s
 	t.Helper()
 	d, derr := newDecompressor()
 	require.NoError(t, derr)
-	recs, _, next, err := decodeBatches(set, "t", 0, offset, d, nil, nil)
+	recs, next, err := decodeBatches(set, "t", 0, offset, d, nil)
 	for _, r := range recs {
 		offsets = append(offsets, r.Offset)
 		values = append(values, string(r.Value))
@@ -154,7 +154,7 @@ func FuzzDecodeBatches(f *testing.F) {
 		}
 		d, err := newDecompressor()
 		require.NoError(t, err)
-		recs, _, next, _ := decodeBatches(set, "t", 0, offset, d, nil, nil)
+		recs, next, _ := decodeBatches(set, "t", 0, offset, d, nil)
 		require.GreaterOrEqual(t, next, offset)
 		for _, r := range recs {
 			require.GreaterOrEqual(t, r.Offset, offset)
