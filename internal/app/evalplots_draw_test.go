@@ -123,10 +123,10 @@ const (
 	inkBlue, inkGrey, inkRed, inkGreen, inkBand = "#2166ac", "#7b8794", "#b2182b", "#1b7837", "#d1e5f0"
 )
 
-// EvalPlots draws the pictures of docs/how-it-decides.md from one simulated
+// evalPlots draws the pictures of docs/how-it-decides.md from one simulated
 // fleet in which baselines are being poisoned: how surprises are calibrated, why
 // a burst fires, and how far a slow ramp gets. Names are file names.
-func EvalPlots(ctx context.Context, cfg Config) (map[string]string, error) {
+func evalPlots(ctx context.Context, cfg Config) (map[string]string, error) {
 	fleet, poisons, err := simulate.Poisoned(simulate.Config{
 		Seed: 1, Identities: 45, Days: 42, LearnDays: 14, Start: time.Date(2026, 7, 6, 0, 0, 0, 0, time.UTC),
 	})
@@ -299,13 +299,4 @@ func rampChart(views []detect.PaneView, p *simulate.Poison, paged time.Time) str
 	c.label(-13, 5.0, inkBlue, "expected of that day: the baseline follows, and is being taught")
 	c.label(-13, 4.5, inkGrey, "the ramp")
 	return c.svg()
-}
-
-// withCommas writes a number with a comma between each three digits.
-func withCommas(n int) string {
-	s := fmt.Sprint(n)
-	for i := len(s) - 3; i > 0; i -= 3 {
-		s = s[:i] + "," + s[i:]
-	}
-	return s
 }

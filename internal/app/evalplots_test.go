@@ -14,7 +14,7 @@ func TestPlotsAreCurrent(t *testing.T) {
 	if testing.Short() {
 		t.Skip("judges a fleet of 45 over six weeks")
 	}
-	plots, err := EvalPlots(t.Context(), Defaults())
+	plots, err := evalPlots(t.Context(), Defaults())
 	require.NoError(t, err)
 	require.Len(t, plots, 3)
 	for name, svg := range plots {

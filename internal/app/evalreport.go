@@ -171,3 +171,12 @@ func share(n, of int) string {
 }
 
 func perDay(n int, days float64) string { return fmt.Sprintf("%.2f", float64(n)/max(days, 1)) }
+
+// withCommas writes a number with a comma between each three digits.
+func withCommas(n int) string {
+	s := fmt.Sprint(n)
+	for i := len(s) - 3; i > 0; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
+}
