@@ -79,7 +79,7 @@ func TestATapeIsJudgedTheSameFromAMark(t *testing.T) {
 	require.NoError(t, err)
 	whole, err := tp.judge(t.Context(), judging{})
 	require.NoError(t, err)
-	mark, err := tp.mark(t.Context(), fleet.Judged(), nil)
+	mark, err := tp.mark(t.Context(), fleet.Judged())
 	require.NoError(t, err)
 	rest, err := tp.judge(t.Context(), judging{from: mark})
 	require.NoError(t, err)

@@ -34,7 +34,7 @@ func (e *evaluation) graft(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	mark, err := t.mark(ctx, fleet.Judged().Add(probesAfter), nil)
+	mark, err := t.mark(ctx, fleet.Judged().Add(probesAfter))
 	if err != nil {
 		return err
 	}

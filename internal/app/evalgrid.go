@@ -123,7 +123,7 @@ func (e *evaluation) gridOf(ctx context.Context, seed uint64, repeats int) ([]gr
 	if err != nil {
 		return nil, err
 	}
-	mark, err := t.mark(ctx, fleet.Judged().Add(probesAfter), nil)
+	mark, err := t.mark(ctx, fleet.Judged().Add(probesAfter))
 	if err != nil {
 		return nil, err
 	}

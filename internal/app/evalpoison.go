@@ -120,7 +120,7 @@ func (e *evaluation) late(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	mark, err := tp.mark(ctx, fleet.Judged().Add(probesAfter), nil)
+	mark, err := tp.mark(ctx, fleet.Judged().Add(probesAfter))
 	if err != nil {
 		return err
 	}

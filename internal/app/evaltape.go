@@ -310,8 +310,8 @@ func (t *tape) judge(ctx context.Context, o judging) ([]schemas.Alert, error) {
 }
 
 // mark takes the state of an engine at a moment of the tape.
-func (t *tape) mark(ctx context.Context, at time.Time, tune func(*detect.Config)) (*tapeMark, error) {
-	j, err := t.newJudge(tune)
+func (t *tape) mark(ctx context.Context, at time.Time) (*tapeMark, error) {
+	j, err := t.newJudge(nil)
 	if err != nil {
 		return nil, err
 	}

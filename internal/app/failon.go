@@ -197,11 +197,11 @@ func (k *clause) holds(a *schemas.Alert) bool {
 		}
 	}
 	pattern := globPattern(k.text)
-	any := slices.ContainsFunc(k.field.texts(a), func(s string) bool {
+	some := slices.ContainsFunc(k.field.texts(a), func(s string) bool {
 		ok, err := path.Match(pattern, strings.ReplaceAll(s, "/", "\x00")) // the pattern was tried before
 		return ok && err == nil
 	})
-	return any == (k.operator == "=")
+	return some == (k.operator == "=")
 }
 
 // failures says of every alert that meets a condition why, a line each.

@@ -34,10 +34,7 @@ func (c *Client) RunDetect(ctx context.Context, o DetectOptions) error {
 	}
 	for _, t := range []string{"alerts", "state", "identities"} {
 		if err := c.awaitTopic(ctx, c.Topic(t)); err != nil {
-			if ctx.Err() != nil {
-				return nil
-			}
-			return err
+			return unlessDone(ctx, err)
 		}
 	}
 	layout, err := c.layoutFor(ctx, o)

@@ -38,10 +38,7 @@ func (c *Client) RunEnrich(ctx context.Context, o EnrichOptions) error {
 	events := c.Topic("events")
 	for _, t := range []string{events, c.Topic("deadletter")} {
 		if err := c.awaitTopic(ctx, t); err != nil {
-			if ctx.Err() != nil {
-				return nil
-			}
-			return err
+			return unlessDone(ctx, err)
 		}
 	}
 	layout, err := c.CheckLayout(ctx, o.Cells)
@@ -87,10 +84,7 @@ func (c *Client) enrichSession(ctx context.Context, s *session, o EnrichOptions,
 	stages, err := c.takeOver(ctx, s, o, gates)
 	c.log.Debug().Err(err).Int("partitions", len(s.owned)).Dur("took", time.Since(began)).Msg("took partitions over")
 	if err != nil {
-		if ctx.Err() != nil {
-			return nil
-		}
-		return err
+		return unlessDone(ctx, err)
 	}
 	positions := func() map[topicPartition]committed {
 		m := make(map[topicPartition]committed, len(stages))
