@@ -148,7 +148,7 @@ func Who(a *schemas.Alert) string {
 // in it, of 100.
 func HowSure(a *schemas.Alert) string {
 	l := &a.Unmapped.Lapwing
-	kind := "rare, not proven: one measure far beyond its own past"
+	kind := "rare, not proven: one sign far beyond its own past"
 	switch {
 	case l.Family == "declared" && (l.Way == "declared" || l.Way == "report"):
 		kind = "certain: it breaks what is declared"
@@ -159,7 +159,7 @@ func HowSure(a *schemas.Alert) string {
 	case l.Way == "report":
 		kind = "worth knowing, not worth a page"
 	}
-	if l.Learning {
+	if l.Learning && l.Family != "declared" {
 		kind += "; its history is still short"
 	}
 	return kind + " (confidence " + strconv.Itoa(a.Confidence) + " of 100)"

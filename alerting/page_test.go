@@ -109,9 +109,10 @@ func TestAPageSaysHowSureItIs(t *testing.T) {
 		{"declared", "declared", false, 99, "certain: it breaks what is declared (confidence 99 of 100)"},
 		{"declared", "report", false, 99, "certain: it breaks what is declared (confidence 99 of 100)"},
 		{"learned", "consequence", false, 85, "certain that it happened and is new, not that it is bad (confidence 85 of 100)"},
-		{"learned", "strong", false, 75, "rare, not proven: one measure far beyond its own past (confidence 75 of 100)"},
+		{"learned", "strong", false, 75, "rare, not proven: one sign far beyond its own past (confidence 75 of 100)"},
 		{"learned", "fused", false, 65, "rare, not proven: several things that are each unusual, together (confidence 65 of 100)"},
 		{"learned", "consequence", true, 45, "certain that it happened and is new, not that it is bad; its history is still short (confidence 45 of 100)"},
+		{"declared", "declared", true, 99, "certain: it breaks what is declared (confidence 99 of 100)"},
 		{"learned", "report", false, 65, "worth knowing, not worth a page (confidence 65 of 100)"},
 	} {
 		a := alert("a", 1)

@@ -132,7 +132,7 @@ func explainLoad(p *Profile, pane *Pane, s *Score) Finding {
 	}
 	f := Finding{
 		Did:      "called at " + load + " over " + within,
-		Sentence: "It called at " + load + " over the last " + within + " (" + window(pane.End()-hours*3600*1e9, pane.End()) + "), weighted to the newest.",
+		Sentence: "It called at " + load + " over " + within + " (" + window(pane.End()-hours*3600*1e9, pane.End()) + "), weighted to the newest.",
 		Observed: load + " over " + within + ", weighted to the newest",
 		Expected: "its usual load" + ofItsOwn(p.stats.judged),
 		Value:    "scale " + strconv.Itoa(s.Scale),

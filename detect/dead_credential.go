@@ -1,6 +1,10 @@
 package detect
 
-import "github.com/lapwing-sec/lapwing/schemas"
+import (
+	"strings"
+
+	"github.com/lapwing-sec/lapwing/schemas"
+)
 
 var deadCredentialCard = Meta{
 	Name: "dead-credential", Title: "A dead credential is used", Basis: Declared, Family: FamilyDeclared, Way: WayDeclared,
@@ -32,11 +36,18 @@ func (deadCredential) Observe(_ *Cell, _ *Profile, call *Call, out *Findings) {
 		f := policyFinding(call, v, or(ev.CredentialId, ev.IdentityId), "used a dead credential", or(v.GetObserved(), "its credential is dead"))
 		f.Observed, f.Expected = v.GetObserved(), or(v.GetExpected(), "no call with it")
 		f.Severity = schemas.SeverityCritical
+		gone := strings.HasPrefix(v.GetObserved(), "the identity was offboarded")
+		if gone {
+			f.Did = "was used though it is offboarded"
+		}
 		switch {
 		case call.Denied:
 			f.Severity = schemas.SeverityHigh // one lower by the refusal: medium
 		case call.Success:
 			f.Did = "used a dead credential that still works"
+			if gone {
+				f.Did = "is offboarded, and its access still works"
+			}
 			f.Sentence += " It still works."
 		}
 		out.Add(f)

@@ -84,7 +84,7 @@ func explainProbing(_ *Cell, p *Profile, pane *Pane, s *Score) Finding {
 		}
 		return Finding{
 			Did: "was refused " + load + " as many new operations as usual over 24 hours",
-			Sentence: "Over the last 24 hours (" + window(pane.End()-day, pane.End()) + ", weighted to the newest) operations that were never refused to it before were refused " +
+			Sentence: "Over 24 hours (" + window(pane.End()-day, pane.End()) + ", weighted to the newest) operations that were never refused to it before were refused " +
 				load + " as often as usual (" + among + "): it looks like feeling for permissions.",
 			Observed: load + " as many newly refused operations as usual over 24 hours, weighted to the newest",
 			Expected: "its usual refusals" + ofItsOwn(p.stats.judged),

@@ -311,7 +311,7 @@ func about(x float64) string {
 // "about 2.5 were".
 func agree(quantity, one, many string) string {
 	switch quantity {
-	case "1", "about 1", "less than one":
+	case "none", "1", "about 1", "less than one":
 		return one
 	}
 	return many

@@ -182,7 +182,9 @@ func (e *Engine) view(p *Profile) ProfileView {
 		set := SetView{Dimension: d.String(), Learned: p.Learned(d), Observations: p.Observations(d), NoveltyRate: p.NoveltyRate(d, 0.01)}
 		for i := range table {
 			if table[i].dim == uint8(d)+1 {
-				set.Values = append(set.Values, table[i].view())
+				x := table[i].view()
+				x.Days = max(1, min(x.Days, v.ActiveDays)) // a weight is a power of two
+				set.Values = append(set.Values, x)
 			}
 		}
 		if d == CapabilityBit { // there are a few, by number: their names need no looking up

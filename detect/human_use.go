@@ -37,7 +37,7 @@ func (humanUse) Observe(c *Cell, p *Profile, call *Call, out *Findings) {
 	have, of := others(c, p, call, Client)
 	agent := ""
 	if ev.UserAgent != "" && ev.UserAgent != ev.Client {
-		agent = " (" + clip(ev.UserAgent, 120) + ")"
+		agent = " (" + clip(ev.UserAgent, 48) + ")"
 	}
 	f := Finding{
 		Way: WayFused, Severity: schemas.SeverityMedium, Surprise: s, Value: ev.Client,

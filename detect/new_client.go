@@ -43,7 +43,7 @@ func (newClient) Observe(c *Cell, p *Profile, call *Call, out *Findings) {
 	have, of := others(c, p, call, d)
 	with := clip(value, 40)
 	if ev.UserAgent != "" && ev.UserAgent != value {
-		with += " (" + clip(ev.UserAgent, 120) + ")"
+		with += " (" + clip(ev.UserAgent, 48) + ")"
 	}
 	out.Add(Finding{
 		Way: WayFused, Severity: schemas.SeverityLow, Surprise: s, Value: value,

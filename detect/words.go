@@ -46,6 +46,10 @@ func touched(ev *schemas.Event) string {
 	case 0:
 		return ""
 	case 1:
+		// A route without ids is its own resource: "GET /v1/orders on /v1/orders".
+		if strings.HasSuffix(ev.Operation, " "+ev.Resources[0]) {
+			return ""
+		}
 		return " on " + clip(ev.Resources[0], 120)
 	}
 	return " on " + clip(ev.Resources[0], 120) + " and " + strconv.Itoa(len(ev.Resources)-1) + " more"

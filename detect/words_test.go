@@ -31,21 +31,21 @@ func TestLongWindowsSayARatioAndNoCount(t *testing.T) {
 			"three hours are a sum that fades",
 			Score{Observed: 728, Expected: 61, Scale: 1},
 			"called at about 12 times its usual load over 3 hours",
-			"It called at about 12 times its usual load over the last 3 hours (1970-01-01 11:30 to 14:30 UTC), weighted to the newest.",
+			"It called at about 12 times its usual load over 3 hours (1970-01-01 11:30 to 14:30 UTC), weighted to the newest.",
 			"about 12 times its usual load over 3 hours, weighted to the newest", "its usual load, by 700 active quarter hours of its own",
 		},
 		{
 			"a day begins on the day before",
 			Score{Observed: 1637, Expected: 640, Scale: 2},
 			"called at about 2.6 times its usual load over 24 hours",
-			"It called at about 2.6 times its usual load over the last 24 hours (1969-12-31 14:30 to 1970-01-01 14:30 UTC), weighted to the newest.",
+			"It called at about 2.6 times its usual load over 24 hours (1969-12-31 14:30 to 1970-01-01 14:30 UTC), weighted to the newest.",
 			"about 2.6 times its usual load over 24 hours, weighted to the newest", "its usual load, by 700 active quarter hours of its own",
 		},
 		{
 			"hardly more is not made much of",
 			Score{Observed: 101, Expected: 100, Scale: 1},
 			"called more than usual",
-			"It called at about 1.0 times its usual load over the last 3 hours (1970-01-01 11:30 to 14:30 UTC), weighted to the newest.",
+			"It called at about 1.0 times its usual load over 3 hours (1970-01-01 11:30 to 14:30 UTC), weighted to the newest.",
 			"about 1.0 times its usual load over 3 hours, weighted to the newest", "its usual load, by 700 active quarter hours of its own",
 		},
 	} {
@@ -93,7 +93,7 @@ func TestQuantitiesAreSaidAsAPersonWould(t *testing.T) {
 	}
 	assert.Equal(t, "was", agree("about 1", "was", "were"))
 	assert.Equal(t, "was", agree("less than one", "was", "were"))
-	assert.Equal(t, "were", agree("none", "was", "were"))
+	assert.Equal(t, "were", agree("about 2.5", "was", "were"))
 	assert.Equal(t, "5 US dollars", dollars(5e6))
 	assert.Equal(t, "5.00 US dollars", dollars(5_004_000))
 	assert.Equal(t, "1 US dollar", dollars(1e6))
@@ -127,6 +127,27 @@ func TestFirstChecksNameCommandsThatRun(t *testing.T) {
 				assert.Contains(t, c, " -p "+thisAlert, "a hunt about nothing answers nothing")
 			}
 		}
+	}
+}
+
+func TestAnOffboardedIdentityIsNotCalledACredential(t *testing.T) {
+	for _, c := range []struct {
+		observed, did string
+		success       bool
+	}{
+		{"AKIADEAD was revoked on 2026-03-01", "used a dead credential that still works", true},
+		{"AKIADEAD was revoked on 2026-03-01", "used a dead credential", false},
+		{"the identity was offboarded on 2026-03-01", "is offboarded, and its access still works", true},
+		{"the identity was offboarded on 2026-03-01", "was used though it is offboarded", false},
+	} {
+		ev := &schemas.Event{IdentityName: "old", Operation: "GET /v1/orders", Resources: []string{"/v1/orders"}, Declared: &schemas.Declared{Violations: []*schemas.Violation{
+			{Detector: "dead-credential", Observed: c.observed, Expected: "no calls since then"},
+		}}}
+		var out Findings
+		out.meta = &deadCredentialCard
+		deadCredential{}.Observe(nil, nil, &Call{Event: ev, Success: c.success}, &out)
+		assert.Equal(t, c.did, out.list[0].Did)
+		assert.Contains(t, out.list[0].Sentence, "old called GET /v1/orders: "+c.observed+".", "a route that is its own resource is not said twice")
 	}
 }
 

@@ -148,7 +148,7 @@ targets:
 		{"an environment that is allowed", "deployer", &schemas.Event{Account: "111111111111"}, ""},
 		{"one's own environment is always allowed", "deployer", &schemas.Event{Host: "a.staging.example.com"}, ""},
 		{"no declared environment, no comparison", "free", &schemas.Event{Account: "111111111111"}, ""},
-		{"offboarded, then used", "gone", &schemas.Event{}, "dead-credential: identity offboarded 2026-03-01 not in no calls since then"},
+		{"offboarded, then used", "gone", &schemas.Event{}, "dead-credential: the identity was offboarded on 2026-03-01 not in no calls since then"},
 		{"used before it was offboarded", "gone", &schemas.Event{Time: at("2026-02-28T23:59:59Z")}, ""},
 		{"a revoked key", "keyed", &schemas.Event{CredentialId: "k-revoked"}, "dead-credential: k-revoked was revoked on 2026-03-01 not in no calls since then"},
 		{"a key before it was revoked", "keyed", &schemas.Event{CredentialId: "k-revoked", Time: at("2026-02-01T00:00:00Z")}, ""},

@@ -212,7 +212,7 @@ func judgeEnvironment(own string, pol *policy, d *schemas.Declared) {
 // judgeOffboarding refuses every call of an identity that has left.
 func (e *entry) judgeOffboarding(ev *schemas.Event, d *schemas.Declared) {
 	if off := e.it.OffboardedAt; !off.IsZero() && ev.Time != 0 && !time.Unix(0, ev.Time).Before(off) {
-		violate(d, deadCredential, "identity offboarded "+day(off), "no calls since then")
+		violate(d, deadCredential, "the identity was offboarded on "+day(off), "no calls since then")
 	}
 }
 

@@ -3,7 +3,7 @@
 -- param: address String = -- the address, such as 203.0.113.9
 -- param: alert String = -- or an alert's id: the addresses of its sample events, from a day before it to a day after
 -- param: days UInt32 = 7 -- without an alert: days to look back from the newest event
--- param: top UInt32 = 200 -- rows to show, earliest first
+-- param: top UInt32 = 200 -- rows to show: addresses with the fewest kinds of calls first, each from its first call
 WITH
     (SELECT (min(first_ts), max(last_ts)) FROM alerts_current WHERE tenant = {tenant:String} AND alert_id = {alert:String}) AS span,
     if({alert:String} = '', (SELECT max(ts) FROM events WHERE tenant = {tenant:String}) - toIntervalDay({days:UInt32}), toDateTime64(span.1, 6, 'UTC') - toIntervalDay(1)) AS since,
@@ -32,5 +32,6 @@ WHERE tenant = {tenant:String} AND ts >= since AND ts <= until
           AND id IN (SELECT arrayJoin(event_ids) FROM alerts_current WHERE tenant = {tenant:String} AND alert_id = {alert:String})
     ))
 GROUP BY source, identity_id, operation, outcome
-ORDER BY first_ts, source, identity_id, operation, outcome
+-- A stranger's address first, then a NAT that half the fleet calls from.
+ORDER BY count() OVER (PARTITION BY source), source, first_ts, identity_id, operation, outcome
 LIMIT {top:UInt32}
