@@ -485,6 +485,18 @@ func TestCEFHoldsCEFsBounds(t *testing.T) {
 	require.Contains(t, s, " flexString1Label=credential flexString1=AKIAIOSFODNN7EXAMPLE flexString2Label=breaks if disabled flexString2=unknown: ")
 }
 
+func TestCEFCarriesPolicyAndIssuance(t *testing.T) {
+	a := paged()
+	s := CEF(&a)
+	require.Contains(t, s, " deviceCustomDate1Label=credential issued deviceCustomDate1=1764547200000 deviceCustomDate2Label=credential expires deviceCustomDate2=1767139200000"+
+		" LapwingMintedBy=aws:1:role/ci LapwingPolicy=countries DE, US; rate 60 a minute (policy for team\\=platform)"+
+		" LapwingExceptions=region-policy until 2026-01-01T00:00:00Z msg=")
+	a.Unmapped.Lapwing.Identity.Policy[0].Allows = strings.Repeat("p", 3000)
+	require.NotContains(t, CEF(&a), strings.Repeat("p", cefText))
+	a.Unmapped.Lapwing.Identity = schemas.AlertIdentity{}
+	require.NotContains(t, CEF(&a), "LapwingPolicy")
+}
+
 func FuzzCEF(f *testing.F) {
 	f.Add("a|b", "k=v\n", "id")
 	f.Fuzz(func(t *testing.T, title, desc, id string) {

@@ -99,6 +99,22 @@ func CEF(a *schemas.Alert) string {
 			put("flexString"+n, clip(kv[1], cefText))
 		}
 	}
+	if x := l.Identity.Issuance; x != nil {
+		for i, kv := range []struct {
+			label string
+			ms    int64
+		}{{"credential issued", x.Issued}, {"credential expires", x.Expires}} {
+			if kv.ms > 0 {
+				n := strconv.Itoa(i + 1)
+				put("deviceCustomDate"+n+"Label", kv.label)
+				put("deviceCustomDate"+n, strconv.FormatInt(kv.ms, 10))
+			}
+		}
+		put("LapwingMintedBy", clip(x.MintedBy, cefText))
+	}
+	// CEF's own fields are used up: keys that begin with the vendor's name are free.
+	put("LapwingPolicy", clip(Policy(a), cefText))
+	put("LapwingExceptions", clip(Exceptions(a), cefText))
 	put("msg", clip(a.FindingInfo.Desc, cefText))
 	return b.String()
 }

@@ -194,7 +194,8 @@ func pageFacts(a *schemas.Alert) []pageFact {
 	l := &a.Unmapped.Lapwing
 	facts := []pageFact{
 		{"who", Who(a)}, {"how_sure", HowSure(a)}, {"rarity", l.Rarity},
-		{"credential", a.Actor.User.CredentialUID}, {"source", Sources(a)}, {"network", Networks(a)},
+		{"credential", a.Actor.User.CredentialUID}, {"credential_life", Issuance(a)},
+		{"policy", policyOnPage(a)}, {"exceptions", Exceptions(a)}, {"source", Sources(a)}, {"network", Networks(a)},
 		{"first_seen", moment(a.FindingInfo.FirstSeenTime)}, {"last_seen", moment(a.FindingInfo.LastSeenTime)}, {"calls", Calls(a)},
 		{"linked_alerts", some(l.Links, shownIDs)}, {"part_of", l.PartOf}, {"members", some(l.Identities, shownIDs)},
 	}

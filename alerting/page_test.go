@@ -25,6 +25,12 @@ func paged() schemas.Alert {
 	l := &a.Unmapped.Lapwing
 	l.Identity.Environment = "production"
 	l.Findings = []schemas.Finding{{Detector: "secret-access", Value: "prod/db", Count: 7}, {Detector: "new-network", Value: "203.0.113.0/24", Count: 1}}
+	l.Identity.Policy = []schemas.AlertPolicy{{Key: "countries", Allows: "DE, US", Source: "identity"}, {Key: "rate", Allows: "60 a minute", Source: "team=platform"}}
+	l.Identity.Exceptions = []schemas.AlertException{{Detector: "region-policy", Until: 1767225600000}}
+	l.Identity.Issuance = &schemas.Issuance{
+		Source: schemas.IssuanceDeclared, Issued: 1764547200000, Expires: 1767139200000, RotateEvery: 90 * 24 * 3600 * 1000,
+		MintedBy: "aws:1:role/ci", MintedWith: "iam:CreateAccessKey", MintedTime: 1764547200000,
+	}
 	l.Links, l.FirstChecks = []string{"11aa", "22bb"}, []string{"one", "two", "three", "four", "five"}
 	return a
 }
@@ -33,7 +39,10 @@ func TestAPageCarriesWhatAResponderAsksFirst(t *testing.T) {
 	a := paged()
 	want := map[string]string{
 		"credential": "AKIAIOSFODNN7EXAMPLE", "source": "203.0.113.9 (FR) by aws-cli, 2001:db8::1", "network": "203.0.113.0/24",
-		"first_seen": "2025-12-31T23:58:20Z", "last_seen": "2025-12-31T23:59:50Z", "calls": "secret-access 7 times, 4 sample calls",
+		"policy":          "countries DE, US; rate 60 a minute (policy for team=platform)",
+		"exceptions":      "region-policy until 2026-01-01T00:00:00Z",
+		"credential_life": "issued 2025-12-01T00:00:00Z, expired 2025-12-31T00:00:00Z, to be rotated every 90 days (inventory); made by aws:1:role/ci with iam:CreateAccessKey at 2025-12-01T00:00:00Z",
+		"first_seen":      "2025-12-31T23:58:20Z", "last_seen": "2025-12-31T23:59:50Z", "calls": "secret-access 7 times, 4 sample calls",
 		"linked_alerts": "11aa, 22bb", "command_show": "lapwing alert show 9f2c41d8a07b",
 		"command_calls":     "lapwing hunt run alert-events -p alert=9f2c41d8a07b",
 		"command_history":   "lapwing hunt run identity-history -p alert=9f2c41d8a07b",
@@ -54,6 +63,29 @@ func TestAPageCarriesWhatAResponderAsksFirst(t *testing.T) {
 	}
 	a.Unmapped.Lapwing.Breaks = []string{"checkout", "invoices"}
 	require.Equal(t, "checkout, invoices", (&pagerDutySink{}).event(&a).Payload.CustomDetails["breaks_if_disabled"])
+}
+
+func TestAPageShowsALongPolicyByItsKeys(t *testing.T) {
+	a := paged()
+	a.Unmapped.Lapwing.Identity.Policy[0].Allows = strings.Repeat("x", shownPolicy)
+	require.Equal(t, "countries, rate are limited", (&pagerDutySink{}).event(&a).Payload.CustomDetails["policy"])
+}
+
+func TestWhatIsKnownOfACredentialsLife(t *testing.T) {
+	for _, c := range []struct {
+		name, want string
+		of         *schemas.Issuance
+	}{
+		{"nothing", "", nil},
+		{"as logged", "issued 2025-12-01T00:00:00Z, expires 2026-01-31T00:00:00Z (log)", &schemas.Issuance{Source: schemas.IssuanceLogged, Issued: 1764547200000, Expires: 1769817600000}},
+		{"its maker only", "made by aws:1:role/ci", &schemas.Issuance{MintedBy: "aws:1:role/ci"}},
+		{"an interval that is no whole days", "to be rotated every 36h0m0s (inventory)", &schemas.Issuance{Source: schemas.IssuanceDeclared, RotateEvery: 36 * 3600 * 1000}},
+		{"a day", "to be rotated every day (inventory)", &schemas.Issuance{Source: schemas.IssuanceDeclared, RotateEvery: 24 * 3600 * 1000}},
+	} {
+		a := paged()
+		a.Unmapped.Lapwing.Identity.Issuance = c.of
+		require.Equal(t, c.want, Issuance(&a), c.name)
+	}
 }
 
 func TestAPageLeavesOutWhatIsNotThere(t *testing.T) {

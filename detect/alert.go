@@ -91,6 +91,7 @@ func (e *Engine) compose(id string, f *facts, a *openAlert, parts []part, title,
 				Kind: f.kind, Name: f.name, Owner: f.owner, Team: f.team, Environment: f.environment, Criticality: f.criticality,
 				Vendor: f.vendor, Runbook: f.runbook, Route: f.route, Managed: f.managed, Dependants: slices.Clone(f.dependants),
 				Principal: a.principal, Credential: a.credential, LastRotation: f.lastRotation / 1e6,
+				Policy: f.policies(), Exceptions: f.inForce(at), Issuance: e.issuance(a, at),
 			},
 			Breaks: slices.Clone(f.dependants), Links: slices.Clone(a.links), PartOf: a.partOf, CloseReason: closed,
 			FirstChecks: checks(parts, a.id), Mappings: mappings(parts),
@@ -98,6 +99,12 @@ func (e *Engine) compose(id string, f *facts, a *openAlert, parts []part, title,
 	}
 	if a.session != "" {
 		out.Actor.Session = &schemas.Session{UID: a.session}
+		if !a.issued.declared {
+			out.Actor.Session.Created, out.Actor.Session.Expires = a.issued.issued/1e6, a.issued.expires/1e6
+		}
+	}
+	for _, x := range out.Unmapped.Lapwing.Identity.Policy {
+		out.Actor.Authorizations = append(out.Actor.Authorizations, schemas.Authorization{Policy: schemas.AuthorizationPolicy{Name: x.Key, Desc: x.Allows, IsApplied: true}})
 	}
 	if a.format != "" {
 		out.FindingInfo.DataSources = []string{a.format}

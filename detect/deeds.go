@@ -303,6 +303,7 @@ type moment struct {
 	sample schemas.RelatedEvent
 	// Of the alert that it may open.
 	principal, credential, session, format string
+	issued                                 issuance
 }
 
 func (m *moment) visit(c *codec) {
@@ -311,6 +312,9 @@ func (m *moment) visit(c *codec) {
 		c.text(s)
 	}
 	visitRelated(c, &m.sample)
+	if c.has(12) {
+		m.issued.visit(c)
+	}
 	m.by.sample = m.sample
 }
 
@@ -321,5 +325,6 @@ func (e *Engine) momentOf(call *Call) moment {
 	return moment{
 		at: call.Time, by: sharedBy{clone(by.source), clone(by.credential), by.sample}, sample: by.sample,
 		principal: clone(ev.Principal), credential: clone(ev.CredentialId), session: clone(ev.SessionId), format: clone(ev.Format),
+		issued: issuanceOf(ev),
 	}
 }

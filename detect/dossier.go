@@ -169,6 +169,8 @@ type openAlert struct {
 	// Of the event that opened it, or of the pane's newest sample.
 	principal, credential, session, format string
 	history                                string
+	// issued is of the credential.
+	issued issuance
 }
 
 // part is one finding of an alert.

@@ -80,7 +80,9 @@ type goldenIdentity struct {
 	Anonymous   bool   `yaml:"anonymous"`
 	Count       int    `yaml:"count"`
 	LastUsed    string `yaml:"last_used"`
-	call        `yaml:",inline"`
+	// Policy is that in force: "countries|identity|DE, US".
+	Policy []string `yaml:"policy"`
+	call   `yaml:",inline"`
 }
 
 // call is what an event says; each field left out is taken from the identity.
@@ -188,6 +190,8 @@ type goldenAlert struct {
 	Also     []string `yaml:"also,omitempty"`
 	Title    string   `yaml:"title"`
 	Says     []string `yaml:"says"`
+	// InForce is what the alert carries of policy, exceptions and the credential's life.
+	InForce []string `yaml:"in_force,omitempty"`
 }
 
 func TestGolden(t *testing.T) {
@@ -400,7 +404,30 @@ func (c *goldenCase) summarise(alerts []schemas.Alert) []goldenAlert {
 		if len(g.Says) == 0 {
 			g.Says = []string{a.FindingInfo.Desc}
 		}
+		g.InForce = c.inForce(&a.Unmapped.Lapwing.Identity)
 		out = append(out, g)
+	}
+	return out
+}
+
+func (c *goldenCase) inForce(id *schemas.AlertIdentity) (out []string) {
+	for _, p := range id.Policy {
+		out = append(out, p.Key+"|"+p.Source+"|"+p.Allows)
+	}
+	for _, x := range id.Exceptions {
+		out = append(out, "except "+x.Detector+" until "+c.since(x.Until))
+	}
+	if x := id.Issuance; x != nil {
+		day := func(ms int64) string {
+			if ms == 0 {
+				return "?"
+			}
+			return time.UnixMilli(ms).UTC().Format(time.DateOnly)
+		}
+		out = append(out, strings.TrimSpace("issued "+day(x.Issued)+" expires "+day(x.Expires)+" rotated "+(time.Duration(x.RotateEvery)*time.Millisecond).String()+" "+x.Source))
+		if x.MintedBy != "" {
+			out = append(out, "made by "+x.MintedBy+" with "+x.MintedWith+" at "+c.since(x.MintedTime))
+		}
 	}
 	return out
 }
@@ -624,6 +651,7 @@ func (c *goldenCase) declared(t *testing.T, do *call, who *goldenIdentity, at ti
 	d := &schemas.Declared{
 		Managed: !who.Unmanaged, RatePerMinute: or(do.Rate, who.Rate), RateBurst: or(do.Burst, who.Burst),
 		SpendMicrosPerDay: or(do.Spend, who.Spend), TokensPerDay: or(do.TokenCap, who.TokenCap),
+		Policy: strings.ReplaceAll(strings.Join(who.Policy, "\n"), "|", "\t"),
 	}
 	for _, b := range do.Breaks {
 		detector, rest, ok := strings.Cut(b, ": ")

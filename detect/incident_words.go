@@ -175,7 +175,7 @@ func (e *Engine) commonFacts(members []string) *facts {
 			from string
 		}{
 			{&out.kind, f.kind}, {&out.owner, f.owner}, {&out.team, f.team}, {&out.environment, f.environment},
-			{&out.criticality, f.criticality}, {&out.vendor, f.vendor}, {&out.route, f.route}, {&out.runbook, f.runbook},
+			{&out.criticality, f.criticality}, {&out.vendor, f.vendor}, {&out.route, f.route}, {&out.runbook, f.runbook}, {&out.policy, f.policy},
 		} {
 			if *s.to != s.from {
 				*s.to = ""

@@ -70,6 +70,7 @@ type Pane struct {
 	windows [windows]float32 // ratios of the long windows
 	largest uint64           // bytes of the largest call
 	most    uint64           // records of the call that gave out most
+	issued  issuance         // of the credential of the first sample
 	// samples are the first event, two in between, the newest, then what a
 	// detector points at: the largest call, the newest refused one, the newest
 	// that touched something never touched before, the one of most records. They come
@@ -175,6 +176,7 @@ func (p *Pane) add(ev *schemas.Event, call *Call, topic int) {
 	switch {
 	case p.Calls == 1:
 		p.samples[0].take(ev)
+		p.issued = issuanceOf(ev)
 	case p.Calls&(p.Calls-1) == 0:
 		p.samples[1+bits.TrailingZeros32(p.Calls)%2].take(ev)
 	default:

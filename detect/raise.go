@@ -75,6 +75,7 @@ func (e *Engine) raise(p *Profile, m *moment, x *found) {
 			return
 		}
 		a.principal, a.credential, a.session, a.format = m.principal, m.credential, m.session, m.format
+		a.issued = m.issued
 	}
 	severity, known := a.severity, a.has(x.meta)
 	page := e.grow(p, a, x, m.at, m.by)
@@ -229,6 +230,9 @@ func (e *Engine) raiseAtClose(p *Profile, pane *Pane, at int64, list []found, sa
 				a.sample(s.related())
 				if a.credential == "" {
 					a.credential = valid(s.cred[:s.credLen])
+					if i == 0 {
+						a.issued = pane.issued
+					}
 				}
 			}
 		}

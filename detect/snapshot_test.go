@@ -86,6 +86,15 @@ func restless(seed uint64, n int) []*schemas.Event {
 		case 4:
 			ev.Declared, ev.Owner = nil, ""
 		}
+		switch d := ev.Declared; {
+		case d == nil:
+		case i%7 < 2:
+			ev.CredentialIssued, ev.CredentialExpires = ev.Time-int64(i)*1e9, ev.Time+3600e9
+		case i%7 < 4:
+			d.Policy = "countries\tidentity\tDE\nrate\tteam=platform\t" + formatInt(int64(i%3)) + " a minute"
+			d.Credential = &schemas.Credential{Ref: ev.CredentialId, Issued: fleetStart.UnixNano(), RotateEvery: 90 * day}
+			d.Exceptions = []*schemas.Exception{{Detector: "off-schedule", Until: ev.Time + day}}
+		}
 		all = append(all, ev)
 		if r.IntN(150) == 0 {
 			for j := range r.IntN(300) {

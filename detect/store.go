@@ -21,6 +21,8 @@ type store struct {
 	free  []uint32
 	live  int
 	none  *facts // shared by every identity of which nothing is declared
+	// policies are texts that many identities share; see policyText.
+	policies [512]string
 }
 
 func (s *store) init() {
@@ -75,6 +77,7 @@ type facts struct {
 	managed                                                                   bool
 	lastRotation                                                              int64
 	exceptions                                                                []exception
+	policy                                                                    string // in force, as schemas.Declared has it
 }
 
 type exception struct {
@@ -88,7 +91,11 @@ func (f *facts) same(ev *schemas.Event) bool {
 	return f.managed == d.GetManaged() && f.name == ev.IdentityName && f.owner == ev.Owner && f.team == ev.Team &&
 		f.kind == ev.IdentityKind && f.environment == ev.Environment && f.criticality == ev.Criticality &&
 		f.vendor == ev.Vendor && f.route == ev.Route && f.runbook == ev.Runbook &&
-		slices.Equal(f.dependants, ev.Dependants) && f.lastRotation == d.GetCredential().GetIssued() && f.sameExceptions(d)
+		slices.Equal(f.dependants, ev.Dependants) && f.lastRotation == d.GetCredential().GetIssued() && f.samePolicy(d.GetPolicy()) && f.sameExceptions(d)
+}
+
+func (f *facts) samePolicy(text string) bool {
+	return f.policy == text || len(text) > maxPolicyText && f.policy == clipBytes(text, maxPolicyText)
 }
 
 func (f *facts) sameExceptions(d *schemas.Declared) bool {
@@ -159,7 +166,9 @@ func (e *Engine) profile(ev *schemas.Event) *Profile {
 		}
 	}
 	if f := e.store.facts[p.self]; !f.same(ev) {
-		e.store.facts[p.self] = factsOf(ev)
+		f = factsOf(ev)
+		f.policy = e.store.policyText(ev.Declared.GetPolicy())
+		e.store.facts[p.self] = f
 		p.group = kindOf(ev.IdentityKind)
 		p.flags &^= flagManaged
 		if ev.Declared.GetManaged() {

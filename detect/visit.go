@@ -72,6 +72,12 @@ func (e *Engine) visitFacts(c *codec, f *facts) *facts {
 		c.text(&x.detector)
 		c.i64(&x.until)
 	})
+	if c.has(12) {
+		c.text(&f.policy)
+		if !c.writing() {
+			f.policy = e.store.policyText(f.policy)
+		}
+	}
 	return f
 }
 

@@ -72,6 +72,9 @@ func (a *openAlert) visit(c *codec) {
 	if c.has(10) {
 		c.text(&a.partOf)
 	}
+	if c.has(12) {
+		a.issued.visit(c)
+	}
 	if !c.writing() && c.err == nil && (a.severity < 0 || a.severity > schemas.SeverityCritical || len(a.parts) == 0) {
 		c.fail(fmt.Errorf("%w: alert %s", errDamaged, clip(a.id, 40)))
 	}

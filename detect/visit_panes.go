@@ -80,6 +80,9 @@ func (p *Pane) visit(c *codec) {
 		p.samples[sampleRecords].visit(c)
 		c.u64(&p.most)
 	}
+	if c.has(12) {
+		p.issued.visit(c)
+	}
 }
 
 func (s *sample) visit(c *codec) {

@@ -441,6 +441,7 @@ func (ent *entry) attach(ev *schemas.Event, d *schemas.Declared, pl *place) {
 	ent.judgeOffboarding(ev, d)
 	judgeEnvironment(it.Environment, ent.pol, d)
 	if ent.pol != nil {
+		d.Policy = ent.pol.inForce
 		ent.pol.judge(ev, pl, d)
 	}
 }

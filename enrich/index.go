@@ -179,7 +179,7 @@ func (b *indexBuilder) owned(t *schemas.Target) {
 
 func (b *indexBuilder) compile(at int32) {
 	e := &b.ix.entries[at]
-	b.inherit(e)
+	from := b.inherit(e)
 	for i := range e.it.Credentials {
 		c := &e.it.Credentials[i]
 		b.ref(c.Ref, credential{at, c})
@@ -194,12 +194,17 @@ func (b *indexBuilder) compile(at int32) {
 		return
 	}
 	// Policies are few where identities are many.
-	b.key = policyKey(b.key[:0], e.it.Allowed)
+	b.key = b.key[:0]
+	for _, n := range from {
+		b.key = binary.LittleEndian.AppendUint16(b.key, n)
+	}
+	b.key = policyKey(b.key, e.it.Allowed)
 	if same, ok := b.policies[string(b.key)]; ok {
 		e.pol = same
 		return
 	}
 	p, err := compilePolicy(e.it.Allowed, b.zones)
+	p.inForce = inForce(e.it.Allowed, from, b.shared)
 	e.pol = p
 	if err != nil {
 		b.ix.ignored++

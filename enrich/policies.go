@@ -75,6 +75,7 @@ type sharedPolicy struct {
 	id, team, vendor               *pattern
 	kind, environment, criticality string
 	allowed                        *schemas.Allowed
+	words                          string // whom it is for
 }
 
 func compileSharedPolicy(p *schemas.Policy) sharedPolicy {
@@ -88,6 +89,7 @@ func compileSharedPolicy(p *schemas.Policy) sharedPolicy {
 	return sharedPolicy{
 		id: or(p.For.ID), team: or(p.For.Team), vendor: or(p.For.Vendor),
 		kind: p.For.Kind, environment: p.For.Environment, criticality: p.For.Criticality, allowed: p.Allowed,
+		words: selectorWords(&p.For),
 	}
 }
 
@@ -102,18 +104,28 @@ func (p *sharedPolicy) holds(e *entry) bool {
 }
 
 // inherit completes what an identity is allowed by the policies that are about
-// it: what it states itself stands, then what the first of them states.
-func (b *indexBuilder) inherit(e *entry) {
+// it: what it states itself stands, then what the first of them states. It tells who
+// states what.
+func (b *indexBuilder) inherit(e *entry) (from origins) {
 	allowed := e.it.Allowed
 	for i := range b.shared {
-		if p := &b.shared[i]; p.holds(e) {
-			allowed = mergeAllowed(allowed, p.allowed)
+		p := &b.shared[i]
+		if !p.holds(e) {
+			continue
 		}
+		have, more := states(allowed), states(p.allowed)
+		for key := range from {
+			if more[key] && !have[key] {
+				from[key] = uint16(i + 1) //nolint:gosec // MaxPolicies an inventory
+			}
+		}
+		allowed = mergeAllowed(allowed, p.allowed)
 	}
 	if allowed == e.it.Allowed {
-		return
+		return from
 	}
 	it := *e.it // the inventory stays as it was given
 	it.Allowed = allowed
 	e.it = &it
+	return from
 }

@@ -46,6 +46,7 @@ type policy struct {
 	schedule     *schedule
 	rate         *schemas.Rate
 	spend        *schemas.Spend
+	inForce      string // what events carry of it, in words
 }
 
 // networkRule is a closed list of networks.

@@ -21,7 +21,7 @@ func TestSharedFactsEqualOnesOwn(t *testing.T) {
 			d := &schemas.Declared{
 				Managed: rapid.Bool().Draw(t, "managed"), RatePerMinute: rapid.SampledFrom([]float64{0, 60, 600}).Draw(t, "rate"),
 				RateBurst: rapid.Uint32Range(0, 2).Draw(t, "burst"), TokensPerDay: rapid.Uint64Range(0, 1).Draw(t, "tokens"), SpendMicrosPerDay: rapid.Uint64Range(0, 1).Draw(t, "spend"), LastUsed: rapid.Int64Range(0, 2).Draw(t, "last used"),
-				TargetEnvironment: rapid.SampledFrom([]string{"", production, "staging", "sandbox"}).Draw(t, "target"),
+				Policy: rapid.SampledFrom([]string{"", "rate\tidentity\t60 a minute", "rate\tidentity\t90 a minute"}).Draw(t, "policy"), TargetEnvironment: rapid.SampledFrom([]string{"", production, "staging", "sandbox"}).Draw(t, "target"),
 			}
 			if rapid.Bool().Draw(t, "a credential") {
 				c := &schemas.KnownCredential{

@@ -110,6 +110,20 @@ type Product struct {
 type Actor struct {
 	User    User     `json:"user"`
 	Session *Session `json:"session,omitempty"`
+	// Authorizations are the declared policies in force, one for each key.
+	Authorizations []Authorization `json:"authorizations,omitempty"`
+}
+
+// Authorization is OCSF's authorization object.
+type Authorization struct {
+	Policy AuthorizationPolicy `json:"policy"`
+}
+
+// AuthorizationPolicy is OCSF's policy object: what one key of allowed states.
+type AuthorizationPolicy struct {
+	Name      string `json:"name"`
+	Desc      string `json:"desc"`
+	IsApplied bool   `json:"is_applied"`
 }
 
 // User is OCSF's user object; TypeID 4 is a service.
@@ -124,6 +138,9 @@ type User struct {
 // Session is the session that the triggering event ran in.
 type Session struct {
 	UID string `json:"uid,omitempty"`
+	// Created and Expires are the credential's life as logged.
+	Created int64 `json:"created_time,omitempty"`
+	Expires int64 `json:"expiration_time,omitempty"`
 }
 
 // FindingInfo carries the identity and explanation of the alert.
@@ -319,6 +336,53 @@ type AlertIdentity struct {
 	Principal    string   `json:"principal,omitempty"`
 	Credential   string   `json:"credential,omitempty"`
 	LastRotation int64    `json:"last_rotation,omitempty"`
+	// Policy is what the identity was allowed at its newest event, one entry for each
+	// key of allowed that is stated.
+	Policy []AlertPolicy `json:"policy,omitempty"`
+	// Exceptions are those that had not ended at this version's time, 16 at most.
+	Exceptions []AlertException `json:"exceptions,omitempty"`
+	// Issuance is the life of Credential.
+	Issuance *Issuance `json:"issuance,omitempty"`
+}
+
+// AlertPolicy is one key of allowed, in words.
+type AlertPolicy struct {
+	// Key is that of the inventory: operations, countries, regions, networks,
+	// environments, schedule, rate or spend.
+	Key string `json:"key"`
+	// Allows is what it allows, shortened.
+	Allows string `json:"allows"`
+	// Source is "identity", or whom the entry of policies is for that states it:
+	// "kind=ci_pipeline team=payments".
+	Source string `json:"source"`
+}
+
+// AlertException suspends a detector until a time.
+type AlertException struct {
+	Detector string `json:"detector"`
+	Until    int64  `json:"until"`
+}
+
+// Where the life of a credential is known from.
+const (
+	IssuanceDeclared = "inventory"
+	IssuanceLogged   = "log"
+)
+
+// Issuance is the life of a credential, as far as it is known.
+type Issuance struct {
+	// Source is IssuanceDeclared or IssuanceLogged; empty when only the minting is
+	// known.
+	Source  string `json:"source,omitempty"`
+	Issued  int64  `json:"issued,omitempty"`
+	Expires int64  `json:"expires,omitempty"`
+	// RotateEvery is the declared interval, milliseconds.
+	RotateEvery int64 `json:"rotate_every,omitempty"`
+	// MintedBy is the identity that was seen making the credential in the last seven
+	// days, MintedWith the operation, MintedTime when.
+	MintedBy   string `json:"minted_by,omitempty"`
+	MintedWith string `json:"minted_with,omitempty"`
+	MintedTime int64  `json:"minted_time,omitempty"`
 }
 
 // Finding is one detector's verdict within an alert.

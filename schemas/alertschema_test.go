@@ -58,7 +58,7 @@ func full() Alert {
 	a.Metadata.Version, a.Metadata.Product.Name = OCSFVersion, ProductName
 	a.FindingInfo.Attacks[0].Technique.UID = "T1078.004"
 	l := &a.Unmapped.Lapwing
-	l.Family, l.Way, l.Findings[0].Family = "learned", "strong", "volume"
+	l.Family, l.Way, l.Findings[0].Family, l.Identity.Issuance.Source = "learned", "strong", "volume", IssuanceDeclared
 	return a
 }
 
@@ -117,6 +117,9 @@ func TestAlertSchemaRefuses(t *testing.T) {
 	}{
 		{"another class", func(m map[string]any) { m["class_uid"] = 2003 }},
 		{"a severity off the scale", func(m map[string]any) { m["severity_id"] = 6 }},
+		{"a credential's life from nowhere", func(m map[string]any) {
+			m["unmapped"].(map[string]any)["lapwing"].(map[string]any)["identity"].(map[string]any)["issuance"].(map[string]any)["source"] = "rumour"
+		}},
 		{"no identity", func(m map[string]any) { m["actor"].(map[string]any)["user"].(map[string]any)["uid"] = "" }},
 		{"no explanation", func(m map[string]any) { m["finding_info"].(map[string]any)["desc"] = "" }},
 		{"an unknown way to page", func(m map[string]any) {
@@ -152,6 +155,8 @@ var ocsfAttributes = map[string][]string{
 	".actor":                                         {"app_name", "app_uid", "authorizations", "idp", "invoked_by", "process", "session", "user"},
 	".actor.user":                                    {"account", "credential_uid", "display_name", "domain", "email_addr", "full_name", "groups", "name", "org", "type", "type_id", "uid", "uid_alt"},
 	".actor.session":                                 {"count", "created_time", "credential_uid", "expiration_reason", "expiration_time", "is_mfa", "is_remote", "issuer", "terminal", "uid", "uid_alt", "uuid"},
+	".actor.authorizations[]":                        {"decision", "policy"},
+	".actor.authorizations[].policy":                 {"data", "desc", "group", "is_applied", "name", "uid", "version"},
 	".finding_info":                                  {"analytic", "attacks", "attack_graph", "created_time", "data_sources", "desc", "first_seen_time", "kill_chain", "last_seen_time", "modified_time", "product", "related_analytics", "related_events", "related_events_count", "src_url", "tags", "title", "traits", "types", "uid", "uid_alt"},
 	".finding_info.analytic":                         {"algorithm", "category", "desc", "name", "state", "state_id", "type", "type_id", "uid", "version"},
 	".finding_info.related_analytics[]":              {"algorithm", "category", "desc", "name", "state", "state_id", "type", "type_id", "uid", "version"},

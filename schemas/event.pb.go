@@ -980,8 +980,12 @@ type Declared struct {
 	// Zero means none.
 	SpendMicrosPerDay uint64 `protobuf:"varint,9,opt,name=spend_micros_per_day,json=spendMicrosPerDay,proto3" json:"spend_micros_per_day,omitempty"`
 	TokensPerDay      uint64 `protobuf:"varint,10,opt,name=tokens_per_day,json=tokensPerDay,proto3" json:"tokens_per_day,omitempty"`
-	unknownFields     protoimpl.UnknownFields
-	sizeCache         protoimpl.SizeCache
+	// The policy in force, in words: a line for each key of "allowed" that binds the
+	// identity, as key, tab, who states it ("identity", or whom an entry of policies
+	// is for), tab, what it allows, shortened. At most 1,024 bytes.
+	Policy        string `protobuf:"bytes,11,opt,name=policy,proto3" json:"policy,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Declared) Reset() {
@@ -1082,6 +1086,13 @@ func (x *Declared) GetTokensPerDay() uint64 {
 		return x.TokensPerDay
 	}
 	return 0
+}
+
+func (x *Declared) GetPolicy() string {
+	if x != nil {
+		return x.Policy
+	}
+	return ""
 }
 
 // Violation is one broken policy.
@@ -1589,7 +1600,7 @@ const file_event_proto_rawDesc = "" +
 	"\x03raw\x18y \x01(\tR\x03raw\x1a=\n" +
 	"\x0fAttributesEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xb4\x03\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xcc\x03\n" +
 	"\bDeclared\x12\x18\n" +
 	"\amanaged\x18\x01 \x01(\bR\amanaged\x125\n" +
 	"\n" +
@@ -1608,7 +1619,8 @@ const file_event_proto_rawDesc = "" +
 	"\tlast_used\x18\b \x01(\x03R\blastUsed\x12/\n" +
 	"\x14spend_micros_per_day\x18\t \x01(\x04R\x11spendMicrosPerDay\x12$\n" +
 	"\x0etokens_per_day\x18\n" +
-	" \x01(\x04R\ftokensPerDay\"_\n" +
+	" \x01(\x04R\ftokensPerDay\x12\x16\n" +
+	"\x06policy\x18\v \x01(\tR\x06policy\"_\n" +
 	"\tViolation\x12\x1a\n" +
 	"\bdetector\x18\x01 \x01(\tR\bdetector\x12\x1a\n" +
 	"\bobserved\x18\x02 \x01(\tR\bobserved\x12\x1a\n" +

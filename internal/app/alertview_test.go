@@ -17,6 +17,9 @@ func TestAShownAlertAnswersWhatAResponderAsks(t *testing.T) {
 	a.FindingInfo.FirstSeenTime, a.FindingInfo.LastSeenTime = 1767225600000, 1767225660000
 	a.FindingInfo.RelatedEvents = []schemas.RelatedEvent{{UID: "e", Desc: "from 203.0.113.9 (FR): success"}}
 	l := &a.Unmapped.Lapwing
+	l.Identity.Policy = []schemas.AlertPolicy{{Key: "countries", Allows: "DE, US", Source: "identity"}}
+	l.Identity.Exceptions = []schemas.AlertException{{Detector: "region-policy", Until: 1767312000000}}
+	l.Identity.Issuance = &schemas.Issuance{Source: schemas.IssuanceLogged, Issued: 1764547200000}
 	l.Page, l.Links, l.Identities = true, []string{"11aa"}, []string{"one", "two"}
 	l.Findings = []schemas.Finding{{Detector: "secret-access", Sentence: "It read a secret.", Count: 2}}
 	for i := range 8 {
@@ -30,7 +33,7 @@ func TestAShownAlertAnswersWhatAResponderAsks(t *testing.T) {
 	out.WriteString(alertRest(a))
 	text := out.String()
 	for _, line := range []string{
-		"    credential  AKIAIOSFODNN7EXAMPLE\n", "    source      203.0.113.9 (FR)\n",
+		"    credential  AKIAIOSFODNN7EXAMPLE\n    its life    issued 2025-12-01T00:00:00Z (log)\n    policy      countries DE, US\n    exceptions  region-policy until 2026-01-02T00:00:00Z\n", "    source      203.0.113.9 (FR)\n",
 		"    seen        2026-01-01 00:00:00 to 2026-01-01 00:01:00 UTC: secret-access 2 times, 1 sample call\n",
 		"    breaks      unknown: the inventory names no dependants\n", "                8. check 8\n", "    linked      11aa\n", "    members     one, two\n",
 		"    next        lapwing hunt run alert-events -p alert=9f2c41d8a07b\n",
