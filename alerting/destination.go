@@ -50,6 +50,9 @@ type TLS struct {
 	CertFile   string
 	KeyFile    string
 	ServerName string
+	// Certificate, where it is set, gives the certificate to show in place of what
+	// CertFile and KeyFile held when the destination was opened.
+	Certificate func(*tls.CertificateRequestInfo) (*tls.Certificate, error)
 }
 
 // Client returns the TLS configuration: TLS 1.2 or later, verification always on.
@@ -73,7 +76,7 @@ func (t TLS) Client() (*tls.Config, error) {
 		if err != nil {
 			return nil, fmt.Errorf("tls.cert_file: %w", err)
 		}
-		c.Certificates = []tls.Certificate{pair}
+		c.Certificates, c.GetClientCertificate = []tls.Certificate{pair}, t.Certificate
 	}
 	return c, nil
 }

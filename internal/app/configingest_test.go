@@ -185,7 +185,7 @@ func TestReceiversOverTLS(t *testing.T) {
 			l := loader{}
 			require.NoError(t, l.validate(&cfg))
 			var life lifecycle
-			addr, err := serveReceivers(t.Context(), &cfg, takesAll{}, nil, zerolog.Nop(), &life, func(err error) { t.Error(err) })
+			addr, err := serveReceivers(t.Context(), &cfg, takesAll{}, nil, zerolog.Nop(), nil, &life, func(err error) { t.Error(err) })
 			require.NoError(t, err)
 			defer func() { require.NoError(t, life.stop(time.Second)) }()
 

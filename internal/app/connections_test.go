@@ -36,7 +36,7 @@ func startReceivers(t *testing.T, most int) string {
 	ctx, cancel := context.WithCancel(t.Context())
 	t.Cleanup(cancel)
 	var life lifecycle
-	addr, err := serveReceivers(ctx, &cfg, acknowledging{}, prometheus.NewRegistry(), zerolog.Nop(), &life, func(err error) { t.Error(err) })
+	addr, err := serveReceivers(ctx, &cfg, acknowledging{}, prometheus.NewRegistry(), zerolog.Nop(), nil, &life, func(err error) { t.Error(err) })
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = life.stop(time.Second) }) // hostile connections may stay open until then
 	return addr
@@ -166,7 +166,7 @@ func TestServedConnectionsAreKept(t *testing.T) {
 			<-release
 		}
 		w.WriteHeader(http.StatusNoContent)
-	}), &life, "monitor", func(err error) { t.Error(err) })
+	}), &life, "monitor", nil, func(err error) { t.Error(err) })
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = life.stop(time.Second) }) // as it is
 	codes := make(chan int, 3)

@@ -81,7 +81,7 @@ func (p *process) connectEmbedded(ctx context.Context, dir string) (running, err
 	run.ClickHouse = &runningDatabase{
 		Addr: p.cfg.ClickHouse.Addr, Protocol: "http", Token: engine.Token(), Hunter: engine.HunterToken(),
 	}
-	cc, err := p.cfg.clickhouse(engine.Token())
+	cc, err := p.cfg.clickhouse(engine.Token(), openCerts)
 	if err != nil {
 		return run, err
 	}
@@ -89,10 +89,10 @@ func (p *process) connectEmbedded(ctx context.Context, dir string) (running, err
 }
 
 // clickhouse gives the settings of the ClickHouse adapter; token opens an embedded
-// engine.
-func (c *Config) clickhouse(token string) (clickhouse.Config, error) {
+// engine, and open reads certificate files.
+func (c *Config) clickhouse(token string, open certOpener) (clickhouse.Config, error) {
 	ch := &c.ClickHouse
-	t, err := ch.TLS.client()
+	t, err := ch.TLS.client(open)
 	if err != nil {
 		return clickhouse.Config{}, &ConfigError{Key: "clickhouse", Problem: err.Error()}
 	}

@@ -50,7 +50,7 @@ func newPlant(t *testing.T, cells int, fleet *simulate.Fleet) *plant {
 	cfg.Inventory.File = t.TempDir() + "/inventory.yaml"
 	require.NoError(t, writeInventoryFile(fleet, cfg.Inventory.File))
 	p := &plant{cfg: cfg, topics: rawTopicByFormat(&cfg)}
-	kcfg, err := cfg.Kafka.client(0)
+	kcfg, err := cfg.Kafka.client(0, openCerts)
 	require.NoError(t, err)
 	p.kc, err = kafka.Connect(t.Context(), kcfg, nil, zerolog.Nop())
 	require.NoError(t, err)

@@ -81,7 +81,7 @@ func newMonitor(reg *prometheus.Registry, ready *readiness) http.Handler {
 
 // serve runs an HTTP server on a configured listener until ctx ends, then lets
 // requests in flight finish. It returns the address it listens at.
-func serve(ctx context.Context, cfg Listener, clientAuth tls.ClientAuthType, h http.Handler, life *lifecycle, name string, fail func(error)) (string, error) {
+func serve(ctx context.Context, cfg Listener, clientAuth tls.ClientAuthType, h http.Handler, life *lifecycle, name string, seen *certMetrics, fail func(error)) (string, error) {
 	var lc net.ListenConfig
 	ln, err := lc.Listen(ctx, "tcp", cfg.Listen)
 	if err != nil {
@@ -90,7 +90,7 @@ func serve(ctx context.Context, cfg Listener, clientAuth tls.ClientAuthType, h h
 	addr := ln.Addr().String()
 	srv := newServer(withToken(cfg.Token.Reveal(), h))
 	if cfg.TLS.CertFile != "" {
-		if srv.TLSConfig, err = cfg.TLS.server(clientAuth); err != nil {
+		if srv.TLSConfig, err = cfg.TLS.server(clientAuth, seen.of(name)); err != nil {
 			return "", errors.Join(fmt.Errorf("%s: %w", name, err), ln.Close())
 		}
 	}

@@ -101,14 +101,14 @@ func TestServeSaysWhatToDoWhenThePortIsTaken(t *testing.T) {
 	var life lifecycle
 	cfg := Listener{Listen: "127.0.0.1:0", MaxConnections: 1}
 	fail := func(err error) { t.Error(err) }
-	addr, err := serve(t.Context(), cfg, tls.NoClientCert, http.NotFoundHandler(), &life, "ingest", fail)
+	addr, err := serve(t.Context(), cfg, tls.NoClientCert, http.NotFoundHandler(), &life, "ingest", nil, fail)
 	require.NoError(t, err)
 	defer func() { require.NoError(t, life.stop(time.Second)) }()
 	code, _ := get(t, "http://"+addr+"/", "")
 	require.Equal(t, http.StatusNotFound, code)
 
 	cfg.Listen = addr
-	_, err = serve(context.Background(), cfg, tls.NoClientCert, http.NotFoundHandler(), &lifecycle{}, "ingest", fail)
+	_, err = serve(context.Background(), cfg, tls.NoClientCert, http.NotFoundHandler(), &lifecycle{}, "ingest", nil, fail)
 	require.ErrorContains(t, err, "address already in use")
 	require.ErrorContains(t, err, "ingest.listen")
 }

@@ -26,6 +26,7 @@ type process struct {
 	log   zerolog.Logger
 	reg   *prometheus.Registry
 	ready *readiness
+	certs *certMetrics
 	life  lifecycle
 
 	kafka *kafka.Client
@@ -59,7 +60,7 @@ type hooks struct {
 func newProcess(ctx context.Context, cfg Config, log zerolog.Logger) *process {
 	reg := prometheus.NewRegistry()
 	reg.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	p := &process{cfg: cfg, log: log, reg: reg, ready: newReadiness()}
+	p := &process{cfg: cfg, log: log, reg: reg, ready: newReadiness(), certs: newCertMetrics(reg, log)}
 	cctx, cancel := context.WithCancelCause(ctx)
 	p.cancel = cancel
 	p.group, p.roles = errgroup.WithContext(cctx)
@@ -71,7 +72,7 @@ func (p *process) fail(err error) { p.cancel(err) }
 
 // connect opens Kafka, and ClickHouse when the roles need it.
 func (p *process) connect(ctx context.Context, needClickHouse bool) error {
-	kc, err := p.cfg.Kafka.client(time.Duration(p.cfg.ShutdownTimeout))
+	kc, err := p.cfg.Kafka.client(time.Duration(p.cfg.ShutdownTimeout), p.certs.of("kafka"))
 	if err != nil {
 		return err
 	}
@@ -87,7 +88,7 @@ func (p *process) connect(ctx context.Context, needClickHouse bool) error {
 	if !needClickHouse {
 		return nil
 	}
-	cc, err := p.cfg.clickhouse("")
+	cc, err := p.cfg.clickhouse("", p.certs.of("clickhouse"))
 	if err != nil {
 		return err
 	}
@@ -116,7 +117,7 @@ func (p *process) start(roles []string) error {
 		// Each part asks for its own token.
 		listener := p.cfg.Monitor
 		listener.Token = ""
-		addr, err := serve(p.roles, listener, tls.RequireAndVerifyClientCert, h, &p.life, "monitor", p.fail)
+		addr, err := serve(p.roles, listener, tls.RequireAndVerifyClientCert, h, &p.life, "monitor", p.certs, p.fail)
 		if err != nil {
 			return err
 		}
@@ -195,9 +196,10 @@ func (p *process) wait() error {
 // left behind.
 const shutdownGrace = 5 * time.Second
 
-// client gives the settings of the Kafka adapter.
-func (c KafkaConfig) client(drain time.Duration) (kafka.Config, error) {
-	t, err := c.TLS.client()
+// client gives the settings of the Kafka adapter; open reads its certificate
+// files.
+func (c KafkaConfig) client(drain time.Duration, open certOpener) (kafka.Config, error) {
+	t, err := c.TLS.client(open)
 	if err != nil {
 		return kafka.Config{}, &ConfigError{Key: "kafka", Problem: err.Error()}
 	}

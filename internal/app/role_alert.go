@@ -2,9 +2,11 @@ package app
 
 import (
 	"context"
+	"fmt"
 	"strings"
 
 	"github.com/lapwing-sec/lapwing/alerting"
+	"github.com/lapwing-sec/lapwing/internal/certs"
 )
 
 func (p *process) startAlert() error {
@@ -13,11 +15,19 @@ func (p *process) startAlert() error {
 		return err
 	}
 	for _, d := range p.cfg.Destinations {
-		sink, err := alerting.Open(d.alerting())
+		ad := d.alerting()
+		if d.TLS.CertFile != "" && d.TLS.KeyFile != "" {
+			files, err := p.certs.of("destination " + d.Name)(certs.Files{Cert: d.TLS.CertFile, Key: d.TLS.KeyFile})
+			if err != nil {
+				return Usage(fmt.Errorf("destination %s: tls: %w", d.Name, err))
+			}
+			ad.TLS.Certificate = files.Client
+		}
+		sink, err := alerting.Open(ad)
 		if err != nil {
 			return Usage(err)
 		}
-		if err := p.startDestination(d.alerting(), sink, metrics); err != nil {
+		if err := p.startDestination(ad, sink, metrics); err != nil {
 			return err
 		}
 	}

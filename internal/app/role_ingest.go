@@ -14,7 +14,7 @@ func (p *process) startIngest() error {
 	if p.cfg.Ingest.Listen == "" {
 		return nil
 	}
-	addr, err := serveReceivers(p.roles, &p.cfg, p.kafka, p.reg, p.log, &p.life, p.fail)
+	addr, err := serveReceivers(p.roles, &p.cfg, p.kafka, p.reg, p.log, p.certs, &p.life, p.fail)
 	if err != nil {
 		return err
 	}
@@ -23,7 +23,7 @@ func (p *process) startIngest() error {
 }
 
 // serveReceivers starts the listener of all receivers and returns its address.
-func serveReceivers(ctx context.Context, cfg *Config, out receive.Producer, reg prometheus.Registerer, log zerolog.Logger, life *lifecycle, fail func(error)) (string, error) {
+func serveReceivers(ctx context.Context, cfg *Config, out receive.Producer, reg prometheus.Registerer, log zerolog.Logger, seen *certMetrics, life *lifecycle, fail func(error)) (string, error) {
 	// The receivers ask for the token themselves, each in its protocol's way.
 	receivers := cfg.receivers()
 	set, err := cfg.formatSet()
@@ -37,7 +37,7 @@ func serveReceivers(ctx context.Context, cfg *Config, out receive.Producer, reg 
 	if cfg.Ingest.ClientCerts == clientCertsOptional {
 		clientAuth = tls.VerifyClientCertIfGiven
 	}
-	return serve(ctx, listener, clientAuth, receive.New(receivers, out, reg, log), life, "ingest", fail)
+	return serve(ctx, listener, clientAuth, receive.New(receivers, out, reg, log), life, "ingest", seen, fail)
 }
 
 // receivers gives the settings of the receivers.

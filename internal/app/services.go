@@ -45,7 +45,7 @@ func (s *services) openKafka(ctx context.Context) (*kafka.Client, error) {
 		}
 		k.Brokers, k.TLS, k.SASL = r.Kafka, ClientTLS{}, SASLConfig{}
 	}
-	cfg, err := k.client(0)
+	cfg, err := k.client(0, openCerts)
 	if err != nil {
 		return nil, err
 	}
@@ -71,7 +71,7 @@ func (s *services) openClickHouse(ctx context.Context, readOnly bool) (*clickhou
 			token = r.ClickHouse.Hunter
 		}
 	}
-	cc, err := cfg.clickhouse(token)
+	cc, err := cfg.clickhouse(token, openCerts)
 	if err != nil {
 		return nil, err
 	}

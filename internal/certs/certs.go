@@ -1,5 +1,6 @@
 // Package certs puts into words why two sides of a TLS connection did not come
-// to terms: what is wrong, and what the operator can do about it.
+// to terms: what is wrong, and what the operator can do about it. It also reads
+// certificate files, again when they change.
 package certs
 
 import (
