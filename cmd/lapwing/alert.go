@@ -78,6 +78,7 @@ func newAlertList(g *global) *cobra.Command {
 	f.BoolVar(&o.Paged, "paged", false, "only those that woke somebody")
 	f.IntVar(&o.Limit, "limit", 50, "at most so many")
 	f.BoolVar(&o.JSON, "json", false, "print NDJSON, each the whole alert")
+	wideFlag(c, &o.Wide)
 	return c
 }
 
@@ -124,7 +125,7 @@ func newAlertVerdict(g *global, word, short string) *cobra.Command {
 }
 
 func newFeedbackList(g *global) *cobra.Command {
-	var asJSON bool
+	var asJSON, wide bool
 	c := &cobra.Command{
 		Use:   "list",
 		Short: "List the verdicts that hold: who, why, until when",
@@ -134,10 +135,11 @@ func newFeedbackList(g *global) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return app.FeedbackList(c.Context(), cfg, asJSON, g.io)
+			return app.FeedbackList(c.Context(), cfg, asJSON, wide, g.io)
 		},
 	}
 	c.Flags().BoolVar(&asJSON, "json", false, "print NDJSON, as backtest --feedback reads it")
+	wideFlag(c, &wide)
 	return c
 }
 

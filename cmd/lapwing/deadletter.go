@@ -39,6 +39,7 @@ func newDeadLetterList(g *global) *cobra.Command {
 	}
 	deadLetterFlags(c, &o)
 	c.Flags().BoolVar(&o.JSON, "json", false, "print NDJSON with the bytes of each record")
+	wideFlag(c, &o.Wide)
 	return c
 }
 

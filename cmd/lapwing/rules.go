@@ -48,6 +48,7 @@ in a log. It fails if a rule is wrong or an example does not come true.`,
 	}
 	c.Flags().StringVar(&o.Events, "events", "", "a log `file` to count matches in (- for standard input)")
 	c.Flags().BoolVar(&o.JSON, "json", false, "print NDJSON")
+	wideFlag(c, &o.Wide)
 	formatFlag(c, &o.Format)
 	return c
 }
@@ -67,6 +68,7 @@ func newRulesList(g *global) *cobra.Command {
 		},
 	}
 	c.Flags().BoolVar(&o.JSON, "json", false, "print NDJSON")
+	wideFlag(c, &o.Wide)
 	return c
 }
 
@@ -90,6 +92,7 @@ func newRulesMatch(g *global) *cobra.Command {
 	}
 	c.Flags().StringSliceVar(&o.Rules, "rules", nil, "`files` and directories of rules (default: detect.sigma)")
 	c.Flags().BoolVar(&o.JSON, "json", false, "print NDJSON")
+	wideFlag(c, &o.Wide)
 	formatFlag(c, &o.Format)
 	return c
 }

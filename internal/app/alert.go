@@ -9,8 +9,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/jedib0t/go-pretty/v6/table"
-
 	"github.com/lapwing-sec/lapwing/alerting"
 	"github.com/lapwing-sec/lapwing/internal/clickhouse"
 	"github.com/lapwing-sec/lapwing/schemas"
@@ -29,6 +27,8 @@ type AlertListOptions struct {
 	// Limit bounds the rows, newest first.
 	Limit int
 	JSON  bool
+	// Wide shows all columns, also where the terminal has less room.
+	Wide bool
 }
 
 const alertListSQL = `SELECT alert FROM alerts_current
@@ -81,12 +81,16 @@ func AlertList(ctx context.Context, cfg Config, o AlertListOptions, std IO) (err
 	if o.JSON {
 		return encodeLines(std.Out, alerts)
 	}
-	t := newTable("alert", "first seen (UTC)", "severity", "detector", "identity", "what", "state")
+	g := grid{
+		header: []string{"alert", "first seen (UTC)", "severity", "detector", "identity", "what", "state"},
+		spare:  []string{"state", "detector", "first seen (UTC)"},
+		whole:  []string{"alert"},
+	}
 	for i := range alerts {
 		a := &alerts[i]
-		t.AppendRow(table.Row{a.ID(), stamp(a.FindingInfo.FirstSeenTime), strings.ToLower(a.Severity), a.FindingInfo.Analytic.UID, oneLine(a.Actor.User.UID), clipText(oneLine(a.FindingInfo.Title), maxCell), alertState(a)})
+		g.add(a.ID(), stamp(a.FindingInfo.FirstSeenTime), strings.ToLower(a.Severity), a.FindingInfo.Analytic.UID, a.Actor.User.UID, clipText(oneLine(a.FindingInfo.Title), maxCell), alertState(a))
 	}
-	if _, err := fmt.Fprintln(std.Out, t.Render()); err != nil {
+	if err := g.write(std.Out, std.Err, widthFor(std.Out, o.Wide)); err != nil {
 		return err
 	}
 	fmt.Fprintln(std.Err, count(len(alerts), "alert"))

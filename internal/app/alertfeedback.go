@@ -12,8 +12,6 @@ import (
 	"time"
 	"unicode"
 
-	"github.com/jedib0t/go-pretty/v6/table"
-
 	"github.com/lapwing-sec/lapwing/detect"
 	"github.com/lapwing-sec/lapwing/internal/stream"
 	"github.com/lapwing-sec/lapwing/schemas"
@@ -279,7 +277,7 @@ func recordOf(c *schemas.Control) feedbackRecord {
 }
 
 // FeedbackList shows the verdicts that hold.
-func FeedbackList(ctx context.Context, cfg Config, asJSON bool, std IO) error {
+func FeedbackList(ctx context.Context, cfg Config, asJSON, wide bool, std IO) error {
 	var recs []feedbackRecord
 	err := newServices(&cfg).engines(ctx, std, func(e *detect.Engine) error {
 		for _, v := range e.Verdicts() {
@@ -294,15 +292,17 @@ func FeedbackList(ctx context.Context, cfg Config, asJSON bool, std IO) error {
 	if asJSON {
 		return encodeLines(std.Out, recs)
 	}
-	t := newTable("since", "until", "verdict", "alert", "identity", "detector", "value", "by", "reason")
+	g := grid{
+		header: []string{"since", "until", "verdict", "alert", "identity", "detector", "value", "by", "reason"},
+		spare:  []string{"detector", "value", "by", "since"},
+		whole:  []string{"alert"},
+	}
 	for i := range recs {
 		r := &recs[i]
-		t.AppendRow(table.Row{
-			r.Time.Format("2006-01-02 15:04"), day(r.Until), r.Verdict, r.AlertID, oneLine(r.Identity), r.Detector,
-			clipText(oneLine(r.Value), maxCell), oneLine(r.By), clipText(oneLine(r.Reason), maxCell),
-		})
+		g.add(r.Time.Format("2006-01-02 15:04"), day(r.Until), r.Verdict, r.AlertID, r.Identity, r.Detector,
+			clipText(oneLine(r.Value), maxCell), r.By, clipText(oneLine(r.Reason), maxCell))
 	}
-	if _, err := fmt.Fprintln(std.Out, t.Render()); err != nil {
+	if err := g.write(std.Out, std.Err, widthFor(std.Out, wide)); err != nil {
 		return err
 	}
 	fmt.Fprintln(std.Err, count(len(recs), "verdict"))

@@ -10,8 +10,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/jedib0t/go-pretty/v6/table"
-
 	"github.com/lapwing-sec/lapwing/internal/clickhouse"
 	"github.com/lapwing-sec/lapwing/internal/kafka"
 	"github.com/lapwing-sec/lapwing/internal/stream"
@@ -28,6 +26,8 @@ type DeadLetterOptions struct {
 	// Limit bounds how many are taken; 0 is no bound.
 	Limit int
 	JSON  bool
+	// Wide shows all columns, also where the terminal has less room.
+	Wide bool
 	// DryRun only says what a replay would do.
 	DryRun bool
 }
@@ -95,9 +95,9 @@ func eachDeadLetter(ctx context.Context, kc *kafka.Client, o *DeadLetterOptions,
 
 // row shows a dead letter in a table; whoever may write to the topic chose its
 // texts.
-func (d *deadLetter) row() table.Row {
+func (d *deadLetter) row() []string {
 	from := fmt.Sprintf("%s/%d@%d #%d", clipText(oneLine(d.Topic), maxCell), d.Partition, d.RawOffset, d.Index)
-	return table.Row{d.Offset, d.Time.Format(time.DateTime), clipText(oneLine(d.Stage), maxCell), from, clipText(oneLine(d.Error), maxCell)}
+	return []string{strconv.FormatInt(d.Offset, 10), d.Time.Format(time.DateTime), clipText(oneLine(d.Stage), maxCell), from, clipText(oneLine(d.Error), maxCell)}
 }
 
 // DeadLetterList shows what was refused, and why.
@@ -108,21 +108,24 @@ func DeadLetterList(ctx context.Context, cfg Config, o DeadLetterOptions, std IO
 	}
 	defer kc.Close()
 	enc := newEncoder(std.Out)
-	t := newTable("offset", "refused at", "stage", "from", "reason")
+	g := grid{
+		header: []string{"offset", "refused at", "stage", "from", "reason"},
+		spare:  []string{"refused at"},
+	}
 	n := 0
 	err = eachDeadLetter(ctx, kc, &o, func(d deadLetter) error {
 		n++
 		if o.JSON {
 			return enc.Encode(d)
 		}
-		t.AppendRow(d.row())
+		g.add(d.row()...)
 		return nil
 	})
 	if err != nil {
 		return err
 	}
 	if !o.JSON {
-		if _, err := fmt.Fprintln(std.Out, t.Render()); err != nil {
+		if err := g.write(std.Out, std.Err, widthFor(std.Out, o.Wide)); err != nil {
 			return err
 		}
 	}

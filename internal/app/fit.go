@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -38,6 +39,16 @@ type grid struct {
 	// spare names the columns that are dropped first where the table is wider
 	// than the terminal, the least useful first.
 	spare []string
+	// whole names the columns that are never cut: what is copied into the next command.
+	whole []string
+}
+
+// add appends a row of texts, each made one line.
+func (g *grid) add(cells ...string) {
+	for i := range cells {
+		cells[i] = oneLine(cells[i])
+	}
+	g.rows = append(g.rows, cells)
 }
 
 // Bounds of a column that is cut: as much of it as is still of use.
@@ -67,7 +78,7 @@ func (g *grid) fit(width int) (dropped []string) {
 		widths := g.widths()
 		widest := -1
 		for i, w := range widths {
-			if w > g.least(i) && (widest < 0 || w > widths[widest]) {
+			if w > g.least(i) && !slices.Contains(g.whole, g.header[i]) && (widest < 0 || w > widths[widest]) {
 				widest = i
 			}
 		}

@@ -41,6 +41,21 @@ func TestATableFitsTheTerminal(t *testing.T) {
 	require.Equal(t, "left out for want of room: team, kind (--wide shows them)\n", said)
 }
 
+// What is copied into the next command stays whole, and a cell is one line.
+func TestATableKeepsWhatIsCopied(t *testing.T) {
+	id := strings.Repeat("0123456789abcdef", 2)
+	g := grid{header: []string{"since", "alert", "what"}, spare: []string{"since"}, whole: []string{"alert"}}
+	g.add("2026-03-01 10:00", id, "first line\nsecond line "+strings.Repeat("and on ", 20))
+	var out, said strings.Builder
+	require.NoError(t, g.write(&out, &said, 70))
+	require.Contains(t, out.String(), id)
+	require.NotContains(t, out.String(), "since")
+	require.Contains(t, out.String(), "first line second line")
+	for line := range strings.Lines(out.String()) {
+		require.LessOrEqual(t, utf8.RuneCountInString(strings.TrimRight(line, "\n")), 70)
+	}
+}
+
 // Whatever a table holds, it is no wider than asked, but for two columns that
 // need more, and keeps its rows and the first column.
 func TestNoTableIsWiderThanTheTerminal(t *testing.T) {

@@ -83,9 +83,7 @@ func TestNothingInAnExportSteersTheTerminal(t *testing.T) {
 func TestNothingInADeadLetterSteersTheTerminal(t *testing.T) {
 	d := deadLetter{Stage: hostile, Topic: hostile, Error: hostile}
 	for _, cell := range d.row() {
-		if s, ok := cell.(string); ok {
-			requireHarmless(t, s)
-		}
+		requireHarmless(t, cell)
 	}
 }
 

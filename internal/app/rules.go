@@ -9,8 +9,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/jedib0t/go-pretty/v6/table"
-
 	"github.com/lapwing-sec/lapwing/detect/sigma"
 	"github.com/lapwing-sec/lapwing/ingest"
 	"github.com/lapwing-sec/lapwing/schemas"
@@ -27,6 +25,8 @@ type RulesOptions struct {
 	// Files are the logs of RulesMatch.
 	Files []string
 	JSON  bool
+	// Wide shows all columns, also where the terminal has less room.
+	Wide bool
 }
 
 // open reads and compiles the rules, and says what is wrong with them.
@@ -73,7 +73,10 @@ func RulesList(cfg Config, o RulesOptions, std IO) error {
 	if err != nil {
 		return err
 	}
-	t := newTable("id", "title", "level", "log source", "formats", "unmapped fields")
+	g := grid{
+		header: []string{"id", "title", "level", "log source", "formats", "unmapped fields"},
+		spare:  []string{"log source", "unmapped fields"},
+	}
 	enc := newEncoder(std.Out)
 	for i := range set.Len() {
 		r := set.Rule(i)
@@ -95,12 +98,12 @@ func RulesList(cfg Config, o RulesOptions, std IO) error {
 		if !r.Alone {
 			level = "(for correlations)"
 		}
-		t.AppendRow(table.Row{clipText(r.ID, 40), clipText(r.Title, maxCell), level, source, clipText(formats, 40), clipText(strings.Join(r.Unmapped, " "), 40)})
+		g.add(clipText(r.ID, 40), clipText(r.Title, maxCell), level, source, clipText(formats, 40), clipText(strings.Join(r.Unmapped, " "), 40))
 	}
 	if o.JSON {
 		return nil
 	}
-	_, err = fmt.Fprintln(std.Out, t.Render())
+	err = g.write(std.Out, std.Err, widthFor(std.Out, o.Wide))
 	fmt.Fprintf(std.Err, "%s, %s\n", count(set.Len(), "rule"), count(len(set.Warnings()), "warning"))
 	return err
 }
@@ -220,7 +223,10 @@ func RulesMatch(ctx context.Context, cfg Config, o RulesOptions, std IO) error {
 		return err
 	}
 	j := newRuleJudge(set, reading)
-	t := newTable("time", "level", "rule", "identity", "operation", "event")
+	g := grid{
+		header: []string{"time", "level", "rule", "identity", "operation", "event"},
+		spare:  []string{"event", "level"},
+	}
 	enc := newEncoder(std.Out)
 	matches := 0
 	var writing error
@@ -234,7 +240,7 @@ func RulesMatch(ctx context.Context, cfg Config, o RulesOptions, std IO) error {
 			}
 			const most = 10_000
 			if matches <= most {
-				t.AppendRow(table.Row{stamp(ev.Time / 1e6), r.Level, clipText(r.Title, maxCell), clipText(oneLine(ev.IdentityId), maxCell), clipText(oneLine(ev.Operation), maxCell), clipText(oneLine(ev.Id), 40)})
+				g.add(stamp(ev.Time/1e6), r.Level, clipText(r.Title, maxCell), clipText(oneLine(ev.IdentityId), maxCell), clipText(oneLine(ev.Operation), maxCell), clipText(oneLine(ev.Id), 40))
 			}
 		}
 	}
@@ -243,7 +249,7 @@ func RulesMatch(ctx context.Context, cfg Config, o RulesOptions, std IO) error {
 		return err
 	}
 	if !o.JSON && matches > 0 {
-		if _, err := fmt.Fprintln(std.Out, t.Render()); err != nil {
+		if err := g.write(std.Out, std.Err, widthFor(std.Out, o.Wide)); err != nil {
 			return err
 		}
 	}

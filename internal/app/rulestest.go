@@ -11,7 +11,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/jedib0t/go-pretty/v6/table"
 	"go.yaml.in/yaml/v3"
 
 	"github.com/lapwing-sec/lapwing/detect/sigma"
@@ -76,7 +75,7 @@ func RulesTest(ctx context.Context, cfg Config, o RulesOptions, std IO) error {
 		return errReported
 	}
 	j := newRuleJudge(set, reading)
-	t := newTable("rule", "test", "expect", "got", "")
+	g := grid{header: []string{"rule", "test", "expect", "got", ""}}
 	failed, tested := 0, map[int]bool{}
 	enc := newEncoder(std.Out)
 	for i := range tests {
@@ -93,10 +92,10 @@ func RulesTest(ctx context.Context, cfg Config, o RulesOptions, std IO) error {
 			}
 			continue
 		}
-		t.AppendRow(table.Row{clipText(res.Rule, 48), clipText(res.Test, maxCell), res.Expect, clipText(res.Got, maxCell), mark})
+		g.add(clipText(res.Rule, 48), clipText(res.Test, maxCell), res.Expect, clipText(res.Got, maxCell), mark)
 	}
 	if !o.JSON && len(tests) > 0 {
-		if _, err := fmt.Fprintln(std.Out, t.Render()); err != nil {
+		if err := g.write(std.Out, std.Err, widthFor(std.Out, o.Wide)); err != nil {
 			return err
 		}
 	}
