@@ -190,6 +190,9 @@ func (e *Enricher) SetInventory(source Source, inv *schemas.Inventory) {
 		e.log.Warn().Stringer("source", source).Int("identities", ix.ignored).Msg("policies that can't be read are ignored")
 	}
 	next := *e.state.Load()
+	if ix.hashed > 0 && (next.index == nil || next.index.hashed != ix.hashed) {
+		e.log.Info().Stringer("source", source).Int("credentials", ix.hashed).Msg("credentials are declared by hmac:…: such a reference matches only under the secrets.hmac_key, or an old one, that it was made under")
+	}
 	next.index = ix
 	e.swap(next)
 	n := 0

@@ -41,6 +41,7 @@ type index struct {
 	// Policies that could not be compiled; the parser refuses these, so only an
 	// inventory made by other means has any.
 	ignored int
+	hashed  int // credentials declared by hmac:…
 }
 
 type hostPattern struct {
@@ -183,7 +184,11 @@ func (b *indexBuilder) compile(at int32) {
 	for i := range e.it.Credentials {
 		c := &e.it.Credentials[i]
 		b.ref(c.Ref, credential{at, c})
-		if b.hash == nil || strings.HasPrefix(c.Ref, "hmac:") {
+		if strings.HasPrefix(c.Ref, "hmac:") {
+			b.ix.hashed++
+			continue
+		}
+		if b.hash == nil {
 			continue
 		}
 		for _, h := range b.hash(c.Ref) {

@@ -17,6 +17,11 @@ gzipped; - is standard input. Bad records are counted, and shown with their
 reason on stderr; among them those whose time no event has (before 2000, or more
 than a day from now), unless --any-time takes them.
 
+The hashes (hmac:…) are those of secrets.hmac_key, or of a key of parse's own where
+none is configured. To declare such a credential in an inventory, parse with the key
+of the Lapwing that reads it; that of lapwing up is hmac.key in its data directory:
+LAPWING_SECRETS_HMAC_KEY_FILE=lapwing-data/hmac.key lapwing parse access.log
+
 --explain shows for each event where every field came from: the path in the
 record, values that were derived, what is kept as an attribute, what is dropped.
 --mapping reads any JSON by a mapping of your own (docs/sending-logs.md).

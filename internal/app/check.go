@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"sync"
 	"time"
 
@@ -15,6 +16,7 @@ import (
 	"github.com/lapwing-sec/lapwing/detect/sigma"
 	"github.com/lapwing-sec/lapwing/internal/kafka"
 	"github.com/lapwing-sec/lapwing/internal/stream"
+	"github.com/lapwing-sec/lapwing/schemas"
 )
 
 // CheckOptions configures Check.
@@ -62,6 +64,9 @@ func Check(ctx context.Context, cfg Config, path string, o CheckOptions, std IO)
 			return Usage(err)
 		}
 		r.ok("inventory", count(len(inv.Identities), "identity"))
+		if n := hashedReferences(inv); n > 0 {
+			r.note("inventory", fmt.Sprintf("%s declared by hmac:…, which can match only if made under secrets.hmac_key or an old one: with that key, lapwing parse shows the same", count(n, "credential")))
+		}
 	}
 	if err := checkPlaces(&cfg, r.ok); err != nil {
 		return err
@@ -80,6 +85,19 @@ func Check(ctx context.Context, cfg Config, path string, o CheckOptions, std IO)
 		}
 	}
 	return errors.Join(err, r.print(std, o.JSON))
+}
+
+// hashedReferences counts the credentials that are declared by the hash of a secret.
+func hashedReferences(inv *schemas.Inventory) int {
+	n := 0
+	for i := range inv.Identities {
+		for _, c := range inv.Identities[i].Credentials {
+			if strings.HasPrefix(c.Ref, "hmac:") {
+				n++
+			}
+		}
+	}
+	return n
 }
 
 // showConfig prints what is in effect.

@@ -87,7 +87,38 @@ func IdentityShow(ctx context.Context, cfg Config, name string, o IdentityShowOp
 	if !seen {
 		fmt.Fprintln(std.Out, "\nNo call of it was seen.")
 	}
+	for i, sec := range identitySections {
+		if sec.key == "credentials" && len(cfg.Secrets.OldHMACKeys) == 0 { // else one may go by another hash
+			fmt.Fprint(std.Out, unseenReferences(k, answers[i]))
+		}
+	}
 	return nil
+}
+
+// shownCredentials is how many rows credentials-in-use gives.
+const shownCredentials = 500
+
+// unseenReferences says which credentials that are declared by the hash of a secret
+// were not seen: nothing else shows that they were made under another key.
+func unseenReferences(k *knownIdentity, seen *clickhouse.Result) string {
+	if k == nil || len(seen.Rows) >= shownCredentials {
+		return ""
+	}
+	used := map[string]bool{}
+	for _, row := range seen.Rows {
+		for _, v := range row {
+			if id, ok := v.(string); ok {
+				used[id] = true
+			}
+		}
+	}
+	var b strings.Builder
+	for _, c := range k.Credentials {
+		if strings.HasPrefix(c.Ref, "hmac:") && !used[c.Ref] {
+			fmt.Fprintf(&b, "\nIts credential %s is not among those seen. It matches only under the secrets.hmac_key, or an old one, that it was made under: lapwing parse has a key of its own where none is configured.\n", oneLine(c.Ref))
+		}
+	}
+	return b.String()
 }
 
 // maxSimilar bounds how many ids are shown for one that is unknown.

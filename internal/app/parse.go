@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -38,6 +40,7 @@ func Parse(ctx context.Context, cfg Config, o ParseOptions, std IO) error {
 		return err
 	}
 	cfg.Enrich.KeepRaw = o.Explain
+	ownKey := cfg.Secrets.HMACKey == ""
 	rd, err := newFileReading(&cfg, o.AnyTime)
 	if err != nil {
 		return err
@@ -72,6 +75,10 @@ func Parse(ctx context.Context, cfg Config, o ParseOptions, std IO) error {
 	failed := in.report()
 	good, bad := in.totals()
 	fmt.Fprintf(std.Err, "%d events, %d bad\n", good, bad)
+	if w.hashed && ownKey {
+		fmt.Fprintf(std.Err, "credentials are hmac:… under a key of parse's own: to declare one in an inventory, parse with the key of the Lapwing that reads it, such as %s=%s for lapwing up\n",
+			EnvName("secrets.hmac_key_file"), filepath.Join(cfg.DataDir, hmacFile))
+	}
 	if failed {
 		return errReported
 	}
@@ -149,6 +156,8 @@ type activityWriter struct {
 	start   time.Time
 	// explain, where set, takes events in place of enc.
 	explain func(number int, x ingest.Explanation) error
+	// hashed: an event's credential is the hash of a secret.
+	hashed bool
 
 	// The record in hand.
 	file   *inputFile
@@ -168,6 +177,7 @@ func (w *activityWriter) Event(index int, ev *schemas.Event) {
 	}
 	w.reading.complete(ev)
 	w.file.good.Add(1)
+	w.hashed = w.hashed || strings.HasPrefix(ev.CredentialId, "hmac:")
 	switch {
 	case w.err != nil:
 	case w.explain != nil:
