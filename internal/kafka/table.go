@@ -171,8 +171,9 @@ type Memory interface {
 const maxDelivered = 200_000
 
 type memory struct {
-	c           *Client
+	produce     func(ctx context.Context, recs []stream.Record) error // into lapwing.alert-state
 	destination string
+	most        int // maxDelivered
 
 	mu        sync.Mutex
 	delivered map[string]delivery
@@ -190,7 +191,10 @@ func (c *Client) Memory(ctx context.Context, destination string) (Memory, error)
 	if destination == "" || strings.ContainsRune(destination, 0) {
 		return nil, fmt.Errorf("kafka: %q is no name of a destination", destination)
 	}
-	m := &memory{c: c, destination: destination, delivered: make(map[string]delivery), table: make(map[string][]byte)}
+	m := &memory{destination: destination, most: maxDelivered, delivered: make(map[string]delivery), table: make(map[string][]byte)}
+	m.produce = func(ctx context.Context, recs []stream.Record) error {
+		return c.ProduceTo(ctx, c.Topic("alert-state"), 0, recs)
+	}
 	prefix := destination + "\x00"
 	_, err := c.scan(ctx, c.Topic("alert-state"), 0, 0, func(rec *stream.Record) error {
 		key, ours := strings.CutPrefix(string(rec.Key), prefix)
@@ -242,22 +246,26 @@ func (m *memory) Remember(ctx context.Context, id string, version int) error {
 		return fmt.Errorf("kafka: memory: %w", err)
 	}
 	recs := []stream.Record{m.record("v"+id, value)}
+	// A tombstone for each alert that is pushed out, oldest first. Taken out of the order
+	// at once: another call must not forget the same ones, and so their successors.
 	m.mu.Lock()
-	// A tombstone for each alert that is pushed out, oldest first.
-	forget := m.order[:max(0, len(m.order)-maxDelivered)]
+	n := max(0, len(m.order)-m.most)
+	forget := m.order[:n:n]
+	m.order = m.order[n:]
 	m.mu.Unlock()
 	for _, old := range forget {
 		recs = append(recs, m.record("v"+old, nil))
 	}
-	if err := m.c.ProduceTo(ctx, m.c.Topic("alert-state"), 0, recs); err != nil {
-		return fmt.Errorf("kafka: memory of %s: %w", m.destination, err)
-	}
+	err = m.produce(ctx, recs)
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if err != nil {
+		m.order = append(forget, m.order...)
+		return fmt.Errorf("kafka: memory of %s: %w", m.destination, err)
+	}
 	for _, old := range forget {
 		delete(m.delivered, old)
 	}
-	m.order = m.order[len(forget):]
 	m.learn(id, value)
 	return nil
 }
@@ -273,7 +281,7 @@ func (m *memory) Get(key string) []byte {
 }
 
 func (m *memory) Put(ctx context.Context, key string, value []byte) error {
-	if err := m.c.ProduceTo(ctx, m.c.Topic("alert-state"), 0, []stream.Record{m.record("k"+key, value)}); err != nil {
+	if err := m.produce(ctx, []stream.Record{m.record("k"+key, value)}); err != nil {
 		return fmt.Errorf("kafka: memory of %s: %w", m.destination, err)
 	}
 	m.mu.Lock()
