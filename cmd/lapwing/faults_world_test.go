@@ -51,7 +51,7 @@ func serveBroker(text string) int {
 	var p brokerProcess
 	err := json.Unmarshal([]byte(text), &p)
 	if err == nil {
-		_, err = embedded.StartBroker(embedded.BrokerConfig{
+		_, err = embedded.StartBroker(context.Background(), embedded.BrokerConfig{
 			Dir: p.Dir, Listen: p.Listen, Advertise: p.Advertise, MinSessionTimeout: 500 * time.Millisecond, Log: zerolog.Nop(),
 			Settings: p.Settings,
 		})

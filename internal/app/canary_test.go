@@ -60,7 +60,7 @@ func (e *everything) Write(p []byte) (int, error) {
 func (e *everything) say(format string, args ...any) { fmt.Fprintf(e, format+"\n", args...) }
 
 func TestNoSecretIsPrinted(t *testing.T) {
-	broker, err := embedded.StartBroker(embedded.BrokerConfig{Dir: t.TempDir(), Log: zerolog.Nop()})
+	broker, err := embedded.StartBroker(t.Context(), embedded.BrokerConfig{Dir: t.TempDir(), Log: zerolog.Nop()})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, broker.Close()) })
 	cfg := Defaults()

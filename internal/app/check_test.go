@@ -30,7 +30,7 @@ func kafkaFindings(t *testing.T, cfg Config, roles ...string) map[string]checkFi
 }
 
 func TestCheckSaysWhatToChange(t *testing.T) {
-	broker, err := embedded.StartBroker(embedded.BrokerConfig{Dir: t.TempDir(), Log: zerolog.Nop()})
+	broker, err := embedded.StartBroker(t.Context(), embedded.BrokerConfig{Dir: t.TempDir(), Log: zerolog.Nop()})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, broker.Close()) })
 	cfg := Defaults()
@@ -68,7 +68,7 @@ func TestCheckSaysWhatToChange(t *testing.T) {
 // that the configuration names it is one.
 func TestCheckBesideADemoNotesTheTopicsThatItLeavesOut(t *testing.T) {
 	dir := t.TempDir()
-	broker, err := embedded.StartBroker(embedded.BrokerConfig{Dir: t.TempDir(), Log: zerolog.Nop()})
+	broker, err := embedded.StartBroker(t.Context(), embedded.BrokerConfig{Dir: t.TempDir(), Log: zerolog.Nop()})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, broker.Close()) })
 	require.NoError(t, writeRunning(dir, running{PID: os.Getpid(), Kafka: []string{broker.Addr()}}))

@@ -31,12 +31,14 @@ func (p *process) connectEmbedded(ctx context.Context, dir string) (running, err
 	var run running
 	var broker *embedded.Broker
 	var engine *embedded.ClickHouse
-	// Both outlive the signal that ends the roles: they are stopped last.
-	life := context.WithoutCancel(ctx)
+	// Both outlive the signal that ends the roles: they are stopped last. One that comes
+	// while they start, or wait for a directory that is in use, ends that.
+	life, giveUp := context.WithCancel(context.WithoutCancel(ctx))
+	started := context.AfterFunc(ctx, giveUp)
 	var g errgroup.Group
 	if len(p.cfg.Kafka.Brokers) == 0 {
 		g.Go(func() (err error) {
-			broker, err = embedded.StartBroker(embedded.BrokerConfig{
+			broker, err = embedded.StartBroker(ctx, embedded.BrokerConfig{
 				Dir: filepath.Join(dir, brokerDir), Listen: p.cfg.Embedded.KafkaListen, Log: p.log,
 			})
 			return err
@@ -51,6 +53,7 @@ func (p *process) connectEmbedded(ctx context.Context, dir string) (running, err
 		})
 	}
 	err := g.Wait()
+	started()
 	if broker != nil {
 		p.life.onStop("embedded broker", func(context.Context) error { return broker.Close() })
 		p.ownBroker = true

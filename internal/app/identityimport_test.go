@@ -24,7 +24,7 @@ import (
 // our topics.
 func withBroker(t *testing.T) (Config, *kafka.Client) {
 	t.Helper()
-	broker, err := embedded.StartBroker(embedded.BrokerConfig{Dir: t.TempDir(), Log: zerolog.Nop()})
+	broker, err := embedded.StartBroker(t.Context(), embedded.BrokerConfig{Dir: t.TempDir(), Log: zerolog.Nop()})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, broker.Close()) })
 	cfg := Defaults()

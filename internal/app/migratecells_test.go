@@ -30,7 +30,7 @@ type plant struct {
 
 func newPlant(t *testing.T, cells int, fleet *simulate.Fleet) *plant {
 	t.Helper()
-	broker, err := embedded.StartBroker(embedded.BrokerConfig{Dir: t.TempDir(), Log: zerolog.Nop()})
+	broker, err := embedded.StartBroker(t.Context(), embedded.BrokerConfig{Dir: t.TempDir(), Log: zerolog.Nop()})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, broker.Close()) })
 	cfg := Defaults()

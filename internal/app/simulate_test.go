@@ -22,7 +22,7 @@ import (
 // Raw topics that hold other records already get all of the simulated ones;
 // only a resumed feed takes what is there for its own.
 func TestSimulateSendsAllBesideWhatIsThere(t *testing.T) {
-	broker, err := embedded.StartBroker(embedded.BrokerConfig{Dir: t.TempDir(), Log: zerolog.Nop()})
+	broker, err := embedded.StartBroker(t.Context(), embedded.BrokerConfig{Dir: t.TempDir(), Log: zerolog.Nop()})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, broker.Close()) })
 	cfg := Defaults()

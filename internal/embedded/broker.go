@@ -42,8 +42,9 @@ type Broker struct {
 	leases  *leases
 }
 
-// StartBroker starts the broker and returns once it accepts connections.
-func StartBroker(cfg BrokerConfig) (*Broker, error) {
+// StartBroker starts the broker and returns once it accepts connections. ctx ends the
+// wait for a directory that another process has; a broker that runs outlives it.
+func StartBroker(ctx context.Context, cfg BrokerConfig) (*Broker, error) {
 	listen, err := loopback(cfg.Listen)
 	if err != nil {
 		return nil, fmt.Errorf("embedded broker: %w", err)
@@ -67,7 +68,7 @@ func StartBroker(cfg BrokerConfig) (*Broker, error) {
 		kfake.WithLogger(brokerLogger{cfg.Log}),
 	}
 	if cfg.Dir != "" {
-		if b.lock, err = lockDir(cfg.Dir); err != nil {
+		if b.lock, err = lockDir(ctx, cfg.Dir); err != nil {
 			return nil, fmt.Errorf("embedded broker: %w", err)
 		}
 		if err := recoverSequences(filepath.Join(cfg.Dir, "log")); err != nil {
@@ -179,8 +180,8 @@ var ErrInUse = errors.New("is in use by another process")
 type dirLock struct{ file *os.File }
 
 // lockDir creates dir and takes its lock. A lock that is held is waited for, up
-// to 10 seconds: its holder may be a process on its way out.
-func lockDir(dir string) (*dirLock, error) {
+// to 10 seconds or until ctx ends: its holder may be a process on its way out.
+func lockDir(ctx context.Context, dir string) (*dirLock, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("data directory: %w", err)
 	}
@@ -196,7 +197,11 @@ func lockDir(dir string) (*dirLock, error) {
 		if time.Now().After(deadline) {
 			return nil, errors.Join(fmt.Errorf("data directory %s %w (%s is locked)", dir, ErrInUse, path), f.Close())
 		}
-		time.Sleep(20 * time.Millisecond)
+		select {
+		case <-ctx.Done():
+			return nil, errors.Join(fmt.Errorf("data directory %s: %w", dir, context.Cause(ctx)), f.Close())
+		case <-time.After(20 * time.Millisecond):
+		}
 	}
 }
 

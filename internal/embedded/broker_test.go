@@ -2,6 +2,7 @@ package embedded
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -44,14 +45,14 @@ func endOffset(t *testing.T, addr, topic string) int64 {
 
 func TestBrokerKeepsItsLogOverARestart(t *testing.T) {
 	dir := t.TempDir()
-	b, err := StartBroker(BrokerConfig{Dir: dir})
+	b, err := StartBroker(t.Context(), BrokerConfig{Dir: dir})
 	require.NoError(t, err)
 	createTopic(t, b.Addr(), "raw.kong")
 	require.NoError(t, produce(t.Context(), b.Addr(), "raw.kong", 10))
 	require.NoError(t, b.Close())
 	require.NoError(t, b.Close(), "twice is fine")
 
-	b, err = StartBroker(BrokerConfig{Dir: dir})
+	b, err = StartBroker(t.Context(), BrokerConfig{Dir: dir})
 	require.NoError(t, err)
 	defer func() { require.NoError(t, b.Close()) }()
 	require.Equal(t, int64(10), endOffset(t, b.Addr(), "raw.kong"))
@@ -59,9 +60,23 @@ func TestBrokerKeepsItsLogOverARestart(t *testing.T) {
 
 func TestBrokerListensOnLoopbackOnly(t *testing.T) {
 	for _, listen := range []string{"0.0.0.0:0", ":9092", "192.0.2.1:9092", "nonsense"} {
-		_, err := StartBroker(BrokerConfig{Listen: listen})
+		_, err := StartBroker(t.Context(), BrokerConfig{Listen: listen})
 		require.Error(t, err, listen)
 	}
+}
+
+// Who gives up waits no longer for a directory that another process has.
+func TestBrokerStopsWaitingForItsDirectory(t *testing.T) {
+	dir := t.TempDir()
+	b, err := StartBroker(t.Context(), BrokerConfig{Dir: dir})
+	require.NoError(t, err)
+	defer func() { require.NoError(t, b.Close()) }()
+	ctx, cancel := context.WithCancelCause(t.Context())
+	told := errors.New("told to stop")
+	cancel(told)
+	_, err = StartBroker(ctx, BrokerConfig{Dir: dir})
+	require.ErrorIs(t, err, told)
+	require.NotErrorIs(t, err, ErrInUse)
 }
 
 // TestBrokerVictim is the process that TestBrokerSurvivesKill kills.
@@ -70,7 +85,7 @@ func TestBrokerVictim(t *testing.T) {
 	if dir == "" {
 		t.Skip("runs only as the child of TestBrokerSurvivesKill")
 	}
-	b, err := StartBroker(BrokerConfig{Dir: dir})
+	b, err := StartBroker(t.Context(), BrokerConfig{Dir: dir})
 	require.NoError(t, err)
 	createTopic(t, b.Addr(), "t")
 	require.NoError(t, produce(context.Background(), b.Addr(), "t", 200))
@@ -92,7 +107,7 @@ func TestBrokerSurvivesKill(t *testing.T) {
 	require.NoError(t, victim.Process.Kill())
 	_ = victim.Wait() // killed
 
-	b, err := StartBroker(BrokerConfig{Dir: dir})
+	b, err := StartBroker(t.Context(), BrokerConfig{Dir: dir})
 	require.NoError(t, err)
 	defer func() { require.NoError(t, b.Close()) }()
 	require.Equal(t, int64(200), endOffset(t, b.Addr(), "t"))

@@ -97,7 +97,7 @@ func (c *groupClient) beat(generation int32) (code int16) {
 // A member that is killed while it waits for its share of the partitions does not
 // keep them: the others hear of it, and the group goes on without it.
 func TestAMemberKilledWhileItWaitsLosesItsPlace(t *testing.T) {
-	b, err := StartBroker(BrokerConfig{MinSessionTimeout: 500 * time.Millisecond})
+	b, err := StartBroker(t.Context(), BrokerConfig{MinSessionTimeout: 500 * time.Millisecond})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, b.Close()) })
 
@@ -158,7 +158,7 @@ func TestALivingMemberKeepsItsPlace(t *testing.T) {
 
 // A member that could not be sent away is tried again.
 func TestAMemberThatCannotBeSentAwayNowIsLater(t *testing.T) {
-	b, err := StartBroker(BrokerConfig{MinSessionTimeout: 500 * time.Millisecond})
+	b, err := StartBroker(t.Context(), BrokerConfig{MinSessionTimeout: 500 * time.Millisecond})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, b.Close()) })
 	c := dialGroup(t, b.Addr())

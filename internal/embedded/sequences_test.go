@@ -74,7 +74,7 @@ func TestWhatIsSentAgainAfterTheBrokerDiedIsStoredOnce(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			dir := t.TempDir()
-			b, err := StartBroker(BrokerConfig{Dir: dir})
+			b, err := StartBroker(t.Context(), BrokerConfig{Dir: dir})
 			require.NoError(t, err)
 			createTopic(t, b.Addr(), "t")
 			c := dialGroup(t, b.Addr())
@@ -94,7 +94,7 @@ func TestWhatIsSentAgainAfterTheBrokerDiedIsStoredOnce(t *testing.T) {
 			// A clean stop, then death after each batch.
 			require.NoError(t, b.Close())
 			for i, offset := range []int64{3, 4, 5, 6, 8} {
-				b, err = StartBroker(BrokerConfig{Dir: dir})
+				b, err = StartBroker(t.Context(), BrokerConfig{Dir: dir})
 				require.NoError(t, err)
 				c = dialGroup(t, b.Addr())
 				send(i+1, map[int]int64{1: 1, 2: 3, 3: 4, 4: 5, 5: 6}[i+1]) // again
@@ -104,7 +104,7 @@ func TestWhatIsSentAgainAfterTheBrokerDiedIsStoredOnce(t *testing.T) {
 				require.NoError(t, b.Close())
 				dir = dead
 			}
-			b, err = StartBroker(BrokerConfig{Dir: dir})
+			b, err = StartBroker(t.Context(), BrokerConfig{Dir: dir})
 			require.NoError(t, err)
 			defer func() { require.NoError(t, b.Close()) }()
 			c = dialGroup(t, b.Addr())

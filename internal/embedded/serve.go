@@ -81,7 +81,7 @@ func ServeChDB(ctx context.Context, in io.Reader, out io.Writer) error {
 	}()
 
 	start := time.Now()
-	srv, ln, err := openServer(cfg)
+	srv, ln, err := openServer(ctx, cfg)
 	if err != nil {
 		return errors.Join(err, say(out, childReady{Error: err.Error()}))
 	}
@@ -121,7 +121,7 @@ type server struct {
 	running chan struct{}
 }
 
-func openServer(cfg childConfig) (*server, net.Listener, error) {
+func openServer(ctx context.Context, cfg childConfig) (*server, net.Listener, error) {
 	if cfg.Token == "" {
 		return nil, nil, errors.New("no token: the engine is never served without one")
 	}
@@ -133,7 +133,7 @@ func openServer(cfg childConfig) (*server, net.Listener, error) {
 	if err := f.Close(); err != nil {
 		return nil, nil, fmt.Errorf("inherited socket: %w", err)
 	}
-	lock, err := lockDir(cfg.Dir)
+	lock, err := lockDir(ctx, cfg.Dir)
 	if err != nil {
 		return nil, nil, err
 	}

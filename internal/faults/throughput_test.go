@@ -42,7 +42,7 @@ func TestFaultsThroughput(t *testing.T) {
 				if engine == faults.ApacheKafka {
 					addr = kafkatest.Start(t).Addr
 				} else {
-					b, err := embedded.StartBroker(embedded.BrokerConfig{Log: zerolog.Nop()})
+					b, err := embedded.StartBroker(t.Context(), embedded.BrokerConfig{Log: zerolog.Nop()})
 					require.NoError(t, err)
 					t.Cleanup(func() { require.NoError(t, b.Close()) })
 					addr = b.Addr()
