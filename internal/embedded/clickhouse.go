@@ -143,8 +143,8 @@ func (c *ClickHouse) HunterToken() string { return c.cfg.HunterToken }
 // Version is the engine's own, such as 26.5.1.1.
 func (c *ClickHouse) Version() string { return c.first.Version }
 
-// OpenTime is how long the first child took to open the library and the data.
-func (c *ClickHouse) OpenTime() time.Duration {
+// openTime is how long the first child took to open the library and the data.
+func (c *ClickHouse) openTime() time.Duration {
 	return time.Duration(c.first.OpenMS * float64(time.Millisecond))
 }
 

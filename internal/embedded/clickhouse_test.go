@@ -69,7 +69,7 @@ func must(t *testing.T, c *ClickHouse, sql string, args ...string) string {
 
 func TestEngineSpeaksHTTP(t *testing.T) {
 	c := start(t, t.TempDir())
-	t.Logf("version %s, opened in %s", c.Version(), c.OpenTime())
+	t.Logf("version %s, opened in %s", c.Version(), c.openTime())
 	must(t, c, "CREATE TABLE t (a UInt32, s String) ENGINE = MergeTree ORDER BY a")
 
 	for _, tc := range []struct {

@@ -60,12 +60,6 @@ func hardNames() []string {
 	return out
 }
 
-// AttackNames lists the attacks that a Selection can name.
-func AttackNames() []string { return attackNames() }
-
-// HardCaseNames lists the benign hard cases that a Selection can name.
-func HardCaseNames() []string { return hardNames() }
-
 // stage casts and plays every selected scenario.
 func (f *Fleet) stage() error {
 	f.declared = make(map[int]*declaration)
