@@ -148,7 +148,7 @@ func (w *walk) sub(body []byte) {
 	}
 	r := w.take()
 	defer w.give(r)
-	if err := r.doc.parse(w.p.incoming(body)); err != nil {
+	if err := r.doc.parseIncoming(w.p, body); err != nil {
 		w.cut(body, err)
 		return
 	}
@@ -161,14 +161,6 @@ func (w *walk) sub(body []byte) {
 	}
 	w.p.redactor.document(&r.doc, w.p.format.secret)
 	w.value(r, 0, body, 0)
-}
-
-// incoming is the text of a record as it came.
-func (p *parser) incoming(raw []byte) string {
-	if p.format.ours {
-		return cleanText(raw)
-	}
-	return presentedHashes(cleanText(raw))
 }
 
 // cut takes a body apart by its brackets and lines, so that a faulty part

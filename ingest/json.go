@@ -66,8 +66,10 @@ type document struct {
 	edits []edit
 	pos   int
 	raw   []byte // what src is a copy of, where that is known
-	names interner
-	known keyCache
+	// arrival is whose record it is while a source is read as it came.
+	arrival *parser
+	names   interner
+	known   keyCache
 	// shapes have nodes of their own, which stand in nodes while shaped is set; own
 	// keeps those of the document.
 	shapes shapeCache

@@ -313,6 +313,7 @@ const (
 	classTrigger             // a secret may be recognised here
 	classToken               // the same, and with its prefix it is minToken bytes or longer
 	classBreak               // no base64 is made of it
+	classHigh                // is no ASCII
 	classWord                // is not in times, addresses and hex, in which no secret can be recognised by its surroundings
 )
 
@@ -330,6 +331,9 @@ var classes = func() (t [256]uint8) {
 		t[c] = classToken
 	}
 	for c := range t {
+		if c >= utf8.RuneSelf {
+			t[c] |= classHigh
+		}
 		if !runByte[c] {
 			t[c] |= classBreak
 		}

@@ -3,7 +3,6 @@ package ingest
 import (
 	"net/url"
 	"strings"
-	"unicode/utf8"
 )
 
 // value hides a whole value that stands under a secret name, but for a scheme
@@ -444,14 +443,4 @@ func (r *redactor) tight(s string, i int, m *memo) (start, end int) {
 		return 0, 0
 	}
 	return start, end
-}
-
-// cleanText returns raw as valid UTF-8: bytes that are none become U+FFFD.
-// Logs carry such bytes (attackers send them), and a record must not be lost
-// for one of them.
-func cleanText(raw []byte) string {
-	if utf8.Valid(raw) {
-		return string(raw)
-	}
-	return strings.ToValidUTF8(string(raw), "\uFFFD")
 }

@@ -103,6 +103,10 @@ func (d *document) again() (from resume, done bool) {
 				break
 			}
 			if j, seen := quick(s, i); j < len(s) && s[j] == '"' {
+				if d.changes(s[i:j], seen) {
+					m.same = false
+					return d.asFar(k, at), false
+				}
 				m.str, m.look, m.same = s[i:j], lookOf(s[i:j], seen), true
 				i = j + 1
 			} else {
@@ -112,6 +116,9 @@ func (d *document) again() (from resume, done bool) {
 					return d.asFar(k, at), false
 				}
 				m.str, m.look, m.same, i = text, look, false, d.pos
+				if d.changes(s[from:i], classHigh) {
+					return d.asFar(k, at), false
+				}
 			}
 			m.kind, m.is = kindString, step.is
 			if m.look != lookNever || m.is == isElement {

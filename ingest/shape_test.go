@@ -11,15 +11,23 @@ import (
 	"github.com/lapwing-sec/lapwing/schemas"
 )
 
-// readAlike reads a text with a document that has read others before and with a
-// new one, which must find the same.
-func readAlike(t interface {
+type fatal interface {
 	Helper()
 	Fatalf(format string, args ...any)
-}, used *document, in string) {
+}
+
+// readAlike reads a text with a document that has read others before and with a
+// new one, which must find the same.
+func readAlike(t fatal, used *document, in string) {
+	t.Helper()
+	foundAlike(t, used, in, used.parse(in))
+}
+
+// foundAlike says that a document, whose error is got, found what a new one does.
+func foundAlike(t fatal, used *document, in string, got error) {
 	t.Helper()
 	fresh := document{}
-	want, got := fresh.parse(in), used.parse(in)
+	want := fresh.parse(in)
 	if (want == nil) != (got == nil) || want != nil && want.Error() != got.Error() {
 		t.Fatalf("%s: got %v, want %v", in, got, want)
 	}
