@@ -328,9 +328,12 @@ func decimal(s string) (v float64, ok bool) {
 	return float64(whole) / scale, true
 }
 
-// count reads a number of up to 19 digits; anything else is 0.
+// maxCount is how many digits of a count fit into 64 bits.
+const maxCount = 19
+
+// count reads a number of up to maxCount digits; anything else is 0.
 func count(s string) (v uint64) {
-	if len(s) > 19 {
+	if len(s) > maxCount {
 		return 0
 	}
 	for i := range len(s) {

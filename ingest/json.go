@@ -213,7 +213,17 @@ func (d *document) text(n int) string {
 
 // uint returns the non-negative number at n, which may stand in quotes and
 // may have a fraction, which is cut off; anything else is 0.
-func (d *document) uint(n int) uint64 {
-	whole, _, _ := cutByte(d.text(n), '.')
-	return count(whole)
+func (d *document) uint(n int) (v uint64) {
+	s := d.text(n)
+	for i := range len(s) {
+		switch c := s[i]; {
+		case c == '.':
+			return v
+		case !isDigit(c) || i >= maxCount:
+			return 0
+		default:
+			v = v*10 + uint64(c-'0')
+		}
+	}
+	return v
 }

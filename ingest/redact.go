@@ -70,7 +70,7 @@ func (r *redactor) document(d *document, also func(d *document, n int) bool) {
 			switch {
 			case level == secret || level == maybe && r.guess && opaque(n.str):
 				hiddenText = r.value(n.str)
-			case pushed(d, i):
+			case n.key == "data" && pushed(d, i):
 				alone = false
 			case len(n.str) == awsSecretSize, n.look == lookAll && len(n.str) >= 6:
 				hiddenText = r.text(n.str)
@@ -112,11 +112,11 @@ func statesRights(d *document, i int) bool {
 	return d.get(i, "action") != none
 }
 
-// pushed recognises a record that Pub/Sub carries in base64, which looks like
+// pushed recognises in data a record that Pub/Sub carries in base64, which looks like
 // the head of a JWT. Its secrets are hidden once it is unwrapped.
 func pushed(d *document, i int) bool {
 	parent := int(d.nodes[i].parent)
-	if d.nodes[i].key != "data" || parent == none || d.nodes[parent].key != "message" || !strings.HasPrefix(d.nodes[i].str, "eyJ") {
+	if parent == none || d.nodes[parent].key != "message" || !strings.HasPrefix(d.nodes[i].str, "eyJ") {
 		return false
 	}
 	if d.beside(parent, "messageId") == none && d.beside(parent, "message_id") == none {
