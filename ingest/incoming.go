@@ -42,11 +42,14 @@ func (p *parser) settled(s string) bool {
 	return utf8.ValidString(s) && (p.format.ours || presentedHashes(s) == s)
 }
 
-// changes reports whether incoming changes s, a string of a record that is read as
-// it came, of bytes of the classes seen.
-func (d *document) changes(s string, seen uint8) bool {
-	return d.arrival != nil && (seen&classHigh != 0 || len(s) >= len(hashPrefix)+hashDigits && seen&classTrigger != 0) && !d.arrival.settled(s)
+// unsettled reports whether incoming may change s, of bytes of the classes seen.
+func unsettled(s string, seen uint8) bool {
+	return seen&classHigh != 0 || len(s) >= len(hashPrefix)+hashDigits && seen&classTrigger != 0
 }
+
+// changes reports whether incoming changes s, a string of a record that is read as
+// it came.
+func (d *document) changes(s string) bool { return d.arrival != nil && !d.arrival.settled(s) }
 
 // cleanText returns raw as valid UTF-8: bytes that are none become U+FFFD.
 // Logs carry such bytes (attackers send them), and a record must not be lost

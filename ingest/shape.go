@@ -103,7 +103,7 @@ func (d *document) again() (from resume, done bool) {
 				break
 			}
 			if j, seen := quick(s, i); j < len(s) && s[j] == '"' {
-				if d.changes(s[i:j], seen) {
+				if unsettled(s[i:j], seen) && d.changes(s[i:j]) {
 					m.same = false
 					return d.asFar(k, at), false
 				}
@@ -116,7 +116,7 @@ func (d *document) again() (from resume, done bool) {
 					return d.asFar(k, at), false
 				}
 				m.str, m.look, m.same, i = text, look, false, d.pos
-				if d.changes(s[from:i], classHigh) {
+				if d.changes(s[from:i]) {
 					return d.asFar(k, at), false
 				}
 			}
