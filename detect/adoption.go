@@ -30,14 +30,26 @@ type adopter struct {
 }
 
 const (
-	// adoptedBy is how many others make a value a change of the fleet.
+	// adoptedBy is how many others make a value a change of the fleet, networkOf
+	// how many make a network next to the known ones an exit of theirs: so many
+	// peers make it one too (usedByPeers).
 	adoptedBy = 3
+	networkOf = usedByPeers
 	// adoptionPanes is a day of panes, quarterPanes a quarter of it.
 	adoptionPanes = 96
 	quarterPanes  = adoptionPanes / 4
 	// maxAdopted bounds the values watched; further ones are not adopted.
 	maxAdopted = 50_000
 )
+
+// adoptedBy is how many others must take up a value of d for it to be the fleet's.
+// A new provider or country is named by a dimension of its own.
+func (d Dimension) adoptedBy() int {
+	if d == Prefix {
+		return networkOf
+	}
+	return adoptedBy
+}
 
 func (a *adoption) init() { a.values = map[adoptionKey]*adopters{} }
 

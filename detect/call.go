@@ -64,6 +64,7 @@ type Call struct {
 	fresh    int // values new after learning
 	topic    uint8
 	stage    uint8 // stage of an intrusion, one bit; 0 when the call is no step
+	budget   uint8 // as a pane's
 	outsized uint8 // how far its response exceeds its endpoint's largest
 	pane     int64 // number of the pane that Time falls into
 	hour     int64 // version of the frozen tables that serves it

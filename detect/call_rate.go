@@ -12,7 +12,7 @@ var callRateCard = Meta{
 	Name: "call-rate", Title: "Far more calls than this hour allows", Basis: Learned, Family: FamilyVolume, Way: WayStrong,
 	Severity: schemas.SeverityHigh, Closes: true,
 	MinSample: "60 active panes over three days, or 20 over a week; before that, the peers' distribution as weak evidence",
-	Floor:     "3 times and 40 calls above what the hour allows, and twice its own maximum of earlier days",
+	Floor:     "3 times and 40 calls above what the hour allows, and twice its own maximum of earlier days; within a declared rate budget: evidence only",
 	Kept:      "188 bytes: three levels, 48 seasonal factors, two sums",
 	Model:     "negative binomial about level times season times the fleet, its dispersion drawn to the kind",
 	Attacks:   []schemas.Technique{{UID: "T1499", Name: "Endpoint Denial of Service"}},
@@ -29,7 +29,8 @@ var callRateCard = Meta{
 // kind's), times what the whole topic did in that pane; negative binomial with
 // the dispersion drawn to the kind's by 50 panes. Kept: three levels, 48
 // seasonal factors. A young identity is compared with its kind's distribution
-// of calls a pane instead, as weak evidence.
+// of calls a pane instead, as weak evidence. What an owner declared as allowed is
+// weak evidence too: rate-budget speaks of what is beyond.
 type callRate struct{ paneOnly }
 
 // Meta implements Detector.
@@ -57,10 +58,15 @@ func (callRate) Close(c *Cell, p *Profile, pane *Pane, out *Findings) {
 	}
 	x := &c.expected
 	calls := float64(pane.Calls)
+	family := FamilyVolume
+	if pane.oneRefusal(x.mean) {
+		family = FamilyDenial // the refusals are the load: one cause
+	}
+	declared := pane.withinBudget()
 	out.Score(Score{
-		Signal: SignalRate, Surprise: negativeBinomialTail(calls, x.mean, x.variance), Observed: calls, Expected: x.mean,
+		Signal: SignalRate, Family: family, Surprise: negativeBinomialTail(calls, x.mean, x.variance), Observed: calls, Expected: x.mean,
 		Faint:   calls < 2*x.mean || calls < x.mean+15,
-		Strong:  s.beyond(SignalRate, calls) && calls >= rateTimes*x.mean && calls >= x.mean+rateMore,
+		Strong:  !declared && s.beyond(SignalRate, calls) && calls >= rateTimes*x.mean && calls >= x.mean+rateMore,
 		Explain: explainRate,
 	})
 	for i, w := range [windows]struct {
@@ -74,12 +80,20 @@ func (callRate) Close(c *Cell, p *Profile, pane *Pane, out *Findings) {
 	} {
 		mean, variance := w.level.predictive(max(min(x.ratio, incidentRatio), float64(pane.windows[i])), 0.3)
 		out.Score(Score{
-			Signal: w.signal, Surprise: negativeBinomialTail(math.Round(w.sum), mean, variance), Observed: w.sum, Expected: mean, Scale: w.scale,
+			Signal: w.signal, Family: family, Surprise: negativeBinomialTail(math.Round(w.sum), mean, variance), Observed: w.sum, Expected: mean, Scale: w.scale,
 			Faint:   w.sum < 1.8*mean || w.sum < mean+rateMore,
-			Strong:  s.beyond(w.signal, w.sum) && w.sum >= rateTimes*mean && w.sum >= mean+2*rateMore,
+			Strong:  !declared && s.beyond(w.signal, w.sum) && w.sum >= rateTimes*mean && w.sum >= mean+2*rateMore,
 			Explain: explainRate,
 		})
 	}
+}
+
+// oneRefusal reports whether a pane is busy only by one call that was refused over
+// and over, on one thing. mean is how many calls the hour allows.
+func (p *Pane) oneRefusal(mean float64) bool {
+	rest := float64(p.Calls - p.Denied)
+	return p.Denied > 0 && p.DeniedOperations.Count() <= 1 && p.Resources.Count() <= rest+1 &&
+		(rest < 2*mean || rest < mean+15)
 }
 
 // coldRate is -log10 of the share of the kind's panes with at least as many

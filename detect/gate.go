@@ -167,19 +167,23 @@ func (e *Engine) judge(p *Profile, pane *Pane, v *view) (rate float64) {
 const weighed = 1e-6
 
 // weighNotes calibrates the arrival evidence of a pane, drops what several
-// peers adopted too, and takes the maximum of each family.
+// peers adopted too, and takes the maximum of each family. Who is the first to
+// take up what all will is told apart only later: within a day, evidence that
+// was weighed is dropped as well once others have followed.
 func (e *Engine) weighNotes(p *Profile, pane *Pane, v *view, d *dossier, now *[families]float64) {
+	var gone [families]bool
 	kept := d.notes[:0]
 	for i := range d.notes {
 		n := &d.notes[i]
 		if n.pane < pane.Number-288 {
 			continue
 		}
+		if n.pane <= pane.Number && n.pane > pane.Number-adoptionPanes && e.adopted(p, n, pane.Number) {
+			gone[n.meta.Family.evidence()] = n.tail >= 1 || gone[n.meta.Family.evidence()]
+			e.stats.Adopted++
+			continue
+		}
 		if n.pane <= pane.Number && n.tail == 0 {
-			if n.hash != 0 && !e.lacks(offAdoption) && e.adopt.others(n.dim, n.hash, n.topic, pane.Number, e.store.ids[p.self]) >= adoptedBy {
-				e.stats.Adopted++
-				continue
-			}
 			f := n.meta.Family.evidence()
 			n.tail, _ = v.calibrate(p.group, noteSignal(f), n.Surprise)
 			n.tail = max(n.tail, weighed)
@@ -189,6 +193,29 @@ func (e *Engine) weighNotes(p *Profile, pane *Pane, v *view, d *dossier, now *[f
 	}
 	clear(d.notes[len(kept):])
 	d.notes = kept
+	for f := range gone {
+		if gone[f] {
+			p.stats.lower(d, pane.Number, Family(f)) //nolint:gosec // eight families
+		}
+	}
+}
+
+// adopted reports whether enough others took up what a note is about, in the day
+// that ends with a pane.
+func (e *Engine) adopted(p *Profile, n *note, pane int64) bool {
+	return n.hash != 0 && !e.lacks(offAdoption) && e.adopt.others(n.dim, n.hash, n.topic, pane, e.store.ids[p.self]) >= n.dim.adoptedBy()
+}
+
+// lower takes the sums of a family down to what its remaining evidence comes to.
+func (s *statistics) lower(d *dossier, pane int64, f Family) {
+	var near, far float64
+	for i := range d.notes {
+		if n := &d.notes[i]; n.pane <= pane && n.meta.Family.evidence() == f {
+			left := fadingOver(pane - n.pane)
+			near, far = max(near, n.tail*left.near), max(far, n.tail*left.far)
+		}
+	}
+	s.near[f], s.far[f] = min(s.near[f], float32(near)), min(s.far[f], float32(far))
 }
 
 // explainScore has the detector word a score.

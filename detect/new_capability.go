@@ -61,7 +61,7 @@ func (newCapability) Observe(c *Cell, p *Profile, call *Call, out *Findings) {
 	u := firstUse{class: verb, newClass: true, mature: true, way: WayConsequence, severity: schemas.SeverityMedium}
 	u.have, u.of = peersCan(c, p, verb)
 	u.surprise, _ = c.Novelty(p, call, Operation)
-	out.Add(u.finding(p, call, verb.String(), readerDid(verb), "called "+call.Event.Operation+touched(call.Event)))
+	out.Add(u.finding(p, call, verb.String(), readerDid(call.Event, verb), "called "+call.Event.Operation+touched(call.Event)))
 }
 
 // namedElsewhere are the classes that a more specific detector names.
@@ -77,12 +77,14 @@ func changes(p *Profile, call *Call) bool {
 	return false
 }
 
-func readerDid(verb capability.Set) string {
-	switch verb.First() {
-	case capability.Writes:
+func readerDid(ev *schemas.Event, verb capability.Set) string {
+	switch first := verb.First(); {
+	case first == capability.Writes:
 		return "wrote for the first time"
-	case capability.Deletes:
+	case first == capability.Deletes:
 		return "deleted for the first time"
+	case ev.HttpMethod == "GET" || ev.HttpMethod == "HEAD": // the words of a path make it administrative
+		return "looked into debugging or administration for the first time"
 	default:
 		return "changed settings for the first time"
 	}

@@ -78,7 +78,7 @@ func (e *Engine) prepare(p *Profile, call *Call, ev *schemas.Event) {
 	}
 	call.extra = call.extra[:0]
 	call.tally = [tallies]uint16{}
-	call.fresh = 0
+	call.fresh, call.budget = 0, 0
 	call.fired = OnEvery
 
 	call.sights = [dimensions]Sight{}

@@ -57,6 +57,7 @@ type Pane struct {
 	numbered  uint32
 	low, high uint64
 	outsized  uint8
+	budget    uint8 // of budgetDeclared, budgetExceeded
 
 	// Distinct values of the pane.
 	Resources, Operations, DeniedOperations Sketch
@@ -78,6 +79,16 @@ type Pane struct {
 	outsizedBy sample
 	samples    [paneSamples]sample
 }
+
+// What a pane's calls say of a declared rate budget.
+const (
+	budgetDeclared = 1 << iota
+	budgetExceeded
+)
+
+// withinBudget reports whether a rate budget is declared for the pane's calls and
+// none of them was beyond it.
+func (p *Pane) withinBudget() bool { return p.budget == budgetDeclared }
 
 const (
 	paneSamples   = 8
@@ -134,6 +145,7 @@ func (p *Pane) add(ev *schemas.Event, call *Call, topic int) {
 	if !call.Success && unauthenticated(ev) {
 		p.Unauthenticated++
 	}
+	p.budget |= call.budget
 	p.BytesOut += ev.BytesOut
 	p.BytesIn += ev.BytesIn
 	p.Tokens += ev.TokensIn + ev.TokensOut

@@ -39,9 +39,11 @@ func (rateBudget) Observe(_ *Cell, p *Profile, call *Call, out *Findings) {
 	}
 	due, ok := takeToken(p.budget, call.Time, d.GetRatePerMinute(), d.GetRateBurst())
 	p.budget = due
+	call.budget = budgetDeclared
 	if ok {
 		return
 	}
+	call.budget |= budgetExceeded
 	rate := strconv.FormatFloat(d.GetRatePerMinute(), 'f', -1, 64) + " a minute"
 	burst := thousands(int(burstOf(d.GetRatePerMinute(), d.GetRateBurst())))
 	out.Add(Finding{

@@ -46,6 +46,8 @@ func (shadowAPI) Observe(c *Cell, p *Profile, call *Call, out *Findings) {
 	violations(ev, shadowAPICard.Name, func(v *schemas.Violation) {
 		f := policyFinding(call, v, or(v.GetObserved(), ev.Operation), "called an endpoint that no document describes",
 			or(v.GetObserved(), ev.Operation)+" is not in "+or(v.GetExpected(), "the API's document"))
+		// What is new about the same call joins this alert.
+		f.Capability = call.Can.Set.Verb()
 		f.Expected = "an endpoint of " + or(v.GetExpected(), "the API's document")
 		if !call.Success || !changesSomething(call) {
 			f.Way = WayReport

@@ -65,8 +65,16 @@ func (tokenReplay) Observe(c *Cell, p *Profile, call *Call, out *Findings) {
 	if call.New(Client) && p.Learned(Client) {
 		s += bothNew
 	}
+	// Peers who came along must have come as far.
+	far := Prefix
+	switch {
+	case call.New(Country):
+		far = Country
+	case call.New(ASN):
+		far = ASN
+	}
 	out.Add(Finding{
-		Way: WayFused, Severity: schemas.SeverityMedium, Surprise: s, Value: ev.SrcPrefix,
+		Way: WayFused, Severity: schemas.SeverityMedium, Surprise: s, Value: ev.SrcPrefix, dim: far, hash: call.Sight(far).hash,
 		Did: "used one token from two networks",
 		Sentence: who(ev) + " called " + ev.Operation + origin(ev) + " with token " + clip(ev.CredentialId, 40) +
 			", which had been used from elsewhere. The network was " + rarity + ".",
