@@ -18,6 +18,8 @@ type aside struct {
 	burst *burst
 	// invoked are the calls of AI models of which the log counts no tokens.
 	invoked invoked
+	// days are nil where nothing was taken out.
+	days [dayMeasures]*dataDays
 }
 
 // step is one pane's stages of an intrusion, a bit each.
@@ -32,6 +34,9 @@ func (a *aside) bytes() int {
 	n := int(unsafe.Sizeof(*a)) + cap(a.steps)*int(unsafe.Sizeof(step{}))
 	if a.burst != nil {
 		n += int(unsafe.Sizeof(*a.burst))
+	}
+	for _, t := range a.days {
+		n += t.bytes()
 	}
 	return n
 }

@@ -111,6 +111,7 @@ func (e *Engine) closePane(p *Profile, pane *Pane) {
 	s := &p.stats
 	s.newDay(dayOf(pane.Start()))
 	s.decay(pane.Number)
+	e.beginDay(p, pane)
 	if p.sole(pane.Number) < 0 {
 		pane.ratio = e.ratioOf(pane)
 	}
@@ -161,6 +162,7 @@ func (e *Engine) closePane(p *Profile, pane *Pane) {
 	} else {
 		s.learnPane(pane, x, rate)
 	}
+	e.learnDay(p, pane)
 	e.armSilence(p)
 	e.refresh(p, pane)
 	e.cell.view = nil

@@ -36,6 +36,7 @@ func (e *Engine) fleetRatio(topic int, n int64) {
 		}
 		mean := float64(p.stats.rate.mean) * p.stats.season(v, p.group, n)
 		w := windowsOf(p, pane)
+		w.risen, w.risenKnown = e.risen(p)
 		t.keep(w, e.store.ids[i])
 		e.ratios = append(e.ratios, ratio{pane, (float64(pane.Calls) + 1) / (mean + 1), mean >= 3, w.value})
 	}
@@ -51,6 +52,10 @@ func (e *Engine) fleetRatio(topic int, n int64) {
 	t.counts[mod(n, countsKept)], t.ratios[mod(n, countsKept)] = active, 1
 	if !e.lacks(offFleet) {
 		e.fleetWindows(t)
+		shared := t.sharedRise()
+		for i := range e.ratios {
+			e.ratios[i].pane.shared = shared
+		}
 	}
 	slices.SortFunc(e.ratios, func(a, b ratio) int { return cmp.Compare(a.value, b.value) })
 	median, n0 := medianOf(e.ratios)
@@ -120,6 +125,9 @@ type windowLoad struct {
 	identity uint32 // hash of its id
 	value    [windows]float32
 	solid    [windows]bool // enough is usual to be counted on
+	// risen is how much more it takes out than its slow anchor says, as a logarithm.
+	risen      float32
+	risenKnown bool
 }
 
 const (

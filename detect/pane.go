@@ -69,6 +69,7 @@ type Pane struct {
 	next    uint32 // the identity's next open pane, or the next free one; index + 1
 	ratio   float32
 	windows [windows]float32 // ratios of the long windows
+	shared  float32          // how much more others of its topic take out, as a logarithm
 	largest uint64           // bytes of the largest call
 	most    uint64           // records of the call that gave out most
 	issued  issuance         // of the credential of the first sample

@@ -7,11 +7,11 @@ import (
 )
 
 var slowDriftCard = Meta{
-	Name: "slow-drift", Title: "Calls more, or takes more with each call, from day to day", Basis: Learned, Family: FamilyVolume, Way: WayFused,
+	Name: "slow-drift", Title: "Calls more, or takes more with each call, from day to day", Basis: Learned, Family: FamilyVolume, Way: WayStrong,
 	Severity: schemas.SeverityLow, Closes: true,
-	MinSample: "500 active panes, or 28 active days", Floor: "of calls a summed excess of 0.4 beyond 5% a day, of bytes and different objects a call, and of the calls of one with fewer panes, 6 deviations beyond it: never alone",
-	Kept:    "76 bytes: the slow anchor, the day's mean and the sum of calls, twice, of bytes a call and of objects a call",
-	Model:   "CUSUM (Page 1954) of each day's mean against an anchor that grows at most 1% a day; of bytes, objects and the calls of one that calls seldom in deviations of the own days, with a reference of half of one",
+	MinSample: "500 active panes, or 28 active days; alone 21 days, of an identity that came after the log began 56", Floor: "of calls a summed excess of 0.8 beyond 5% a day, of bytes and different objects a call, and of the calls of one with fewer panes, 9 deviations beyond it: never alone. Alone the data of a week: 2.5 times its anchor, 35 MB or 7,000 records more than it, higher on seven of eight days of the last 17 than a week before",
+	Kept:    "76 bytes: the slow anchor, the day's mean and the sum of calls, twice, of bytes a call and of objects a call; of who takes out 50 kB or 20 records in 15 minutes, 88 bytes: 28 days and their anchor",
+	Model:   "CUSUM (Page 1954) of each day's mean against an anchor that grows at most 1% a day; of bytes, objects and the calls of one that calls seldom in deviations of the own days, with a reference of half of one; alone a sign test of each day against the same day of the week before",
 	Attacks: []schemas.Technique{{UID: "T1020", Name: "Automated Exfiltration"}},
 	NHI:     []string{"NHI5:2025"}, API: []string{"API4:2023"}, NIST: []string{"DE.CM-01", "DE.AE-02"}, PCI: []string{"10.4.1"},
 	FirstChecks: []string{
@@ -28,11 +28,14 @@ type slowDrift struct{ paneOnly }
 // Meta implements Detector.
 func (slowDrift) Meta() *Meta { return &slowDriftCard }
 
-const driftFaint = 0.4
+const driftFaint = 0.8
 
 // Close implements Detector.
-func (slowDrift) Close(_ *Cell, p *Profile, pane *Pane, out *Findings) {
+func (slowDrift) Close(c *Cell, p *Profile, pane *Pane, out *Findings) {
 	s := &p.stats
+	if pane.Backfill == 0 && p.mature() {
+		sustained(c, p, pane, out)
+	}
 	if pane.Backfill > 0 || s.judged < coldPanes || s.dayWeight != 0 { // once a day
 		return
 	}
@@ -51,6 +54,33 @@ func (slowDrift) Close(_ *Cell, p *Profile, pane *Pane, out *Findings) {
 		}
 	}
 	out.Score(found)
+}
+
+// sustained tells of a drift of what leaves in all, which is large, its own, and
+// spread over weeks: the one kind that needs no other sign beside it.
+func sustained(c *Cell, p *Profile, pane *Pane, out *Findings) {
+	x, days, measure := c.driftOf(p, pane)
+	if days == nil {
+		return
+	}
+	now, usual, value := size(x.weeks), size(x.usual), "more data every day"
+	if measure == daysOfRecords {
+		now, usual, value = plural(int(x.weeks), "record"), number(x.usual), "more records every day"
+	}
+	way := WayFused
+	if c.e.affordableAt(&slowDriftCard, x.surprise, hourOf(pane.Number)) {
+		way, days.told = WayStrong, days.day
+		// What it has come to is the level from which another drift is told.
+		days.anchor += days.above
+	}
+	out.Add(Finding{
+		Way: way, Severity: schemas.SeverityMedium, Surprise: x.surprise, Value: value,
+		Did: "takes out more every day, " + times(x.weeks, x.usual) + " its usual amount by now",
+		Sentence: "What it takes out has risen for weeks: " + now + " in the last seven days, where " + usual + " is its long-term level; " + number(float64(x.rises)) + " of the last " +
+			plural(x.days, "active day") + " had more than the same day a week before, and its peers show no such rise (" + clockTime(pane.Start()) + ").",
+		Observed: now + " in seven days, rising", Expected: "about " + usual,
+		Rarity: "not seen in " + historyOf(p, pane.Last),
+	})
 }
 
 // What drifts beside the number of calls, as Score.Scale counts them.
@@ -150,7 +180,7 @@ type trend struct {
 // reference of half of one: by chance it passes h about once in exp(h) days.
 const (
 	trendReference = 0.5
-	trendFaint     = 6
+	trendFaint     = 9
 	perDeviation   = 0.4343
 	leastDeviation = 0.05
 	deviationDays  = 14

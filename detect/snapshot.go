@@ -121,6 +121,10 @@ func (k *clock) visit(c *codec) {
 				c.f32(&w.value[i])
 				c.bool(&w.solid[i])
 			}
+			if c.has(12) {
+				c.f32(&w.risen)
+				c.bool(&w.risenKnown)
+			}
 		})
 	})
 }

@@ -110,6 +110,7 @@ func (e *Engine) visitFirst(c *codec, p *Profile) {
 	if c.has(12) {
 		p.visitNovelty(c, dimensionsOfFormat11, dimensions)
 		e.visitDestroyed(c, p)
+		e.visitDays(c, p)
 	}
 }
 

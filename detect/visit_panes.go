@@ -83,6 +83,7 @@ func (p *Pane) visit(c *codec) {
 	if c.has(12) {
 		p.issued.visit(c)
 		c.u8(&p.budget)
+		c.f32(&p.shared)
 	}
 }
 
