@@ -139,8 +139,9 @@ func writeOut(path string, b []byte) error {
 }
 
 // each runs n jobs, as many at once as there are cores, and returns their
-// results in order.
-func each[T any](ctx context.Context, n int, job func(ctx context.Context, i int) (T, error)) ([]T, error) {
+// results in order. It tells s of every job that is done.
+func each[T any](ctx context.Context, s *steps, n int, job func(ctx context.Context, i int) (T, error)) ([]T, error) {
+	defer s.finish()
 	out := make([]T, n)
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(max(1, runtime.GOMAXPROCS(0)))
@@ -150,6 +151,7 @@ func each[T any](ctx context.Context, n int, job func(ctx context.Context, i int
 				return err
 			}
 			out[i], err = job(ctx, i)
+			s.add(1)
 			return err
 		})
 	}
@@ -165,7 +167,7 @@ func (e *evaluation) primary(ctx context.Context) error {
 		}
 	}
 	var err error
-	e.cohorts, err = each(ctx, len(jobs), func(ctx context.Context, i int) (*cohort, error) {
+	e.cohorts, err = each(ctx, e.steps("fleets of 60", len(jobs)), len(jobs), func(ctx context.Context, i int) (*cohort, error) {
 		return runCohort(ctx, e.cfg, jobs[i], jobs[i].Turn <= 2)
 	})
 	if err != nil {
@@ -188,9 +190,27 @@ func (e *evaluation) fleets(ctx context.Context) error {
 	})
 }
 
-// large judges fleets that take long.
+// large judges fleets that take long, at the same time.
 func (e *evaluation) large(ctx context.Context) error {
-	return e.sizes(ctx, []fleetSize{{5_000, evalLearnDays, evalJudgedDays, 1, 1}, {100_000, evalLearnDays, evalJudgedDays, 1, 1}})
+	sizes := []fleetSize{{5_000, evalLearnDays, evalJudgedDays, 1, 1}, {100_000, evalLearnDays, evalJudgedDays, 1, 1}}
+	days := e.steps("large fleets, days", len(sizes)*(evalLearnDays+evalJudgedDays))
+	defer days.finish()
+	cards, err := each(ctx, nil, len(sizes), func(ctx context.Context, i int) (simulate.Scorecard, error) {
+		card, err := e.judgeLarge(ctx, e.fleetsOf(sizes[i])[0], days)
+		if err != nil {
+			err = fmt.Errorf("%d identities: %w", sizes[i].identities, err)
+		}
+		return card, err
+	})
+	if err != nil {
+		return err
+	}
+	t := newSizeTable()
+	for i, s := range sizes {
+		e.addSize(t, s, cards[i:i+1])
+	}
+	e.section.Tables = append(e.section.Tables, t)
+	return nil
 }
 
 // fleetSize is a kind of fleet, with how many seeds and turns of it are judged.
@@ -198,20 +218,36 @@ type fleetSize struct {
 	identities, learn, judged, seeds, turns int
 }
 
-func (e *evaluation) sizes(ctx context.Context, sizes []fleetSize) error {
-	t := evalTable{Name: "sizes", Header: []string{"identities", "days learned", "fleets", "attacks", "recall", "worst fleet", "false a day", "worst fleet", "learned", "declared", "budget a day"}}
-	for _, s := range sizes {
-		var jobs []simulate.Config
-		for i := range s.seeds {
-			for turn := range s.turns {
-				seed := uint64(e.o.Seeds[i%len(e.o.Seeds)]) + 100*uint64(i/len(e.o.Seeds)) //nolint:gosec // small
-				jobs = append(jobs, simulate.Config{Seed: seed, Identities: s.identities, Days: s.learn + s.judged, LearnDays: s.learn, Turn: turn + 1})
-			}
+// fleetsOf are the fleets of a size.
+func (e *evaluation) fleetsOf(s fleetSize) []simulate.Config {
+	var out []simulate.Config
+	for i := range s.seeds {
+		for turn := range s.turns {
+			seed := uint64(e.o.Seeds[i%len(e.o.Seeds)]) + 100*uint64(i/len(e.o.Seeds)) //nolint:gosec // small
+			out = append(out, simulate.Config{Seed: seed, Identities: s.identities, Days: s.learn + s.judged, LearnDays: s.learn, Turn: turn + 1})
 		}
-		cards, err := each(ctx, len(jobs), func(ctx context.Context, i int) (simulate.Scorecard, error) {
-			if s.identities > 1000 {
-				return e.judgeLarge(ctx, jobs[i])
-			}
+	}
+	return out
+}
+
+func newSizeTable() *evalTable {
+	return &evalTable{Name: "sizes", Header: []string{"identities", "days learned", "fleets", "attacks", "recall", "worst fleet", "false a day", "worst fleet", "learned", "declared", "budget a day"}}
+}
+
+func (e *evaluation) addSize(t *evalTable, s fleetSize, cards []simulate.Scorecard) {
+	sum := addUp(cards)
+	worst, most := 1.0, 0.0
+	for i := range cards {
+		worst, most = min(worst, cards[i].Recall), max(most, cards[i].FalsePerDay)
+	}
+	t.add(s.identities, s.learn, len(cards), sum.attacks, percent(sum.recall()), percent(worst), perDay(sum.falseAlerts, sum.days), fmt.Sprintf("%.2f", most), perDay(sum.learned, sum.days), perDay(sum.declared, sum.days), e.cfg.Detect.FalseAlertsPerDay)
+}
+
+func (e *evaluation) sizes(ctx context.Context, sizes []fleetSize) error {
+	t := newSizeTable()
+	for _, s := range sizes {
+		jobs := e.fleetsOf(s)
+		cards, err := each(ctx, e.steps(fmt.Sprintf("fleets of %d", s.identities), len(jobs)), len(jobs), func(ctx context.Context, i int) (simulate.Scorecard, error) {
 			c, err := runCohort(ctx, e.cfg, jobs[i], false)
 			if err != nil {
 				return simulate.Scorecard{}, err
@@ -221,25 +257,20 @@ func (e *evaluation) sizes(ctx context.Context, sizes []fleetSize) error {
 		if err != nil {
 			return fmt.Errorf("%d identities: %w", s.identities, err)
 		}
-		sum := addUp(cards)
-		worst, most := 1.0, 0.0
-		for i := range cards {
-			worst, most = min(worst, cards[i].Recall), max(most, cards[i].FalsePerDay)
-		}
-		t.add(s.identities, s.learn, len(cards), sum.attacks, percent(sum.recall()), percent(worst), perDay(sum.falseAlerts, sum.days), fmt.Sprintf("%.2f", most), perDay(sum.learned, sum.days), perDay(sum.declared, sum.days), e.cfg.Detect.FalseAlertsPerDay)
+		e.addSize(t, s, cards)
 	}
-	e.section.Tables = append(e.section.Tables, &t)
+	e.section.Tables = append(e.section.Tables, t)
 	return nil
 }
 
 // judgeLarge judges a fleet of which each identity calls seldom, so that it can
 // be judged at all: 3 million events.
-func (e *evaluation) judgeLarge(ctx context.Context, fc simulate.Config) (simulate.Scorecard, error) {
+func (e *evaluation) judgeLarge(ctx context.Context, fc simulate.Config, days *steps) (simulate.Scorecard, error) {
 	fc.Events = 3_000_000 * max(1, fc.Identities/20_000)
 	fleet, err := evalFleet(fc)
 	if err != nil {
 		return simulate.Scorecard{}, err
 	}
-	alerts, _, err := judgeStream(ctx, e.cfg, fleet)
+	alerts, _, err := judgeStream(ctx, e.cfg, fleet, days)
 	return simulate.Score(fleet.Labels(), alerts, fleet.Judged(), fleet.End()), err
 }

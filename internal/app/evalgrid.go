@@ -43,7 +43,7 @@ func gridCells() []gridCell {
 func (e *evaluation) grid(ctx context.Context) error {
 	const repeats = 1 // identities for each cell and seed
 	seeds := e.o.Seeds[:min(2, len(e.o.Seeds))]
-	runs, err := each(ctx, len(seeds), func(ctx context.Context, i int) ([]gridCell, error) {
+	runs, err := each(ctx, e.steps("grid", len(seeds)), len(seeds), func(ctx context.Context, i int) ([]gridCell, error) {
 		return e.gridOf(ctx, uint64(seeds[i]), repeats)
 	})
 	if err != nil {

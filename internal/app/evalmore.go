@@ -18,7 +18,7 @@ func (e *evaluation) coverage(ctx context.Context) error {
 	}{{"0%", -1}, {"50%", 0.5}, {"100%", 1}}
 	seeds := e.o.Seeds[:min(2, len(e.o.Seeds))]
 	for _, s := range shares {
-		cards, err := each(ctx, turns*len(seeds), func(ctx context.Context, i int) (simulate.Scorecard, error) {
+		cards, err := each(ctx, e.steps("inventory of "+s.name, turns*len(seeds)), turns*len(seeds), func(ctx context.Context, i int) (simulate.Scorecard, error) {
 			c, err := runCohort(ctx, e.cfg, simulate.Config{Seed: uint64(seeds[i/turns]), Identities: evalIdentities, Turn: i%turns + 1, Coverage: s.share}, false)
 			if err != nil {
 				return simulate.Scorecard{}, err

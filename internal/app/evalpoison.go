@@ -29,7 +29,7 @@ const poisonDays = 35
 // before the burst, novelty sent late.
 func (e *evaluation) poison(ctx context.Context) error {
 	seeds := e.o.Seeds[:min(3, len(e.o.Seeds))]
-	runs, err := each(ctx, len(seeds), func(ctx context.Context, i int) ([]poisonRow, error) {
+	runs, err := each(ctx, e.steps("poisoned fleets", len(seeds)), len(seeds), func(ctx context.Context, i int) ([]poisonRow, error) {
 		return poisonOf(ctx, e.cfg, uint64(seeds[i]))
 	})
 	if err != nil {

@@ -45,7 +45,7 @@ func (e *evaluation) publishedSeries(all []benchSeries) {
 // seriesParts shows what each part of the scorer carries.
 func (e *evaluation) seriesParts(ctx context.Context, all []benchSeries) error {
 	parts := detect.SeriesParts()
-	without, err := each(ctx, len(parts), func(_ context.Context, i int) ([]benchSeries, error) {
+	without, err := each(ctx, e.steps("time series", len(parts)), len(parts), func(_ context.Context, i int) ([]benchSeries, error) {
 		return scoreWithout(all, parts[i])
 	})
 	if err != nil {

@@ -335,8 +335,9 @@ func (t *tape) mark(ctx context.Context, at time.Time) (*tapeMark, error) {
 	return &tapeMark{at: n, newest: j.newest, state: buf.Bytes()}, nil
 }
 
-// judgeStream judges a fleet too large for a tape as it comes.
-func judgeStream(ctx context.Context, cfg Config, fleet *simulate.Fleet) ([]schemas.Alert, int, error) {
+// judgeStream judges a fleet too large for a tape as it comes, and tells days of
+// each day of it that begins.
+func judgeStream(ctx context.Context, cfg Config, fleet *simulate.Fleet, days *steps) ([]schemas.Alert, int, error) {
 	reading, cfg, err := evalReading(cfg, fleet)
 	if err != nil {
 		return nil, 0, err
@@ -349,14 +350,22 @@ func judgeStream(ctx context.Context, cfg Config, fleet *simulate.Fleet) ([]sche
 	j.announce(topics)
 	in := &recordReader{reading: reading, yield: func(ev *schemas.Event) error { j.event(ev); return nil }}
 	n := 0
+	var next time.Time
 	if err := fleet.Records(func(rec simulate.Record) error {
 		if n++; n&0xfff == 0 && ctx.Err() != nil {
 			return ctx.Err()
+		}
+		if !rec.Time.Before(next) {
+			if !next.IsZero() {
+				days.add(1)
+			}
+			next = rec.Time.Truncate(24 * time.Hour).Add(24 * time.Hour)
 		}
 		return in.read(rec)
 	}); err != nil {
 		return nil, 0, err
 	}
 	j.end(topics)
+	days.add(1)
 	return j.alerts, j.events, nil
 }
