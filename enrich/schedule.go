@@ -32,7 +32,7 @@ type schedule struct {
 // day. Without windows there is no schedule.
 func compileSchedule(s *schemas.Schedule, z zones) (*schedule, error) {
 	if s == nil || len(s.Windows) == 0 {
-		return nil, nil //nolint:nilnil // no schedule declared is not an error
+		return nil, nil // no schedule declared is not an error
 	}
 	zone, err := z.load(s.Timezone)
 	if err != nil {

@@ -263,7 +263,7 @@ func (w *world) compareClickHouse(v *verdict, want map[rollupKey]rollupRow) {
 	require.NoError(w.t, err)
 	got := map[rollupKey]rollupRow{}
 	for _, row := range res.Rows {
-		got[rollupKey{fmt.Sprint(row[0]), fmt.Sprint(row[1])}] = rollupRow{row[2].(uint64), row[3].(uint64), row[4].(uint64)} //nolint:forcetypeassert // its columns
+		got[rollupKey{fmt.Sprint(row[0]), fmt.Sprint(row[1])}] = rollupRow{row[2].(uint64), row[3].(uint64), row[4].(uint64)} // its columns
 	}
 	require.Equal(w.t, want, got, "the hourly rollup")
 }
@@ -355,7 +355,7 @@ func (w *world) storedAlerts() map[string]uint32 {
 	}
 	got := map[string]uint32{}
 	for _, row := range res.Rows {
-		got[fmt.Sprint(row[0])] = row[1].(uint32) //nolint:forcetypeassert // its columns
+		got[fmt.Sprint(row[0])] = row[1].(uint32) // its columns
 	}
 	return got
 }

@@ -410,7 +410,7 @@ func (p *lapwingProcess) listening() bool {
 // get asks the monitor.
 func (p *lapwingProcess) get(path string) (status int, body string) {
 	client := http.Client{Timeout: 5 * time.Second}
-	res, err := client.Get(p.monitor + path) //nolint:noctx // bounded by its client
+	res, err := client.Get(p.monitor + path) // bounded by its client
 	if err != nil {
 		return 0, ""
 	}
@@ -526,7 +526,7 @@ func (w *world) post(p *lapwingProcess, n int) {
 	}
 	ok := false
 	client := http.Client{Timeout: 5 * time.Second}
-	res, err := client.Post(p.ingest+"/ingest/kong", "application/x-ndjson", strings.NewReader(body.String())) //nolint:noctx // bounded by its client
+	res, err := client.Post(p.ingest+"/ingest/kong", "application/x-ndjson", strings.NewReader(body.String())) // bounded by its client
 	if err == nil {
 		_, err = io.Copy(io.Discard, res.Body)
 		ok = err == nil && res.StatusCode == http.StatusAccepted

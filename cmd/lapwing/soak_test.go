@@ -329,7 +329,7 @@ func (s *soak) latencies() {
 		if !ok {
 			continue
 		}
-		ms := float64(row[1].(int64) - at.UnixMilli()) //nolint:forcetypeassert // its columns
+		ms := float64(row[1].(int64) - at.UnixMilli()) // its columns
 		all = append(all, ms)
 		if s.calm[id] {
 			calm = append(calm, ms)

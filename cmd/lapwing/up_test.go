@@ -136,7 +136,7 @@ func (p *upProcess) post(t *testing.T, from, to int) {
 		line := strings.Replace(kongLine, "1767225600000", fmt.Sprint(1767225600000+int64(i)*1000), 1)
 		body.WriteString(strings.Replace(line, "partner-7", fmt.Sprintf("partner-%d", i%5), 1) + "\n")
 	}
-	res, err := http.Post(p.ingest+"/ingest/kong", "application/x-ndjson", strings.NewReader(body.String())) //nolint:noctx // bounded by the test
+	res, err := http.Post(p.ingest+"/ingest/kong", "application/x-ndjson", strings.NewReader(body.String())) // bounded by the test
 	require.NoError(t, err)
 	answer, err := io.ReadAll(res.Body)
 	require.NoError(t, errors.Join(err, res.Body.Close()))
@@ -245,7 +245,7 @@ func TestDeadLettersAreListedAndReplayed(t *testing.T) {
 	dir := t.TempDir()
 	p := startUp(t, dir)
 	t.Setenv("LAPWING_DATA_DIR", dir)
-	res, err := http.Post(p.ingest+"/ingest/kong", "application/x-ndjson", strings.NewReader(`{"not":"kong"}`)) //nolint:noctx // bounded by the test
+	res, err := http.Post(p.ingest+"/ingest/kong", "application/x-ndjson", strings.NewReader(`{"not":"kong"}`)) // bounded by the test
 	require.NoError(t, err)
 	require.NoError(t, res.Body.Close())
 	require.Equal(t, http.StatusAccepted, res.StatusCode)

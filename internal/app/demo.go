@@ -232,7 +232,7 @@ func (d *demo) follow() error {
 		NewHandler: func(int) (stream.Handler, error) { return d, nil },
 	})
 	if d.p.roles.Err() != nil {
-		return nil //nolint:nilerr // it was told to stop
+		return nil // it was told to stop
 	}
 	return err
 }

@@ -23,7 +23,7 @@ func (e *evaluation) graft(ctx context.Context) error {
 	files, err := filepath.Glob(filepath.Join(dir, "*.json"))
 	if err != nil || len(files) == 0 {
 		e.section.note("Skipped: no recorded attacks in %s.", dir)
-		return nil //nolint:nilerr // a bad pattern matches nothing
+		return nil // a bad pattern matches nothing
 	}
 	seed := uint64(e.o.Seeds[0])
 	fleet, err := quietFleet(seed)

@@ -270,7 +270,7 @@ func (h runHeap) Less(i, j int) bool { return h[i].cur.compare(&h[j].cur) < 0 }
 func (h runHeap) Swap(i, j int)      { h[i], h[j] = h[j], h[i] }
 
 // Push implements heap.Interface.
-func (h *runHeap) Push(x any) { *h = append(*h, x.(*runReader)) } //nolint:errcheck,forcetypeassert,nolintlint // only runReaders are pushed
+func (h *runHeap) Push(x any) { *h = append(*h, x.(*runReader)) } //nolint:errcheck,nolintlint // only runReaders are pushed
 
 // Pop implements heap.Interface.
 func (h *runHeap) Pop() any {

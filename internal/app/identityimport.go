@@ -331,7 +331,7 @@ func checkImport(o IdentityImportOptions, files []string) error {
 func importHash(cfg *Config) (func(string) string, error) {
 	if cfg.Secrets.HMACKey == "" {
 		if _, err := os.Stat(filepath.Join(cfg.DataDir, hmacFile)); err != nil {
-			return nil, nil //nolint:nilerr,nilnil // no data directory, no key: what needs one says so
+			return nil, nil // no data directory, no key: what needs one says so
 		}
 		key, err := ensureHMACKey(cfg.DataDir)
 		if err != nil {

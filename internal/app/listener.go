@@ -72,7 +72,7 @@ func (c ServerTLS) server(clientAuth tls.ClientAuthType, open certOpener) (*tls.
 // certificate to show is read again when its files change; ca_file is read once.
 func (c ClientTLS) client(open certOpener) (*tls.Config, error) {
 	if !c.Enabled {
-		return nil, nil //nolint:nilnil // nil is crypto/tls's own word for plain text
+		return nil, nil // nil is crypto/tls's own word for plain text
 	}
 	t := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: c.ServerName}
 	if c.CAFile != "" {

@@ -56,7 +56,7 @@ func TestListenerTakesRenewedCertificates(t *testing.T) {
 			GetClientCertificate: func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return &pair, nil },
 		}}
 		defer tr.CloseIdleConnections()
-		answer, err := (&http.Client{Transport: tr}).Get("https://" + addr + "/") //nolint:noctx // the test's own server
+		answer, err := (&http.Client{Transport: tr}).Get("https://" + addr + "/") // the test's own server
 		if err != nil {
 			return "", err
 		}

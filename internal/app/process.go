@@ -44,7 +44,7 @@ type process struct {
 	group  *errgroup.Group
 	cancel context.CancelCauseFunc
 	// roles ends when the process is told to stop or a role fails.
-	roles context.Context //nolint:containedctx // it is the life of the group, not of a call
+	roles context.Context // it is the life of the group, not of a call
 }
 
 // hooks let demo look into the roles, hold replayed topics together, and judge a

@@ -28,7 +28,7 @@ func isRuleTest(name string) bool {
 // loadSigma reads and compiles the rules of the configuration; nil for none.
 func loadSigma(cfg *Config) (*sigma.Set, error) {
 	if len(cfg.Detect.Sigma) == 0 {
-		return nil, nil //nolint:nilnil // no rules are no set
+		return nil, nil // no rules are no set
 	}
 	rules, _, err := readRules(cfg.Detect.Sigma)
 	if err != nil {

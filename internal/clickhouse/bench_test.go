@@ -68,7 +68,7 @@ func BenchmarkInsert(b *testing.B) {
 				require.Empty(b, rejected)
 			}
 			b.ReportMetric(float64(len(recs)*b.N)/b.Elapsed().Seconds(), "rows/s")
-			b.ReportMetric(res.Rows[0][0].(float64), "bytes/row") //nolint:forcetypeassert // a Float64
+			b.ReportMetric(res.Rows[0][0].(float64), "bytes/row") // a Float64
 		})
 	}
 }

@@ -159,7 +159,7 @@ func TestEveryEventFieldHasAColumn(t *testing.T) {
 	require.NoError(t, err)
 	stored := map[string]bool{}
 	for _, v := range res.Column("name") {
-		stored[v.(string)] = true //nolint:forcetypeassert // a String column
+		stored[v.(string)] = true // a String column
 	}
 	for _, field := range leaves("", (&schemas.Event{}).ProtoReflect().Descriptor()) {
 		if field == "time" {

@@ -63,7 +63,7 @@ func freePort(t *testing.T) int {
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	defer func() { require.NoError(t, ln.Close()) }()
-	return ln.Addr().(*net.TCPAddr).Port //nolint:forcetypeassert // of a TCP listener
+	return ln.Addr().(*net.TCPAddr).Port // of a TCP listener
 }
 
 func (s *nativeServer) start() {

@@ -150,7 +150,7 @@ func TestEngineWantsItsToken(t *testing.T) {
 	}
 	status, body := ask(t, c, "", "SELECT 1", "password", c.Token())
 	require.Equal(t, http.StatusOK, status, "the token as a parameter: %s", body)
-	res, err := http.Get("http://" + c.Addr() + "/ping") //nolint:noctx // loopback
+	res, err := http.Get("http://" + c.Addr() + "/ping") // loopback
 	require.NoError(t, err)
 	require.NoError(t, res.Body.Close())
 	require.Equal(t, http.StatusOK, res.StatusCode, "ping needs none")

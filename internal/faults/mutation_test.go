@@ -94,7 +94,7 @@ func mutations() []mutation {
 // hastySink remembers what it has yet to deliver.
 type hastySink struct {
 	alerting.Sink
-	ctx  context.Context //nolint:containedctx // the life of its process
+	ctx  context.Context // the life of its process
 	p    *process
 	name string
 }

@@ -200,7 +200,7 @@ type wireConn struct {
 	*pipe
 	w *wire
 	// life ends when the connection is severed.
-	life  context.Context //nolint:containedctx // it is the connection's life
+	life  context.Context // it is the connection's life
 	sever context.CancelFunc
 
 	mu      sync.Mutex

@@ -29,7 +29,7 @@ type group struct {
 	*membership
 	stage string
 	run   func(ctx context.Context, s *session) error
-	ctx   context.Context //nolint:containedctx // it is the life of the process's stage
+	ctx   context.Context // it is the life of the process's stage
 
 	parts map[topicPartition]*part // what this member owns
 	ended chan *session

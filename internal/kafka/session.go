@@ -20,7 +20,7 @@ type part struct {
 	session *session
 	// ctx ends when the partition is to be given up; hard outlives it by the
 	// time there is to drain.
-	ctx, hard context.Context //nolint:containedctx // they are the life of the partition
+	ctx, hard context.Context // they are the life of the partition
 	cancel    context.CancelFunc
 	once      sync.Once
 	done      chan struct{} // closed when nothing is done for it any more

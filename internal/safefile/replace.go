@@ -106,7 +106,7 @@ func followLinks(path string) (target string, inPlace bool, err error) {
 		}
 		to, err := os.Readlink(target)
 		if err != nil {
-			return target, false, nil //nolint:nilerr // no link: a file, or nothing
+			return target, false, nil // no link: a file, or nothing
 		}
 		if !filepath.IsAbs(to) {
 			to = filepath.Join(filepath.Dir(target), to)

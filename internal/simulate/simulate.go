@@ -271,7 +271,7 @@ func (q queue) Less(i, j int) bool {
 	return cmp.Or(cmp.Compare(q[i].next.t, q[j].next.t), cmp.Compare(q[i].id.index, q[j].id.index)) < 0
 }
 func (q queue) Swap(i, j int) { q[i], q[j] = q[j], q[i] }
-func (q *queue) Push(x any)   { *q = append(*q, x.(*cursor)) } //nolint:forcetypeassert // only cursors are queued
+func (q *queue) Push(x any)   { *q = append(*q, x.(*cursor)) } // only cursors are queued
 func (q *queue) Pop() any {
 	old := *q
 	last := old[len(old)-1]

@@ -206,7 +206,7 @@ func (t *Tailer) files() ([]found, error) {
 			}
 			info, err := os.Stat(p) // follows a link to a file
 			if err != nil {
-				return nil //nolint:nilerr // it went away, or nowhere
+				return nil // it went away, or nowhere
 			}
 			return add(p, info)
 		})
@@ -232,7 +232,7 @@ func (t *Tailer) rotated(path string, now fs.FileInfo, add func(string, fs.FileI
 	}
 	entries, err := os.ReadDir(filepath.Dir(path))
 	if err != nil {
-		return nil //nolint:nilerr // then there is none
+		return nil // then there is none
 	}
 	for _, e := range entries {
 		info, err := e.Info()
@@ -458,7 +458,7 @@ func (t *Tailer) watch(w *fsnotify.Watcher) {
 		n := 0
 		_ = filepath.WalkDir(path, func(p string, d fs.DirEntry, err error) error {
 			if err != nil || !d.IsDir() {
-				return nil //nolint:nilerr // as said above
+				return nil // as said above
 			}
 			if n++; n > 1000 {
 				return filepath.SkipAll
