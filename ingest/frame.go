@@ -124,13 +124,20 @@ func (p *parser) Parse(raw []byte, h Handler) {
 		w.bad(raw, fmt.Errorf("record of %d bytes, at most %d are read", len(raw), p.opt.MaxRecordBytes))
 		return
 	}
-	body := bytes.TrimSpace(bytes.TrimPrefix(raw, bom))
+	body := raw
+	if n := len(raw); n == 0 || !visible(raw[0]) || !visible(raw[n-1]) {
+		body = bytes.TrimSpace(bytes.TrimPrefix(raw, bom))
+	}
 	if len(body) == 0 {
 		w.bad(raw, errors.New("empty record"))
 		return
 	}
 	w.sub(body)
 }
+
+// visible reports whether c is a byte of ASCII that is no blank: no mark of byte order
+// begins with one, and no blank, in whichever encoding, begins or ends with one.
+func visible(c byte) bool { return c > ' ' && c < utf8.RuneSelf }
 
 // maxWraps is how many wrappings around each other are taken off.
 const maxWraps = 6

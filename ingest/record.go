@@ -32,8 +32,8 @@ func (p *parser) newRecord() *record {
 }
 
 func (r *record) free() {
-	p := r.p
-	if r.p, r.walk = nil, (walk{}); r.clear() {
+	p, cleared := r.p, r.walk.spare == r // walk.give cleared it
+	if r.p, r.walk = nil, (walk{}); cleared || r.clear() {
 		p.records.Put(r)
 	}
 }
