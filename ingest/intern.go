@@ -1,6 +1,9 @@
 package ingest
 
-import "strings"
+import (
+	"encoding/binary"
+	"strings"
+)
 
 // Bounds of what an interner keeps. Real sources have a few hundred names and
 // routes; when there are more, it starts anew.
@@ -12,14 +15,38 @@ const (
 // interner keeps one copy of strings that come again with every record: dotted
 // names of attributes, operations, header names in lower case. What is in it
 // is redacted. It is for one goroutine.
-type interner struct{ seen map[string]string }
+type interner struct {
+	seen map[string]string
+	// recent are those that came last, each in the place of its bytes.
+	recent [recentNames]string
+}
+
+// recentNames is how many strings are found without a look into the map.
+const recentNames = 64
+
+// recentPlace is the place of b among them, by its first and its last bytes: the
+// highest bits of a product (D. Knuth, The Art of Computer Programming 3, 6.4).
+func recentPlace(b []byte) uint64 {
+	const golden, bits = 0x9e3779b97f4a7c15, 6
+	n := len(b)
+	if n < 8 {
+		return 0
+	}
+	head, tail := binary.LittleEndian.Uint64(b), binary.LittleEndian.Uint64(b[n-8:])
+	return ((head*golden ^ tail) + uint64(n)) * golden >> (64 - bits)
+}
 
 // bytes returns b as a string; without an interner, as a new one.
 func (in *interner) bytes(b []byte) string {
 	if in == nil {
 		return string(b)
 	}
+	at := &in.recent[recentPlace(b)]
+	if *at == string(b) {
+		return *at
+	}
 	if s, ok := in.seen[string(b)]; ok {
+		*at = s
 		return s
 	}
 	s := string(b)

@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -23,6 +24,29 @@ func TestInternedStringsAreEqualToWhatTheyStandFor(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestNamesOfOnePlaceAreToldApart: of names that begin and end alike, the last one
+// is found without a look into the map, and no other is taken for it.
+func TestNamesOfOnePlaceAreToldApart(t *testing.T) {
+	var in interner
+	middle := []string{"", "a", "b", "ab", "aaaaaaaa", "bbbbbbbb"}
+	for i := range 200 {
+		m := middle[i*i%len(middle)]
+		if got, want := in.join("GET /v1/"+m, "/orders/"), "GET /v1/"+m+"/orders/"; got != want {
+			t.Fatalf("got %q, want %q", got, want)
+		}
+	}
+	if recentPlace([]byte("GET /v1/aaaaaaaa/orders/")) != recentPlace([]byte("GET /v1/bbbbbbbb/orders/")) {
+		t.Error("two names of one length, beginning and end are in two places: this tests nothing")
+	}
+	for range 2 { // the map is emptied in between
+		for i := range 2 * maxInterned {
+			if got, want := in.dotted("name", fmt.Sprint(i)), fmt.Sprintf("name.%d", i); got != want {
+				t.Fatalf("got %q, want %q", got, want)
+			}
+		}
+	}
 }
 
 func TestAnInternerIsBounded(t *testing.T) {
