@@ -264,17 +264,24 @@ func (d *document) literal(word string) (string, error) {
 	return word, nil
 }
 
+// wholeNumber returns where the number ends that begins at i, where it is one of
+// digits alone, as most are, else i.
+func wholeNumber(s string, i int) int {
+	end := i
+	for end < len(s) && s[end]-'0' <= 9 {
+		end++
+	}
+	if s[i] == '0' && end > i+1 || end < len(s) && (s[end] == '.' || s[end]|0x20 == 'e') {
+		return i
+	}
+	return end
+}
+
 func (d *document) number() (string, error) {
 	start, s, i := d.pos, d.src, d.pos
-	if c := s[i]; c != '-' && c != '0' {
-		for i++; i < len(s) && s[i] >= '0' && s[i] <= '9'; {
-			i++
-		}
-		if i >= len(s) || s[i] != '.' && s[i]|0x20 != 'e' {
-			d.pos = i
-			return s[start:i], nil
-		}
-		i = start
+	if end := wholeNumber(s, i); end > i {
+		d.pos = end
+		return s[start:end], nil
 	}
 	digits := func() bool {
 		from := i

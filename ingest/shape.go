@@ -127,7 +127,12 @@ func (d *document) again() (from resume, done bool) {
 		case '{', '[':
 			return d.asFar(k, at), false
 		default:
-			d.pos, m.str, m.look, m.same, m.is = i, "", lookAll, false, step.is
+			m.look, m.same, m.is = lookAll, false, step.is
+			if end := wholeNumber(s, i); end > i {
+				m.kind, m.str, i = kindNumber, s[i:end], end
+				break
+			}
+			d.pos, m.str = i, ""
 			if d.scalar(m) != nil {
 				return d.asFar(k, at), false
 			}

@@ -77,7 +77,7 @@ func anyJSON(t *rapid.T) string {
 			}
 			b.WriteString(space.Draw(t, "space") + "]")
 		default:
-			b.WriteString(rapid.SampledFrom([]string{`"a"`, `""`, `"a\nb"`, `"x%20y"`, `","`, `":"`, `"}"`, "0", "-1.5e3", "true", "false", "null"}).Draw(t, "scalar"))
+			b.WriteString(rapid.SampledFrom([]string{`"a"`, `""`, `"a\nb"`, `"x%20y"`, `","`, `":"`, `"}"`, "0", "17", "-1.5e3", "2.50", "1E2", "true", "false", "null"}).Draw(t, "scalar"))
 		}
 	}
 	b.WriteString(space.Draw(t, "space"))
@@ -98,7 +98,7 @@ func TestTextsReadAlikeBehindOthers(t *testing.T) {
 			}
 			readAlike(t, &used, in)
 			readAlike(t, &used, in)
-			readAlike(t, &used, strings.NewReplacer("0", `"0"`, `"a\nb"`, "null", "true", `"a"`, `"x%20y"`, `""`).Replace(in))
+			readAlike(t, &used, strings.NewReplacer("0", `"0"`, "17", rapid.SampledFrom([]string{"8", "123456789012345678901234567890", "1.", "1e", "01", "1x", "0.5", "-17"}).Draw(t, "number"), `"a\nb"`, "null", "true", `"a"`, `"x%20y"`, `""`).Replace(in))
 			if cut := rapid.IntRange(0, len(in)).Draw(t, "cut"); rapid.Bool().Draw(t, "to cut") {
 				readAlike(t, &used, in[:cut])
 				readAlike(t, &used, in[:cut]+rapid.SampledFrom([]string{"}", "]", ",", `"`, "x", ":"}).Draw(t, "fault")+in[cut:])
