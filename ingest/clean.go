@@ -2,7 +2,8 @@ package ingest
 
 import "hash/maphash"
 
-// cleanSlots is how many texts a cleanTexts remembers, a power of two.
+// cleanSlots is how many texts a cleanTexts remembers, a power of two. Each has two
+// places beside each other; the text that was added last takes the first.
 const cleanSlots = 2048
 
 // cleanTexts remembers texts in which no secret was found: names of roles, user
@@ -26,7 +27,8 @@ func (c *cleanTexts) hash(s string) uint64 {
 }
 
 func (c *cleanTexts) has(hash uint64) bool {
-	return hash != 0 && c.hashes != nil && c.hashes[hash%cleanSlots] == hash
+	at := hash % cleanSlots &^ 1
+	return hash != 0 && c.hashes != nil && (c.hashes[at] == hash || c.hashes[at+1] == hash)
 }
 
 func (c *cleanTexts) add(hash uint64) {
@@ -36,5 +38,6 @@ func (c *cleanTexts) add(hash uint64) {
 	if c.hashes == nil {
 		c.hashes = make([]uint64, cleanSlots)
 	}
-	c.hashes[hash%cleanSlots] = hash
+	at := hash % cleanSlots &^ 1
+	c.hashes[at], c.hashes[at+1] = hash, c.hashes[at]
 }
