@@ -183,7 +183,7 @@ func (a *access) combined(line string) (w words, err error) {
 	if agent, _, ok := w.next(); ok && agent != "-" {
 		ev.UserAgent = clip(a.clean(agent), maxMessage)
 	}
-	if w.anotherRecord() {
+	if strings.IndexByte(line[w.pos:], '[') >= 0 && w.anotherRecord() {
 		return w, errTwoRecords
 	}
 	return w, nil
@@ -197,9 +197,6 @@ var (
 // anotherRecord says that [time] "request" follows, outside of quotes: in them
 // a client may write what it likes.
 func (w words) anotherRecord() bool {
-	if strings.IndexByte(w.s[w.pos:], '[') < 0 {
-		return false
-	}
 	for {
 		word, quoted, ok := w.next()
 		switch {

@@ -6,16 +6,20 @@ import "strings"
 // form, in brackets.
 const commonTimeSize = len("[10/Oct/2000:13:55:36 -0700]")
 
-// tailMark keeps the tails of lines apart from other clean texts.
-const tailMark = 1
+// tailMark and frontMark keep the two ends of lines apart from other clean texts.
+const (
+	tailMark  = 1
+	frontMark = 2
+)
 
 // idle reports whether nothing can be hidden in a line of the combined format that
 // has no backslash: where text would find nothing, at less cost. The line's time,
 // which was read, stands in brackets from open on, and its size ends before
 // behind. It may say no where there is nothing.
 //
-// A time holds triggers and never a secret. Behind the size, referer and user agent
-// are the same again and again: where they are calm, one look at their hash is enough.
+// A time holds triggers and never a secret. Before it the caller, and behind the size
+// referer and user agent are the same again and again: where they are calm, one look
+// at their hash is enough.
 func (r *redactor) idle(s string, open, behind int, seen *cleanTexts) bool {
 	from, to := open+commonTimeSize, len(s)
 	if len(s) == awsSecretSize || from >= len(s) || open == 0 || s[open-1] != ' ' || s[from-1] != ']' || s[open+21] != ' ' || s[open+22] != '+' && s[open+22] != '-' ||
@@ -34,7 +38,31 @@ func (r *redactor) idle(s string, open, behind int, seen *cleanTexts) bool {
 		}
 	}
 	var m memo
-	return !r.finds(s, 0, open, &m) && !r.finds(s, from, to, &m) && !m.form && r.blobs(s[:to]) == s[:to]
+	return (r.calmFront(s, open, seen) || !r.finds(s, 0, open, &m)) && !r.finds(s, from, to, &m) && !m.form && r.blobs(s[:to]) == s[:to]
+}
+
+// calmFront reports whether no search that starts before the time, which stands in
+// brackets from open on, can find anything, whatever the line is otherwise: no place
+// is worth one, and no option's value may stand behind the time. Callers come again.
+func (r *redactor) calmFront(s string, open int, seen *cleanTexts) bool {
+	hash := seen.hash(s[:open])
+	if hash == 0 {
+		return false
+	}
+	if hash ^= frontMark; seen.has(hash) {
+		return true
+	}
+	var m memo
+	for at := m.next(s[:open], 0); at < open; at = m.next(s[:open], at+1) {
+		if m.possible(s, at) {
+			return false
+		}
+	}
+	if m.option > 0 {
+		return false
+	}
+	seen.add(hash)
+	return true
 }
 
 // calm reports whether no search that starts behind the quote at i, to the end of s,

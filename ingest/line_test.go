@@ -73,3 +73,30 @@ func TestTailsOfLines(t *testing.T) {
 		})
 	}
 }
+
+func TestFrontsOfLines(t *testing.T) {
+	const behind = `[01/Mar/2026:10:00:00 +0000] "GET / HTTP/1.1" 200 1934`
+	r := redactor{hash: testHasher, guess: true}
+	for _, tt := range []struct {
+		name, front string
+		calm        bool
+	}{
+		{"an address and a name", "203.0.113.9 - partner-7 ", true},
+		{"an address of IPv6, whose colons may name something", "2001:db8::1 - - ", false},
+		{"a virtual host", "shop.example.com 203.0.113.9 - - ", true},
+		{"a name that is an address", "203.0.113.9 - ann@example.com ", false},
+		{"a name that is a command with an option", "203.0.113.9 - mysql -p ", false},
+		{"a word that a secret may follow", "203.0.113.9 - password ", false},
+		{"a token", "203.0.113.9 - ya29.aB0aB0aB0aB0aB0aB0 ", false},
+		{"a name with a value", "203.0.113.9 - token=x ", false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			seen := &cleanTexts{on: true}
+			for range 2 {
+				if got := r.calmFront(tt.front+behind, len(tt.front), seen); got != tt.calm {
+					t.Errorf("calm: %t, want %t", got, tt.calm)
+				}
+			}
+		})
+	}
+}
