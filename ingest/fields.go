@@ -37,11 +37,29 @@ func attribute(ev *schemas.Event, name, value string) {
 	}
 	// One look into the map instead of two: a name is nearly never there already.
 	had := len(ev.Attributes)
+	if had == 0 {
+		ev.Attributes[name] = value
+		return
+	}
 	ev.Attributes[name] += value
 	if len(ev.Attributes) == had {
 		both := ev.Attributes[name]
 		ev.Attributes[name] = both[:len(both)-len(value)]
 	}
+}
+
+// newAttribute is attribute for a short name that no attribute of the event has.
+func newAttribute(ev *schemas.Event, name, value string) {
+	if value == "" || value == "-" || len(ev.Attributes) >= maxAttributes {
+		return
+	}
+	if ev.Attributes == nil {
+		ev.Attributes = make(map[string]string, 8)
+	}
+	if len(value) > maxAttributeValue {
+		value = clip(value, maxAttributeValue)
+	}
+	ev.Attributes[name] = value
 }
 
 // attributes keeps the scalars below node n under dotted names.
@@ -200,27 +218,32 @@ func plainIPv4(s string) bool {
 	if len(s) < 7 || len(s) > 15 {
 		return false
 	}
-	dots, v, n := 0, 0, 0
-	for i := range len(s) {
-		switch c := s[i]; {
-		case c == '.':
-			if n == 0 {
-				return false
-			}
-			dots, v, n = dots+1, 0, 0
-		case isDigit(c):
-			if n > 0 && v == 0 {
-				return false
-			}
-			v, n = v*10+int(c-'0'), n+1
-			if v > 255 {
-				return false
-			}
-		default:
+	i := 0
+	for part := 0; ; part++ {
+		if i >= len(s) {
 			return false
 		}
+		v := s[i] - '0'
+		if v > 9 {
+			return false
+		}
+		if i++; v > 0 && i < len(s) && s[i]-'0' <= 9 {
+			n := int(v)*10 + int(s[i]-'0')
+			if i++; i < len(s) && s[i]-'0' <= 9 {
+				if n = n*10 + int(s[i]-'0'); n > 255 {
+					return false
+				}
+				i++
+			}
+		}
+		if part == 3 {
+			return i == len(s)
+		}
+		if i >= len(s) || s[i] != '.' {
+			return false
+		}
+		i++
 	}
-	return dots == 3 && n > 0
 }
 
 // maxEventID bounds an id taken from the log, in bytes; AWS writes 36.

@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"net/netip"
 	"strconv"
 	"strings"
 	"testing"
@@ -38,6 +39,28 @@ func TestOfTwoAttributesOfOneNameTheFirstCounts(t *testing.T) {
 	for i := range maxAttributes {
 		if got, want := ev.Attributes["name"+index(i)], "value"+strconv.Itoa(i); got != want {
 			t.Errorf("attribute %d is %q, want %q", i, got, want)
+		}
+	}
+}
+
+// TestPlainAddressesAreThoseOfTheStandardLibrary: net/netip takes no leading zeros,
+// either.
+func TestPlainAddressesAreThoseOfTheStandardLibrary(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		s := rapid.OneOf(rapid.StringMatching(`[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}`), rapid.StringMatching(`([0-9]{0,4}[.:a]?){2,6}`)).Draw(t, "s")
+		a, err := netip.ParseAddr(s)
+		if got, want := plainIPv4(s), err == nil && a.Is4(); got != want {
+			t.Fatalf("%q: got %t, want %t", s, got, want)
+		}
+	})
+	for _, s := range []string{"0.0.0.0", "255.255.255.255", "9.10.200.99"} {
+		if !plainIPv4(s) {
+			t.Errorf("%s is no address", s)
+		}
+	}
+	for _, s := range []string{"256.1.1.1", "1.1.1.2560", "1.1.1.01", "1.1.1.1.", "1.1.1", "1.1.1.", ".1.1.1.1"} {
+		if plainIPv4(s) {
+			t.Errorf("%s is an address", s)
 		}
 	}
 }

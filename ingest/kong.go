@@ -183,9 +183,19 @@ func (k *kongLog) http() {
 	if ms := d.text(p.latency); ms != "" {
 		ev.LatencyUs = micros(ms, 1000)
 	}
-	attribute(ev, "latencies.proxy", d.text(p.proxy))
-	attribute(ev, "latencies.kong", d.text(p.kong))
-	attribute(ev, "response.content-type", d.text(p.contentType))
+	k.keep("latencies.proxy", d.text(p.proxy))
+	k.keep("latencies.kong", d.text(p.kong))
+	k.keep("response.content-type", d.text(p.contentType))
+}
+
+// keep keeps what has a name of its own, which no other attribute can have where
+// every member of the record has its place in the plan.
+func (k *kongLog) keep(name, value string) {
+	if len(k.plan.rest) == 0 {
+		newAttribute(k.ev, name, value)
+	} else {
+		attribute(k.ev, name, value)
+	}
 }
 
 // headerValue is the value of a header; of one that was sent twice, which is a
@@ -288,8 +298,8 @@ func (k *kongLog) who() {
 		attribute(ev, "consumer.username", caller)
 	case caller != "":
 		ev.PrincipalType, ev.Principal = "consumer", caller
-		attribute(ev, "consumer.id", id)
-		attribute(ev, "consumer.custom_id", custom)
+		k.keep("consumer.id", id)
+		k.keep("consumer.custom_id", custom)
 		d.attributes(ev, p.tags, "consumer.tags", nil)
 	case entity != "":
 		ev.PrincipalType, ev.Principal = "credential", entity
@@ -310,10 +320,10 @@ func (k *kongLog) where() {
 	d, ev, p := k.d, k.ev, k.plan
 	id, host := d.text(p.serviceID), d.text(p.serviceHost)
 	ev.Service = first(d.text(p.serviceName), host, id)
-	attribute(ev, "service.id", id)
-	attribute(ev, "service.host", host)
-	attribute(ev, "route.name", d.text(p.routeName))
-	attribute(ev, "route.id", d.text(p.routeID))
+	k.keep("service.id", id)
+	k.keep("service.host", host)
+	k.keep("route.name", d.text(p.routeName))
+	k.keep("route.id", d.text(p.routeID))
 	if p.tries != none {
 		last, count := none, 0
 		for n := d.first(p.tries); n != none; n = d.after(p.tries, n) {

@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"maps"
 	"strings"
 	"testing"
 
@@ -99,6 +100,29 @@ func TestKongMembersThatComeTwice(t *testing.T) {
 	}
 	if ev.Raw = ""; !proto.Equal(ev, want) {
 		t.Errorf("got %v, want %v", ev, want)
+	}
+}
+
+// TestKongMembersNamedAsAnAttribute: what custom_fields_by_lua adds comes first and
+// stays, in whichever order records with it and without come to a parser.
+func TestKongMembersNamedAsAnAttribute(t *testing.T) {
+	usual := `{"started_at":1767225600000,"client_ip":"203.0.113.9","request":{"method":"GET","uri":"/a"},"response":{"status":200},"latencies":{"proxy":54,"kong":3},"service":{"host":"orders.internal"},"route":{"name":"orders-get"}`
+	attributes := map[string]string{"latencies.proxy": "54", "latencies.kong": "3", "service.host": "orders.internal", "route.name": "orders-get"}
+	p, err := New("kong", Options{Hasher: testHasher})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		for _, name := range []string{"", "service.host", "route.name", "latencies.proxy"} {
+			in, want := usual+"}", maps.Clone(attributes)
+			if name != "" {
+				in, want[name] = usual+`,"`+name+`":"mine"}`, "mine"
+			}
+			var got collect
+			if p.Parse([]byte(in), &got); len(got.events) != 1 || !maps.Equal(got.events[0].Attributes, want) {
+				t.Fatalf("%s: got %v %q, want %v", in, got.events, got.bad, want)
+			}
+		}
 	}
 }
 
