@@ -147,6 +147,36 @@ func FuzzRedaction(f *testing.F) {
 	})
 }
 
+// FuzzLines reads lines with a parser that has read others before, parts of which
+// come again, and with a new one: both must find the same.
+func FuzzLines(f *testing.F) {
+	f.Add("203.0.113.9 - partner-7", "/v1/orders/8412?expand=items", `"https://shop.example.com/cart" "python-requests/2.31.0"`)
+	f.Add("203.0.113.9 - mysql -p", "/x?key=aB0aB0aB0aB0aB0aB0", `"-" "-pX1y2z3"`)
+	f.Add("203.0.113.9 - password", "/ secret", `"-" "curl -u"`)
+	used, err := New("nginx", Options{Hasher: testHasher, KeepRaw: true})
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Fuzz(func(t *testing.T, front, target, tail string) {
+		for _, in := range []string{
+			front + ` [01/Mar/2026:10:00:00 +0000] "GET ` + target + ` HTTP/1.1" 200 1 ` + tail,
+			front + ` [31/Jul/2026:23:59:59 -0730] "GET / HTTP/1.1" 200 1 ` + tail,
+			`203.0.113.9 - - [01/Mar/2026:10:00:00 +0000] "GET ` + target + ` HTTP/1.1" 200 1 "-" "-"`,
+			front + ` [01/Mar/2026:10:00:00 +0000] "GET ` + target + ` HTTP/1.1" 200 1 "-" "-"`,
+		} {
+			fresh, err := New("nginx", Options{Hasher: testHasher, KeepRaw: true})
+			if err != nil {
+				t.Fatal(err)
+			}
+			var got, want collect
+			used.Parse([]byte(in), &got)
+			if fresh.Parse([]byte(in), &want); !sameFound(got, want) {
+				t.Errorf("%q: got %v %q, want %v %q", in, got.events, got.bad, want.events, want.bad)
+			}
+		}
+	})
+}
+
 // FuzzCut holds the file reader and the parser's own cutting together: both
 // must end, and neither may lose text that is no separator.
 func FuzzReader(f *testing.F) {

@@ -10,6 +10,11 @@ import (
 	"github.com/lapwing-sec/lapwing/schemas"
 )
 
+// sameFound reports whether two parsers found the same.
+func sameFound(a, b collect) bool {
+	return slices.EqualFunc(a.events, b.events, func(a, b *schemas.Event) bool { return proto.Equal(a, b) }) && slices.Equal(a.bad, b.bad)
+}
+
 // TestAParserReadsAlikeWhateverItReadBefore: parsers keep keys, names and clean
 // texts from record to record, and serve any number of goroutines. Neither shows
 // in what they say.
@@ -42,7 +47,7 @@ func TestAParserReadsAlikeWhateverItReadBefore(t *testing.T) {
 						i = (i*(2*w+1) + w) % len(records)
 						var got collect
 						p.Parse([]byte(records[i]), &got)
-						if !slices.EqualFunc(got.events, want[i].events, func(a, b *schemas.Event) bool { return proto.Equal(a, b) }) || !slices.Equal(got.bad, want[i].bad) {
+						if !sameFound(got, want[i]) {
 							t.Errorf("record %d: got %v %q, want %v %q", i, got.events, got.bad, want[i].events, want[i].bad)
 							return
 						}

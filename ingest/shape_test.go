@@ -1,14 +1,10 @@
 package ingest
 
 import (
-	"slices"
 	"strings"
 	"testing"
 
-	"google.golang.org/protobuf/proto"
 	"pgregory.net/rapid"
-
-	"github.com/lapwing-sec/lapwing/schemas"
 )
 
 type fatal interface {
@@ -198,7 +194,7 @@ func TestARecordReadsAlikeBehindOthersOfItsShape(t *testing.T) {
 					for range 2 {
 						var got collect
 						used.Parse([]byte(in), &got)
-						if !slices.EqualFunc(got.events, want.events, func(a, b *schemas.Event) bool { return proto.Equal(a, b) }) || !slices.Equal(got.bad, want.bad) {
+						if !sameFound(got, want) {
 							t.Fatalf("%s: got %v %q, want %v %q", in, got.events, got.bad, want.events, want.bad)
 						}
 					}
