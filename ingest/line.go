@@ -38,12 +38,19 @@ func (r *redactor) idle(s string, open, behind int, seen *cleanTexts) bool {
 		}
 	}
 	var m memo
-	return (r.calmFront(s, open, seen) || !r.finds(s, 0, open, &m)) && !r.finds(s, from, to, &m) && !m.form && r.blobs(s[:to]) == s[:to]
+	runs := 0 // from where base64 is sought: there is none in a time
+	if r.calmFront(s, open, seen) {
+		runs = from
+	} else if r.finds(s, 0, open, &m) {
+		return false
+	}
+	return !r.finds(s, from, to, &m) && !m.form && r.blobsFrom(s[:to], runs) == s[:to]
 }
 
 // calmFront reports whether no search that starts before the time, which stands in
 // brackets from open on, can find anything, whatever the line is otherwise: no place
-// is worth one, and no option's value may stand behind the time. Callers come again.
+// is worth one, and no base64 is there. A blank near an option is worth one, so that
+// none is remembered for what stands behind the time. Callers come again.
 func (r *redactor) calmFront(s string, open int, seen *cleanTexts) bool {
 	hash := seen.hash(s[:open])
 	if hash == 0 {
@@ -58,7 +65,7 @@ func (r *redactor) calmFront(s string, open int, seen *cleanTexts) bool {
 			return false
 		}
 	}
-	if m.option > 0 {
+	if hasRun(s[:open]) {
 		return false
 	}
 	seen.add(hash)

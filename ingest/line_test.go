@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"encoding/base64"
 	"strings"
 	"testing"
 
@@ -22,7 +23,7 @@ func TestAnIdleLineHidesNothing(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		tails := rapid.SliceOfN(part(4), 2, 2).Draw(t, "tails")
 		for range 6 {
-			front := rapid.SampledFrom([]string{"203.0.113.9 - - ", "129.129.129.129 - ", "a - ", "203.0.113.9 - ya29.", "203.0.113.9 - -p ", "203.0.113.9 - password ", "203.0.113.9 - mysql ", "203.0.113.9 - mysql -p ", "203.0.113.9 - --token "}).Draw(t, "front") +
+			front := rapid.SampledFrom([]string{"203.0.113.9 - - ", "129.129.129.129 - ", "a - ", "203.0.113.9 - ya29.", "203.0.113.9 - -p ", "203.0.113.9 - password ", "203.0.113.9 - mysql ", "203.0.113.9 - mysql -p ", "203.0.113.9 - --token ", "203.0.113.9 - aB0aB0aB0aB0aB0aB0aB0aB0aB0 ", "203.0.113.9 - secret/x ", "203.0.113.9 - " + base64.RawStdEncoding.EncodeToString([]byte("token: "+canary)) + " "}).Draw(t, "front") +
 				rapid.SampledFrom([]string{"", "- ", "partner-7 "}).Draw(t, "user")
 			when := rapid.SampledFrom([]string{"[01/Mar/2026:10:00:00 +0000]", "[31/Jul/2026:23:59:59 -0730]", "[01/Jan/2026:10:00:00 +00:00]", "[01/Mar/2026:10:00:00 UTC]"}).Draw(t, "time")
 			line := front + when + rapid.SampledFrom([]string{` "GET `, ` "GET /`, ` `, `"`}).Draw(t, "method") + part(3).Draw(t, "target") +
@@ -89,6 +90,9 @@ func TestFrontsOfLines(t *testing.T) {
 		{"a word that a secret may follow", "203.0.113.9 - password ", false},
 		{"a token", "203.0.113.9 - ya29.aB0aB0aB0aB0aB0aB0 ", false},
 		{"a name with a value", "203.0.113.9 - token=x ", false},
+		{"an option, whose value may come", "203.0.113.9 - mysql --quick ", false},
+		{"an option that is no more than one byte", "203.0.113.9 - -q ", false},
+		{"what base64 may be in", "203.0.113.9 - aB0aB0aB0aB0aB0aB0aB0aB0aB0 ", false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			seen := &cleanTexts{on: true}

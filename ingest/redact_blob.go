@@ -23,10 +23,13 @@ var runByte = func() (t [256]bool) {
 // blobs hides runs of base64 that hold a secret, secret access keys of AWS with
 // words beside them that say so, and the tokens of links. It looks at every 24th byte only, unless
 // a run may be there.
-func (r *redactor) blobs(s string) string {
+func (r *redactor) blobs(s string) string { return r.blobsFrom(s, 0) }
+
+// blobsFrom is blobs where nothing is hidden before i, nor in a run across it.
+func (r *redactor) blobsFrom(s string, i int) string {
 	var b []byte
 	last := 0
-	for i := 0; i+minRun <= len(s); {
+	for i+minRun <= len(s) {
 		if !runByte[s[i+minRun-1]] {
 			i += minRun
 			continue
