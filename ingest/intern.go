@@ -19,6 +19,8 @@ type interner struct {
 	seen map[string]string
 	// recent are those that came last, each in the place of its bytes.
 	recent [recentNames]string
+	// buf is where an operation is made.
+	buf [512]byte
 }
 
 // recentNames is how many strings are found without a look into the map.

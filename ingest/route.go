@@ -49,8 +49,7 @@ func collapsed(path string) string {
 
 // operation returns METHOD and the collapsed path as one string, and the path.
 func (in *interner) operation(method, path string) (operation, route string) {
-	var buf [512]byte
-	b := append(append(buf[:0], method...), ' ')
+	b := append(append(in.buf[:0], method...), ' ')
 	if len(path) > 64 { // below it, segments are not clipped
 		route = collapsed(path)
 	}
