@@ -175,9 +175,10 @@ func (e *evaluation) primary(ctx context.Context) error {
 	}
 	e.headline()
 	e.byStratum()
-	e.byAttack()
-	e.byDetector()
-	e.byHardCase()
+	cards := cardsOf(e.cohorts)
+	e.byAttack(cards)
+	e.byDetector(cards)
+	e.byHardCase(cards)
 	e.honesty()
 	e.mechanisms()
 	return nil
@@ -210,6 +211,13 @@ func (e *evaluation) large(ctx context.Context) error {
 		e.addSize(t, s, cards[i:i+1])
 	}
 	e.section.Tables = append(e.section.Tables, t)
+	all := make([]*simulate.Scorecard, 0, len(cards))
+	for i := range cards {
+		all = append(all, &cards[i])
+	}
+	e.byAttack(all)
+	e.byDetector(all)
+	e.byHardCase(all)
 	return nil
 }
 

@@ -97,7 +97,7 @@ func TestAReportSaysItsPrimaryNumberFirst(t *testing.T) {
 	e.cohorts = []*cohort{{seed: 1, turn: 1, main: card, baseline: card, shifted: card}}
 	e.headline()
 	e.byStratum()
-	e.byAttack()
+	e.byAttack(cardsOf(e.cohorts))
 	e.honesty()
 	p := e.report.Primary
 	require.InDelta(t, 1, p.RecallCloud, 1e-9)

@@ -19,10 +19,12 @@ const (
 )
 
 // attackRows are the attacks of cohorts.
-func attackRows(cohorts []*cohort) []simulate.Row {
+func attackRows(cohorts []*cohort) []simulate.Row { return attacksOf(cardsOf(cohorts)) }
+
+func attacksOf(cards []*simulate.Scorecard) []simulate.Row {
 	var out []simulate.Row
-	for _, c := range cohorts {
-		for _, r := range c.main.Rows {
+	for _, c := range cards {
+		for _, r := range c.Rows {
 			if r.Label.Kind == simulate.KindAttack {
 				out = append(out, r)
 			}
@@ -128,7 +130,7 @@ func (e *evaluation) byStratum() {
 }
 
 // byAttack lists what was missed, and which classes were.
-func (e *evaluation) byAttack() {
+func (e *evaluation) byAttack(cards []*simulate.Scorecard) {
 	t := evalTable{Name: "missed", Title: "Attacks missed at least once", Header: []string{"attack", "log", "found", "by time", "reported", "missed in"}}
 	type sum struct {
 		log                         string
@@ -136,7 +138,7 @@ func (e *evaluation) byAttack() {
 		missed                      []string
 	}
 	sums := map[string]*sum{}
-	for _, r := range attackRows(e.cohorts) {
+	for _, r := range attacksOf(cards) {
 		s := sums[r.Label.Name]
 		if s == nil {
 			s = &sum{log: r.Label.Log}
@@ -188,13 +190,22 @@ func heldOut(name string) bool {
 	return h%6 == 0
 }
 
-func (e *evaluation) byDetector() {
+// cardsOf are the scorecards of cohorts.
+func cardsOf(cohorts []*cohort) []*simulate.Scorecard {
+	out := make([]*simulate.Scorecard, 0, len(cohorts))
+	for _, c := range cohorts {
+		out = append(out, &c.main)
+	}
+	return out
+}
+
+func (e *evaluation) byDetector(cards []*simulate.Scorecard) {
 	t := evalTable{Name: "detectors", Title: "By the detector that opened the alert", Header: []string{"detector", "alerts", "paged", "true", "false", "false a day"}}
 	sums := map[string]*simulate.DetectorRow{}
 	days := 0.0
-	for _, c := range e.cohorts {
-		days += c.main.Days
-		for _, d := range c.main.Detectors {
+	for _, c := range cards {
+		days += c.Days
+		for _, d := range c.Detectors {
 			s := sums[d.Detector]
 			if s == nil {
 				s = &simulate.DetectorRow{Detector: d.Detector}
@@ -213,7 +224,7 @@ func (e *evaluation) byDetector() {
 	e.section.Tables = append(e.section.Tables, &t)
 }
 
-func (e *evaluation) byHardCase() {
+func (e *evaluation) byHardCase(cards []*simulate.Scorecard) {
 	t := evalTable{Name: "hard cases", Title: "Benign hard cases that paged", Header: []string{"case", "fleets", "paged", "pages"}}
 	sums := map[string]*[3]int{}
 	get := func(n string) *[3]int {
@@ -222,8 +233,8 @@ func (e *evaluation) byHardCase() {
 		}
 		return sums[n]
 	}
-	for _, c := range e.cohorts {
-		for _, r := range c.main.Rows {
+	for _, c := range cards {
+		for _, r := range c.Rows {
 			if r.Label.Kind == simulate.KindHard {
 				s := get(r.Label.Name)
 				s[0]++
@@ -232,7 +243,7 @@ func (e *evaluation) byHardCase() {
 				}
 			}
 		}
-		for _, f := range c.main.FalsePages {
+		for _, f := range c.FalsePages {
 			name := f.HardCase
 			if name == "" {
 				name = "(an ordinary day)"
