@@ -7,10 +7,10 @@ import "math"
 // higher one leaves unspent moves down.
 type budget struct {
 	strong, fused float64 // least calibrated surprise
-	// rare is what candidates of the strong way need, known the share of a week
-	// that it rests on.
-	rare  rareGate
-	known float64
+	// rare is what candidates of the strong way need, uses what first uses of the
+	// consequence way do, known the share of a week that they rest on.
+	rare, uses rareGate
+	known      float64
 	// Tests a day and pages a day by way, as counted over the last week.
 	tests, pages [ways]float64
 	allowance    [ways]float64
@@ -58,7 +58,10 @@ func (t *tables) budget(upTo int64, perDay float64) budget {
 		b.allowance[w] = third + left
 		left = math.Max(0, b.allowance[w]-b.pages[w])
 	}
-	b.rare, b.known = rare.gate(b.allowance[WayStrong]), math.Min(days/ledgerDays, 1)
+	uses, others := rare.split()
+	b.rare, b.known = others.gate(b.allowance[WayStrong]), math.Min(days/ledgerDays, 1)
+	unspent := math.Max(0, third-b.pages[WayStrong]) + math.Max(0, third-b.pages[WayFused])
+	b.uses = uses.gate(third + unspent)
 	b.strong = threshold(b.tests[WayStrong], b.allowance[WayStrong])
 	b.fused = threshold(b.tests[WayFused], b.allowance[WayFused])
 	return b

@@ -1,6 +1,7 @@
 package detect
 
 import (
+	"math"
 	"strings"
 	"time"
 
@@ -45,6 +46,9 @@ type firstUse struct {
 	severity int
 	way      Way
 	surprise float64
+	// peers is how rare this is among the peers, as -log10 of their share, 2 at
+	// most; 1 where there are none to ask.
+	peers float64
 }
 
 // judgeClass decides whether a call's use of a class is a finding.
@@ -94,8 +98,27 @@ func judgeClass(c *Cell, p *Profile, call *Call, class capability.Set) (u firstU
 		u.way = WayFused
 	}
 	u.surprise, _ = c.Novelty(p, call, Operation)
+	u.peers = 1
+	if u.of >= peersToJudgeBy {
+		have := u.have
+		if !u.newClass {
+			have = min(sameCall, u.of)
+		}
+		u.peers = math.Min(-math.Log10(float64(have+1)/float64(u.of+2)), 2)
+	}
 	return u, true
 }
+
+// rank is 0 for what nothing holds back: a call that is critical whoever makes it.
+func (u firstUse) rank() float64 {
+	if u.way != WayConsequence || u.severity >= schemas.SeverityCritical {
+		return 0
+	}
+	return math.Max(u.surprise+u.peers, leastRank)
+}
+
+// leastRank is that of a first use which nothing makes unusual.
+const leastRank = 0.01
 
 // telling are the classes that few identities have at all: while there is
 // nothing to compare with, their calls are reported.
@@ -138,7 +161,7 @@ func (u firstUse) finding(p *Profile, call *Call, value, did, what string) Findi
 		past = "It " + phrasePast(u.class) + " before, but never by " + ev.Operation
 	}
 	f := Finding{
-		Way: u.way, Severity: u.severity, Refused: call.Denied || call.Failed, Surprise: u.surprise,
+		Way: u.way, Severity: u.severity, Refused: call.Denied || call.Failed, Surprise: u.surprise, rank: u.rank(),
 		Value: value, Capability: u.class, Did: did,
 		Sentence: who(ev) + " " + what + origin(ev) + ended(call) + ". " +
 			past + known + u.peersSay(p) + ".",

@@ -178,6 +178,10 @@ type Finding struct {
 	Refused bool
 	// Surprise is -log10 p, or 0 where nothing is learned.
 	Surprise float64
+	// rank orders the first uses of a fleet that has more of them than it may page
+	// for, as -log10 p: by the identity's own novelty and by its peers. 0 is for
+	// what pages whatever else there is.
+	rank float64
 	// Value is what the finding is about ("FR", a secret's name, a rule). An
 	// open or recent finding of the same detector and value is counted, not
 	// raised again; feedback binds to it.

@@ -28,19 +28,16 @@ func (e *Engine) arrived(p *Profile, call *Call, list []found, late bool) (grave
 		if x.Way == WayStrong && x.meta.Basis == Learned && !e.affordable(p, x, call) {
 			x.Way = WayFused
 		}
+		if x.Way == WayConsequence && x.rank > 0 && !e.admitted(p, x, call) {
+			e.evidence(p, call, x, late)
+			x.Way = WayReport
+			x.Sentence += " It pages nobody: this fleet has more first uses like it every day than its budget allows."
+		}
 		switch {
 		case p.Human() && x.meta.Basis == Learned && x.Way != WayConsequence:
 			continue
 		case x.Way == WayFused:
-			if !call.Backfill && x.Surprise > 0 {
-				// What comes late counts where it still can: in the first pane that is
-				// open. Else novelty sent late would be learned and never weighed.
-				pane := call.pane
-				if late {
-					pane = max(pane, p.below, e.clock.topics[call.topic].boundary)
-				}
-				e.note(p, call, x, pane)
-			}
+			e.evidence(p, call, x, late)
 			continue
 		}
 		if m.at == 0 {
@@ -49,6 +46,20 @@ func (e *Engine) arrived(p *Profile, call *Call, list []found, late bool) (grave
 		e.raise(p, &m, x)
 	}
 	return grave
+}
+
+// evidence keeps a finding for the fused way. What comes late counts where it
+// still can: in the first pane that is open. Else novelty sent late would be
+// learned and never weighed.
+func (e *Engine) evidence(p *Profile, call *Call, x *found, late bool) {
+	if call.Backfill || x.Surprise <= 0 {
+		return
+	}
+	pane := call.pane
+	if late {
+		pane = max(pane, p.below, e.clock.topics[call.topic].boundary)
+	}
+	e.note(p, call, x, pane)
 }
 
 // raise opens or grows an alert with a finding made on arrival.

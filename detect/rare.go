@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"math"
 	"slices"
+	"sync"
 )
 
 // What the strong way pages is kept within its allowance by counting. A rare
@@ -16,6 +17,13 @@ import (
 // their share. What falls below is evidence for the fused way, and a silence
 // goes to the report. So a fleet in which such things happen daily does not page
 // daily, and one in which they are rare pages at once.
+//
+// First uses are counted likewise, by how new they are to the identity and how
+// rare among its peers together: of twenty thousand identities that call seldom,
+// some make their first deletion every day, as hundreds of their peers did. They
+// have the consequence way's third of the budget, and what the other two ways
+// left of theirs in the last week. What falls below goes to the report and is
+// evidence for the fused way. Critical calls are not held back.
 //
 // A count cannot tell an attack from a habit; its shape can. A habit is there on
 // most days, an intrusion or a migration on one or two: the two busiest days of
@@ -44,6 +52,35 @@ type rareCount struct {
 type rareCounts []rareCount
 
 func rareRow(m *Meta) uint32 { return ruleHash(Rule, m.Name, "", false) }
+
+// firstUseRow is the row of the consequence findings that have a rank: what the
+// detector finds beside them pages by a rule of its own.
+func firstUseRow(m *Meta) uint32 { return ruleHash(Rule, m.Name, "", true) }
+
+// firstUseRows are those of all detectors.
+var firstUseRows = sync.OnceValue(func() map[uint32]bool {
+	rows := map[uint32]bool{}
+	all := Catalogue()
+	for i := range all {
+		rows[firstUseRow(&all[i])] = true
+	}
+	return rows
+})
+
+// split parts a week's counts: those of first uses, and all others.
+func (w *rareWeek) split() (uses, others rareWeek) {
+	rows := firstUseRows()
+	for d := range w {
+		for _, x := range w[d] {
+			if rows[x.row] {
+				uses[d] = append(uses[d], x)
+			} else {
+				others[d] = append(others[d], x)
+			}
+		}
+	}
+	return uses, others
+}
 
 func rareBin(s float64) uint8 { return uint8(min(max(int(4*s), 0), rareBins-1)) } //nolint:gosec // clamped
 
@@ -163,6 +200,18 @@ func (w *rareWeek) gate(perDay float64) rareGate {
 // allows.
 func (b *budget) bar(m *Meta) float64 {
 	return min(b.strong, max(b.rare.least[rareRow(m)], b.strong-belowUnion*b.known))
+}
+
+// admitted counts a first use and reports whether it may page. One that was told
+// within the last 30 days is counted where it was told.
+func (e *Engine) admitted(p *Profile, x *found, call *Call) bool {
+	if s := e.slots.find(&p.slots, Rule, ruleHash(Rule, x.meta.Name, x.Value, x.Refused)); s != nil && int(call.Day)-int(s.day) <= verdictDays {
+		return true
+	}
+	v := e.tables.view(call.hour, e)
+	row := firstUseRow(x.meta)
+	e.tables.at(call.hour).rare.count(row, rareBin(x.rank), 1)
+	return x.rank >= v.budget.uses.least[row] || e.lacks(offArrivalGate)
 }
 
 // affordable counts a rare event found on arrival and reports whether it may

@@ -1,0 +1,91 @@
+package detect
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/lapwing-sec/lapwing/schemas"
+)
+
+// A fleet in which identities begin to read secrets every day, as more and more of
+// their peers do, keeps its budget; what is new to the whole fleet pages all the
+// same.
+func TestFirstUsesOfALargeFleetKeepTheBudget(t *testing.T) {
+	const (
+		members = 340
+		days    = 42
+		aDay    = 12 // that read their first secret
+		begun   = 16 // the day from which on they do
+		settled = 26 // the gate knows of them
+		budget  = 3
+	)
+	fleet := make([]member, members)
+	for i := range fleet {
+		fleet[i] = member{
+			id: fmt.Sprintf("aws:123456789012:role/svc-%03d", i), kind: "service_account", ip: fmt.Sprintf("198.51.100.%d", i%250),
+			country: "DE", lat: 51, lon: 9, topic: "raw.cloudtrail", bytes: 2000,
+		}
+	}
+	var all []*schemas.Event
+	call := func(m *member, day, minute int, op string) *schemas.Event {
+		at := fleetStart.AddDate(0, 0, day).Add(time.Duration(minute) * time.Minute)
+		ev := m.event(at.UnixNano(), op)
+		ev.Id += "-" + op
+		ev.Service, _, _ = strings.Cut(op, ":")
+		all = append(all, ev)
+		return ev
+	}
+	for day := range days {
+		for i := range fleet {
+			for n := range 8 {
+				call(&fleet[i], day, 150*n+i%97, "s3:GetObject")
+			}
+		}
+		for n := range aDay {
+			if i := (day-begun)*aDay + n; day >= begun && i < members {
+				call(&fleet[i], day, 600+7*n, "secretsmanager:GetSecretValue").Resources = []string{fmt.Sprintf("secret/svc-%03d/db", i)}
+			}
+		}
+	}
+	last := &fleet[members-1]
+	call(last, 40, 700, "iam:CreateAccessKey").ReadOnly = schemas.ReadOnly_READ_ONLY_FALSE
+	call(&fleet[members-2], 40, 710, "cloudtrail:StopLogging").ReadOnly = schemas.ReadOnly_READ_ONLY_FALSE
+
+	pages, reports := make([]int, days), 0
+	var grave []string
+	for _, a := range run(t, newEngine(t), merge(all)) {
+		day := int(a.Time/1000-fleetStart.Unix()) / 86400
+		switch l := &a.Unmapped.Lapwing; {
+		case a.Version() > 1:
+		case a.FindingInfo.Analytic.UID != "secret-access":
+			if l.Page {
+				grave = append(grave, a.FindingInfo.Analytic.UID)
+			}
+		case l.Page:
+			pages[day]++
+		case l.Way == "report":
+			reports++
+			if !strings.Contains(a.FindingInfo.Desc, "more first uses like it every day than its budget") {
+				t.Fatalf("a report does not say why it pages nobody: %s", a.FindingInfo.Desc)
+			}
+		}
+	}
+	total := 0
+	for _, n := range pages[settled:] {
+		total += n
+	}
+	if a := float64(total) / (days - settled); a > budget {
+		t.Errorf("%.1f pages a day once the fleet is known: %v", a, pages)
+	}
+	if pages[begun] == 0 {
+		t.Errorf("the first of them paged nobody: %v", pages)
+	}
+	if reports < (days-settled)*(aDay-budget)*3/4 {
+		t.Errorf("%d reports, pages %v: what pages nobody is not lost", reports, pages)
+	}
+	if fmt.Sprint(grave) != "[mints-credential log-tampering]" {
+		t.Errorf("beside them paged %v", grave)
+	}
+}
