@@ -1,13 +1,17 @@
 package detect
 
-import "github.com/lapwing-sec/lapwing/schemas"
+import (
+	"slices"
+
+	"github.com/lapwing-sec/lapwing/schemas"
+)
 
 var humanUseCard = Meta{
 	Name: "human-use", Title: "A person uses a machine's credential", Basis: Learned, Family: FamilyClient, Way: WayStrong,
-	Severity: schemas.SeverityMedium, Wake: OnNew(Client),
+	Severity: schemas.SeverityMedium, Wake: OnNew(Client, Operation),
 	MinSample: "learned (7 active days, or 200 calls below 1% novelty); alone: 8 days and 100 calls", Floor: "one accepted call; alone: a machine whose peers hardly ever do this; of an undeclared kind, from a new network as well",
-	Kept:    "the client slots of new-client",
-	Model:   "first use of an interactive client by an identity that had none",
+	Kept:    "the client slots of new-client, the operation slots of new-operation",
+	Model:   "first use of an interactive client, or first interactive sign-in by whatever client, of an identity that had none",
 	Attacks: []schemas.Technique{{UID: "T1078.004", Name: "Cloud Accounts"}},
 	NHI:     []string{"NHI10:2025"}, API: []string{"API2:2023"}, NIST: nistNetwork, PCI: []string{"8.6.1", "10.4.1.1"},
 	FirstChecks: []string{
@@ -18,7 +22,8 @@ var humanUseCard = Meta{
 }
 
 // humanUse finds a browser, console or interactive tool under the credential
-// of a machine.
+// of a machine, and a sign-in that only people make: a machine that opens a
+// console's session is used by hand, whatever its user agent says.
 type humanUse struct{ arrivalOnly }
 
 // Meta implements Detector.
@@ -27,7 +32,14 @@ func (humanUse) Meta() *Meta { return &humanUseCard }
 // Observe implements Detector.
 func (humanUse) Observe(c *Cell, p *Profile, call *Call, out *Findings) {
 	ev := call.Event
-	if !call.New(Client) || p.Human() || !humanClient(ev.Client) {
+	if p.Human() {
+		return
+	}
+	if call.New(Operation) && signIn(ev) {
+		signedIn(c, p, call, out)
+		return
+	}
+	if !call.New(Client) || !humanClient(ev.Client) {
 		return
 	}
 	s, rarity := c.Novelty(p, call, Client)
@@ -56,20 +68,66 @@ func (humanUse) Observe(c *Cell, p *Profile, call *Call, out *Findings) {
 	out.Add(f)
 }
 
-// humanClient says that people, and seldom machines, use a client family.
-func humanClient(family string) bool {
-	switch family {
-	case "curl", "wget", "httpie", "aws-cli", "kubectl", "gcloud", "azure-cli", "aws-powershell", "powershell":
-		return true
+// signedIn words an interactive sign-in.
+func signedIn(c *Cell, p *Profile, call *Call, out *Findings) {
+	ev := call.Event
+	s, rarity := c.Novelty(p, call, Operation)
+	if s == 0 {
+		return
 	}
-	return interactive(family)
+	have, of := others(c, p, call, Operation)
+	f := Finding{
+		Way: WayFused, Severity: schemas.SeverityMedium, Surprise: s, Value: "sign-in",
+		Did: tried(call, "signed in by hand", "sign in by hand") + " (" + clip(ev.Operation, 60) + ")",
+		Sentence: who(ev) + " " + tried(call, "called", "call") + " " + ev.Operation + origin(ev) + ended(call) +
+			": a sign-in of the kind that people make, and machines have no use for. It was " + rarity + inPeers(p, have, of, "do so") + ".",
+		Observed: ev.Operation, Expected: "no interactive sign-in", Rarity: rarity,
+	}
+	if p.Kind() != "" && call.Success && rareAmongPeers*have <= of && mature(p, call) && !call.Backfill {
+		f.Way = WayStrong
+	}
+	out.Add(f)
 }
 
-// interactive says that only people use a client family.
-func interactive(family string) bool {
-	switch family {
-	case "browser", "aws-console", "postman", "insomnia", "bruno", "s3-browser", "cyberduck":
+// usedByHand reports whether a client of people is part of the baseline.
+func (e *Engine) usedByHand(p *Profile, today uint16) bool {
+	for _, h := range handHashes {
+		if e.look(p, Client, h, today).State == Known {
+			return true
+		}
+	}
+	return false
+}
+
+// signIn says that a call opens an interactive session, which only people need:
+// of AWS's console (also by a session that was turned into a console's), Entra ID,
+// Okta, Auth0, Keycloak, Google Workspace, GitHub, Slack, Cloudflare and OpenAI.
+func signIn(ev *schemas.Event) bool {
+	switch ev.Operation {
+	case "signin:ConsoleLogin", "signin:SwitchRole", "signin:GetSigninToken", "signin:UserAuthentication", "sso:Authenticate", "sso:Federate",
+		"signin:interactiveUser", "okta:user.session.start", "auth0:s", "keycloak:LOGIN", "login:login_success", "github:user.login",
+		"slack:user_login", "cloudflare:login", "access:login", "openai:login.succeeded":
 		return true
 	}
 	return false
 }
+
+// handTools are client families that people, and seldom machines, use;
+// interactiveTools those that only people do.
+var (
+	handTools        = slices.Concat([]string{"curl", "wget", "httpie", "aws-cli", "kubectl", "gcloud", "azure-cli", "aws-powershell", "powershell"}, interactiveTools)
+	interactiveTools = []string{"browser", "aws-console", "postman", "insomnia", "bruno", "s3-browser", "cyberduck"}
+
+	handHashes = func() (out []uint32) {
+		for _, family := range handTools {
+			out = append(out, hashValue(Client, family))
+		}
+		return out
+	}()
+)
+
+// humanClient says that people, and seldom machines, use a client family.
+func humanClient(family string) bool { return slices.Contains(handTools, family) }
+
+// interactive says that only people use a client family.
+func interactive(family string) bool { return slices.Contains(interactiveTools, family) }

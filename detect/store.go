@@ -165,7 +165,7 @@ func (e *Engine) profile(ev *schemas.Event) *Profile {
 			e.tables.identity(hourOf(paneOf(ev.Time)), p.group)
 		}
 	}
-	if f := e.store.facts[p.self]; !f.same(ev) {
+	if f := e.store.facts[p.self]; !f.same(ev) && !e.staysMachine(p, f, ev) {
 		f = factsOf(ev)
 		f.policy = e.store.policyText(ev.Declared.GetPolicy())
 		e.store.facts[p.self] = f
@@ -176,6 +176,14 @@ func (e *Engine) profile(ev *schemas.Event) *Profile {
 		}
 	}
 	return p
+}
+
+// staysMachine reports whether a guess would make a person of an identity that
+// nobody declares and that called like a machine, never with a tool of people's,
+// for a week: then the call is what is odd, not the week.
+func (e *Engine) staysMachine(p *Profile, f *facts, ev *schemas.Event) bool {
+	return ev.IdentityKind == kindNames[kindHuman] && !ev.Declared.GetManaged() && !f.managed && p.group != kindOf("") && p.group != kindHuman &&
+		p.calls >= matureCalls && p.activeDays >= matureDays && !e.usedByHand(p, dayOf(ev.Time))
 }
 
 // evict forgets the identities with the oldest event time, then id, until the
