@@ -52,8 +52,8 @@ func (spawnsCompute) Observe(c *Cell, p *Profile, call *Call, out *Findings) {
 	}
 	if u, ok := judgeClass(c, p, call, capability.SpawnsCompute); ok && u.newClass && u.mature {
 		u.severity = max(u.severity, schemas.SeverityMedium)
-		if u.of >= peersToJudgeBy && rareAmongPeers*u.have > u.of {
-			u.way = WayFused // some of its like start machines
+		if same, _ := others(c, p, call, Operation); u.of >= peersToJudgeBy && rareAmongPeers*u.have > u.of && (same >= usedByPeers || peersElsewhere*u.have > u.of) {
+			u.way = WayFused // some of its like start machines in this way, or many in any
 		}
 		out.Add(u.finding(p, call, ev.Operation, tried(call, "started machines", "start machines")+first(u),
 			tried(call, "called", "call")+" "+ev.Operation+touched(ev)+placed(ev)))
