@@ -158,6 +158,9 @@ func (c *checker) allowed(a *schemas.Allowed) {
 			c.add("tokens_per_day", "want a number of tokens up to 1e15")
 		}
 	}
+	if n := a.Workloads; n != nil && (*n == 0 || *n > maxWorkloads) {
+		c.add("workloads", "want a number of machines from 1 to 1,000,000")
+	}
 }
 
 func (c *checker) credentials(list []schemas.KnownCredential) {

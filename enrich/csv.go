@@ -233,6 +233,10 @@ func (d *decoder) csvValue(it *schemas.Identity, cred *schemas.KnownCredential, 
 		if cred.Fingerprint = strings.Clone(v); fingerprintOf(v) == "" {
 			d.problems.add(line, "%s: %q: %s", key, shorten(v), wantFingerprint)
 		}
+	case "allowed.workloads":
+		if n := d.workloads(key, line, v); n != nil {
+			it.Allowed = &schemas.Allowed{Workloads: n}
+		}
 	default:
 		if it.Labels == nil {
 			it.Labels = map[string]string{}

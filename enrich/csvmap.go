@@ -43,7 +43,8 @@ var (
 	csvMapKeys     = []string{"columns", "id", "constants", "separators", "times", "values"}
 	credentialCols = []string{"credential.ref", "credential.type", "credential.issued", "credential.expires", "credential.revoked",
 		"credential.rotate_every", "credential.fingerprint"}
-	csvLists = []string{"aliases", "dependants"}
+	allowedCols = []string{"allowed.workloads"}
+	csvLists    = []string{"aliases", "dependants"}
 	// unixLayouts are times that no Go layout describes.
 	unixLayouts = []string{"unix", "unix_ms"}
 )
@@ -152,9 +153,9 @@ func (d *decoder) pairs(key string, n *yaml.Node, set func(name, value string, l
 // is given once.
 func (d *decoder) csvKey(where, key string, line int, given map[string]int) bool {
 	label := strings.HasPrefix(key, labelPrefix) && len(key) > len(labelPrefix)
-	if !label && !slices.Contains(csvKeys, key) && !slices.Contains(credentialCols, key) {
+	if !label && !slices.Contains(csvKeys, key) && !slices.Contains(credentialCols, key) && !slices.Contains(allowedCols, key) {
 		d.problems.add(line, "%s: unknown key %q (accepted: %s, %s, %sNAME)", where, shorten(key),
-			strings.Join(csvKeys, ", "), strings.Join(credentialCols, ", "), labelPrefix)
+			strings.Join(csvKeys, ", "), strings.Join(slices.Concat(credentialCols, allowedCols), ", "), labelPrefix)
 		return false
 	}
 	if first := given[key]; first != 0 {

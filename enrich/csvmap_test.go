@@ -37,11 +37,15 @@ func cmdb(t *testing.T) *CSVMap {
 }
 
 func TestCSVMapReadsForeignHeaders(t *testing.T) {
-	const file = "Account,Name,Owner Mail,Stage,Also Known As,Key Id,Key Made,Cost Centre,Comment\n" +
-		"402857193846,backup,bob@example.com,PRD,kong:consumer/b | nginx:user/b,AKIAIOSFODNN7EXAMPLE,31.12.2025 23:59,7,ignored\n" +
-		"402857193846,report,,staging,,,,,\n" +
-		"402857193846,sync,,,,AKIAI44QH8DHBEXAMPLE,1767225600,,\n"
-	inv, err := parseInventory("cmdb.csv", []byte(file), cmdb(t))
+	const file = "Account,Name,Owner Mail,Stage,Also Known As,Key Id,Key Made,Cost Centre,Hosts,Comment\n" +
+		"402857193846,backup,bob@example.com,PRD,kong:consumer/b | nginx:user/b,AKIAIOSFODNN7EXAMPLE,31.12.2025 23:59,7,2,ignored\n" +
+		"402857193846,report,,staging,,,,,,\n" +
+		"402857193846,sync,,,,AKIAI44QH8DHBEXAMPLE,1767225600,,,\n"
+	m, err := ParseCSVMap("map.yaml", []byte(strings.Replace(cmdbMap, "  Name: name\n", "  Name: name\n  Hosts: allowed.workloads\n", 1)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	inv, err := parseInventory("cmdb.csv", []byte(file), m)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -50,7 +54,7 @@ func TestCSVMapReadsForeignHeaders(t *testing.T) {
 		t.Fatal(err)
 	}
 	const want = `[{"id":"aws:402857193846:user/backup","kind":"service_account","name":"backup","owner":"bob@example.com","environment":"production",` +
-		`"aliases":["kong:consumer/b","nginx:user/b"],"credentials":[{"ref":"AKIAIOSFODNN7EXAMPLE","type":"access_key","issued":"2025-12-31T23:59:00Z","rotate_every":"90d"}],` +
+		`"aliases":["kong:consumer/b","nginx:user/b"],"allowed":{"workloads":2},"credentials":[{"ref":"AKIAIOSFODNN7EXAMPLE","type":"access_key","issued":"2025-12-31T23:59:00Z","rotate_every":"90d"}],` +
 		`"labels":{"cost_centre":"7","source":"cmdb"}},` +
 		`{"id":"aws:402857193846:user/report","kind":"service_account","name":"report","environment":"staging","labels":{"source":"cmdb"}},` +
 		`{"id":"aws:402857193846:user/sync","kind":"service_account","name":"sync","credentials":[{"ref":"AKIAI44QH8DHBEXAMPLE","type":"access_key","issued":"2026-01-01T00:00:00Z","rotate_every":"90d"}],"labels":{"source":"cmdb"}}]`

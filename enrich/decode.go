@@ -133,9 +133,13 @@ func (d *decoder) allowed(n *yaml.Node) *schemas.Allowed {
 			a.Rate = d.rate(v)
 		case "spend":
 			a.Spend = d.spend(v)
+		case "workloads":
+			if s, ok := d.scalar(key, v); ok {
+				a.Workloads = d.workloads(key, v.Line, s)
+			}
 		}
 	})
-	if a.Operations == nil && a.Countries == nil && a.Regions == nil && a.Networks == nil && a.Environments == nil && a.Schedule == nil && a.Rate == nil && a.Spend == nil {
+	if a.Operations == nil && a.Countries == nil && a.Regions == nil && a.Networks == nil && a.Environments == nil && a.Schedule == nil && a.Rate == nil && a.Spend == nil && a.Workloads == nil {
 		return nil
 	}
 	return a
@@ -224,6 +228,24 @@ const (
 
 // noLimit refuses a limit of nothing, which further on means that there is none.
 const noLimit = "%s: %q would be no limit: leave it out for none"
+
+// maxWorkloads bounds how many machines a credential may be declared for.
+const maxWorkloads = 1_000_000
+
+// workloads reads a number of machines.
+func (d *decoder) workloads(key string, line int, s string) *uint32 {
+	n, err := strconv.ParseUint(s, 10, 32)
+	switch {
+	case err != nil || n > maxWorkloads:
+		d.problems.add(line, "%s: %q: want a whole number of machines from 1 to 1,000,000", key, shorten(s))
+	case n == 0:
+		d.problems.add(line, noLimit, key, shorten(s))
+	default:
+		of := uint32(n)
+		return &of
+	}
+	return nil
+}
 
 func (d *decoder) spend(n *yaml.Node) *schemas.Spend {
 	r := &schemas.Spend{}

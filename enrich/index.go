@@ -245,6 +245,10 @@ func policyKey(b []byte, a *schemas.Allowed) []byte {
 		b = binary.AppendUvarint(b, math.Float64bits(a.Spend.PerDay))
 		b = binary.AppendUvarint(b, a.Spend.TokensPerDay)
 	}
+	if a.Workloads != nil {
+		b = append(b, 0xff, 0xff) // begins no limit of spending
+		b = binary.AppendUvarint(b, uint64(*a.Workloads))
+	}
 	return b
 }
 
@@ -375,6 +379,9 @@ func mergeAllowed(strong, weak *schemas.Allowed) *schemas.Allowed {
 	}
 	if m.Spend == nil {
 		m.Spend = weak.Spend
+	}
+	if m.Workloads == nil {
+		m.Workloads = weak.Workloads
 	}
 	return &m
 }

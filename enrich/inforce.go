@@ -25,6 +25,7 @@ const (
 	keySchedule
 	keyRate
 	keySpend
+	keyWorkloads
 	keysOfAllowed
 )
 
@@ -39,7 +40,7 @@ func states(a *schemas.Allowed) (has [keysOfAllowed]bool) {
 	}
 	return [keysOfAllowed]bool{
 		len(a.Operations) > 0, len(a.Countries) > 0, len(a.Regions) > 0, len(a.Networks) > 0, len(a.Environments) > 0,
-		a.Schedule != nil && len(a.Schedule.Windows) > 0, a.Rate != nil, a.Spend != nil,
+		a.Schedule != nil && len(a.Schedule.Windows) > 0, a.Rate != nil, a.Spend != nil, a.Workloads != nil,
 	}
 }
 
@@ -60,7 +61,7 @@ func inForce(a *schemas.Allowed, from origins, shared []sharedPolicy) string {
 			line = "\n" + line
 		}
 		if b.Len()+len(line) > maxPolicyText {
-			break // eight keys of the usual length fit
+			break // nine keys of the usual length fit
 		}
 		b.WriteString(line)
 	}
@@ -92,6 +93,8 @@ func allows(a *schemas.Allowed, key int) string {
 			out += ", " + strconv.FormatUint(uint64(a.Rate.Burst), 10) + " at once"
 		}
 		return out
+	case keyWorkloads:
+		return strconv.FormatUint(uint64(*a.Workloads), 10) + " at once"
 	}
 	var limits []string
 	if a.Spend.PerDay > 0 {

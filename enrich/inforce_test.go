@@ -14,7 +14,7 @@ identities:
   - {id: "kong:consumer/heir", team: pay}
   - {id: "kong:consumer/free"}
   - {id: "kong:consumer/all", allowed: {countries: [DE], regions: [eu-*], networks: [10.0.0.0/8, "asn:64500"], environments: [staging],
-      schedule: {timezone: Europe/Berlin, windows: ["Mon-Fri 06:00-18:00"]}, spend: {per_day: 2.5, tokens_per_day: 1000}}}
+      schedule: {timezone: Europe/Berlin, windows: ["Mon-Fri 06:00-18:00"]}, spend: {per_day: 2.5, tokens_per_day: 1000}, workloads: 3}}
 policies:
   - {for: {team: p*}, allowed: {rate: {per_minute: 60, burst: 9}, countries: [DE, US]}}
   - {for: {team: pay}, allowed: {countries: [FR], regions: [eu-*]}}
@@ -24,7 +24,7 @@ policies:
 		"heir": "countries|team=p*|DE, US;regions|team=pay|eu-*;rate|team=p*|60 a minute, 9 at once",
 		"free": "",
 		"all": "countries|identity|DE;regions|identity|eu-*;networks|identity|10.0.0.0/8, asn:64500;environments|identity|staging;" +
-			"schedule|identity|Mon-Fri 06:00-18:00 Europe/Berlin;spend|identity|2.5 US dollars a day, 1000 tokens a day",
+			"schedule|identity|Mon-Fri 06:00-18:00 Europe/Berlin;spend|identity|2.5 US dollars a day, 1000 tokens a day;workloads|identity|3 at once",
 	} {
 		ev := &schemas.Event{Format: "kong", PrincipalType: "consumer", Principal: who}
 		e.Enrich(ev)

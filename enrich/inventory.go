@@ -49,7 +49,7 @@ var (
 	inventoryKeys = []string{"identities", "policies", "networks", "targets", "watch"}
 	identityKeys  = []string{"id", "kind", "name", "owner", "team", "environment", "criticality", "vendor", "aliases", "dependants", "runbook", "route",
 		"allowed", "credentials", "exceptions", "labels", "last_used", "offboarded"}
-	allowedKeys    = []string{"operations", "countries", "regions", "networks", "environments", "schedule", "rate", "spend"}
+	allowedKeys    = []string{"operations", "countries", "regions", "networks", "environments", "schedule", "rate", "spend", "workloads"}
 	scheduleKeys   = []string{"timezone", "windows"}
 	rateKeys       = []string{"per_minute", "burst"}
 	spendKeys      = []string{"per_day", "tokens_per_day"}

@@ -69,6 +69,8 @@ func TestInventoryErrors(t *testing.T) {
 		{"a bad time zone", "identities: [{id: a:b, allowed: {schedule: {timezone: Mars, windows: [\"01:00-02:00\"]}}}]\n", []string{`timezone: time zone "Mars": want a name such as`}},
 		{"a bad rate", "identities: [{id: a:b, allowed: {rate: {per_minute: -1, burst: 1.5}}}]\n", []string{`per_minute: "-1": want a number`, `burst: "1.5": want a whole number`}},
 		{"a limit of nothing", "identities: [{id: a:b, allowed: {spend: {per_day: 0, tokens_per_day: 0}}}]\n", []string{`per_day: "0" would be no limit: leave it out for none`, `tokens_per_day: "0" would be no limit: leave it out for none`}},
+		{"a credential for no machine", "identities: [{id: a:b, allowed: {workloads: 0}}]\n", []string{`workloads: "0" would be no limit: leave it out for none`}},
+		{"a bad number of machines", "identities: [{id: a:b, allowed: {workloads: some}}]\n", []string{`workloads: "some": want a whole number of machines from 1 to 1,000,000`}},
 		{"a bad limit of spending", "identities: [{id: a:b, allowed: {spend: {per_day: -1, tokens_per_day: 1.5}}}]\n", []string{`per_day: "-1": want US dollars`, `tokens_per_day: "1.5": want a whole number`}},
 		{"an exception without an end", "identities: [{id: a:b, exceptions: [{detector: call-rate}]}]\n", []string{"an exception needs detector and until"}},
 		{"a target without an environment", "targets: [{account: \"1\"}]\n", []string{"a target needs environment and one of account and host, or resource and owner"}},

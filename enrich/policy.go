@@ -46,6 +46,7 @@ type policy struct {
 	schedule     *schedule
 	rate         *schemas.Rate
 	spend        *schemas.Spend
+	workloads    uint32
 	inForce      string // what events carry of it, in words
 }
 
@@ -59,6 +60,9 @@ type networkRule struct {
 // compilePolicy compiles what can be compiled; the error says what could not.
 func compilePolicy(a *schemas.Allowed, z zones) (*policy, error) {
 	p := &policy{rate: a.Rate, spend: a.Spend, countries: a.Countries, environments: a.Environments}
+	if a.Workloads != nil {
+		p.workloads = *a.Workloads
+	}
 	if len(a.Operations) > 0 {
 		p.operations = compileMatcher(a.Operations)
 	}
@@ -181,6 +185,7 @@ func (p *policy) judge(ev *schemas.Event, pl *place, d *schemas.Declared) {
 	if p.spend != nil && (ev.CostMicros > 0 || ev.TokensIn+ev.TokensOut > 0) {
 		d.SpendMicrosPerDay, d.TokensPerDay = uint64(p.spend.PerDay*1e6+0.5), p.spend.TokensPerDay
 	}
+	d.Workloads = p.workloads
 }
 
 // isGlobalCall says that a call's region is only where CloudTrail keeps the

@@ -24,13 +24,13 @@ func (s *sharing) declare(d *schemas.Declared) *schemas.Declared {
 	if len(d.Violations) > 0 || len(d.Exceptions) > 0 {
 		return copyDeclared(d)
 	}
-	h := uint64(d.LastUsed) ^ math.Float64bits(d.RatePerMinute)<<1 ^ uint64(d.RateBurst)<<32 ^ uint64(len(d.TargetEnvironment))<<8 ^ d.SpendMicrosPerDay<<3 ^ d.TokensPerDay<<5 ^ uint64(len(d.Policy))<<16 //nolint:gosec // mixed only
+	h := uint64(d.LastUsed) ^ math.Float64bits(d.RatePerMinute)<<1 ^ uint64(d.RateBurst)<<32 ^ uint64(len(d.TargetEnvironment))<<8 ^ d.SpendMicrosPerDay<<3 ^ d.TokensPerDay<<5 ^ uint64(d.Workloads)<<40 ^ uint64(len(d.Policy))<<16 //nolint:gosec // mixed only
 	if d.Credential != nil {
 		h ^= xxhash.Sum64String(d.Credential.Ref)
 	}
 	slot := &s.declared[h*0x9E3779B97F4A7C15>>(64-13)]
 	if have := slot.Load(); have != nil && have.Managed == d.Managed && have.RatePerMinute == d.RatePerMinute && have.RateBurst == d.RateBurst &&
-		have.SpendMicrosPerDay == d.SpendMicrosPerDay && have.TokensPerDay == d.TokensPerDay && have.Credential == d.Credential && have.TargetEnvironment == d.TargetEnvironment && have.LastUsed == d.LastUsed && have.Policy == d.Policy {
+		have.SpendMicrosPerDay == d.SpendMicrosPerDay && have.TokensPerDay == d.TokensPerDay && have.Workloads == d.Workloads && have.Credential == d.Credential && have.TargetEnvironment == d.TargetEnvironment && have.LastUsed == d.LastUsed && have.Policy == d.Policy {
 		return have
 	}
 	own := copyDeclared(d)
@@ -43,7 +43,7 @@ func copyDeclared(d *schemas.Declared) *schemas.Declared {
 	return &schemas.Declared{
 		Managed: d.Managed, Violations: d.Violations, RatePerMinute: d.RatePerMinute, RateBurst: d.RateBurst, Exceptions: d.Exceptions,
 		Credential: d.Credential, TargetEnvironment: d.TargetEnvironment, LastUsed: d.LastUsed,
-		SpendMicrosPerDay: d.SpendMicrosPerDay, TokensPerDay: d.TokensPerDay, Policy: d.Policy,
+		SpendMicrosPerDay: d.SpendMicrosPerDay, TokensPerDay: d.TokensPerDay, Policy: d.Policy, Workloads: d.Workloads,
 	}
 }
 

@@ -983,7 +983,10 @@ type Declared struct {
 	// The policy in force, in words: a line for each key of "allowed" that binds the
 	// identity, as key, tab, who states it ("identity", or whom an entry of policies
 	// is for), tab, what it allows, shortened. At most 1,024 bytes.
-	Policy        string `protobuf:"bytes,11,opt,name=policy,proto3" json:"policy,omitempty"`
+	Policy string `protobuf:"bytes,11,opt,name=policy,proto3" json:"policy,omitempty"`
+	// From how many machines at once one of its credentials may be used; zero means
+	// that nothing is declared.
+	Workloads     uint32 `protobuf:"varint,12,opt,name=workloads,proto3" json:"workloads,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1093,6 +1096,13 @@ func (x *Declared) GetPolicy() string {
 		return x.Policy
 	}
 	return ""
+}
+
+func (x *Declared) GetWorkloads() uint32 {
+	if x != nil {
+		return x.Workloads
+	}
+	return 0
 }
 
 // Violation is one broken policy.
@@ -1600,7 +1610,7 @@ const file_event_proto_rawDesc = "" +
 	"\x03raw\x18y \x01(\tR\x03raw\x1a=\n" +
 	"\x0fAttributesEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xcc\x03\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xea\x03\n" +
 	"\bDeclared\x12\x18\n" +
 	"\amanaged\x18\x01 \x01(\bR\amanaged\x125\n" +
 	"\n" +
@@ -1620,7 +1630,8 @@ const file_event_proto_rawDesc = "" +
 	"\x14spend_micros_per_day\x18\t \x01(\x04R\x11spendMicrosPerDay\x12$\n" +
 	"\x0etokens_per_day\x18\n" +
 	" \x01(\x04R\ftokensPerDay\x12\x16\n" +
-	"\x06policy\x18\v \x01(\tR\x06policy\"_\n" +
+	"\x06policy\x18\v \x01(\tR\x06policy\x12\x1c\n" +
+	"\tworkloads\x18\f \x01(\rR\tworkloads\"_\n" +
 	"\tViolation\x12\x1a\n" +
 	"\bdetector\x18\x01 \x01(\tR\bdetector\x12\x1a\n" +
 	"\bobserved\x18\x02 \x01(\tR\bobserved\x12\x1a\n" +

@@ -86,6 +86,9 @@ type Allowed struct {
 	Schedule     *Schedule `yaml:"schedule" json:"schedule,omitempty"`
 	Rate         *Rate     `yaml:"rate" json:"rate,omitempty"`
 	Spend        *Spend    `yaml:"spend" json:"spend,omitempty"`
+	// Workloads is from how many machines at once one credential may be used;
+	// nil states nothing.
+	Workloads *uint32 `yaml:"workloads" json:"workloads,omitempty"`
 }
 
 // Schedule is when an identity may call: windows like "Mon-Fri 01:00-05:00"

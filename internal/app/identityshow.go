@@ -201,6 +201,9 @@ func writeDeclared(w io.Writer, id string, k *knownIdentity) error {
 			if s := a.Spend; s != nil && s.TokensPerDay > 0 {
 				fact("spend", fmt.Sprintf("%d tokens a day", s.TokensPerDay))
 			}
+			if a.Workloads != nil {
+				fact("machines", fmt.Sprintf("%d at once on one credential", *a.Workloads))
+			}
 		}
 		for _, c := range i.Credentials {
 			fact("credential", credentialWords(c))

@@ -79,6 +79,7 @@ func eventColumns() []column[schemas.Event] {
 		milli("declared_last_used", func(e *E) int64 { return declared(e).GetLastUsed() }),
 		scalar("declared_spend_micros_per_day", "UInt64", func(e *E) uint64 { return declared(e).GetSpendMicrosPerDay() }),
 		scalar("declared_tokens_per_day", "UInt64", func(e *E) uint64 { return declared(e).GetTokensPerDay() }),
+		scalar("declared_workloads", "UInt32", func(e *E) uint32 { return declared(e).GetWorkloads() }),
 		text("declared_policy", func(e *E) string { return declared(e).GetPolicy() }),
 
 		text("principal", func(e *E) string { return e.Principal }),

@@ -44,6 +44,12 @@ func identityColumns() []column[identityRow] {
 		}
 		return schemas.Rate{}
 	}
+	workloads := func(r *R) uint32 {
+		if n := allowed(r).Workloads; n != nil {
+			return *n
+		}
+		return 0
+	}
 	spend := func(r *R) schemas.Spend {
 		if s := allowed(r).Spend; s != nil {
 			return *s
@@ -94,6 +100,7 @@ func identityColumns() []column[identityRow] {
 		scalar("allowed_rate_burst", "UInt32", func(r *R) uint32 { return rate(r).Burst }),
 		scalar("allowed_spend_per_day", "Float64", func(r *R) float64 { return spend(r).PerDay }),
 		scalar("allowed_tokens_per_day", "UInt64", func(r *R) uint64 { return spend(r).TokensPerDay }),
+		scalar("allowed_workloads", "UInt32", func(r *R) uint32 { return workloads(r) }),
 		credentials("credentials_ref", func(c *schemas.KnownCredential) string { return c.Ref }),
 		credentials("credentials_type", func(c *schemas.KnownCredential) string { return c.Type }),
 		credentialTimes("credentials_issued", func(c *schemas.KnownCredential) time.Time { return c.Issued }),
