@@ -9,12 +9,12 @@ import (
 )
 
 var agentSpendCard = Meta{
-	Name: "agent-spend", Title: "Far more spent on models than usual", Basis: Learned, Family: FamilyVolume, Way: WayStrong,
+	Name: "agent-spend", Title: "An agent spends far more than usual, or repeats itself", Basis: Learned, Family: FamilyVolume, Way: WayStrong,
 	Severity: schemas.SeverityHigh, Wake: OnSpendLimit, Closes: true,
 	MinSample: "60 active panes over three days, or 20 over a week; a declared limit: none",
-	Floor:     "5 US dollars or a million tokens in 15 minutes, 5 times what is usual, and twice its own maximum of earlier days; a declared limit: what the inventory allows in a day",
-	Kept:      "40 bytes: one level and two maxima; what was spent on the day",
-	Model:     "Student's t on the logarithm, the predictive distribution of a Normal-Gamma prior",
+	Floor:     "5 US dollars or a million tokens in 15 minutes, 5 times what is usual, and twice its own maximum of earlier days; repeats: one call 40 times in 15 minutes and half of an agent's calls, 5 times what is usual, twice its own maximum, as the fleet's other wonders allow; a declared limit: what the inventory allows in a day",
+	Kept:      "40 bytes: one level and two maxima; what was spent on the day; of agents a level and two maxima of repeats, 20 bytes",
+	Model:     "Student's t on the logarithm, the predictive distribution of a Normal-Gamma prior; repeats: so too, of the fullest of 32 counters of the calls of a pane by tool, arguments as the log tells their shape, resources and size",
 	Attacks:   []schemas.Technique{{UID: "T1496.004", Name: "Cloud Service Hijacking"}},
 	NHI:       []string{"NHI5:2025"}, API: []string{"API4:2023"}, NIST: []string{"DE.CM-01", "DE.CM-09"}, PCI: []string{"10.4.1"},
 	FirstChecks: []string{
@@ -35,8 +35,8 @@ var agentSpendLimit = Meta{
 }
 
 // agentSpend judges what an identity's calls cost in a pane, in money where the
-// log tells it, else in tokens, by the model of egress-volume; and their sum by
-// day against what the inventory allows.
+// log tells it, else in tokens, by the model of egress-volume; their sum by day
+// against what the inventory allows; and how often an agent makes the same call.
 type agentSpend struct{}
 
 // spent is what an identity's calls of models came to on a day.
@@ -120,7 +120,10 @@ func (p *Pane) Cost() float64 {
 }
 
 // Close implements Detector.
-func (agentSpend) Close(_ *Cell, p *Profile, pane *Pane, out *Findings) {
+func (agentSpend) Close(c *Cell, p *Profile, pane *Pane, out *Findings) {
+	if pane.repeats.calls > 0 {
+		repeatsItself(c, p, pane, out)
+	}
 	s := &p.stats
 	cost := pane.Cost()
 	if pane.Backfill > 0 || cost == 0 || s.spend.n < coldPanes {

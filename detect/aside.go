@@ -18,6 +18,8 @@ type aside struct {
 	burst *burst
 	// invoked are the calls of AI models of which the log counts no tokens.
 	invoked invoked
+	// loops are an agent's repeated calls.
+	loops looping
 	// days are nil where nothing was taken out.
 	days [dayMeasures]*dataDays
 }

@@ -161,6 +161,7 @@ func (e *Engine) closePane(p *Profile, pane *Pane) {
 		s.passPane(pane)
 	} else {
 		s.learnPane(pane, x, rate)
+		e.learnRepeats(p, pane, rate)
 	}
 	e.learnDay(p, pane)
 	e.armSilence(p)

@@ -121,4 +121,5 @@ const (
 	OnOldCredential                            // a credential that was not used for a week, of an identity that called meanwhile, or whose successor took over
 	OnSpendLimit                               // the event carries a declared limit of spending
 	OnDeeper                                   // a chain of delegation longer than any seen
+	OnWorkloads                                // the event carries how many machines may use a credential
 )

@@ -117,6 +117,7 @@ type call struct {
 	Records   uint64            `yaml:"records"`
 	Spend     uint64            `yaml:"spend_per_day"`  // declared, in millionths
 	TokenCap  uint64            `yaml:"tokens_per_day"` // declared
+	Workloads uint32            `yaml:"workloads"`      // declared
 	Principal string            `yaml:"principal"`
 	Type      string            `yaml:"type"` // principal type
 	Format    string            `yaml:"format"`
@@ -650,7 +651,7 @@ func (c *goldenCase) event(t *testing.T, line *traffic, who *goldenIdentity, ind
 func (c *goldenCase) declared(t *testing.T, do *call, who *goldenIdentity, at time.Time) *schemas.Declared {
 	d := &schemas.Declared{
 		Managed: !who.Unmanaged, RatePerMinute: or(do.Rate, who.Rate), RateBurst: or(do.Burst, who.Burst),
-		SpendMicrosPerDay: or(do.Spend, who.Spend), TokensPerDay: or(do.TokenCap, who.TokenCap),
+		SpendMicrosPerDay: or(do.Spend, who.Spend), TokensPerDay: or(do.TokenCap, who.TokenCap), Workloads: or(do.Workloads, who.Workloads),
 		Policy: strings.ReplaceAll(strings.Join(who.Policy, "\n"), "|", "\t"),
 	}
 	for _, b := range do.Breaks {

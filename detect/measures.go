@@ -135,16 +135,7 @@ func (p *Pane) addKinds(ev *schemas.Event, call *Call) {
 		p.Issued++
 	}
 	if k := call.sights[Credential].hash; k != 0 && call.Success {
-		if k < p.oneKey || p.oneKey == 0 {
-			p.oneKey, p.Sources = k, Sketch{}
-		}
-		if k == p.oneKey {
-			if ev.Workload != "" {
-				p.Sources.Add(hashValue(Attested, ev.Workload))
-			} else if h := call.sights[Address].hash; h != 0 {
-				p.Sources.Add(h)
-			}
-		}
+		usedFrom(&p.oneKey, &p.Sources, ev, call)
 		if temporary(ev) {
 			p.Sessions.Add(k)
 		}
@@ -162,6 +153,23 @@ func (p *Pane) addKinds(ev *schemas.Event, call *Call) {
 	if call.outsized > p.outsized || call.outsized > 0 && call.outsized == p.outsized && p.outsizedBy.after(ev) {
 		p.outsized = call.outsized
 		p.outsizedBy.take(ev)
+	}
+}
+
+// usedFrom counts the machine of a call with a credential: of the credential with
+// the least fingerprint, so that no order of calls changes the count.
+func usedFrom(key *uint32, machines *Sketch, ev *schemas.Event, call *Call) {
+	k := call.sights[Credential].hash
+	if k < *key || *key == 0 {
+		*key, *machines = k, Sketch{}
+	}
+	if k != *key {
+		return
+	}
+	if ev.Workload != "" {
+		machines.Add(hashValue(Attested, ev.Workload))
+	} else if h := call.sights[Address].hash; h != 0 {
+		machines.Add(h)
 	}
 }
 

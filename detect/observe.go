@@ -227,6 +227,9 @@ func (e *Engine) conditions(p *Profile, call *Call, ev *schemas.Event) {
 		if d.SpendMicrosPerDay > 0 || d.TokensPerDay > 0 {
 			call.fired |= OnSpendLimit
 		}
+		if d.Workloads > 0 {
+			call.fired |= OnWorkloads
+		}
 	}
 	if !ev.GetDeclared().GetManaged() {
 		call.fired |= OnUnmanaged

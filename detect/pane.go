@@ -65,14 +65,16 @@ type Pane struct {
 	minute      int64
 	minuteCalls uint32
 
-	topics  uint64 // topics that contributed, one bit each
-	next    uint32 // the identity's next open pane, or the next free one; index + 1
-	ratio   float32
-	windows [windows]float32 // ratios of the long windows
-	shared  float32          // how much more others of its topic take out, as a logarithm
-	largest uint64           // bytes of the largest call
-	most    uint64           // records of the call that gave out most
-	issued  issuance         // of the credential of the first sample
+	topics   uint64 // topics that contributed, one bit each
+	next     uint32 // the identity's next open pane, or the next free one; index + 1
+	ratio    float32
+	windows  [windows]float32 // ratios of the long windows
+	shared   float32          // how much more others of its topic take out, as a logarithm
+	largest  uint64           // bytes of the largest call
+	most     uint64           // records of the call that gave out most
+	issued   issuance         // of the credential of the first sample
+	repeats  repeats
+	machines uint32 // from how many a credential may be used, as declared; 0 where it is not
 	// samples are the first event, two in between, the newest, then what a
 	// detector points at: the largest call, the newest refused one, the newest
 	// that touched something never touched before, the one of most records. They come
@@ -158,6 +160,8 @@ func (p *Pane) add(ev *schemas.Event, call *Call, topic int) {
 	p.minuteCalls++
 	p.Peak = max(p.Peak, p.minuteCalls)
 	p.addKinds(ev, call)
+	p.repeats.add(ev, call)
+	p.machines = max(p.machines, ev.GetDeclared().GetWorkloads())
 	p.Operations.Add(call.sights[Operation].hash)
 	for i := range ev.Resources {
 		if i == maxResources {

@@ -112,6 +112,9 @@ func (e *Engine) visitFirst(c *codec, p *Profile) {
 		e.visitDestroyed(c, p)
 		e.visitDays(c, p)
 	}
+	if c.has(13) {
+		e.visitLoops(c, p)
+	}
 }
 
 func (p *Profile) visitNovelty(c *codec, from, to Dimension) {

@@ -85,6 +85,10 @@ func (p *Pane) visit(c *codec) {
 		c.u8(&p.budget)
 		c.f32(&p.shared)
 	}
+	if c.has(13) {
+		p.repeats.visit(c)
+		c.u32(&p.machines)
+	}
 }
 
 func (s *sample) visit(c *codec) {
