@@ -8,11 +8,11 @@ import (
 
 var ciDriftCard = Meta{
 	Name: "ci-drift", Title: "A pipeline's token from another job", Basis: Learned, Family: FamilyClient, Way: WayConsequence,
-	Severity: schemas.SeverityMedium, Wake: OnNew(Pipeline, Repository, Federation),
-	MinSample: "learned (7 active days, or 200 calls below 1% novelty); alone: " + matureSample + "; outside a job: 100 calls for which a pipeline's provider vouched",
-	Floor:     "one accepted call; alone: a repository that never used the identity, no more than 3 known, and fewer than 3 peers that it uses; or a session for which the provider of all its jobs does not vouch, as of no more than a quarter of its peers",
-	Kept:      "one slot of 8 bytes a repository and one for each (repository, ref), 16 of each, and one for each provider",
-	Model:     "Good-Turing novelty rate of the subject's repository and ref, and of who vouches for its sessions; pull requests and tags are one ref each",
+	Severity: schemas.SeverityMedium, Wake: OnNew(Pipeline, Repository, Federation, Runner),
+	MinSample: "learned (7 active days, or 200 calls below 1% novelty); alone: " + matureSample + "; outside a job, and on a runner of one's own: 100 calls for which a pipeline's provider vouched, or whose runner the log names",
+	Floor:     "one accepted call; alone: a repository that never used the identity, no more than 3 known, and fewer than 3 peers that it uses; or a session for which the provider of all its jobs does not vouch, as of no more than a quarter of its peers; as the fleet's other wonders allow: a runner of one's own where the provider's ran all of its jobs",
+	Kept:      "one slot of 8 bytes a repository and one for each (repository, ref), 16 of each, and one for each provider; of each kind of runner that the log names, 16",
+	Model:     "Good-Turing novelty rate of the subject's repository and ref, of who vouches for its sessions, and of its runners (whose they are, group, labels, name without numbers); pull requests and tags are one ref each",
 	Attacks:   []schemas.Technique{{UID: "T1195.002", Name: "Compromise Software Supply Chain"}},
 	NHI:       []string{"NHI6:2025"}, API: []string{"API2:2023"}, NIST: nistActivity, PCI: []string{"6.2.1", "10.4.1.1"},
 	FirstChecks: []string{
@@ -23,7 +23,8 @@ var ciDriftCard = Meta{
 }
 
 // ciDrift watches the subject of a pipeline's token (OpenID Connect): which
-// repository and ref the job belongs to, and who vouches for it. Another branch is
+// repository and ref the job belongs to, who vouches for it, and on whose runner it
+// ran. Another branch is
 // evidence; another repository under the same identity is a finding, and so is a
 // call outside any job: by a session that came about in another way.
 type ciDrift struct{ arrivalOnly }
@@ -86,8 +87,12 @@ func job(subject string) (repository, ref string) {
 func (c *Call) pipeline(p *Profile) {
 	ev := c.Event
 	if ev.IdentityKind != "ci_pipeline" && p.observed[Repository] == 0 && ev.PrincipalType != "WebIdentityUser" {
+		if ev.Format == "github" {
+			c.runner(p) // a bot's workflows
+		}
 		return
 	}
+	c.runner(p)
 	sub := subject(ev)
 	switch by := ev.Attributes[federatedBy]; {
 	case by != "":
@@ -113,6 +118,9 @@ func (ciDrift) Observe(c *Cell, p *Profile, call *Call, out *Findings) {
 	}
 	if call.New(Federation) && p.observed[Federation] > 0 && outsideJob(c, p, call, out) {
 		return
+	}
+	if call.New(Runner) {
+		onAnotherRunner(c, p, call, out)
 	}
 	repository, ref := job(subject(ev))
 	if call.New(Repository) {

@@ -45,11 +45,13 @@ const (
 	MintedFor                        // detector: for whom a credential was made
 	Federation                       // engine: who vouched for a pipeline's session, or that nobody did, once anybody has
 	Container                        // engine: the bucket, table or namespace of the first resource
+	Runner                           // engine: on what a pipeline's job ran: whose, group, labels and name
 	dimensions
 
-	// How many a snapshot of format 10, and one of format 11, knows.
+	// How many a snapshot of format 10, 11 and 12 knows.
 	dimensionsOfFormat10 = Model
 	dimensionsOfFormat11 = MintedFor
+	dimensionsOfFormat12 = Runner
 )
 
 var dimensionNames = [dimensions]string{
@@ -57,7 +59,7 @@ var dimensionNames = [dimensions]string{
 	"client", "fingerprint", "credential", "credential type", "account", "region", "credential and network", "refused operation",
 	"delegation", "host", "environment", "grantee", "edge", "rule", "verdict",
 	"impersonated identity", "set of scopes", "scope", "attestation", "first refusal", "repository", "pipeline", "AI model",
-	"owner of a new credential", "voucher of a session", "bucket, table or namespace",
+	"owner of a new credential", "voucher of a session", "bucket, table or namespace", "runner",
 }
 
 // String is the dimension's name in a sentence.
@@ -71,7 +73,7 @@ func (d Dimension) String() string {
 // sensitive dimensions are never evicted to make room for others.
 func (d Dimension) sensitive() bool {
 	switch d {
-	case CapabilityBit, Secret, Grantee, Edge, Rule, Verdict, Country, ActingAs, Scope, Repository, MintedFor, Federation:
+	case CapabilityBit, Secret, Grantee, Edge, Rule, Verdict, Country, ActingAs, Scope, Repository, MintedFor, Federation, Runner:
 		return true
 	default:
 		return false

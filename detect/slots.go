@@ -251,7 +251,7 @@ func (d Dimension) limit() int {
 		return 6
 	case Resource, Address, CredentialPlace, Fingerprint:
 		return 10
-	case OperationDenied, Prefix, Credential, Secret, Host, Grantee, Edge, ActingAs, Repository, Pipeline, MintedFor, Federation, Container:
+	case OperationDenied, Prefix, Credential, Secret, Host, Grantee, Edge, ActingAs, Repository, Pipeline, MintedFor, Federation, Container, Runner:
 		return 16
 	case Operation, Scope:
 		return 40

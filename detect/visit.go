@@ -108,11 +108,12 @@ func (e *Engine) visitFirst(c *codec, p *Profile) {
 		e.visitInvoked(c, p)
 	}
 	if c.has(12) {
-		p.visitNovelty(c, dimensionsOfFormat11, dimensions)
+		p.visitNovelty(c, dimensionsOfFormat11, dimensionsOfFormat12)
 		e.visitDestroyed(c, p)
 		e.visitDays(c, p)
 	}
 	if c.has(13) {
+		p.visitNovelty(c, dimensionsOfFormat12, dimensions)
 		e.visitLoops(c, p)
 	}
 }
