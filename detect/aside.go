@@ -20,6 +20,8 @@ type aside struct {
 	invoked invoked
 	// loops are an agent's repeated calls.
 	loops looping
+	// contexts are those of its newest temporary credentials.
+	contexts []context
 	// days are nil where nothing was taken out.
 	days [dayMeasures]*dataDays
 }
@@ -33,7 +35,7 @@ type step struct {
 func (a *aside) empty() bool { return a.machines.n == 0 && len(a.steps) == 0 }
 
 func (a *aside) bytes() int {
-	n := int(unsafe.Sizeof(*a)) + cap(a.steps)*int(unsafe.Sizeof(step{}))
+	n := int(unsafe.Sizeof(*a)) + cap(a.steps)*int(unsafe.Sizeof(step{})) + cap(a.contexts)*int(unsafe.Sizeof(context{}))
 	if a.burst != nil {
 		n += int(unsafe.Sizeof(*a.burst))
 	}

@@ -69,6 +69,8 @@ type Call struct {
 	pane     int64 // number of the pane that Time falls into
 	hour     int64 // version of the frozen tables that serves it
 
+	issuedFor context // what its credential was issued for, as far as it tells
+
 	settledBits capability.Set // as settled, of the classes of Can.Set
 }
 

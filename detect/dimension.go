@@ -46,6 +46,7 @@ const (
 	Federation                       // engine: who vouched for a pipeline's session, or that nobody did, once anybody has
 	Container                        // engine: the bucket, table or namespace of the first resource
 	Runner                           // engine: on what a pipeline's job ran: whose, group, labels and name
+	ContextKept                      // engine: whether a temporary credential keeps what it was issued for
 	dimensions
 
 	// How many a snapshot of format 10, 11 and 12 knows.
@@ -60,6 +61,7 @@ var dimensionNames = [dimensions]string{
 	"delegation", "host", "environment", "grantee", "edge", "rule", "verdict",
 	"impersonated identity", "set of scopes", "scope", "attestation", "first refusal", "repository", "pipeline", "AI model",
 	"owner of a new credential", "voucher of a session", "bucket, table or namespace", "runner",
+	"context of a credential",
 }
 
 // String is the dimension's name in a sentence.
@@ -73,7 +75,7 @@ func (d Dimension) String() string {
 // sensitive dimensions are never evicted to make room for others.
 func (d Dimension) sensitive() bool {
 	switch d {
-	case CapabilityBit, Secret, Grantee, Edge, Rule, Verdict, Country, ActingAs, Scope, Repository, MintedFor, Federation, Runner:
+	case CapabilityBit, Secret, Grantee, Edge, Rule, Verdict, Country, ActingAs, Scope, Repository, MintedFor, Federation, Runner, ContextKept:
 		return true
 	default:
 		return false

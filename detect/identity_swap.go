@@ -9,11 +9,11 @@ import (
 
 var identitySwapCard = Meta{
 	Name: "identity-swap", Title: "Acts as somebody it never acted as", Basis: Learned, Family: FamilyConsequence, Way: WayConsequence,
-	Severity: schemas.SeverityMedium, Wake: OnNew(ActingAs),
-	MinSample: "learned (7 active days, or 200 calls below 1% novelty); alone: " + matureSample,
-	Floor:     "alone: no more than 2 identities impersonated before, and fewer than 3 peers that act as this one",
-	Kept:      "one slot of 8 bytes for each identity that it acted as, 16 at most",
-	Model:     "Good-Turing novelty rate of whom it acts as, drawn towards its peers",
+	Severity: schemas.SeverityMedium, Wake: OnNew(ActingAs, ContextKept),
+	MinSample: "learned (7 active days, or 200 calls below 1% novelty); alone: " + matureSample + "; a credential's context: 100 calls that kept it",
+	Floor:     "one call outside the context of its credential; alone: no more than 2 identities impersonated before, and fewer than 3 peers that act as this one",
+	Kept:      "one slot of 8 bytes for each identity that it acted as, 16 at most; the contexts of its newest 8 temporary credentials, as far as its log tells them, 24 bytes each",
+	Model:     "Good-Turing novelty rate of whom it acts as, drawn towards its peers; of a credential's context, whether calls with a known credential kept it",
 	Attacks:   []schemas.Technique{{UID: "T1550.001", Name: "Application Access Token"}},
 	NHI:       []string{"NHI9:2025"}, API: []string{"API5:2023"}, NIST: nistActivity, PCI: pciAccess,
 	FirstChecks: consequenceChecks(
@@ -22,7 +22,9 @@ var identitySwapCard = Meta{
 }
 
 // identitySwap finds a credential that acts as another identity for the first
-// time: impersonation, act-as, on behalf of.
+// time: impersonation, act-as, on behalf of. And it finds a temporary credential in
+// a call whose context is not that which it was issued for: another person behind
+// it, another client, job or issuer.
 type identitySwap struct{ arrivalOnly }
 
 const swapHome = 2
@@ -33,6 +35,9 @@ func (identitySwap) Meta() *Meta { return &identitySwapCard }
 // Observe implements Detector.
 func (identitySwap) Observe(c *Cell, p *Profile, call *Call, out *Findings) {
 	ev := call.Event
+	if call.New(ContextKept) {
+		anotherContext(c, p, call, out)
+	}
 	if !call.New(ActingAs) || provider(ev) {
 		return
 	}

@@ -58,6 +58,7 @@ func (e *Engine) learn(p *Profile, call *Call, grave bool) {
 	}
 	e.learnBurst(p, call)
 	e.learnInvoked(p, call)
+	e.learnContext(p, call)
 	for rest := call.present; rest != 0; rest &= rest - 1 {
 		d := Dimension(bits.TrailingZeros64(rest)) //nolint:gosec // below dimensions
 		if call.settled&(1<<d) != 0 {

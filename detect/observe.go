@@ -146,6 +146,8 @@ func (e *Engine) prepare(p *Profile, call *Call, ev *schemas.Event) {
 		call.sight(p, Model, modelOf(ev))
 	}
 	call.pipeline(p)
+	call.issuedFor.credential = 0
+	call.context(p)
 	call.capabilities(p)
 	call.table = nil // a finding may move it
 	e.conditions(p, call, ev)

@@ -115,6 +115,7 @@ func (e *Engine) visitFirst(c *codec, p *Profile) {
 	if c.has(13) {
 		p.visitNovelty(c, dimensionsOfFormat12, dimensions)
 		e.visitLoops(c, p)
+		e.visitContexts(c, p)
 	}
 }
 
