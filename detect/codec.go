@@ -192,12 +192,23 @@ func (c *codec) f32(x *float32) {
 	bits := math.Float32bits(*x)
 	c.u32(&bits)
 	*x = math.Float32frombits(bits)
+	c.finite(float64(*x))
 	c.within(float64(*x), -maxMeasure, maxMeasure)
 }
 
 func (c *codec) f64(x *float64) {
 	*x = math.Float64frombits(c.uint(math.Float64bits(*x)))
+	c.finite(*x)
 	c.within(*x, -maxMeasure, maxMeasure)
+}
+
+// finite refuses what no engine keeps, in a snapshot of its own as well: NaN and the
+// infinities spread to whatever is computed with them. The cell is then restored from
+// its other slot.
+func (c *codec) finite(x float64) {
+	if !c.writing() && c.err == nil && math.IsNaN(x-x) {
+		c.fail(fmt.Errorf("%w: %v is no number that is kept", errDamaged, x))
+	}
 }
 
 // Bounds of the numbers of a profile that somebody sent. They lie far beyond what

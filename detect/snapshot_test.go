@@ -3,11 +3,13 @@ package detect
 import (
 	"bytes"
 	"encoding/json"
+	"math"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/lapwing-sec/lapwing/schemas"
+	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 )
 
@@ -174,5 +176,15 @@ func TestOtherConfigurationsHaveOtherDigests(t *testing.T) {
 	}
 	if one, other := newEngine(t).Digest(), newEngine(t).Digest(); one != other {
 		t.Error("one configuration has two digests")
+	}
+}
+
+// Whatever a bug or a damaged disk may leave in a state.
+func TestARestoreRefusesWhatIsNoFiniteNumber(t *testing.T) {
+	for _, x := range []float32{float32(math.NaN()), float32(math.Inf(1)), float32(math.Inf(-1))} {
+		e, members := known(t)
+		p, _ := e.store.find(members[0].id)
+		p.stats.rate.mean = x
+		require.ErrorContains(t, newEngine(t).Restore(bytes.NewReader(snapshotOf(t, e))), "no number that is kept")
 	}
 }
