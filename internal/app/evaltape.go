@@ -29,7 +29,6 @@ type tape struct {
 	arena   []byte
 	events  []tapeEvent
 	topics  []string
-	newest  map[string]int64
 }
 
 // tapeEvent is an encoded event; off and end lie in the arena of its tape or of
@@ -95,9 +94,10 @@ func recordTape(ctx context.Context, cfg Config, fleet *simulate.Fleet) (*tape, 
 	if err != nil {
 		return nil, err
 	}
-	t := &tape{fleet: fleet, labels: fleet.Labels(), reading: reading, cfg: cfg, newest: map[string]int64{}}
+	t := &tape{fleet: fleet, labels: fleet.Labels(), reading: reading, cfg: cfg}
+	topics := map[string]bool{}
 	in := &recordReader{reading: reading, yield: func(ev *schemas.Event) error {
-		t.newest[ev.RawTopic] = max(t.newest[ev.RawTopic], ev.Time)
+		topics[ev.RawTopic] = true
 		t.arena, t.events, err = appendEvent(t.arena, t.events, ev)
 		return err
 	}}
@@ -111,7 +111,7 @@ func recordTape(ctx context.Context, cfg Config, fleet *simulate.Fleet) (*tape, 
 		return nil, err
 	}
 	slices.SortStableFunc(t.events, func(a, b tapeEvent) int { return cmp.Compare(a.time, b.time) })
-	t.topics = slices.Sorted(maps.Keys(t.newest))
+	t.topics = slices.Sorted(maps.Keys(topics))
 	return t, nil
 }
 
@@ -147,14 +147,13 @@ func (t *tape) encode(records []simulate.Record) (*extra, error) {
 	return x, nil
 }
 
-// evalJudge feeds one engine.
+// evalJudge feeds one engine, in the time that backtest gives it.
 type evalJudge struct {
-	engine   *detect.Engine
-	out      detect.Output
-	alerts   []schemas.Alert
-	newest   int64
-	disorder map[string]int64
-	events   int
+	engine *detect.Engine
+	clock  *replayClock
+	out    detect.Output
+	alerts []schemas.Alert
+	events int
 }
 
 func (t *tape) newJudge(tune func(*detect.Config)) (*evalJudge, error) {
@@ -171,26 +170,17 @@ func newEvalJudge(cfg *Config, reading *fileReading, topics []string, tune func(
 	if err != nil {
 		return nil, err
 	}
-	j := &evalJudge{engine: e, disorder: map[string]int64{}}
-	for _, name := range topics {
-		j.disorder[name] = int64(disorderOf(reading.formats, name))
-	}
+	j := &evalJudge{engine: e}
+	j.clock = newReplayClock(e, topics, func(format string) int64 { return int64(disorderOf(reading.formats, format)) }, &j.out)
 	return j, nil
 }
 
-// announce names the topics to a new engine.
-func (j *evalJudge) announce(topics []string) {
-	for _, name := range topics {
-		j.engine.Control(&schemas.Control{Kind: schemas.ControlKind_CONTROL_KIND_FENCE, RawTopic: name}, &j.out)
-	}
-}
-
-func (j *evalJudge) event(ev *schemas.Event) {
-	j.newest = max(j.newest, ev.Time)
+// event judges an event that comes at a time; one that is late comes after its own.
+func (j *evalJudge) event(ev *schemas.Event, comes int64) {
 	ev.RawOffset = int64(j.events)
-	ev.Watermark = j.newest - j.disorder[ev.RawTopic]
 	j.events++
-	j.engine.Event(ev, &j.out)
+	j.clock.pass(comes, &j.out)
+	j.clock.event(ev, ev.Time, &j.out)
 	j.take()
 }
 
@@ -201,11 +191,9 @@ func (j *evalJudge) take() {
 }
 
 // end moves time on, so that every pane closes.
-func (j *evalJudge) end(topics []string) {
-	for _, name := range topics {
-		j.engine.Control(&schemas.Control{Kind: schemas.ControlKind_CONTROL_KIND_END, RawTopic: name, Watermark: j.newest + int64(endLead)}, &j.out)
-		j.take()
-	}
+func (j *evalJudge) end() {
+	j.clock.end(&j.out)
+	j.take()
 }
 
 // judging says how a tape is judged.
@@ -228,9 +216,9 @@ type judging struct {
 
 // tapeMark is the state of an engine at a place of the tape.
 type tapeMark struct {
-	at     int // index of the next event
-	newest int64
-	state  []byte
+	at    int // index of the next event
+	clock []replayTopic
+	state []byte
 }
 
 // judge runs the tape through one engine and returns every version of every
@@ -245,13 +233,11 @@ func (t *tape) judge(ctx context.Context, o judging) ([]schemas.Alert, error) {
 		if o.watch != nil {
 			j.engine.Watch(o.watch)
 		}
-		if o.from == nil {
-			j.announce(t.topics)
-		} else {
+		if o.from != nil {
 			if err := j.engine.Restore(bytes.NewReader(o.from.state)); err != nil {
 				return nil, err
 			}
-			j.newest = o.from.newest
+			j.clock.topics = slices.Clone(o.from.clock)
 		}
 	}
 	i := 0
@@ -296,13 +282,13 @@ func (t *tape) judge(ctx context.Context, o judging) ([]schemas.Alert, error) {
 		}
 		if j != nil {
 			ev.Late = e.by > 0
-			j.event(&ev)
+			j.event(&ev, e.time)
 		}
 	}
 	if j == nil {
 		return nil, nil
 	}
-	j.end(t.topics)
+	j.end()
 	if o.onEnd != nil {
 		return j.alerts, o.onEnd(j.engine)
 	}
@@ -315,7 +301,6 @@ func (t *tape) mark(ctx context.Context, at time.Time) (*tapeMark, error) {
 	if err != nil {
 		return nil, err
 	}
-	j.announce(t.topics)
 	n := sort.Search(len(t.events), func(i int) bool { return t.events[i].time >= at.UnixNano() })
 	var ev schemas.Event
 	for i := range n {
@@ -326,13 +311,13 @@ func (t *tape) mark(ctx context.Context, at time.Time) (*tapeMark, error) {
 		if err := ev.UnmarshalVTUnsafe(t.arena[t.events[i].off:t.events[i].end]); err != nil {
 			return nil, fmt.Errorf("event of a tape: %w", err)
 		}
-		j.event(&ev)
+		j.event(&ev, t.events[i].time)
 	}
 	var buf bytes.Buffer
 	if err := j.engine.Snapshot(&buf); err != nil {
 		return nil, err
 	}
-	return &tapeMark{at: n, newest: j.newest, state: buf.Bytes()}, nil
+	return &tapeMark{at: n, clock: slices.Clone(j.clock.topics), state: buf.Bytes()}, nil
 }
 
 // judgeStream judges a fleet too large for a tape as it comes, and tells days of
@@ -347,8 +332,7 @@ func judgeStream(ctx context.Context, cfg Config, fleet *simulate.Fleet, days *s
 	if err != nil {
 		return nil, 0, err
 	}
-	j.announce(topics)
-	in := &recordReader{reading: reading, yield: func(ev *schemas.Event) error { j.event(ev); return nil }}
+	in := &recordReader{reading: reading, yield: func(ev *schemas.Event) error { j.event(ev, ev.Time); return nil }}
 	n := 0
 	var next time.Time
 	if err := fleet.Records(func(rec simulate.Record) error {
@@ -365,7 +349,7 @@ func judgeStream(ctx context.Context, cfg Config, fleet *simulate.Fleet, days *s
 	}); err != nil {
 		return nil, 0, err
 	}
-	j.end(topics)
+	j.end()
 	days.add(1)
 	return j.alerts, j.events, nil
 }

@@ -396,7 +396,7 @@ func (r *replay) judge(ctx context.Context, seen func(n int)) (*verdict, error) 
 		return nil, err
 	}
 	hear(math.MaxInt64)
-	clock.end(func(format string) int64 { return r.newest[format] }, &out)
+	clock.end(&out)
 	take()
 	for _, a := range final {
 		v.alerts = append(v.alerts, a)

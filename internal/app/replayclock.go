@@ -57,20 +57,20 @@ func (c *replayClock) pass(to int64, out *detect.Output) {
 	}
 }
 
-// event gives an event to the engine with its topic's watermark at that time.
+// event gives an event to the engine with its topic's watermark at its time.
 func (c *replayClock) event(ev *schemas.Event, at int64, out *detect.Output) {
 	t := &c.topics[c.byName[ev.RawTopic]]
-	t.newest, t.idle = at, false
-	ev.Watermark = at - t.disorder
+	t.newest, t.idle = max(t.newest, at), false
+	ev.Watermark = t.newest - t.disorder
 	c.engine.Event(ev, out)
 }
 
 // end ends all topics: time moves on, so that every pane closes.
-func (c *replayClock) end(at func(format string) int64, out *detect.Output) {
+func (c *replayClock) end(out *detect.Output) {
 	for i := range c.topics {
-		name := c.topics[i].name
+		t := &c.topics[i]
 		c.engine.Control(&schemas.Control{
-			Kind: schemas.ControlKind_CONTROL_KIND_END, RawTopic: name, Watermark: at(name) + int64(endLead),
+			Kind: schemas.ControlKind_CONTROL_KIND_END, RawTopic: t.name, Watermark: t.newest + int64(endLead),
 		}, out)
 	}
 }
