@@ -10,7 +10,7 @@ var silenceCard = Meta{
 	Name: "silence", Title: "A regular caller stopped", Basis: Learned, Family: FamilyTime, Way: WayStrong,
 	Severity:  schemas.SeverityMedium,
 	MinSample: "100 active panes over 14 days, active on half of the days; 400 over 7 days for one that calls in four panes of five",
-	Floor:     "twice its own longest gap and an hour (four times for one that comes and goes); never when its source is silent or many stop together",
+	Floor:     "twice its own longest gap and an hour (four times for one that comes and goes); never when its source is silent (less than a quarter of the other callers expected since its last call, of which three were to come) or many stop together",
 	Kept:      "12 bytes: the longest gap and the deadline, and one timer",
 	Model:     "the longest gap so far, doubled",
 	Attacks:   []schemas.Technique{{UID: "T1562.008", Name: "Impair Defenses: Disable or Modify Cloud Logs"}},

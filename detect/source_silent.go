@@ -10,7 +10,7 @@ import (
 var sourceSilentCard = Meta{
 	Name: "source-silent", Title: "A log falls silent", Basis: Learned, Family: FamilyTime, Way: WayStrong,
 	Severity:  schemas.SeverityMedium,
-	MinSample: "three identities of the log that have shown their own longest gap (silence)", Floor: "three of them overdue within 12 hours, while less than a quarter of the log's usual identities call, or many stop together; not for a log that has ended",
+	MinSample: "three identities of the log that have shown their own longest gap (silence)", Floor: "three of them overdue within 12 hours, while less than a quarter of the other callers that were to be expected call (of a log with few callers, over some hours), or many stop together; not for a log that has ended",
 	Kept:    "nothing of each identity; how many were active in each quarter of an hour of the last day, 1 kB a log",
 	Model:   "active identities against the mean of the day before; it stands for the silence of each of them",
 	Attacks: []schemas.Technique{{UID: "T1562.008", Name: "Impair Defenses: Disable or Modify Cloud Logs"}},

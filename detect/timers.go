@@ -4,6 +4,7 @@ import (
 	"container/heap"
 	"math"
 	"strings"
+	"time"
 )
 
 // timer is a moment of an identity's time at which something falls due.
@@ -124,7 +125,7 @@ func (e *Engine) silenceDue(p *Profile, t timer) {
 	deadline := e.silenceDeadline(p)
 	for i := p.open; i != 0; {
 		pane := e.panes.at(i - 1)
-		if pane.First <= t.at {
+		if pane.First <= t.at || t.at > deadline {
 			return // called in a pane not closed yet: its close arms again
 		}
 		i = pane.next
@@ -186,7 +187,7 @@ func (e *Engine) armSilence(p *Profile) {
 }
 
 // silences raises the identities that fell silent, unless their source did: a
-// topic with less than a quarter of its usual identities, or many falling silent
+// topic with less than a quarter of its usual other callers, or many falling silent
 // together, says nothing about any of them. Not a half: the nights of a fleet
 // that works by day pass that, and would hide the heartbeat that stops.
 //
@@ -200,10 +201,23 @@ func (e *Engine) silences() {
 			together += btoi(e.quiet[j].topics == q.topics && e.quiet[j].pane == q.pane)
 		}
 		p := e.store.at(q.profile)
-		if e.sourceSilent(q.topics, q.pane, together) {
-			e.stats.SilencesShared++
-			if !e.ended(q.topics) {
-				e.silentWith(p, q)
+		deadline := e.silenceDeadline(p)
+		allowed, first := deadline-p.stats.lastSeen, q.at <= deadline
+		silent, known := e.sourceSilent(p, q, q.pane, together)
+		if !first && !silent && known {
+			// It must have been back for as long as the identity may pause.
+			silent, known = e.sourceSilent(p, q, q.pane-allowed/PaneLength, 0)
+		}
+		if silent || !known {
+			if silent && first {
+				e.stats.SilencesShared++
+				if !e.ended(q.topics) {
+					e.silentWith(p, q)
+				}
+			}
+			if allowed <= askAgainWithin && q.at+allowed <= p.stats.lastSeen+askAgainFor {
+				p.stats.lastCall = q.at + allowed
+				e.timers.push(timer{p.stats.lastCall, e.store.ids[p.self], timerSilence})
 			}
 			continue
 		}
@@ -224,23 +238,32 @@ func (e *Engine) silences() {
 	}
 }
 
-// sourceSilent reports whether one of the topics fell silent itself in a pane,
-// or so many of its identities do together.
-func (e *Engine) sourceSilent(topics uint64, pane int64, together int) bool {
+const (
+	// While its source is silent an identity is asked about again whenever another
+	// of its pauses has passed: for three days, and if its pause is not longer than
+	// what is counted of a topic.
+	askAgainFor    = 3 * day
+	askAgainWithin = 16 * int64(time.Hour)
+)
+
+// sourceSilent reports whether one of the topics of an identity was silent itself
+// up to a pane since its last call, or so many of its identities fell silent
+// together. It is not known where nothing has come since, from too few others to
+// wonder at it yet.
+func (e *Engine) sourceSilent(p *Profile, q *quiet, pane int64, together int) (silent, known bool) {
+	known = true
 	for i := range e.clock.topics {
 		t := &e.clock.topics[i]
-		if topics&(1<<uint(i)) == 0 { //nolint:gosec // below maxTopics
+		if q.topics&(1<<uint(i)) == 0 { //nolint:gosec // below maxTopics
 			continue
 		}
-		if t.out && t.boundary <= pane {
-			return true // nothing has come since
+		gone, sure, most := t.silentFor(p, pane)
+		if gone && sure || together >= 4 && together*10 >= int(most) {
+			return true, true
 		}
-		now, sum, panes, most := t.activeIn(pane)
-		if panes > 0 && 4*now*panes < sum || together >= 4 && together*10 >= int(most) {
-			return true
-		}
+		silent, known = silent || gone, known && sure
 	}
-	return false
+	return silent, known
 }
 
 // ended reports whether one of the topics ended: a file that was read to its end
@@ -259,18 +282,52 @@ func (e *Engine) ended(topics uint64) bool {
 	return false
 }
 
-// activeIn tells how many identities were active in a pane, and over the day
-// before it: the sum, in how many panes, and at most. What a topic that is
-// ahead has counted since changes nothing.
-func (t *topicClock) activeIn(pane int64) (now, sum, panes, most uint32) {
-	for n := max(pane-countsKept+4*drift, t.boundary-countsKept) + 1; n <= pane && n < t.boundary; n++ {
-		c := t.counts[mod(n, countsKept)]
-		if c > 0 {
-			sum += c
-			panes++
-			most = max(most, c)
-		}
-		now = c
+const (
+	// enoughCallers is how many callers the panes that are looked at usually hold: a
+	// log with few callers has quarter hours without any. Of fewer than leastCallers
+	// nothing is said.
+	enoughCallers = 8
+	leastCallers  = 3
+)
+
+// silentFor reports whether less than a quarter of its usual other callers were in
+// a topic up to a pane, in which an identity is missed, whether that is sure, and how
+// many identities were active in a pane of the day before at most. What a topic that
+// is ahead has counted since changes nothing.
+func (t *topicClock) silentFor(p *Profile, pane int64) (silent, sure bool, most uint32) {
+	s := &p.stats
+	// The identity's own calls are no part of what is usual: of a log that is mostly
+	// one caller's they would be most of it.
+	own := min(1, float64(s.judged)/float64(max(1, s.lastPane-paneOf(p.first)+1)))
+	from, counted := max(pane-countsKept+4*drift, t.boundary-countsKept)+1, min(pane, t.boundary-1)
+	to, since := counted, t.boundary > pane
+	if t.out {
+		to = pane // nothing has come after what is counted
 	}
-	return now, sum, panes, most
+	usual, panes := 0.0, 0
+	for n := from; n <= counted; n++ {
+		c := t.counts[mod(n, countsKept)]
+		if c == 0 {
+			continue
+		}
+		most = max(most, c)
+		panes++
+		usual += float64(c)
+		if n <= s.lastPane {
+			usual -= own
+		}
+	}
+	if panes == 0 || usual <= 0 {
+		return !since, since, most
+	}
+	usual /= float64(panes)
+	length := min(int64(math.Ceil(enoughCallers/usual)), max(1, to-s.lastPane))
+	now := 0.0
+	for n := max(to-length+1, from); n <= counted; n++ {
+		now += float64(t.counts[mod(n, countsKept)])
+	}
+	if expected := usual * float64(length); expected >= leastCallers {
+		return 4*now < expected, true, most
+	}
+	return !since, since, most
 }
