@@ -22,8 +22,9 @@ type aside struct {
 	loops looping
 	// contexts are those of its newest temporary credentials.
 	contexts []context
-	// days are nil where nothing was taken out.
-	days [dayMeasures]*dataDays
+	// days are nil where nothing was taken out, calls where there are few.
+	days  [dayMeasures]*dataDays
+	calls *callDays
 }
 
 // step is one pane's stages of an intrusion, a bit each.
@@ -42,7 +43,7 @@ func (a *aside) bytes() int {
 	for _, t := range a.days {
 		n += t.bytes()
 	}
-	return n
+	return n + a.calls.bytes()
 }
 
 // aside is what is kept beside a profile, made when there is none.

@@ -118,10 +118,7 @@ func (e *Engine) closePane(p *Profile, pane *Pane) {
 	if pane.Backfill == 0 {
 		// What the fleet did together is divided out before it is summed: a window
 		// outlasts an incident.
-		own := float32(pane.Calls)
-		if pane.ratio > incidentRatio {
-			own /= pane.ratio
-		}
+		own := pane.own()
 		s.sum3h += own
 		s.sum24h += own
 		s.breadth24h += float32(pane.FreshDenied)
@@ -164,6 +161,7 @@ func (e *Engine) closePane(p *Profile, pane *Pane) {
 		e.learnRepeats(p, pane, rate)
 	}
 	e.learnDay(p, pane)
+	e.learnCalls(p, pane)
 	e.armSilence(p)
 	e.refresh(p, pane)
 	e.cell.view = nil

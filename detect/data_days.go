@@ -223,6 +223,9 @@ func (e *Engine) beginDay(p *Profile, pane *Pane) {
 			t.roll(dayOf(pane.Start()), p.pinned())
 		}
 	}
+	if a.calls != nil {
+		a.calls.roll(dayOf(pane.Start()))
+	}
 }
 
 // learnDay adds what a pane took out to its day.
@@ -284,6 +287,12 @@ func (t *topicClock) sharedRise() float32 {
 	return max(x[n/2], 0)
 }
 
+// tooYoung says of an identity whose days are known for so many that it came after
+// the log began and is still being taken into use.
+func (e *Engine) tooYoung(p *Profile, age int) bool {
+	return age < youngDays && p.first > e.tables.first*int64(time.Hour)+3*day
+}
+
 // driftOf finds a drift that pages by itself, once a day at most: of bytes, or of
 // records.
 func (c *Cell) driftOf(p *Profile, pane *Pane) (x drifted, t *dataDays, measure int) {
@@ -296,7 +305,7 @@ func (c *Cell) driftOf(p *Profile, pane *Pane) (x drifted, t *dataDays, measure 
 			continue
 		}
 		age := int(t.day) - int(t.since)
-		if age < judgedDays || age < youngDays && p.first > c.e.tables.first*int64(time.Hour)+3*day {
+		if age < judgedDays || c.e.tooYoung(p, age) {
 			continue
 		}
 		if x, ok := t.drift(i, float64(pane.shared)); ok {

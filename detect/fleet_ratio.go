@@ -37,6 +37,7 @@ func (e *Engine) fleetRatio(topic int, n int64) {
 		mean := float64(p.stats.rate.mean) * p.stats.season(v, p.group, n)
 		w := windowsOf(p, pane)
 		w.risen, w.risenKnown = e.risen(p)
+		w.growth, w.growthKnown = e.growth(p)
 		t.keep(w, e.store.ids[i])
 		e.ratios = append(e.ratios, ratio{pane, (float64(pane.Calls) + 1) / (mean + 1), mean >= 3, w.value})
 	}
@@ -52,9 +53,9 @@ func (e *Engine) fleetRatio(topic int, n int64) {
 	t.counts[mod(n, countsKept)], t.ratios[mod(n, countsKept)] = active, 1
 	if !e.lacks(offFleet) {
 		e.fleetWindows(t)
-		shared := t.sharedRise()
+		shared, growth := t.sharedRise(), t.sharedGrowth()
 		for i := range e.ratios {
-			e.ratios[i].pane.shared = shared
+			e.ratios[i].pane.shared, e.ratios[i].pane.growth = shared, growth
 		}
 	}
 	slices.SortFunc(e.ratios, func(a, b ratio) int { return cmp.Compare(a.value, b.value) })
@@ -128,6 +129,9 @@ type windowLoad struct {
 	// risen is how much more it takes out than its slow anchor says, as a logarithm.
 	risen      float32
 	risenKnown bool
+	// growth is by how much a week its calls climb, as a logarithm.
+	growth      float32
+	growthKnown bool
 }
 
 const (

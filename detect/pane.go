@@ -70,6 +70,7 @@ type Pane struct {
 	ratio    float32
 	windows  [windows]float32 // ratios of the long windows
 	shared   float32          // how much more others of its topic take out, as a logarithm
+	growth   float32          // by how much a week others of its topic call more, as one
 	largest  uint64           // bytes of the largest call
 	most     uint64           // records of the call that gave out most
 	issued   issuance         // of the credential of the first sample

@@ -9,9 +9,9 @@ import (
 var slowDriftCard = Meta{
 	Name: "slow-drift", Title: "Calls more, or takes more with each call, from day to day", Basis: Learned, Family: FamilyVolume, Way: WayStrong,
 	Severity: schemas.SeverityLow, Closes: true,
-	MinSample: "500 active panes, or 28 active days; alone 21 days, of an identity that came after the log began 56", Floor: "of calls a summed excess of 0.8 beyond 5% a day, of bytes and different objects a call, and of the calls of one with fewer panes, 9 deviations beyond it: never alone. Alone the data of a week: 2.5 times its anchor, 35 MB or 7,000 records more than it, higher on seven of eight days of the last 17 than a week before",
-	Kept:    "76 bytes: the slow anchor, the day's mean and the sum of calls, twice, of bytes a call and of objects a call; of who takes out 50 kB or 20 records in 15 minutes, 88 bytes: 28 days and their anchor",
-	Model:   "CUSUM (Page 1954) of each day's mean against an anchor that grows at most 1% a day; of bytes, objects and the calls of one that calls seldom in deviations of the own days, with a reference of half of one; alone a sign test of each day against the same day of the week before",
+	MinSample: "500 active panes, or 28 active days; alone 21 days of data or 38 of calls (kept after 10 active days), of an identity that came after the log began 56", Floor: "of calls a summed excess of 0.8 beyond 5% a day, of bytes and different objects a call, and of the calls of one with fewer panes, 9 deviations beyond it: never alone. Alone the data of a week: 2.5 times its anchor, 35 MB or 7,000 records more than it, higher on seven of eight days of the last 17 than a week before; or calls that climb through five weeks: three deviations beyond 1% a week and what the topic shares, to 1.2 times and 100 calls a week more, 105 calls in each week, and no single lift explains it as well",
+	Kept:    "76 bytes: the slow anchor, the day's mean and the sum of calls, twice, of bytes a call and of objects a call; of who takes out 50 kB or 20 records in 15 minutes, 88 bytes: 28 days and their anchor; of who calls 15 times a day, 52 bytes: 35 days",
+	Model:   "CUSUM (Page 1954) of each day's mean against an anchor that grows at most 1% a day; of bytes, objects and the calls of one that calls seldom in deviations of the own days, with a reference of half of one; alone a sign test of each day against the same day of the week before, and least squares over the logarithms of five weeks, Student's t with the spread of the same days of two weeks",
 	Attacks: []schemas.Technique{{UID: "T1020", Name: "Automated Exfiltration"}},
 	NHI:     []string{"NHI5:2025"}, API: []string{"API4:2023"}, NIST: []string{"DE.CM-01", "DE.AE-02"}, PCI: []string{"10.4.1"},
 	FirstChecks: []string{
@@ -35,6 +35,7 @@ func (slowDrift) Close(c *Cell, p *Profile, pane *Pane, out *Findings) {
 	s := &p.stats
 	if pane.Backfill == 0 && p.mature() {
 		sustained(c, p, pane, out)
+		climbing(c, p, pane, out)
 	}
 	if pane.Backfill > 0 || s.judged < coldPanes || s.dayWeight != 0 { // once a day
 		return
@@ -79,6 +80,28 @@ func sustained(c *Cell, p *Profile, pane *Pane, out *Findings) {
 		Sentence: "What it takes out has risen for weeks: " + now + " in the last seven days, where " + usual + " is its long-term level; " + number(float64(x.rises)) + " of the last " +
 			plural(x.days, "active day") + " had more than the same day a week before, and its peers show no such rise (" + clockTime(pane.Start()) + ").",
 		Observed: now + " in seven days, rising", Expected: "about " + usual,
+		Rarity: "not seen in " + historyOf(p, pane.Last),
+	})
+}
+
+// climbing tells of calls that climb from week to week beyond what a business and
+// the topic grow by, and that no single lift explains.
+func climbing(c *Cell, p *Profile, pane *Pane, out *Findings) {
+	x, days, surprise := c.climbed(p, pane)
+	if days == nil {
+		return
+	}
+	first, last := math.Round(x.weeks[0]), math.Round(x.weeks[growthWeeks-1])
+	way := WayFused
+	if c.e.affordableAt(&slowDriftCard, surprise, hourOf(pane.Number)) {
+		way, days.told = WayStrong, days.day
+	}
+	out.Add(Finding{
+		Way: way, Severity: schemas.SeverityLow, Surprise: surprise, Value: "more calls every week",
+		Did: "calls more every week, " + times(last, first) + " as much as four weeks ago",
+		Sentence: "Its calls have climbed for five weeks: " + plural(int(last), "call") + " in the last seven days, where it made " + thousands(int(first)) +
+			" in the seven days four weeks before; no single week brought it, and its peers show no such climb (" + clockTime(pane.Start()) + ").",
+		Observed: plural(int(last), "call") + " in seven days, climbing", Expected: "about " + thousands(int(first)),
 		Rarity: "not seen in " + historyOf(p, pane.Last),
 	})
 }

@@ -125,6 +125,10 @@ func (k *clock) visit(c *codec) {
 				c.f32(&w.risen)
 				c.bool(&w.risenKnown)
 			}
+			if c.has(13) {
+				c.f32(&w.growth)
+				c.bool(&w.growthKnown)
+			}
 		})
 	})
 }

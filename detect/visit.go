@@ -116,6 +116,7 @@ func (e *Engine) visitFirst(c *codec, p *Profile) {
 		p.visitNovelty(c, dimensionsOfFormat12, dimensions)
 		e.visitLoops(c, p)
 		e.visitContexts(c, p)
+		e.visitCallDays(c, p)
 	}
 }
 

@@ -88,6 +88,7 @@ func (p *Pane) visit(c *codec) {
 	if c.has(13) {
 		p.repeats.visit(c)
 		c.u32(&p.machines)
+		c.f32(&p.growth)
 	}
 }
 
