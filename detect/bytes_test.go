@@ -44,7 +44,7 @@ func TestBytesByDetector(t *testing.T) {
 		{"superseded-key", size(unsafe.Sizeof(p.keys))},
 		{"delegation", size(unsafe.Sizeof(p.depth))},
 		{"counts by day (secrets, destroys, refusals, machines, regions)", size(unsafe.Sizeof(p.tallyDay), unsafe.Sizeof(p.tallyNow), unsafe.Sizeof(p.tallyBest))},
-		{"fused way", size(unsafe.Sizeof(s.near), unsafe.Sizeof(s.far))},
+		{"fused way", size(unsafe.Sizeof(s.near), unsafe.Sizeof(s.far), unsafe.Sizeof(s.habit))},
 		{"topics", size(unsafe.Sizeof(p.topics), unsafe.Sizeof(p.founded), unsafe.Sizeof(p.below))},
 	}
 	sum := 0

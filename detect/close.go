@@ -132,6 +132,7 @@ func (e *Engine) closePane(p *Profile, pane *Pane) {
 		d.Close(&e.cell, p, pane, f)
 	}
 	e.weigh(p, pane, v)
+	e.habitual(p, pane)
 	rate := e.judge(p, pane, v)
 
 	x := e.cell.expected

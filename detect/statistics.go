@@ -45,6 +45,7 @@ type statistics struct {
 	noted                     uint8     // on which days before that it did, a bit each
 	notedDay                  uint16
 
+	habit                     habit
 	trends                    [trends]trend
 	records                   level // ln(1+records out)
 	recordsBest, recordsToday float32

@@ -268,6 +268,10 @@ func (s *statistics) visit(c *codec) {
 			c.u8(&s.weekdays[i])
 		}
 	}
+	if c.has(16) {
+		c.u16(&s.habit.day)
+		c.bytes(s.habit.hours[:])
+	}
 }
 
 func (t *trend) visit(c *codec) {
