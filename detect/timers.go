@@ -248,8 +248,7 @@ const (
 
 // sourceSilent reports whether one of the topics of an identity was silent itself
 // up to a pane since its last call, or so many of its identities fell silent
-// together. It is not known where nothing has come since, from too few others to
-// wonder at it yet.
+// together. It is not known where nothing has come since from others who seldom call.
 func (e *Engine) sourceSilent(p *Profile, q *quiet, pane int64, together int) (silent, known bool) {
 	known = true
 	for i := range e.clock.topics {
@@ -284,8 +283,8 @@ func (e *Engine) ended(topics uint64) bool {
 
 const (
 	// enoughCallers is how many callers the panes that are looked at usually hold: a
-	// log with few callers has quarter hours without any. Of fewer than leastCallers
-	// nothing is said.
+	// log with few callers has quarter hours without any. Where fewer than leastCallers
+	// were to come, one that came shows that it goes on, and none shows nothing.
 	enoughCallers = 8
 	leastCallers  = 3
 )
@@ -300,7 +299,7 @@ func (t *topicClock) silentFor(p *Profile, pane int64) (silent, sure bool, most 
 	// one caller's they would be most of it.
 	own := min(1, float64(s.judged)/float64(max(1, s.lastPane-paneOf(p.first)+1)))
 	from, counted := max(pane-countsKept+4*drift, t.boundary-countsKept)+1, min(pane, t.boundary-1)
-	to, since := counted, t.boundary > pane
+	to := counted
 	if t.out {
 		to = pane // nothing has come after what is counted
 	}
@@ -318,7 +317,7 @@ func (t *topicClock) silentFor(p *Profile, pane int64) (silent, sure bool, most 
 		}
 	}
 	if panes == 0 || usual <= 0 {
-		return !since, since, most
+		return true, true, most // nobody else tells
 	}
 	usual /= float64(panes)
 	length := min(int64(math.Ceil(enoughCallers/usual)), max(1, to-s.lastPane))
@@ -329,5 +328,5 @@ func (t *topicClock) silentFor(p *Profile, pane int64) (silent, sure bool, most 
 	if expected := usual * float64(length); expected >= leastCallers {
 		return 4*now < expected, true, most
 	}
-	return !since, since, most
+	return now == 0, now > 0, most
 }
