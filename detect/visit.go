@@ -268,7 +268,7 @@ func (s *statistics) visit(c *codec) {
 			c.u8(&s.weekdays[i])
 		}
 	}
-	if c.has(16) {
+	if c.has(13) {
 		c.u16(&s.habit.day)
 		c.bytes(s.habit.hours[:])
 	}
