@@ -141,8 +141,16 @@ const maxSegments = 32
 
 // gateway reads a method and a path.
 func (d *data) gateway(m method, path string) entry {
+	segments, ended := d.cutPath(path)
+	if e, ok := d.procedure(m, path, segments); ok {
+		return e
+	}
+	return d.route(m, segments, ended)
+}
+
+// route reads the named segments of a path; ended says that no id follows them.
+func (d *data) route(m method, segments []string, ended bool) entry {
 	e := entry{known: ByVerb}
-	segments, ended := cutPath(path)
 	last := len(segments) - 1
 	verb := m.verb()
 	for i, s := range segments {
@@ -187,7 +195,7 @@ func hasParent(before []string, parents map[string]bool) bool {
 
 // cutPath gives the named segments of a path, in the spelling of the data, and
 // whether the path ends in a named one (not in an id).
-func cutPath(path string) (segments []string, ended bool) {
+func (d *data) cutPath(path string) (segments []string, ended bool) {
 	if i := strings.IndexAny(path, "?#"); i >= 0 {
 		path = path[:i]
 	}
@@ -210,12 +218,35 @@ func cutPath(path string) (segments []string, ended bool) {
 			if isVersion(s) {
 				continue
 			}
-			segments = append(segments, word(s))
 			ended = true
+			if i := strings.IndexByte(s, '('); i > 0 && s[len(s)-1] == ')' { // a key of OData: Users('ann')
+				s, ended = s[:i], false
+			}
+			segments = append(segments, d.spelling(s))
 		}
 	}
 	return segments, ended
 }
+
+// spelling is a segment as the data spell it: capitals as hyphens, and without
+// an extension, where the data have no word as it stands.
+func (d *data) spelling(s string) string {
+	w := word(s)
+	if d.segments[w] != nil {
+		return w
+	}
+	name := s
+	if i := strings.LastIndexByte(s, '.'); i > 0 && extensions[strings.ToLower(s[i+1:])] {
+		name = s[:i]
+	}
+	if k := strings.Join(words(name), "-"); d.segments[k] != nil {
+		return k
+	}
+	return w
+}
+
+// extensions are those by which frameworks choose a representation.
+var extensions = map[string]bool{"json": true, "xml": true, "html": true, "php": true, "aspx": true, "asmx": true, "jsp": true, "do": true, "action": true}
 
 // isVersion recognises v1, v2beta1, 2024-01, 2024-01-15.
 func isVersion(s string) bool {

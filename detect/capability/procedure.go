@@ -1,0 +1,126 @@
+package capability
+
+import "strings"
+
+// procedure reads a path that names a procedure rather than a thing, as gRPC
+// ("/acme.identity.v1.Users/DeleteUser"), methods behind a dot ("/api/users.delete")
+// and plain function names ("/api/deleteUser") do: always POST, whatever they do.
+// The verb in the name says which class it is, and the rest is looked up as the
+// route that REST would have. ok is false where the name begins with no known verb.
+func (d *data) procedure(m method, path string, segments []string) (e entry, ok bool) {
+	if m != mPost || len(segments) == 0 {
+		return e, false
+	}
+	before, name := "", strings.TrimRight(path, "/")
+	if i := strings.LastIndexByte(name, '/'); i >= 0 {
+		before, name = name[:i], name[i+1:]
+	}
+	grpc := strings.LastIndexByte(before, '/') == 0 && name != "" && isUpper(name[0]) && isService(before[1:])
+	object := ""
+	if i := strings.LastIndexByte(name, '.'); i > 0 && !grpc {
+		object, name = name[:i], name[i+1:]
+	}
+	if !grpc && object == "" && !camel(name) {
+		return e, false
+	}
+	if !grpc && d.segments[word(name)] != nil { // a word of the data as it stands: addPassword
+		return e, false
+	}
+	w := words(name)
+	if len(w) == 0 || len(w) > maxWords || strings.ContainsAny(name, "{}()") {
+		return e, false
+	}
+	class := d.words[w[0]]
+	if class == 0 {
+		class = d.verbs[strings.ToUpper(w[0][:1])+w[0][1:]]
+	}
+	if class == 0 {
+		return e, false
+	}
+	parents := segments[:len(segments)-1]
+	if grpc {
+		parents = nil
+		for _, s := range strings.FieldsFunc(before, func(r rune) bool { return r == '/' || r == '.' }) {
+			if !isVersion(s) {
+				parents = append(parents, d.spelling(s))
+				if parts := words(s); len(parts) > 1 {
+					parents = append(parents, parts...)
+				}
+			}
+		}
+	}
+	thing := strings.Join(w[1:], "-")
+	if thing == "" && object != "" { // users.delete
+		thing = object[strings.LastIndexByte(object, '.')+1:]
+		thing = strings.Join(words(thing), "-")
+	} else if object != "" {
+		parents = append(parents[:len(parents):len(parents)], words(object)...)
+	}
+	if thing != "" && d.segments[thing+"s"] != nil {
+		thing += "s"
+	}
+	things := parents[:len(parents):len(parents)]
+	if thing != "" {
+		things = append(things, thing)
+	}
+	e = d.route(restMethod(class, w[0]), things, false)
+	// The whole name, and the verb behind its thing, may be words of the data, too.
+	for _, tail := range [][]string{append(parents[:len(parents):len(parents)], strings.Join(w, "-")), append(things[:len(things):len(things)], w[0])} {
+		if more := d.route(mPost, tail, true); more.set.Any(Grave) {
+			e.known = ByName
+			for rest := more.set & Grave; rest != 0; rest &= rest - 1 {
+				e.add(rest.First(), severity(more.sev, rest.First().Index()))
+			}
+		}
+	}
+	if !e.set.Has(Administers) {
+		e.set = e.set&^Verbs | class
+	}
+	return e, true
+}
+
+// restMethod is the method that REST would have for a verb.
+func restMethod(class Set, verb string) method {
+	switch {
+	case class.Has(Deletes):
+		return mDelete
+	case class.Any(Reads | Lists):
+		return mGet
+	}
+	switch verb {
+	case "set", "update", "replace", "modify", "change", "edit", "patch":
+		return mPut
+	}
+	return mPost
+}
+
+// isService recognises a service of gRPC: names with dots between them, the last
+// of which begins with a capital.
+func isService(s string) bool {
+	last := s[strings.LastIndexByte(s, '.')+1:]
+	if last == "" || !isUpper(last[0]) {
+		return false
+	}
+	for i := range len(s) {
+		if !isLetter(s[i]) && !isDigit(s[i]) && s[i] != '.' && s[i] != '_' {
+			return false
+		}
+	}
+	return true
+}
+
+// camel says that a name has words told apart by capitals alone.
+func camel(s string) bool {
+	small, inner := false, false
+	for i := range len(s) {
+		switch {
+		case isUpper(s[i]):
+			inner = inner || small
+		case isLetter(s[i]) && !isUpper(s[i]):
+			small = true
+		default:
+			return false
+		}
+	}
+	return inner
+}
