@@ -79,9 +79,13 @@ func inside(name, value string) string {
 		}
 		value = plain
 	}
-	host := value
-	if _, rest, ok := strings.Cut(value, "://"); ok {
+	host, local := value, ""
+	if scheme, rest, ok := strings.Cut(value, "://"); ok {
 		host = rest
+		switch s := strings.ToLower(scheme); s {
+		case "file", "gopher", "dict", "netdoc": // what no service has to fetch for its callers
+			local = s + "://"
+		}
 	} else if !slices.ContainsFunc(metadataHosts, func(h string) bool { return strings.HasPrefix(value, h) }) {
 		return ""
 	}
@@ -104,6 +108,9 @@ func inside(name, value string) string {
 	if back := strings.ToLower(name); strings.Contains(back, "redirect") || strings.Contains(back, "return") || strings.Contains(back, "callback") ||
 		strings.Contains(back, "next") || strings.Contains(back, "continue") || strings.Contains(back, "origin") || strings.Contains(back, "refer") {
 		return ""
+	}
+	if local != "" {
+		return local
 	}
 	if host == "localhost" || ok && (addr.IsLoopback() || addr.IsPrivate() || addr.IsLinkLocalUnicast() || addr.IsUnspecified()) {
 		return host

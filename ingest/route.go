@@ -14,9 +14,10 @@ const (
 const idSegment = "{id}"
 
 // collapsePath turns a request's path into a route: segments that name one
-// object (numbers, UUIDs, hex, ULIDs, prefixed and long opaque ids, e-mail
-// addresses, dates) become {id}. Paths are cut after 12 segments. The path
-// must come without a query.
+// object (numbers, UUIDs, hex, ULIDs, base64url, prefixed and long opaque ids,
+// e-mail addresses, dates, members with digits of a collection) become {id}, those
+// of files {id}.pdf, keys of OData Orders({id}). Paths are cut after 12 segments.
+// The path must come without a query.
 func collapsePath(path string) string {
 	if route := collapsed(path); route != "" {
 		return route
@@ -30,11 +31,13 @@ func collapsed(path string) string {
 		return "/"
 	}
 	changed := path[0] != '/' || len(path) > maxRouteSize
-	segments := 0
+	segments, prev := 0, ""
 	for rest, more := strings.TrimPrefix(path, "/"), true; more; {
 		var seg string
+		before := prev
 		seg, rest, more = strings.Cut(rest, "/")
-		if (seg == "" && more) || isID(seg) || strings.IndexByte(seg, ';') >= 0 || strings.IndexByte(seg, '%') >= 0 {
+		prev = seg
+		if (seg == "" && more) || !plain(before, seg) || strings.IndexByte(seg, ';') >= 0 || strings.IndexByte(seg, '%') >= 0 {
 			changed = true
 		}
 		if segments++; segments > maxSegments {
@@ -103,6 +106,7 @@ func appendSimple(b []byte, path string) (route []byte, ok bool) {
 // appendAny is appendRoute for any path.
 func appendAny(b []byte, path string) []byte {
 	start, segments, ends := len(b), 0, strings.HasSuffix(path, "/")
+	prev := ""
 	for more := true; more; {
 		// Most segments are words in lower case.
 		word := 0
@@ -112,6 +116,7 @@ func appendAny(b []byte, path string) []byte {
 		if word > 0 && word < 24 && (word == len(path) || path[word] == '/') && segments < maxSegments && len(b)-start <= maxRouteSize {
 			b = append(append(b, '/'), path[:word]...)
 			segments++
+			prev = path[:word]
 			if more = word < len(path); more {
 				path = path[word+1:]
 			}
@@ -128,6 +133,7 @@ func appendAny(b []byte, path string) []byte {
 			} else {
 				b = append(append(b, '/'), path[:end]...)
 			}
+			prev = path[:end]
 			if more = end < len(path); more {
 				path = path[end+1:]
 			}
@@ -150,17 +156,74 @@ func appendAny(b []byte, path string) []byte {
 		if special {
 			seg = plainSegment(seg)
 		}
-		b = append(b, '/')
-		if isID(seg) {
-			b = append(b, idSegment...)
-		} else {
-			b = append(b, clip(seg, 64)...)
-		}
+		b = appendSegment(append(b, '/'), prev, seg)
+		prev = seg
 	}
 	if len(b) == start || ends {
 		b = append(b, '/')
 	}
 	return b
+}
+
+// plain says that a segment stands in the route as it is.
+func plain(prev, seg string) bool {
+	var buf [96]byte
+	return string(appendSegment(buf[:0], prev, seg)) == seg
+}
+
+// appendSegment appends a segment, or what of it is no object's name: the kind of
+// a file stays ("{id}.pdf"), and the entity that a key of OData picks from
+// ("Orders({id})"). prev is the segment before.
+func appendSegment(b []byte, prev, seg string) []byte {
+	if i := strings.IndexByte(seg, '('); i > 0 && seg[len(seg)-1] == ')' && i < len(seg)-2 {
+		return append(append(append(b, clip(seg[:i], 64)...), '('), idSegment+")"...)
+	}
+	stem, extension := seg, ""
+	if i := strings.LastIndexByte(seg, '.'); i > 0 && isExtension(seg[i+1:]) && strings.IndexByte(seg, '@') < 0 {
+		stem, extension = seg[:i], seg[i:]
+	}
+	if isID(stem) || extension != "" && digitsIn(stem) >= 2 && strings.IndexByte(stem, '.') < 0 || digitsIn(stem) >= 2 && isMember(prev, stem) {
+		return append(append(b, idSegment...), extension...)
+	}
+	return append(b, clip(seg, 64)...)
+}
+
+// isExtension recognises the kind of a file: up to four letters, mp4.
+func isExtension(s string) bool {
+	if len(s) < 2 || len(s) > 4 || !isLetter(s[0]) {
+		return false
+	}
+	for i := range len(s) - 1 {
+		if !isLetter(s[i]) {
+			return false
+		}
+	}
+	return isLetter(s[len(s)-1]) || isDigit(s[len(s)-1])
+}
+
+// isMember says that a segment with digits names a member of the collection before
+// it: users/lena.smith168. A version is none.
+func isMember(collection, s string) bool {
+	n := len(collection)
+	if n < 4 || collection[n-1] != 's' || len(s) < 5 || s[0] == 'v' && isDigit(s[1]) {
+		return false
+	}
+	for _, end := range [...]string{"ss", "us", "is", "tics", "rics", "news"} { // no plurals
+		if strings.HasSuffix(collection, end) {
+			return false
+		}
+	}
+	for i := range n {
+		if c := collection[i]; (c < 'a' || c > 'z') && c != '-' && c != '_' {
+			return false
+		}
+	}
+	for i := range len(s) {
+		if c := s[i]; !isLetter(c) && !isDigit(c) && c != '.' && c != '-' && c != '_' && c != '~' {
+			return false
+		}
+	}
+	return true
 }
 
 // plainSegment takes the parameters off a segment (RFC 3986, 3.3), and its
@@ -210,6 +273,8 @@ func isID(s string) bool {
 	switch {
 	case n >= len(hashPrefix)+32 && strings.HasPrefix(s, hashPrefix):
 		return true
+	case n >= 12 && dots == 0 && isRandom(s):
+		return true
 	case digits == 0:
 		// Words have no digits; a random id of letters alone is long and mixes cases.
 		return n >= 24 && upper >= 4 && upper <= letters-4 && marks == 0 && dots == 0
@@ -227,6 +292,51 @@ func isID(s string) bool {
 		return digits >= 4 || len(tail) >= 8 && hasDigit(tail)
 	}
 	return digits >= 5
+}
+
+// isRandom recognises base64url and base62: in words, told apart by capitals or
+// marks, small letters come in runs and neither capitals nor digits stand within
+// them; in random text a third of all bytes are such. Behind a mark (cus_…) fewer
+// are enough.
+func isRandom(s string) bool {
+	odd, small, upper, lower, digits := 0, 0, 0, 0, 0
+	for i := range len(s) {
+		c := s[i]
+		switch {
+		case c >= 'a' && c <= 'z':
+			lower++
+			if small++; small == 1 && i > 0 && isDigit(s[i-1]) {
+				odd++ // a word begins behind a digit
+			}
+			continue
+		case isDigit(c):
+			digits++
+		case c >= 'A' && c <= 'Z':
+			if upper++; i > 0 && s[i-1] >= 'A' && s[i-1] <= 'Z' && (i < 2 || s[i-2] < 'A' || s[i-2] > 'Z') {
+				odd++ // capitals begin
+			}
+		}
+		if small == 1 && i > 1 {
+			odd++ // a single small letter
+		}
+		small = 0
+	}
+	if upper < 3 || lower < 3 {
+		return false
+	}
+	if mark := strings.IndexAny(s, "_-"); mark > 0 && mark <= 6 && len(s)-mark > 10 && strings.IndexAny(s[mark+1:], "_-") < 0 {
+		return odd >= 2
+	}
+	return len(s) >= 16 && odd >= 3 && 6*odd >= len(s)
+}
+
+func digitsIn(s string) (n int) {
+	for i := range len(s) {
+		if isDigit(s[i]) {
+			n++
+		}
+	}
+	return n
 }
 
 func hasDigit(s string) bool {
