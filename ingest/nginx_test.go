@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"math/rand/v2"
 	"strings"
 	"testing"
 
@@ -126,6 +127,11 @@ func TestPathsCollapse(t *testing.T) {
 		{"base64url", "/hooks/bRi8FyzKiWYOaotSe6pdvv/retry", "/hooks/{id}/retry"},
 		{"base64url with few digits", "/hooks/GgXzLxGdaRGSaxqMhKaaHq", "/hooks/{id}"},
 		{"a prefixed id without digits", "/v1/customers/cus_gktUkzsMqSjLul", "/v1/customers/{id}"},
+		{"base64url, hardly a digit", "/hooks/MkAopqdgUakUhu__Jlhlmm", "/hooks/{id}"},
+		{"base36", "/s/k3j9x0q2mz", "/s/{id}"},
+		{"a file with a short number", "/media/fan_3.jpg", "/media/{id}.jpg"},
+		{"a member with one digit", "/users/rosanovak7", "/users/{id}"},
+		{"small words stay", "/rpc/getCustomerOrderV2ById", "/rpc/getCustomerOrderV2ById"},
 		{"function names stay", "/rpc/createApiKeyV2ForUser", "/rpc/createApiKeyV2ForUser"},
 		{"acronyms stay", "/rest/getHTTPSConfigOfAPIKey", "/rest/getHTTPSConfigOfAPIKey"},
 		{"a procedure of gRPC", "/acme.identity.v1.UserAdmin/DeleteUser", "/acme.identity.v1.UserAdmin/DeleteUser"},
@@ -148,6 +154,35 @@ func TestPathsCollapse(t *testing.T) {
 				t.Errorf("collapsing again gives %q", once)
 			}
 		})
+	}
+}
+
+// TestRandomIdsCollapse: nearly every one, since one that stays is an operation
+// that nobody ever called.
+func TestRandomIdsCollapse(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // a test's
+	for _, tt := range []struct {
+		name, prefix, alphabet string
+		length, most           int // of 10,000 that may stay
+	}{
+		{"base64url of 16 bytes", "", "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_", 22, 25},
+		{"nanoid", "", "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_", 21, 30},
+		{"base62 behind a prefix", "cus_", "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789", 14, 120},
+		{"base36", "", "abcdefghijklmnopqrstuvwxyz0123456789", 16, 100},
+	} {
+		stayed := []string{}
+		for range 10_000 {
+			id := []byte(tt.prefix)
+			for range tt.length {
+				id = append(id, tt.alphabet[rng.IntN(len(tt.alphabet))])
+			}
+			if got := collapsePath("/v1/things/" + string(id)); got != "/v1/things/{id}" {
+				stayed = append(stayed, string(id))
+			}
+		}
+		if len(stayed) > tt.most {
+			t.Errorf("%s: %d of 10,000 stay: %s", tt.name, len(stayed), stayed[:10])
+		}
 	}
 }
 

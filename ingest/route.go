@@ -182,7 +182,7 @@ func appendSegment(b []byte, prev, seg string) []byte {
 	if i := strings.LastIndexByte(seg, '.'); i > 0 && isExtension(seg[i+1:]) && strings.IndexByte(seg, '@') < 0 {
 		stem, extension = seg[:i], seg[i:]
 	}
-	if isID(stem) || extension != "" && digitsIn(stem) >= 2 && strings.IndexByte(stem, '.') < 0 || digitsIn(stem) >= 2 && isMember(prev, stem) {
+	if isID(stem) || extension != "" && isNumbered(stem) || isMember(prev, stem) {
 		return append(append(b, idSegment...), extension...)
 	}
 	return append(b, clip(seg, 64)...)
@@ -201,11 +201,17 @@ func isExtension(s string) bool {
 	return isLetter(s[len(s)-1]) || isDigit(s[len(s)-1])
 }
 
+// isNumbered says that a file's name ends in a number, or has two digits: fan_3.
+func isNumbered(stem string) bool {
+	n := len(stem)
+	return strings.IndexByte(stem, '.') < 0 && (digitsIn(stem) >= 2 || n > 2 && isDigit(stem[n-1]) && (stem[n-2] == '-' || stem[n-2] == '_'))
+}
+
 // isMember says that a segment with digits names a member of the collection before
 // it: users/lena.smith168. A version is none.
 func isMember(collection, s string) bool {
 	n := len(collection)
-	if n < 4 || collection[n-1] != 's' || len(s) < 5 || s[0] == 'v' && isDigit(s[1]) {
+	if n < 4 || collection[n-1] != 's' || len(s) < 5 || !hasDigit(s) || s[0] == 'v' && isDigit(s[1]) || strings.HasPrefix(s, "oauth2") {
 		return false
 	}
 	for _, end := range [...]string{"ss", "us", "is", "tics", "rics", "news"} { // no plurals
@@ -273,7 +279,7 @@ func isID(s string) bool {
 	switch {
 	case n >= len(hashPrefix)+32 && strings.HasPrefix(s, hashPrefix):
 		return true
-	case n >= 12 && dots == 0 && isRandom(s):
+	case n >= 8 && dots == 0 && isRandom(s):
 		return true
 	case digits == 0:
 		// Words have no digits; a random id of letters alone is long and mixes cases.
@@ -294,41 +300,86 @@ func isID(s string) bool {
 	return digits >= 5
 }
 
-// isRandom recognises base64url and base62: in words, told apart by capitals or
-// marks, small letters come in runs and neither capitals nor digits stand within
-// them; in random text a third of all bytes are such. Behind a mark (cus_…) fewer
-// are enough.
+// isRandom recognises base64url, base62 and base36. Words, told apart by capitals
+// or marks, are longer than two letters and can be spoken; of random text every
+// second piece is not. Behind a mark (cus_…) less length is enough.
 func isRandom(s string) bool {
-	odd, small, upper, lower, digits := 0, 0, 0, 0, 0
-	for i := range len(s) {
-		c := s[i]
+	if mark := strings.IndexAny(s, "_-"); mark > 0 && mark <= 6 && len(s)-mark > 10 && strings.IndexAny(s[mark+1:], "_-") < 0 {
+		return randomPieces(s[mark+1:], 10)
+	}
+	return randomPieces(s, 16)
+}
+
+func randomPieces(s string, least int) bool {
+	pieces, odd, upper, lower := 0, 0, 0, 0
+	for at := 0; at < len(s); {
+		from := at
 		switch {
-		case c >= 'a' && c <= 'z':
-			lower++
-			if small++; small == 1 && i > 0 && isDigit(s[i-1]) {
-				odd++ // a word begins behind a digit
+		case isDigit(s[at]):
+			for at < len(s) && isDigit(s[at]) {
+				at++
+			}
+			pieces++
+			if at < len(s) && isLetter(s[at]) {
+				odd++ // within a word
 			}
 			continue
-		case isDigit(c):
-			digits++
-		case c >= 'A' && c <= 'Z':
-			if upper++; i > 0 && s[i-1] >= 'A' && s[i-1] <= 'Z' && (i < 2 || s[i-2] < 'A' || s[i-2] > 'Z') {
-				odd++ // capitals begin
+		case !isLetter(s[at]):
+			at++
+			continue
+		}
+		for at < len(s) && isUpper(s[at]) {
+			at++
+		}
+		capitals := at - from
+		upper += capitals
+		if capitals > 1 && at < len(s) && isLower(s[at]) { // the last one begins a word
+			pieces++
+			from = at - 1
+		}
+		for at < len(s) && isLower(s[at]) {
+			at++
+		}
+		lower += at - from - min(capitals, 1)
+		pieces++
+		if !isWord(s[from:at], at < len(s) && isDigit(s[at])) {
+			odd++
+		}
+	}
+	if upper >= 2 && lower >= 2 {
+		return len(s) >= least && odd >= 2 && 3*odd >= pieces
+	}
+	return odd >= 4 && 2*odd >= pieces
+}
+
+// isWord says that a piece can be a word or a part of a name; numbered, that a
+// number follows it.
+func isWord(s string, numbered bool) bool {
+	if len(s) <= 2 {
+		switch strings.ToLower(s) {
+		case "a", "id", "by", "of", "to", "in", "on", "at", "is", "as", "or", "my", "me", "us", "no", "up", "ip", "db", "ui", "it", "do", "go", "vm":
+			return true
+		}
+		return numbered && len(s) == 1 && s[0]|0x20 == 'v'
+	}
+	vowels, run := 0, 0
+	for i := range len(s) {
+		switch s[i] | 0x20 {
+		case 'a', 'e', 'i', 'o', 'u', 'y':
+			vowels++
+			run = 0
+		default:
+			if run++; run > 4 {
+				return isUpper(s[len(s)-1]) // an acronym
 			}
 		}
-		if small == 1 && i > 1 {
-			odd++ // a single small letter
-		}
-		small = 0
 	}
-	if upper < 3 || lower < 3 {
-		return false
-	}
-	if mark := strings.IndexAny(s, "_-"); mark > 0 && mark <= 6 && len(s)-mark > 10 && strings.IndexAny(s[mark+1:], "_-") < 0 {
-		return odd >= 2
-	}
-	return len(s) >= 16 && odd >= 3 && 6*odd >= len(s)
+	return vowels > 0 || isUpper(s[len(s)-1])
 }
+
+func isUpper(c byte) bool { return c >= 'A' && c <= 'Z' }
+
+func isLower(c byte) bool { return c >= 'a' && c <= 'z' }
 
 func digitsIn(s string) (n int) {
 	for i := range len(s) {
