@@ -109,6 +109,17 @@ func (a *adoption) others(d Dimension, hash uint32, topic uint8, pane int64, id 
 	return n
 }
 
+// takenUpBefore is how many panes before a call others must have taken up its
+// operation: those have arrived, in whatever order their records come.
+const takenUpBefore = 4
+
+// takenUp says that enough others began, within the day that ended an hour ago, to
+// make the same call: a release.
+func (e *Engine) takenUp(p *Profile, call *Call) bool {
+	return !e.lacks(offAdoption) &&
+		e.adopt.others(Operation, call.Sight(Operation).hash, call.topic, call.pane-takenUpBefore, e.store.ids[p.self]) >= adoptedBy
+}
+
 // sweep forgets the quarters that no pane still open can ask for, once an hour.
 func (a *adoption) sweep(pane int64) {
 	if pane < a.swept+4 {

@@ -9,8 +9,8 @@ import (
 var authFailuresCard = Meta{
 	Name: "auth-failures", Title: "Credentials refused over and over", Basis: Learned, Family: FamilyDenial, Way: WayStrong,
 	Severity: schemas.SeverityMedium, Closes: true,
-	MinSample: "60 active panes over three days, or 20 over a week",
-	Floor:     "20 failures and half of the calls in 15 minutes, and twice its own maximum of earlier days",
+	MinSample: "60 active panes over three days, or 20 over a week; of who calls too seldom, three days over two weeks",
+	Floor:     "20 failures and half of the calls in 15 minutes, and twice its own maximum of earlier days; of who calls too seldom for a level, 100 failures, two thirds of the calls and ten times its maximum",
 	Kept:      "20 bytes: one level and two maxima",
 	Model:     "negative binomial about its own mean, for the calls made",
 	Attacks:   []schemas.Technique{{UID: "T1110.004", Name: "Credential Stuffing"}},
@@ -32,8 +32,9 @@ func (authFailures) Meta() *Meta { return &authFailuresCard }
 const authFloor = 20
 
 // Close implements Detector.
-func (authFailures) Close(_ *Cell, p *Profile, pane *Pane, out *Findings) {
+func (authFailures) Close(c *Cell, p *Profile, pane *Pane, out *Findings) {
 	s := &p.stats
+	c.failsVastly(p, pane, out)
 	if pane.Backfill > 0 || pane.Unauthenticated == 0 || s.judged < coldPanes {
 		return
 	}

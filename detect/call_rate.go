@@ -11,8 +11,8 @@ import (
 var callRateCard = Meta{
 	Name: "call-rate", Title: "Far more calls than this hour allows", Basis: Learned, Family: FamilyVolume, Way: WayStrong,
 	Severity: schemas.SeverityHigh, Closes: true,
-	MinSample: "60 active panes over three days, or 20 over a week; before that, the peers' distribution as weak evidence",
-	Floor:     "3 times and 40 calls above what the hour allows, and twice its own maximum of earlier days; within a declared rate budget: evidence only",
+	MinSample: "60 active panes over three days, or 20 over a week; before that, the peers' distribution as weak evidence; of who calls too seldom, three days over two weeks",
+	Floor:     "3 times and 40 calls above what the hour allows, and twice its own maximum of earlier days; within a declared rate budget: evidence only; of who calls too seldom for a level, 300 calls and ten times its maximum",
 	Kept:      "188 bytes: three levels, 48 seasonal factors, two sums",
 	Model:     "negative binomial about level times season times the fleet, its dispersion drawn to the kind",
 	Attacks:   []schemas.Technique{{UID: "T1499", Name: "Endpoint Denial of Service"}},
@@ -50,6 +50,7 @@ func (callRate) Close(c *Cell, p *Profile, pane *Pane, out *Findings) {
 		return
 	}
 	s := &p.stats
+	c.callsVastly(p, pane, out)
 	if s.judged < coldPanes {
 		if surprise := c.view.coldRate(p.group, pane.Calls); surprise > 1 {
 			out.Score(Score{Signal: SignalCold, Surprise: surprise, Observed: float64(pane.Calls), Explain: explainCold})

@@ -9,8 +9,8 @@ import (
 var egressVolumeCard = Meta{
 	Name: "egress-volume", Title: "Far more data out than usual", Basis: Learned, Family: FamilyVolume, Way: WayStrong,
 	Severity: schemas.SeverityHigh, Closes: true,
-	MinSample: "60 active panes over three days, or 20 over a week",
-	Floor:     "10 MB or 1,000 records in 15 minutes, 5 times what is usual, and twice its own maximum of earlier days",
+	MinSample: "60 active panes over three days, or 20 over a week; of who calls too seldom, three days over two weeks",
+	Floor:     "10 MB or 1,000 records in 15 minutes, 5 times what is usual, and twice its own maximum of earlier days; of who calls too seldom for a level, 100 MB and ten times its maximum",
 	Kept:      "28 bytes: a level of bytes, one of records with its maxima",
 	Model:     "Student's t on the logarithm, the predictive distribution of a Normal-Gamma prior; of bytes and records, where the log counts them, the less likely",
 	Attacks:   []schemas.Technique{{UID: "T1530", Name: "Data from Cloud Storage"}},
@@ -53,11 +53,12 @@ const (
 )
 
 // Close implements Detector.
-func (egressVolume) Close(_ *Cell, p *Profile, pane *Pane, out *Findings) {
+func (egressVolume) Close(c *Cell, p *Profile, pane *Pane, out *Findings) {
 	s := &p.stats
 	if pane.Backfill > 0 {
 		return
 	}
+	c.takesVastly(p, pane, out)
 	var found Score
 	if b := float64(pane.BytesOut); b > 0 && s.bytes.n >= coldPanes {
 		surprise, usual := s.bytes.excess(b)

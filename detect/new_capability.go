@@ -53,8 +53,8 @@ func (newCapability) Observe(c *Cell, p *Profile, call *Call, out *Findings) {
 	switch {
 	case verb&^capability.Administers != 0 && changes(p, call):
 		return // it is no reader: another verb on ordinary things is a release
-	case sameCall >= 2:
-		return // several peers make the same call: the fleet's business
+	case sameCall >= 2 || c.e.takenUp(p, call):
+		return // several peers make the same call, or others took it up today: the fleet's business
 	case undoesItsOwn(p, call) || rotates(call.Event):
 		return
 	}
