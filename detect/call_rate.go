@@ -67,7 +67,9 @@ func (callRate) Close(c *Cell, p *Profile, pane *Pane, out *Findings) {
 	out.Score(Score{
 		Signal: SignalRate, Family: family, Surprise: negativeBinomialTail(calls, x.mean, x.variance), Observed: calls, Expected: x.mean,
 		Faint:   calls < 2*x.mean || calls < x.mean+15,
-		Strong:  !declared && s.beyond(SignalRate, calls) && calls >= rateTimes*x.mean && calls >= x.mean+rateMore,
+		// What others of the topic rose by over hours shows in a quarter of an hour of
+		// few callers only: it raises the floor.
+		Strong:  !declared && s.beyond(SignalRate, calls) && calls >= rateTimes*x.mean*alsoRisen(pane, x) && calls >= x.mean+rateMore,
 		Explain: explainRate,
 	})
 	for i, w := range [windows]struct {
@@ -87,6 +89,15 @@ func (callRate) Close(c *Cell, p *Profile, pane *Pane, out *Findings) {
 			Explain: explainRate,
 		})
 	}
+}
+
+// alsoRisen is how much of a pane's load others share over 3 hours beyond what was
+// divided out of the pane itself.
+func alsoRisen(pane *Pane, x *expectation) float64 {
+	if pane.windows[0] < incidentRatio {
+		return 1
+	}
+	return max(1, float64(pane.windows[0])/max(x.ratio, 1))
 }
 
 // oneRefusal reports whether a pane is busy only by one call that was refused over

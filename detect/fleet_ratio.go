@@ -98,8 +98,12 @@ func (e *Engine) ratioOf(pane *Pane) float32 {
 	return sum / n
 }
 
-// enoughSolid is how many identities tell what their topic did.
-const enoughSolid = 10
+// enoughSolid is how many identities tell what their topic did; fewSolid what is
+// enough where a third of them rose over hours.
+const (
+	enoughSolid = 10
+	fewSolid    = 6
+)
 
 // medianOf is the median over the solid ones of sorted ratios, and their number.
 func medianOf(sorted []ratio) (float64, int) {
@@ -186,14 +190,17 @@ func (e *Engine) fleetWindows(t *topicClock) {
 			}
 		}
 		n := len(e.shown)
-		if n < enoughSolid {
+		if n < fewSolid {
 			continue
 		}
 		slices.Sort(e.shown)
-		median := min(max(e.shown[n/2], 1), 20)
+		median, together := min(max(e.shown[n/2], 1), 20), max(5, n/10)
+		if n < enoughSolid { // a median of few says little; a third that rise together says something
+			median, together = 1, max(3, (n+2)/3)
+		}
 		first, _ := slices.BinarySearch(e.shown, windowRise*median)
 		shared := median
-		if risen := n - first; risen >= max(5, n/10) {
+		if risen := n - first; risen >= together {
 			shared = e.shown[first+risen/2]
 		}
 		for _, r := range e.ratios {

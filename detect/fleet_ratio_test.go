@@ -20,7 +20,10 @@ func TestWhatManyShareOverADayIsDividedOut(t *testing.T) {
 		{"a third called four times as much, this one thirty times", append(of(1, 20), of(4, 10)...), 30, 4},
 		{"four of 30 are no promotion", append(of(1, 26), of(4, 4)...), 4, 1},
 		{"a holiday hides nobody who calls as ever", of(0.4, 20), 1, 1},
-		{"nine identities tell nothing", of(4, 9), 4, 1},
+		{"all of nine called four times as much", of(4, 9), 4, 4},
+		{"a third of nine called four times as much, and so did this one", append(of(1, 6), of(4, 3)...), 4, 4},
+		{"two of nine are no promotion", append(of(1, 7), of(4, 2)...), 4, 1},
+		{"five identities tell nothing", of(4, 5), 4, 1},
 	} {
 		topic := topicClock{}
 		for i, v := range c.fleet {
