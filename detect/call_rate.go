@@ -66,7 +66,7 @@ func (callRate) Close(c *Cell, p *Profile, pane *Pane, out *Findings) {
 	declared := pane.withinBudget()
 	out.Score(Score{
 		Signal: SignalRate, Family: family, Surprise: negativeBinomialTail(calls, x.mean, x.variance), Observed: calls, Expected: x.mean,
-		Faint:   calls < 2*x.mean || calls < x.mean+15,
+		Faint: calls < 2*x.mean || calls < x.mean+15,
 		// What others of the topic rose by over hours shows in a quarter of an hour of
 		// few callers only: it raises the floor.
 		Strong:  !declared && s.beyond(SignalRate, calls) && calls >= rateTimes*x.mean*alsoRisen(pane, x) && calls >= x.mean+rateMore,
