@@ -2,14 +2,11 @@ package detect
 
 import "math/bits"
 
-// habit is at which hours of the day an identity was busier than its level allows,
-// on which of the last eight days, a bit each: the nightly job of one that calls a
+// habit is in which two hours of the day an identity was busier than its level
+// allows, on which of the last eight days, a bit each: the nightly job of one that calls a
 // little all day. A level knows no such hour, however many nights it has seen:
 // most panes are none of it.
-type habit struct {
-	day   uint16
-	hours [24]uint8
-}
+type habit [12]uint8
 
 const (
 	// habitDays of the seven before make a habit of an hour, or of one beside it: a
@@ -19,26 +16,22 @@ const (
 	habitRoom = 1.25
 )
 
-// roll moves on to a day.
-func (h *habit) roll(day uint16) {
-	if day <= h.day {
-		return
+// pass moves on by days.
+func (h *habit) pass(days uint16) {
+	for i := range h {
+		h[i] <<= min(days, 8)
 	}
-	by := min(uint(day-h.day), 8)
-	for i := range h.hours {
-		h.hours[i] <<= by
-	}
-	h.day = day
 }
 
 // has reports whether an hour is one of those at which it is usually busy.
 func (h *habit) has(hour int64) bool {
-	i := int(mod(hour, 24))
-	days := (h.hours[i] | h.hours[(i+1)%24] | h.hours[(i+23)%24]) &^ 1
+	// The hour beside it may lie in the two hours before or behind.
+	here, beside := mod(hour, 24)/2, mod(hour+1-2*mod(hour+1, 2), 24)/2
+	days := (h[here] | h[beside]) &^ 1
 	return bits.OnesCount8(days) >= habitDays
 }
 
-func (h *habit) note(hour int64) { h.hours[mod(hour, 24)] |= 1 }
+func (h *habit) note(hour int64) { h[mod(hour, 24)/2] |= 1 }
 
 // recurring are the signals of one pane, or of its hours, that a job makes which
 // comes at its time.
@@ -53,7 +46,6 @@ func (e *Engine) habitual(p *Profile, pane *Pane) {
 		return
 	}
 	hour := hourOf(pane.Number)
-	s.habit.roll(s.day)
 	usual := s.habit.has(hour)
 	for i := range e.findings.scores {
 		x := &e.findings.scores[i]

@@ -26,60 +26,60 @@ func seldom(p *Profile, pane *Pane) bool {
 		p.Age(pane.Start()) >= seldomAge
 }
 
-// vastly judges a count or size of one that seldom calls against the most that it
-// ever had in a pane. What the whole topic did together is divided out. It pages
-// within the allowance of rare events; else it is evidence.
-func (c *Cell) vastly(p *Profile, pane *Pane, m *Meta, x, most, floor float64, severity int, value, did, seen, usual string) (f Finding, ok bool) {
-	if !seldom(p, pane) || x < floor || x < seldomTimes*most*max(1, float64(pane.ratio)) {
-		return f, false
-	}
+// vast says that a count or size of one that seldom calls is far beyond the most that
+// it ever had in a pane. What the whole topic did together is divided out.
+func vast(p *Profile, pane *Pane, x, most, floor float64) bool {
+	return x >= floor && x >= seldomTimes*most*max(1, float64(pane.ratio)) && seldom(p, pane)
+}
+
+// vastly words what is vast. It pages within the allowance of rare events; else it is
+// evidence.
+func (c *Cell) vastly(p *Profile, pane *Pane, m *Meta, severity int, did, seen, usual string) Finding {
 	way := WayFused
 	if c.e.affordableAt(m, levelSurprise, hourOf(pane.Number)) {
 		way = WayStrong
 	}
 	return Finding{
-		Way: way, Severity: severity, Surprise: levelSurprise, Value: value, Did: did,
+		Way: way, Severity: severity, Surprise: levelSurprise, Value: "seldom", Did: did,
 		Sentence: "Within 15 minutes (" + clockTime(pane.Start()) + ") it " + seen + ". It calls seldom, and the most that it ever had was " + usual + "; it is known for " + historyOf(p, pane.Last) + ".",
 		Observed: seen + " within 15 minutes", Expected: "at most " + usual, Rarity: "not seen in " + historyOf(p, pane.Last),
-	}, true
+	}
 }
 
-// callsVastly is vastly for the number of calls, where hardly any pane of its kind has as many.
+// callsVastly finds them of calls, where hardly any pane of its kind has as many.
 func (c *Cell) callsVastly(p *Profile, pane *Pane, out *Findings) {
-	if pane.Calls < seldomCalls {
+	most := float64(p.stats.best[SignalRate])
+	if !vast(p, pane, float64(pane.Calls), most, seldomCalls) {
 		return
 	}
 	if kind := c.view.coldRate(p.group, pane.Calls); kind > 0 && kind < seldomRarity {
 		return
 	}
-	most := float64(p.stats.best[SignalRate])
 	n := plural(int(pane.Calls), "call")
-	if f, ok := c.vastly(p, pane, &callRateCard, float64(pane.Calls), most, seldomCalls, schemas.SeverityMedium, "seldom",
-		"made "+n+" within 15 minutes, and seldom calls at all", "made "+n+over(pane)+refusedPart(pane), plural(int(most), "call")); ok {
-		out.Add(f)
-	}
+	out.Add(c.vastly(p, pane, &callRateCard, schemas.SeverityMedium,
+		"made "+n+" within 15 minutes, and seldom calls at all", "made "+n+over(pane)+refusedPart(pane), plural(int(most), "call")))
 }
 
-// takesVastly is vastly for the bytes that leave.
+// takesVastly finds them of the bytes that leave.
 func (c *Cell) takesVastly(p *Profile, pane *Pane, out *Findings) {
-	most, seen := float64(p.stats.best[SignalBytes]), size(float64(pane.BytesOut))
-	if f, ok := c.vastly(p, pane, &egressVolumeCard, float64(pane.BytesOut), most, seldomBytes, schemas.SeverityHigh, "seldom",
-		"took out "+seen+", and seldom calls at all", "received "+seen, size(most)); ok {
-		f.Trigger = pane.call("Largest call, "+size(float64(pane.largest)), sampleLargest)
-		out.Add(f)
-	}
-}
-
-// failsVastly is vastly for refused credentials.
-func (c *Cell) failsVastly(p *Profile, pane *Pane, out *Findings) {
-	if 3*pane.Unauthenticated < 2*pane.Calls {
+	most := float64(p.stats.best[SignalBytes])
+	if !vast(p, pane, float64(pane.BytesOut), most, seldomBytes) {
 		return
 	}
+	seen := size(float64(pane.BytesOut))
+	f := c.vastly(p, pane, &egressVolumeCard, schemas.SeverityHigh, "took out "+seen+", and seldom calls at all", "received "+seen, size(most))
+	f.Trigger = pane.call("Largest call, "+size(float64(pane.largest)), sampleLargest)
+	out.Add(f)
+}
+
+// failsVastly finds them of refused credentials.
+func (c *Cell) failsVastly(p *Profile, pane *Pane, out *Findings) {
 	most := float64(p.stats.authBest)
-	n := plural(int(pane.Unauthenticated), "refused credential")
-	if f, ok := c.vastly(p, pane, &authFailuresCard, float64(pane.Unauthenticated), most, seldomAuth, schemas.SeverityMedium, "seldom",
-		"had its credential refused "+plural(int(pane.Unauthenticated), "time"), "had "+n, plural(int(most), "refused credential")); ok {
-		f.Trigger = pane.call("Newest refused call", sampleRefused)
-		out.Add(f)
+	if 3*pane.Unauthenticated < 2*pane.Calls || !vast(p, pane, float64(pane.Unauthenticated), most, seldomAuth) {
+		return
 	}
+	f := c.vastly(p, pane, &authFailuresCard, schemas.SeverityMedium, "had its credential refused "+plural(int(pane.Unauthenticated), "time"),
+		"had "+plural(int(pane.Unauthenticated), "refused credential"), plural(int(most), "refused credential"))
+	f.Trigger = pane.call("Newest refused call", sampleRefused)
+	out.Add(f)
 }

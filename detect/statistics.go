@@ -41,10 +41,9 @@ type statistics struct {
 	weekdays                  [7]uint8  // active days by day of the week, halved together
 	lastRun                   uint8     // how its newest active pane went
 	held                      uint8     // against whom its levels were held last
-	spots                     spots     // the levels that it noted last
-	noted                     uint8     // on which days before that it did, a bit each
+	noted                     uint8     // on which days before the one it noted its levels, a bit each
 	notedDay                  uint16
-
+	spots                     spots // the levels that it noted last
 	habit                     habit
 	trends                    [trends]trend
 	records                   level // ln(1+records out)
@@ -223,6 +222,7 @@ func (s *statistics) newDay(day uint16) {
 		}
 		s.gapMax *= float32(math.Pow(0.98, float64(day-s.day)))
 		s.newDriftDay()
+		s.habit.pass(day - s.day)
 	}
 	s.day = day
 	if s.days < 1<<16-1 {

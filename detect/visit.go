@@ -269,8 +269,7 @@ func (s *statistics) visit(c *codec) {
 		}
 	}
 	if c.has(13) {
-		c.u16(&s.habit.day)
-		c.bytes(s.habit.hours[:])
+		c.bytes(s.habit[:])
 	}
 }
 
