@@ -174,6 +174,12 @@ func (c *trail) grantees() {
 		case "userId", "valuesToAdd", "accountIdsToAdd", "accountWithRestoreAccess", "aWSAccountIds", "aWSAccountId", "principal", "principals", "granteePrincipal",
 			"principalArn", "organizationArn", "organizationalUnitArn", "account":
 			c.principal(n.str)
+		case "accountId", "content":
+			// A portfolio's share; who may reach an endpoint service ("content" and a
+			// number each, below the name of the list).
+			if key == "accountId" && c.ev.Service == "servicecatalog" || key == "content" && c.within(i, "AddAllowedPrincipals") {
+				c.principal(n.str)
+			}
 		case "cidrIp", "cidrIpv6", "cidrIpv4", "cidr":
 			if !egress && strings.HasSuffix(n.str, "/0") {
 				c.give("public")
@@ -192,6 +198,16 @@ func (c *trail) grantees() {
 			}
 		}
 	}
+}
+
+// within says that a node lies below one of a name, of the request.
+func (c *trail) within(i int, name string) bool {
+	for at := int(c.d.nodes[i].parent); at > c.request; at = int(c.d.nodes[at].parent) {
+		if c.d.nodes[at].key == name {
+			return true
+		}
+	}
+	return false
 }
 
 func (c *trail) give(to string) {

@@ -179,6 +179,11 @@ func TestGranteesAreRead(t *testing.T) {
 		{"an account may call a function", "lambda", "AddPermission20150331v2", `{"functionName":"f","principal":"444455556666"}`, []string{"444455556666"}},
 		{"a function's URL needs no credential", "lambda", "CreateFunctionUrlConfig", `{"functionName":"f","authType":"NONE"}`, []string{"public"}},
 		{"a key grant", "kms", "CreateGrant", `{"keyId":"k","granteePrincipal":"arn:aws:iam::444455556666:role/x"}`, []string{"arn:aws:iam::444455556666:role/x"}},
+		{"a portfolio is shared with an account", "servicecatalog", "CreatePortfolioShare", `{"portfolioId":"p","accountId":"444455556666"}`, []string{"444455556666"}},
+		{"an account may reach an endpoint service", "ec2", "ModifyVpcEndpointServicePermissions", `{"ModifyVpcEndpointServicePermissionsRequest":{"ServiceId":"s","AddAllowedPrincipals":{"content":"arn:aws:iam::444455556666:root","tag":1}}}`, []string{"444455556666"}},
+		{"several accounts may reach an endpoint service", "ec2", "ModifyVpcEndpointServicePermissions", `{"ModifyVpcEndpointServicePermissionsRequest":{"AddAllowedPrincipals":[{"content":"arn:aws:iam::444455556666:root","tag":1},{"content":"arn:aws:iam::555566667777:root","tag":2}]}}`, []string{"444455556666", "555566667777"}},
+		{"an account may no longer reach an endpoint service", "ec2", "ModifyVpcEndpointServicePermissions", `{"ModifyVpcEndpointServicePermissionsRequest":{"RemoveAllowedPrincipals":{"content":"arn:aws:iam::444455556666:root"}}}`, nil},
+		{"a resource policy of a service unknown", "schemas", "PutResourcePolicy", `{"registryName":"r","policy":"` + policy(`[{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::444455556666:root"},"Action":"schemas:*","Resource":"*"}]`) + `"}`, []string{"444455556666"}},
 		{"a key policy keeps its own account", "kms", "PutKeyPolicy", `{"keyId":"k","policy":"` + policy(`[{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::111122223333:root"},"Action":"kms:*","Resource":"*"}]`) + `"}`, nil},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -105,6 +105,16 @@ func TestGoogleCloud(t *testing.T) {
 
 func TestAzure(t *testing.T) {
 	judge(t, "azure-activity", "azure", []sentence{
+		{is: "the shared key of a log workspace is made anew", operation: "operationalinsights:microsoft.operationalinsights/workspaces/regeneratesharedkey/action", want: Writes | MintsCredential, severity: high},
+		{is: "a connected cluster's credential is read", operation: "kubernetes:microsoft.kubernetes/connectedclusters/listclusterusercredential/action", want: Reads | ReadsSecret, severity: high},
+		{is: "a database's key is read", operation: "documentdb:microsoft.documentdb/databaseaccounts/readonlykeys/action", want: Reads | ReadsSecret, severity: high},
+		{is: "an assignment that denies is deleted", operation: "authorization:microsoft.authorization/denyassignments/delete", want: Administers | GrantsPrivilege, severity: high},
+		{is: "a subscription moves to another tenant", operation: "subscription:microsoft.subscription/changetenantrequest/write", want: Administers | ChangesTrust, severity: schemas.SeverityCritical},
+		{is: "the directory's own logs are no longer sent", operation: "aadiam:microsoft.aadiam/diagnosticsettings/delete", want: Deletes | DisablesLogging, severity: schemas.SeverityCritical},
+		{is: "a backup is no longer made", operation: "dataprotection:microsoft.dataprotection/backupvaults/backupinstances/stopprotection/action", want: Administers | DestroysData, severity: high},
+		{is: "what was deleted is kept no longer", operation: "storage:microsoft.storage/storageaccounts/blobservices/write", with: schemas.Event{Attributes: attributes{"properties.requestbody.properties.deleteRetentionPolicy.enabled": "false"}}, want: Writes | DestroysData, severity: high},
+		{is: "a link that lets anybody in to a machine", operation: "network:microsoft.network/bastionhosts/createshareablelinks/action", want: Administers | ExposesResource, severity: high},
+		{is: "a file of a function's code is written", operation: "web:microsoft.web/sites/hostruntime/vfs/write", want: Writes | RunsCode, severity: high},
 		{is: "an owner is assigned", operation: "authorization:microsoft.authorization/roleassignments/write", with: schemas.Event{Grantees: []string{"user:b", "policy:Owner"}}, want: Administers | GrantsPrivilege, severity: critical},
 		{is: "a reader is little", operation: "authorization:microsoft.authorization/roleassignments/write", with: schemas.Event{Grantees: []string{"user:b", "policy:Reader"}}, want: Administers | GrantsPrivilege, severity: medium},
 		{is: "spelling in capitals is the same", operation: "MICROSOFT.AUTHORIZATION/ROLEASSIGNMENTS/WRITE", with: schemas.Event{Grantees: []string{"user:b", "policy:User Access Administrator"}}, want: Administers | GrantsPrivilege, severity: critical},
