@@ -11,14 +11,17 @@ import (
 
 // Minimum sample of a first use: an identity is known well enough to say what
 // it never does after 100 calls over 8 days (a whole week and a day, so that a
-// weekly job has shown itself), and 14 days when it calls rarely.
+// weekly job has shown itself), and 14 days when it calls rarely. What calls a few
+// times a day never comes to 100: 10 active days in two weeks say as much of it, since
+// it is by days, not by calls, that what a job does varies.
 const (
 	matureCalls    = 100
 	matureDays     = 7
 	matureAge      = 8 * 24 * time.Hour
 	rareAge        = 14 * 24 * time.Hour
 	rareCallsADay  = 20
-	matureSample   = "100 calls over 8 days with 7 of them active, over 14 days below 20 calls a day; before that, against the peers, or against the whole fleet where the kind has fewer than ten others"
+	rareDays       = 10
+	matureSample   = "100 calls over 8 days with 7 of them active, over 14 days below 20 calls a day; or 10 active days over 14 days, however few the calls; before that, against the peers, or against the whole fleet where the kind has fewer than ten others"
 	peersToJudgeBy = 10
 	rareAmongPeers = 20 // one in twenty or fewer
 )
@@ -27,6 +30,9 @@ const (
 // first.
 func mature(p *Profile, call *Call) bool {
 	age := p.Age(call.Time)
+	if age >= rareAge && p.ActiveDays() >= rareDays {
+		return true
+	}
 	return p.Calls() >= matureCalls && p.ActiveDays() >= matureDays && age >= matureAge &&
 		(age >= rareAge || p.CallsPerDay() >= rareCallsADay)
 }
@@ -79,12 +85,20 @@ func judgeClass(c *Cell, p *Profile, call *Call, class capability.Set) (u firstU
 	case p.Human() && u.severity < schemas.SeverityHigh:
 		return u, false // people do many things once
 	case !u.mature:
-		if !u.newClass {
+		if !u.newClass && u.severity < schemas.SeverityCritical {
 			return u, false
+		}
+		if !u.newClass {
+			// What is gravest is not hidden by lesser calls of its class.
+			u.have, u.of = others(c, p, call, Operation)
 		}
 		if u.of < peersToJudgeBy {
 			// A small fleet has few of a kind: all of its identities stand in.
 			u.have, u.of, u.fleet = fleetCan(c, class)
+			if !u.newClass {
+				u.have, u.of = c.e.prevalenceOfAll(Operation, call.Sight(Operation).hash)
+				u.of = max(0, u.of-1)
+			}
 		}
 		if u.of < peersToJudgeBy || !fleetKnown(c, call) || rareAmongPeers*u.have > u.of {
 			if u.severity < schemas.SeverityHigh || !class.Any(telling) && !call.Denied {
@@ -92,6 +106,10 @@ func judgeClass(c *Cell, p *Profile, call *Call, class capability.Set) (u firstU
 			}
 			u.way = WayReport
 		}
+	case !newOperation && call.HeldCapabilities.Any(class) && !call.NewCapabilities.Any(class):
+		// It woke somebody when it began, a week of it has passed since, and nobody
+		// said a word: the same call again is told, and wakes nobody.
+		u.way = WayReport
 	case u.of >= peersToJudgeBy && 2*u.have > u.of && sameCall >= 3:
 		u.way = WayFused
 	case !u.newClass && sameCall >= 3:

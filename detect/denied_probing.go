@@ -54,7 +54,7 @@ func (deniedProbing) Close(_ *Cell, p *Profile, pane *Pane, out *Findings) {
 	mean, variance := s.denied.predictive(load, 1)
 	out.Score(Score{
 		Signal: SignalDenied, Surprise: negativeBinomialTail(refused, mean, variance), Observed: refused, Expected: mean,
-		Faint:   refused < 5,
+		Faint:   refused < 5 || refused < aboveUsual(mean),
 		Explain: explainRefusals,
 	})
 	mean, variance = s.breadth.predictive(1, 1)
@@ -68,11 +68,17 @@ func (deniedProbing) Close(_ *Cell, p *Profile, pane *Pane, out *Findings) {
 	}
 	out.Score(Score{
 		Signal: SignalDeniedBreadth, Surprise: surprise, Observed: observed, Expected: expected, Scale: scale,
-		Faint:   observed < 2,
+		Faint:   observed < 2 || scale == 0 && observed < aboveUsual(expected),
 		Strong:  s.beyond(SignalDeniedBreadth, observed) && observed >= probingFloor && breadth > 0,
 		Explain: explainProbing,
 	})
 }
+
+// aboveUsual is from where on refusals are a sign at all. Few identities of a fleet
+// are ever refused anything, so that against them any refusal looks extreme; one that
+// always is refused a few calls, as tools that read whole accounts are, is no prober
+// for one or two more.
+func aboveUsual(mean float64) float64 { return 2*mean + 1 }
 
 func explainProbing(_ *Cell, p *Profile, pane *Pane, s *Score) Finding {
 	among := plural(int(pane.Denied), "refusal") + " among " + plural(int(pane.Calls), "call") + " in the 15 minutes from " + clockTime(pane.Start())

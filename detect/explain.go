@@ -23,8 +23,16 @@ func display(id string, f *facts) string {
 
 // shortID is an identity's id without the provider and account before it:
 // "role/ci-deploy". What a path does not follow stays whole: an API key's hash
-// is cut.
+// is cut, and of a web identity only the subject tells one from another.
 func shortID(id string) string {
+	if _, web, ok := strings.Cut(id, ":web/"); ok {
+		// PROVIDER:AUDIENCE:SUBJECT, where the provider has a path of its own.
+		if _, rest, ok := strings.Cut(web, ":"); ok {
+			if _, subject, ok := strings.Cut(rest, ":"); ok && subject != "" {
+				return subject
+			}
+		}
+	}
 	path := strings.IndexByte(id, '/')
 	if path < 0 || strings.HasPrefix(id[path:], "//") {
 		const whole = 48

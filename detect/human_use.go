@@ -9,7 +9,7 @@ import (
 var humanUseCard = Meta{
 	Name: "human-use", Title: "A person uses a machine's credential", Basis: Learned, Family: FamilyClient, Way: WayStrong,
 	Severity: schemas.SeverityMedium, Wake: OnNew(Client, Operation),
-	MinSample: "learned (7 active days, or 200 calls below 1% novelty); alone: 8 days and 100 calls", Floor: "one accepted call; alone: a machine whose peers hardly ever do this; of an undeclared kind, from a new network as well",
+	MinSample: "learned (7 active days, or 200 calls below 1% novelty); alone: 8 days and 100 calls with 7 active days, or from a new network 14 days and 100 calls", Floor: "one accepted call; alone: a machine whose peers hardly ever do this; of an undeclared kind, from a new network as well",
 	Kept:    "the client slots of new-client, the operation slots of new-operation",
 	Model:   "first use of an interactive client, or first interactive sign-in by whatever client, of an identity that had none",
 	Attacks: []schemas.Technique{{UID: "T1078.004", Name: "Cloud Accounts"}},
@@ -62,7 +62,8 @@ func (humanUse) Observe(c *Cell, p *Profile, call *Call, out *Findings) {
 	// what a script uses, unless it sits in an office.
 	machine := p.Kind() != "" || call.New(Prefix) || call.New(Country)
 	byHand := interactive(ev.Client) || ev.NetworkClass == "office" && call.New(Prefix)
-	if byHand && machine && call.Success && rareAmongPeers*have <= of && mature(p, call) && !call.Backfill {
+	known := mature(p, call) || interactive(ev.Client) && awayFromHome(p, call)
+	if byHand && machine && call.Success && rareAmongPeers*have <= of && known && !call.Backfill {
 		f.Way = WayStrong
 	}
 	out.Add(f)
@@ -83,10 +84,17 @@ func signedIn(c *Cell, p *Profile, call *Call, out *Findings) {
 			": a sign-in of the kind that people make, and machines have no use for. It was " + rarity + inPeers(p, have, of, "do so") + ".",
 		Observed: ev.Operation, Expected: "no interactive sign-in", Rarity: rarity,
 	}
-	if p.Kind() != "" && call.Success && rareAmongPeers*have <= of && mature(p, call) && !call.Backfill {
+	if p.Kind() != "" && call.Success && rareAmongPeers*have <= of && (mature(p, call) || awayFromHome(p, call)) && !call.Backfill {
 		f.Way = WayStrong
 	}
 	out.Add(f)
+}
+
+// awayFromHome says that one that has called for two weeks calls from a network where
+// it never was. A weekly job takes months to be known well, but that a machine in a new
+// place is used by hand needs no more.
+func awayFromHome(p *Profile, call *Call) bool {
+	return call.New(Prefix) && p.Calls() >= matureCalls && p.Age(call.Time) >= rareAge
 }
 
 // usedByHand reports whether a client of people is part of the baseline.

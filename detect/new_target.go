@@ -122,6 +122,11 @@ func containerOf(ev *schemas.Event) string {
 		if strings.Contains(r, "/buckets/") {
 			return r
 		}
+	case "secretsmanager", "ssm", "vault":
+		// A secret's folder: "secret/prod/ledger" of "secret/prod/ledger/db".
+		if i := strings.LastIndexByte(r, '/'); i > 0 && strings.Count(r[:i], "/") > 0 {
+			return r[:i]
+		}
 	case "dynamodb", "bigquery":
 		for _, mark := range [...]string{"table/", "tables/"} {
 			if i := strings.Index(r, mark); i >= 0 {

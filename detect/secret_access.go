@@ -34,6 +34,10 @@ const (
 	// burstKnown is the surprise of a burst of nothing but secrets that it reads: a
 	// controller starts anew every few weeks.
 	burstKnown = 2
+	// fewReaders is how many identities, itself among them, may read in a folder of
+	// secrets for it to be one's own: a service, its next version, and what copies
+	// secrets for all.
+	fewReaders = 3
 )
 
 // Meta implements Detector.
@@ -74,6 +78,9 @@ func (secretAccess) Observe(c *Cell, p *Profile, call *Call, out *Findings) {
 		return
 	}
 	// One more secret, by an identity that reads secrets: evidence only.
+	if call.Sight(Container).State == Known && c.fleetUses(call, Container) <= fewReaders {
+		return // where its own secrets lie, the next one is put too
+	}
 	if s, rarity := c.Novelty(p, call, Secret); s > 0 && !call.NewCapabilities.Any(capability.ReadsSecret) && !call.Failed {
 		out.Add(Finding{
 			Way: WayFused, Severity: schemas.SeverityLow, Surprise: s, Value: target(ev), Capability: capability.ReadsSecret,

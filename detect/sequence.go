@@ -39,11 +39,25 @@ func (p *Profile) stageBit(call *Call) uint8 {
 	if call.sights[Operation].State == Known || !p.Learned(Operation) || call.Backfill || p.Human() || provider(call.Event) {
 		return 0
 	}
+	if p.broad() {
+		return 0
+	}
 	stage := stageOf(call.Can.Set)
 	if stage < 0 || stage > stageLook && !call.Success {
 		return 0
 	}
 	return 1 << uint(stage)
+}
+
+// mostNovel is the share of calls by an operation not seen before above which one
+// more of them tells nothing.
+const mostNovel = 0.02
+
+// broad says that new operations are this identity's daily business: it makes more
+// different calls than are kept of it, or now and then one that it made once only, as
+// tools that plan, scan or back up whole accounts do.
+func (p *Profile) broad() bool {
+	return p.NoveltyRate(Operation, noveltyPrior(Operation)) > mostNovel
 }
 
 // Close implements Detector.

@@ -86,10 +86,10 @@ type exception struct {
 }
 
 // same reports whether the event declares what f holds.
-func (f *facts) same(ev *schemas.Event) bool {
+func (f *facts) same(ev *schemas.Event, kind string) bool {
 	d := ev.Declared
 	return f.managed == d.GetManaged() && f.name == ev.IdentityName && f.owner == ev.Owner && f.team == ev.Team &&
-		f.kind == ev.IdentityKind && f.environment == ev.Environment && f.criticality == ev.Criticality &&
+		f.kind == kind && f.environment == ev.Environment && f.criticality == ev.Criticality &&
 		f.vendor == ev.Vendor && f.route == ev.Route && f.runbook == ev.Runbook &&
 		slices.Equal(f.dependants, ev.Dependants) && f.lastRotation == d.GetCredential().GetIssued() && f.samePolicy(d.GetPolicy()) && f.sameExceptions(d)
 }
@@ -110,10 +110,10 @@ func (f *facts) sameExceptions(d *schemas.Declared) bool {
 	return true
 }
 
-func factsOf(ev *schemas.Event) *facts {
+func factsOf(ev *schemas.Event, kind string) *facts {
 	d := ev.Declared
 	f := &facts{
-		kind: ev.IdentityKind, name: ev.IdentityName, owner: ev.Owner, team: ev.Team, environment: ev.Environment, criticality: ev.Criticality,
+		kind: kind, name: ev.IdentityName, owner: ev.Owner, team: ev.Team, environment: ev.Environment, criticality: ev.Criticality,
 		vendor: ev.Vendor, route: ev.Route, runbook: ev.Runbook, managed: d.GetManaged(), lastRotation: d.GetCredential().GetIssued(),
 	}
 	// One copy beside each other: same reads all of them for every event.
@@ -165,11 +165,12 @@ func (e *Engine) profile(ev *schemas.Event) *Profile {
 			e.tables.identity(hourOf(paneOf(ev.Time)), p.group)
 		}
 	}
-	if f := e.store.facts[p.self]; !f.same(ev) && !e.staysMachine(p, f, ev) {
-		f = factsOf(ev)
+	kind := p.kindBy(ev)
+	if f := e.store.facts[p.self]; !f.same(ev, kind) && !e.staysMachine(p, f, ev) {
+		f = factsOf(ev, kind)
 		f.policy = e.store.policyText(ev.Declared.GetPolicy())
 		e.store.facts[p.self] = f
-		p.group = kindOf(ev.IdentityKind)
+		p.group = kindOf(kind)
 		p.flags &^= flagManaged
 		if ev.Declared.GetManaged() {
 			p.flags |= flagManaged
@@ -178,12 +179,21 @@ func (e *Engine) profile(ev *schemas.Event) *Profile {
 	return p
 }
 
+// kindBy is the kind of an identity by one more event. Where nobody declares it, it is
+// guessed from that event alone: one that tells nothing changes nothing.
+func (p *Profile) kindBy(ev *schemas.Event) string {
+	if ev.IdentityKind == "" && !ev.GetDeclared().GetManaged() && p.flags&flagManaged == 0 {
+		return kindNames[p.group]
+	}
+	return ev.IdentityKind
+}
+
 // staysMachine reports whether a guess would make a person of an identity that
 // nobody declares and that called like a machine, never with a tool of people's,
-// for a week: then the call is what is odd, not the week.
+// for a week of days, or in two weeks: then the call is what is odd, not the past.
 func (e *Engine) staysMachine(p *Profile, f *facts, ev *schemas.Event) bool {
 	return ev.IdentityKind == kindNames[kindHuman] && !ev.Declared.GetManaged() && !f.managed && p.group != kindOf("") && p.group != kindHuman &&
-		p.calls >= matureCalls && p.activeDays >= matureDays && !e.usedByHand(p, dayOf(ev.Time))
+		p.calls >= matureCalls && (p.activeDays >= matureDays || p.Age(ev.Time) >= rareAge) && !e.usedByHand(p, dayOf(ev.Time))
 }
 
 // evict forgets the identities with the oldest event time, then id, until the

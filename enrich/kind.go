@@ -94,12 +94,38 @@ var kindRules = []kindRule{
 	{"integration", "a bot, by its name", func(ev *schemas.Event, _ clientGroup) bool {
 		return personWord(ev.PrincipalType) && strings.HasSuffix(ev.Principal, "[bot]")
 	}},
+	{"service_account", "an account of a machine, by its name", func(ev *schemas.Event, group clientGroup) bool {
+		return personWord(ev.PrincipalType) && group != groupBrowser && familyOf(ev.Format).users == people && machineName(ev.Principal)
+	}},
 	{"human", "an account of a person", func(ev *schemas.Event, _ clientGroup) bool {
 		return personWord(ev.PrincipalType) && familyOf(ev.Format).users == people
 	}},
 	{"human", "a person's browser", func(ev *schemas.Event, group clientGroup) bool {
 		return personWord(ev.PrincipalType) && group == groupBrowser && familyOf(ev.Format).users == machinesToo
 	}},
+}
+
+// machineWords are words in the name of an account of which people make none of
+// their own. "service" by itself is not among them: it is also a desk.
+var machineWords = []string{"svc", "svcacct", "svcaccount", "serviceaccount", "bot", "robot", "automation", "terraform", "jenkins", "cicd", "integration", "integrations"}
+
+// machineName says that the name of an account, before its domain, has a word that
+// stands for a machine: "svc-backup@example.com", "gam.automation".
+func machineName(name string) bool {
+	local, _, _ := strings.Cut(name, "@")
+	for len(local) > 0 {
+		end := strings.IndexAny(local, "-_.+")
+		if end < 0 {
+			end = len(local)
+		}
+		for _, w := range machineWords {
+			if strings.EqualFold(local[:end], w) {
+				return true
+			}
+		}
+		local = local[min(len(local), end+1):]
+	}
+	return false
 }
 
 // personWord reports whether a source calls the principal a user.
