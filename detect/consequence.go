@@ -52,8 +52,9 @@ type firstUse struct {
 	severity int
 	way      Way
 	surprise float64
-	// peers is how rare this is among the peers, as -log10 of their share, 2 at
-	// most; 1 where there are none to ask.
+	// alike are the peers that do this, peers how rare it is among them, as -log10 of
+	// their share, 2 at most.
+	alike int
 	peers float64
 }
 
@@ -116,20 +117,22 @@ func judgeClass(c *Cell, p *Profile, call *Call, class capability.Set) (u firstU
 		u.way = WayFused
 	}
 	u.surprise, _ = c.Novelty(p, call, Operation)
-	u.peers = 1
-	if u.of >= peersToJudgeBy {
-		have := u.have
-		if !u.newClass {
-			have = min(sameCall, u.of)
-		}
-		u.peers = math.Min(-math.Log10(float64(have+1)/float64(u.of+2)), 2)
+	u.alike = u.have
+	if !u.newClass {
+		u.alike = min(sameCall, u.of)
 	}
+	u.peers = math.Min(-math.Log10(float64(u.alike+1)/float64(u.of+2)), 2)
 	return u, true
 }
 
-// rank is 0 for what nothing holds back: a call that is critical whoever makes it.
+// manyAlike is how many peers must do the same for a first use to be an ordinary one:
+// more than any intruder takes over, and their habit, not what they did lately.
+const manyAlike = 10
+
+// rank is 0 for what nothing holds back: a call that is critical whoever makes it, and
+// one that hardly any peer makes.
 func (u firstUse) rank() float64 {
-	if u.way != WayConsequence || u.severity >= schemas.SeverityCritical {
+	if u.way != WayConsequence || u.severity >= schemas.SeverityCritical || u.alike < manyAlike {
 		return 0
 	}
 	return math.Max(u.surprise+u.peers, leastRank)

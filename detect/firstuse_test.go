@@ -9,14 +9,14 @@ import (
 	"github.com/lapwing-sec/lapwing/schemas"
 )
 
-// A fleet in which identities begin to read secrets every day, as more and more of
-// their peers do, keeps its budget; what is new to the whole fleet pages all the
-// same.
+// A fleet in which identities begin to read secrets every day, as many of their peers
+// always did, keeps its budget; what hardly a peer does pages all the same.
 func TestFirstUsesOfALargeFleetKeepTheBudget(t *testing.T) {
 	const (
-		members = 340
+		members = 360
 		days    = 42
-		aDay    = 12 // that read their first secret
+		readers = 20 // that always read secrets
+		aDay    = 12 // that read their first one
 		begun   = 16 // the day from which on they do
 		settled = 26 // the gate knows of them
 		budget  = 3
@@ -43,9 +43,15 @@ func TestFirstUsesOfALargeFleetKeepTheBudget(t *testing.T) {
 				call(&fleet[i], day, 150*n+i%97, "s3:GetObject")
 			}
 		}
+		secret := func(i, minute int) {
+			call(&fleet[i], day, minute, "secretsmanager:GetSecretValue").Resources = []string{fmt.Sprintf("secret/svc-%03d/db", i)}
+		}
+		for i := range readers {
+			secret(i, 500+i)
+		}
 		for n := range aDay {
-			if i := (day-begun)*aDay + n; day >= begun && i < members {
-				call(&fleet[i], day, 600+7*n, "secretsmanager:GetSecretValue").Resources = []string{fmt.Sprintf("secret/svc-%03d/db", i)}
+			if i := readers + (day-begun)*aDay + n; day >= begun && i < members {
+				secret(i, 600+7*n)
 			}
 		}
 	}

@@ -304,7 +304,7 @@ func isID(s string) bool {
 // or marks, are longer than two letters and can be spoken; of random text every
 // second piece is not. Behind a mark (cus_…) less length is enough.
 func isRandom(s string) bool {
-	if mark := strings.IndexAny(s, "_-"); mark > 0 && mark <= 6 && len(s)-mark > 10 && strings.IndexAny(s[mark+1:], "_-") < 0 {
+	if mark := strings.IndexAny(s, "_-"); mark > 0 && mark <= 6 && len(s)-mark > 10 && !strings.ContainsAny(s[mark+1:], "_-") {
 		return randomPieces(s[mark+1:], 10)
 	}
 	return randomPieces(s, 16)
