@@ -49,6 +49,8 @@ type firstUse struct {
 	// newClass: the class itself is outside the baseline. Else only the
 	// operation is.
 	newClass bool
+	// held: it did so before, but only lately, and nobody said that it may.
+	held     bool
 	severity int
 	way      Way
 	surprise float64
@@ -74,6 +76,7 @@ func judgeClass(c *Cell, p *Profile, call *Call, class capability.Set) (u firstU
 	}
 	u = firstUse{class: class, way: WayConsequence, severity: call.Can.Severity(class)}
 	u.newClass = call.NewCapabilities.Any(class) || call.HeldCapabilities.Any(class)
+	u.held = call.HeldCapabilities.Any(class) && !call.NewCapabilities.Any(class)
 	newOperation := call.Sight(Operation).State != Known
 	if !u.newClass && (!newOperation || u.severity < schemas.SeverityHigh) {
 		return u, false

@@ -71,8 +71,8 @@ func (e *Engine) incidentWords(inc *incident, parts []part) (title, desc string)
 			told = append(told, q.Sentence)
 		}
 	}
-	if len(grave) > 0 {
-		title += "; " + firstOf(e.graveMembers(inc), 3)
+	if members := e.graveMembers(inc); len(grave) > 0 && len(members) > 0 {
+		title += "; " + firstOf(members, 3)
 	}
 	desc = "One cause, or one intruder. " + strings.Join(told, " ")
 	if more := len(parts) - len(told); more > 0 {

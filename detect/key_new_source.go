@@ -77,7 +77,7 @@ func copied(c *Cell, p *Profile, call *Call, out *Findings) {
 		Way: WayFused, Severity: schemas.SeverityLow, Surprise: s, Value: ev.CredentialId + " " + ev.SrcPrefix,
 		Did: "used its key in a network where it never was",
 		Sentence: who(ev) + " called " + ev.Operation + origin(ev) + ended(call) + " with key " + clip(ev.CredentialId, 40) +
-			"; the network is the fleet's own, but this key was " + rarity + " there.",
+			"; others of the fleet call from that network, but this key was " + rarity + " there.",
 		Observed: "key " + clip(ev.CredentialId, 40) + " in " + ev.SrcPrefix, Expected: "the networks of this key", Rarity: rarity,
 		dim: Prefix, hash: call.Sight(Prefix).hash,
 	}

@@ -51,11 +51,15 @@ func (logTampering) Observe(c *Cell, p *Profile, call *Call, out *Findings) {
 		}
 		history = " It never did this in " + historyOf(p, call.Time) + inPeers(p, have, of, "do") + "."
 	}
+	after := ""
+	if !call.Denied && !call.Failed {
+		after = " What it does next may be in no log."
+	}
 	out.Add(Finding{
 		Severity: severity, Refused: call.Denied || call.Failed, Value: ev.Operation + touched(ev), Capability: capability.DisablesLogging,
 		Did: tried(call, "tampered with logging", "tamper with logging") + ": " + ev.Operation,
 		Sentence: who(ev) + " " + tried(call, "called", "call") + " " + ev.Operation + touched(ev) + origin(ev) + ended(call) +
-			". What it does next may be in no log." + history,
+			"." + after + history,
 		Observed: ev.Operation + touched(ev), Expected: "logging that stays as it is",
 	})
 }

@@ -172,7 +172,10 @@ func (c *Cell) othersSecret(p *Profile, call *Call, out *Findings) bool {
 
 // first ends a title.
 func first(u firstUse) string {
-	if u.newClass {
+	switch {
+	case u.held:
+		return " again"
+	case u.newClass:
 		return " for the first time"
 	}
 	return " in a new way"

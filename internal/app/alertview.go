@@ -163,7 +163,7 @@ func way(l *schemas.Lapwing) string {
 	if l.Way != "" && l.Way != l.Family {
 		s += ", " + l.Way
 	}
-	if !l.Page {
+	if !l.Paged {
 		s += ", no page"
 	}
 	return s

@@ -67,6 +67,22 @@ func TestBacktestSummary(t *testing.T) {
 	}
 }
 
+func TestParseSaysWhichFormatsThereWere(t *testing.T) {
+	dir := t.TempDir()
+	var files []string
+	for name, text := range map[string]string{
+		"a.json": trail("11111111-1111-4111-8111-111111111111", "2026-01-01T00:00:00Z"),
+		"b.json": trail("22222222-2222-4222-8222-222222222222", "2026-01-01T00:00:00Z"),
+		"c.log":  `198.51.100.7 - api [01/Jan/2026:00:00:00 +0000] "GET /v1/orders HTTP/1.1" 200 12 "-" "curl/8"` + "\n",
+	} {
+		files = append(files, filepath.Join(dir, name))
+		require.NoError(t, os.WriteFile(files[len(files)-1], []byte(text), 0o600))
+	}
+	var out, errOut strings.Builder
+	require.NoError(t, Parse(t.Context(), Defaults(), ParseOptions{Format: "auto", Files: files}, IO{Out: &out, Err: &errOut}))
+	require.Contains(t, errOut.String(), "formats: cloudtrail 2 (2 files), nginx 1 (1 file)\n3 events, 0 bad\n")
+}
+
 func TestParseReadsGzip(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "trail.json.gz")
 	f, err := os.Create(path)
@@ -108,6 +124,9 @@ func TestAlertViewShowsTheFirstVersionAndWhatChanges(t *testing.T) {
 	require.Contains(t, out.String(), "MEDIUM  2026-01-01 00:00:00 UTC  secret-access  aws:123456789012:user/ci")
 	require.Contains(t, out.String(), "check first 1. ask the owner")
 	require.Contains(t, out.String(), "in no inventory")
+	closed := alert(3, schemas.SeverityMedium, "secret-access")
+	closed.Unmapped.Lapwing.Page, closed.Unmapped.Lapwing.Paged = false, true
+	require.NotContains(t, way(&closed.Unmapped.Lapwing), "no page", "an alert that paged has paged, also once it is closed")
 	for line := range strings.Lines(out.String()) {
 		require.LessOrEqual(t, len(strings.TrimSuffix(line, "\n")), viewWidth, line)
 	}

@@ -6,7 +6,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"maps"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -74,6 +77,7 @@ func Parse(ctx context.Context, cfg Config, o ParseOptions, std IO) error {
 	}
 	failed := in.report()
 	good, bad := in.totals()
+	w.formats.tell(std.Err)
 	fmt.Fprintf(std.Err, "%d events, %d bad\n", good, bad)
 	if w.hashed && ownKey {
 		fmt.Fprintf(std.Err, "credentials are hmac:… under a key of parse's own: to declare one in an inventory, parse with the key of the Lapwing that reads it, such as %s=%s for lapwing up\n",
@@ -83,6 +87,35 @@ func Parse(ctx context.Context, cfg Config, o ParseOptions, std IO) error {
 		return errReported
 	}
 	return nil
+}
+
+// formatCounts are how many events of each format were read, of which files.
+type formatCounts map[string]map[*inputFile]int
+
+func (c *formatCounts) add(format string, f *inputFile) {
+	if *c == nil {
+		*c = formatCounts{}
+	}
+	if (*c)[format] == nil {
+		(*c)[format] = map[*inputFile]int{}
+	}
+	(*c)[format][f]++
+}
+
+// tell says which formats there were, where there is more than one file or format.
+func (c formatCounts) tell(w io.Writer) {
+	files := map[*inputFile]bool{}
+	var parts []string
+	for _, format := range slices.Sorted(maps.Keys(c)) {
+		n := 0
+		for f, events := range c[format] {
+			files[f], n = true, n+events
+		}
+		parts = append(parts, fmt.Sprintf("%s %d (%s)", format, n, count(len(c[format]), "file")))
+	}
+	if len(files) > 1 || len(parts) > 1 {
+		fmt.Fprintln(w, "formats: "+strings.Join(parts, ", "))
+	}
 }
 
 // fileReading is what reads log files: a parser for each format, and the
@@ -157,7 +190,8 @@ type activityWriter struct {
 	// explain, where set, takes events in place of enc.
 	explain func(number int, x ingest.Explanation) error
 	// hashed: an event's credential is the hash of a secret.
-	hashed bool
+	hashed  bool
+	formats formatCounts
 
 	// The record in hand.
 	file   *inputFile
@@ -177,6 +211,7 @@ func (w *activityWriter) Event(index int, ev *schemas.Event) {
 	}
 	w.reading.complete(ev)
 	w.file.good.Add(1)
+	w.formats.add(ev.Format, w.file)
 	w.hashed = w.hashed || strings.HasPrefix(ev.CredentialId, "hmac:")
 	switch {
 	case w.err != nil:

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"github.com/jedib0t/go-pretty/v6/table"
@@ -25,7 +26,13 @@ func (s *Scorecard) WriteJSON(w io.Writer) error {
 func (s *Scorecard) WriteTable(w io.Writer) error {
 	t := table.NewWriter()
 	t.SetStyle(table.StyleLight)
-	t.AppendHeader(table.Row{"case", "attack", "identity", "from", "result", "detector", "after"})
+	// Labels of others say when; only the simulator's know a use case and a place.
+	simulated := slices.ContainsFunc(s.Rows, func(r Row) bool { return r.Label.Network != "" })
+	if simulated {
+		t.AppendHeader(table.Row{"case", "attack", "identity", "from", "result", "detector", "after"})
+	} else {
+		t.AppendHeader(table.Row{"at (UTC)", "attack", "identity", "result", "detector", "after"})
+	}
 	for _, r := range s.Rows {
 		if r.Label.Kind != KindAttack {
 			continue
@@ -43,13 +50,20 @@ func (s *Scorecard) WriteTable(w io.Writer) error {
 		if r.Found {
 			after = r.Delay.Round(time.Second).String()
 		}
-		t.AppendRow(table.Row{r.Label.Case, r.Label.Name, clip(r.Label.Identity, 44), r.Label.Network + "/" + r.Label.Client, result, r.Detector, after})
+		who := clip(r.Label.Identity, 44)
+		if simulated {
+			t.AppendRow(table.Row{r.Label.Case, r.Label.Name, who, r.Label.Network + "/" + r.Label.Client, result, r.Detector, after})
+		} else {
+			t.AppendRow(table.Row{r.Label.Start.UTC().Format("2006-01-02 15:04"), r.Label.Name, who, result, r.Detector, after})
+		}
 	}
 	if err := write(w, t); err != nil {
 		return err
 	}
-	if _, err := fmt.Fprintln(w, "case: the number of the use case; from: the network (usual, known to others, or foreign) and the client (its own or other)"); err != nil {
-		return fmt.Errorf("scorecard: %w", err)
+	if simulated {
+		if _, err := fmt.Fprintln(w, "case: the number of the use case; from: the network (usual, known to others, or foreign) and the client (its own or other)"); err != nil {
+			return fmt.Errorf("scorecard: %w", err)
+		}
 	}
 	h := table.NewWriter()
 	h.SetStyle(table.StyleLight)

@@ -101,6 +101,18 @@ func TestScore(t *testing.T) {
 	}
 }
 
+// Labels that somebody else wrote have no use case and no place: the table says when.
+func TestScorecardOfOtherLabelsSaysWhen(t *testing.T) {
+	label := done(KindAttack, func(l *Label) { l.Network, l.Client, l.Case = "", "", 0 })
+	s := Score([]Label{label}, []schemas.Alert{said("p", "svc", 1, true, 12, 10)}, noon, noon.Add(24*time.Hour))
+	var table bytes.Buffer
+	require.NoError(t, s.WriteTable(&table))
+	require.Contains(t, table.String(), "AT (UTC)")
+	require.Contains(t, table.String(), label.Start.UTC().Format("2006-01-02 15:04"))
+	require.NotContains(t, table.String(), "FROM")
+	require.NotContains(t, table.String(), "number of the use case")
+}
+
 func TestScorecardIsWritten(t *testing.T) {
 	hard := done(KindHard, func(l *Label) { l.Identities = []string{"a", "b"} })
 	s := Score([]Label{done(KindAttack), hard}, []schemas.Alert{said("p", "svc", 1, true, 12, 10), said("q", "b", 1, true, 15, 15)}, noon, noon.Add(24*time.Hour))
