@@ -110,10 +110,11 @@ func (a *adoption) others(d Dimension, hash uint32, topic uint8, pane int64, id 
 }
 
 // takenUpBefore is how many panes before a call others must have taken up its
-// operation: those have arrived, in whatever order their records come.
-const takenUpBefore = 4
+// operation: a topic's time lies two hours behind at most, so that those have arrived,
+// in whatever order their records come.
+const takenUpBefore = 9
 
-// takenUp says that enough others began, within the day that ended an hour ago, to
+// takenUp says that enough others began, within the day that ended two hours ago, to
 // make the same call: a release.
 func (e *Engine) takenUp(p *Profile, call *Call) bool {
 	return !e.lacks(offAdoption) &&

@@ -241,7 +241,7 @@ func (t *callDays) bytes() int {
 	return int(unsafe.Sizeof(*t))
 }
 
-// visitCallDays writes or reads what format 16 brought of what is kept beside a
+// visitCallDays writes or reads what format 13 brought of what is kept beside a
 // profile.
 func (e *Engine) visitCallDays(c *codec, p *Profile) {
 	a := e.asides[p.self]

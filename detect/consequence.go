@@ -110,9 +110,10 @@ func judgeClass(c *Cell, p *Profile, call *Call, class capability.Set) (u firstU
 			}
 			u.way = WayReport
 		}
-	case !newOperation && call.HeldCapabilities.Any(class) && !call.NewCapabilities.Any(class):
-		// It woke somebody when it began, a week of it has passed since, and nobody
-		// said a word: the same call again is told, and wakes nobody.
+	case !newOperation && u.held && u.severity < schemas.SeverityHigh && !c.e.everRefused(p, call):
+		// A week of it has passed since it began, and nobody said a word: the same
+		// call again is told, and wakes nobody. Not what is grave, nor what was refused
+		// at first.
 		u.way = WayReport
 	case u.of >= peersToJudgeBy && 2*u.have > u.of && sameCall >= 3:
 		u.way = WayFused
@@ -200,7 +201,7 @@ func (u firstUse) finding(p *Profile, call *Call, value, did, what string) Findi
 		f.Expected = "the calls by which it did so before"
 	}
 	switch {
-	case u.way == WayReport:
+	case u.way == WayReport && !u.mature:
 		f.Rarity = "its history is short, and its peers tell nothing"
 		f.Sentence = who(ev) + " " + what + origin(ev) + ended(call) + ". It is known for " + historyOf(p, call.Time) +
 			" only: too short to say whether this is usual."

@@ -34,10 +34,15 @@ func contextOf(ev *schemas.Event, call *Call) (x context, said [len(contextParts
 		return x, said, false
 	}
 	for _, who := range ev.Delegation {
-		if !strings.HasSuffix(who, ".amazonaws.com") { // a service that spoke for it, in this one call
-			said[0] = who
+		if serviceName(who) {
+			continue // it spoke for the credential, in this one call
+		}
+		said[0] = who
+		if ev.CloudProvider != "aws" {
 			break
 		}
+		// CloudTrail names the directory's user in some calls of a session, before the
+		// source identity that stands in all of them.
 	}
 	said[1] = ev.OauthClient
 	if ev.IdentityKind == "ci_pipeline" {
@@ -54,6 +59,11 @@ func contextOf(ev *schemas.Event, call *Call) (x context, said [len(contextParts
 		}
 	}
 	return x, said, ok
+}
+
+// serviceName says that a link of a delegation chain is a service of AWS.
+func serviceName(who string) bool {
+	return who == "AWS Internal" || strings.HasSuffix(who, ".amazonaws.com") || strings.HasSuffix(who, ".amazonaws.com.cn")
 }
 
 // changed is the first part in which a context differs from what was known of its

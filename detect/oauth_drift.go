@@ -118,6 +118,11 @@ func (e *Engine) refusedLately(p *Profile, call *Call) bool {
 	return s.State > Unseen && int(call.Day)-int(s.Day) <= 1
 }
 
+// everRefused says that the call's operation is remembered as refused.
+func (e *Engine) everRefused(p *Profile, call *Call) bool {
+	return e.look(p, OperationDenied, hashNumber(OperationDenied, uint64(call.Sight(Operation).hash)), call.Day).State > Unseen
+}
+
 // newPlace is the most surprising sign within a day that an identity called from
 // where it never did, weak or strong; nil where there is none, or where others went
 // there too.

@@ -174,7 +174,7 @@ func (c *Cell) othersSecret(p *Profile, call *Call, out *Findings) bool {
 func first(u firstUse) string {
 	switch {
 	case u.held:
-		return " again"
+		return "" // the sentence says when it began
 	case u.newClass:
 		return " for the first time"
 	}

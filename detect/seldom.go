@@ -48,8 +48,8 @@ func (c *Cell) vastly(p *Profile, pane *Pane, m *Meta, severity int, did, seen, 
 
 // callsVastly finds them of calls, where hardly any pane of its kind has as many.
 func (c *Cell) callsVastly(p *Profile, pane *Pane, out *Findings) {
-	most := float64(p.stats.best[SignalRate])
-	if !vast(p, pane, float64(pane.Calls), most, seldomCalls) {
+	most := float64(max(p.stats.best[SignalRate], p.stats.today[SignalRate]))
+	if pane.withinBudget() || !vast(p, pane, float64(pane.Calls), most, seldomCalls) {
 		return
 	}
 	if kind := c.view.coldRate(p.group, pane.Calls); kind > 0 && kind < seldomRarity {
@@ -62,7 +62,7 @@ func (c *Cell) callsVastly(p *Profile, pane *Pane, out *Findings) {
 
 // takesVastly finds them of the bytes that leave.
 func (c *Cell) takesVastly(p *Profile, pane *Pane, out *Findings) {
-	most := float64(p.stats.best[SignalBytes])
+	most := float64(max(p.stats.best[SignalBytes], p.stats.today[SignalBytes]))
 	if !vast(p, pane, float64(pane.BytesOut), most, seldomBytes) {
 		return
 	}
@@ -74,7 +74,7 @@ func (c *Cell) takesVastly(p *Profile, pane *Pane, out *Findings) {
 
 // failsVastly finds them of refused credentials.
 func (c *Cell) failsVastly(p *Profile, pane *Pane, out *Findings) {
-	most := float64(p.stats.authBest)
+	most := float64(max(p.stats.authBest, p.stats.authToday))
 	if 3*pane.Unauthenticated < 2*pane.Calls || !vast(p, pane, float64(pane.Unauthenticated), most, seldomAuth) {
 		return
 	}

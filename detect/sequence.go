@@ -53,11 +53,15 @@ func (p *Profile) stageBit(call *Call) uint8 {
 // more of them tells nothing.
 const mostNovel = 0.02
 
+// fewSingles is how many different calls of one day only somebody who looks around
+// makes at most without being an enumeration: they make nobody broad.
+const fewSingles = 20
+
 // broad says that new operations are this identity's daily business: it makes more
 // different calls than are kept of it, or now and then one that it made once only, as
 // tools that plan, scan or back up whole accounts do.
 func (p *Profile) broad() bool {
-	return p.NoveltyRate(Operation, noveltyPrior(Operation)) > mostNovel
+	return p.singles[Operation] > fewSingles && p.NoveltyRate(Operation, noveltyPrior(Operation)) > mostNovel
 }
 
 // Close implements Detector.

@@ -204,8 +204,9 @@ func (e *Engine) silences() {
 		deadline := e.silenceDeadline(p)
 		allowed, first := deadline-p.stats.lastSeen, q.at <= deadline
 		silent, known := e.sourceSilent(p, q, q.pane, together)
-		if !first && !silent && known {
-			// It must have been back for as long as the identity may pause.
+		if !first && !silent && known && allowed <= askAgainWithin {
+			// It must have been back for as long as the identity may pause. (Where that is
+			// longer than is counted, nobody asked before: the deadline came nearer.)
 			silent, known = e.sourceSilent(p, q, q.pane-allowed/PaneLength, 0)
 		}
 		if silent || !known {
