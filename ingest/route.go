@@ -178,40 +178,46 @@ func appendSegment(b []byte, prev, seg string) []byte {
 	if i := strings.IndexByte(seg, '('); i > 0 && seg[len(seg)-1] == ')' && i < len(seg)-2 {
 		return append(append(append(b, clip(seg[:i], 64)...), '('), idSegment+")"...)
 	}
-	stem, extension := seg, ""
-	if i := strings.LastIndexByte(seg, '.'); i > 0 && isExtension(seg[i+1:]) && strings.IndexByte(seg, '@') < 0 {
-		stem, extension = seg[:i], seg[i:]
+	i := -1
+	if strings.IndexByte(seg, '@') < 0 {
+		i = strings.LastIndexByte(seg, '.')
 	}
-	if isID(stem) || extension != "" && isNumbered(stem) || isMember(prev, stem) {
-		return append(append(b, idSegment...), extension...)
+	switch {
+	case i > 0 && isExtension(seg[i+1:]):
+		if stem := seg[:i]; isID(stem) || isNumbered(stem) || isMember(prev, stem) {
+			return append(append(b, idSegment...), seg[i:]...)
+		}
+	case isID(seg) || isMember(prev, seg) || i > 0 && isEnding(seg[i+1:]) && (isID(seg[:i]) || isNumbered(seg[:i])):
+		return append(b, idSegment...)
 	}
 	return append(b, clip(seg, 64)...)
 }
 
-// isExtension recognises the kind of a file: up to four letters, mp4.
-func isExtension(s string) bool {
-	if len(s) < 2 || len(s) > 4 || !isLetter(s[0]) {
+// isEnding recognises what may be the kind of a file that is not known: up to four
+// letters.
+func isEnding(s string) bool {
+	if len(s) < 2 || len(s) > 4 {
 		return false
 	}
-	for i := range len(s) - 1 {
+	for i := range len(s) {
 		if !isLetter(s[i]) {
 			return false
 		}
 	}
-	return isLetter(s[len(s)-1]) || isDigit(s[len(s)-1])
+	return true
 }
 
 // isNumbered says that a file's name ends in a number, or has two digits: fan_3.
 func isNumbered(stem string) bool {
 	n := len(stem)
-	return strings.IndexByte(stem, '.') < 0 && (digitsIn(stem) >= 2 || n > 2 && isDigit(stem[n-1]) && (stem[n-2] == '-' || stem[n-2] == '_'))
+	return strings.IndexByte(stem, '.') < 0 && (digitsIn(stem) >= 2 || n > 2 && isDigit(stem[n-1]) && (stem[n-2] == '-' || stem[n-2] == '_')) && !hasTerms(stem)
 }
 
 // isMember says that a segment with digits names a member of the collection before
-// it: users/lena.smith168. A version is none.
+// it: users/lena.smith168. A version is none, and no word such as 2fa-setup.
 func isMember(collection, s string) bool {
 	n := len(collection)
-	if n < 4 || collection[n-1] != 's' || len(s) < 5 || !hasDigit(s) || s[0] == 'v' && isDigit(s[1]) || strings.HasPrefix(s, "oauth2") {
+	if n < 4 || collection[n-1] != 's' || len(s) < 5 || !hasDigit(s) || s[0] == 'v' && isDigit(s[1]) {
 		return false
 	}
 	for _, end := range [...]string{"ss", "us", "is", "tics", "rics", "news"} { // no plurals
@@ -229,7 +235,7 @@ func isMember(collection, s string) bool {
 			return false
 		}
 	}
-	return true
+	return !hasTerms(s)
 }
 
 // plainSegment takes the parameters off a segment (RFC 3986, 3.3), and its
@@ -283,13 +289,15 @@ func isID(s string) bool {
 		return true
 	case digits == 0:
 		// Words have no digits; a random id of letters alone is long and mixes cases.
-		return n >= 24 && upper >= 4 && upper <= letters-4 && marks == 0 && dots == 0
+		return n >= 24 && upper >= 4 && upper <= letters-4 && marks == 0 && dots == 0 && piecesOf(s).scraps
 	case letters == 0:
 		return true // numbers, dates, phone numbers, versions such as 1.2.3, addresses
 	case digits+letters == hexa && n >= 8 && dots == 0:
 		return true // UUID, hash, object id
 	case n == 26 && marks == 0 && dots == 0:
 		return true // ULID
+	case hasTerms(s):
+		return false
 	case n >= 20 && digits >= 3:
 		return true
 	case marks > 0 && dots == 0:
@@ -302,8 +310,21 @@ func isID(s string) bool {
 
 // isRandom recognises base64url, base62 and base36. Words, told apart by capitals
 // or marks, are longer than two letters and can be spoken; of random text every
-// second piece is not. Behind a mark (cus_…) less length is enough.
+// second piece is not. Behind a mark (cus_…) less length is enough. What is left of a
+// text without its well-known words with a number (k8s) decides.
 func isRandom(s string) bool {
+	if !isRandomText(s) {
+		return false
+	}
+	if !hasTerms(s) {
+		return true
+	}
+	var buf [maxRouteSize]byte
+	rest := appendWithoutTerms(buf[:0], s)
+	return isRandomText(string(rest))
+}
+
+func isRandomText(s string) bool {
 	if mark := strings.IndexAny(s, "_-"); mark > 0 && mark <= 6 && len(s)-mark > 10 && !strings.ContainsAny(s[mark+1:], "_-") {
 		return randomPieces(s[mark+1:], 10)
 	}
@@ -311,7 +332,21 @@ func isRandom(s string) bool {
 }
 
 func randomPieces(s string, least int) bool {
-	pieces, odd, upper, lower := 0, 0, 0, 0
+	p := piecesOf(s)
+	if p.upper >= 2 && p.lower >= 2 {
+		return p.scraps && len(s) >= least && p.odd >= 2 && 3*p.odd >= p.all
+	}
+	return p.odd >= 4 && 2*p.odd >= p.all
+}
+
+// pieces counts what capitals, digits and marks part a text into.
+type pieces struct {
+	all, odd     int // odd: no word
+	upper, lower int
+	scraps       bool // a digit or an odd piece of one or two letters: abbreviations (HttpHdrXfrCtlMgr) leave none
+}
+
+func piecesOf(s string) (p pieces) {
 	for at := 0; at < len(s); {
 		from := at
 		switch {
@@ -319,9 +354,10 @@ func randomPieces(s string, least int) bool {
 			for at < len(s) && isDigit(s[at]) {
 				at++
 			}
-			pieces++
+			p.all++
+			p.scraps = true
 			if at < len(s) && isLetter(s[at]) {
-				odd++ // within a word
+				p.odd++ // within a word
 			}
 			continue
 		case !isLetter(s[at]):
@@ -332,24 +368,23 @@ func randomPieces(s string, least int) bool {
 			at++
 		}
 		capitals := at - from
-		upper += capitals
+		p.upper += capitals
 		if capitals > 1 && at < len(s) && isLower(s[at]) { // the last one begins a word
-			pieces++
+			p.all++
 			from = at - 1
+			p.scraps = p.scraps || capitals == 2
 		}
 		for at < len(s) && isLower(s[at]) {
 			at++
 		}
-		lower += at - from - min(capitals, 1)
-		pieces++
+		p.lower += at - from - min(capitals, 1)
+		p.all++
 		if !isWord(s[from:at], at < len(s) && isDigit(s[at])) {
-			odd++
+			p.odd++
+			p.scraps = p.scraps || at-from < 3
 		}
 	}
-	if upper >= 2 && lower >= 2 {
-		return len(s) >= least && odd >= 2 && 3*odd >= pieces
-	}
-	return odd >= 4 && 2*odd >= pieces
+	return p
 }
 
 // isWord says that a piece can be a word or a part of a name; numbered, that a
