@@ -8,6 +8,11 @@ func hashValue(d Dimension, value string) uint32 {
 	return fold(xxhash.Sum64String(value) + uint64(d)*0x9E3779B97F4A7C15)
 }
 
+// hashBytes is hashValue of bytes.
+func hashBytes(d Dimension, value []byte) uint32 {
+	return fold(xxhash.Sum64(value) + uint64(d)*0x9E3779B97F4A7C15)
+}
+
 // hashNumber is hashValue for values that are numbers.
 func hashNumber(d Dimension, value uint64) uint32 {
 	return fold(value*0xD6E8FEB86659FD93 + uint64(d)*0x9E3779B97F4A7C15)

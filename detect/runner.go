@@ -12,7 +12,8 @@ import (
 // the organisation itself, its group, labels and name.
 type runner struct {
 	class, group, name string
-	labels             []string
+	labels             [maxRunnerLabels]string // sorted
+	many               int                     // of labels
 }
 
 // The classes of runners.
@@ -70,57 +71,130 @@ func runnerOf(ev *schemas.Event) (r runner, ok bool) {
 			if v == "" {
 				break
 			}
-			r.labels = append(r.labels, v)
+			r.label(v)
 		}
-		if v := ev.Attributes[list]; v != "" && len(r.labels) == 0 { // one text
-			r.labels = strings.FieldsFunc(v, func(c rune) bool { return c == ',' || c == ' ' })
-			r.labels = r.labels[:min(len(r.labels), maxRunnerLabels)]
+		if v := ev.Attributes[list]; v != "" && r.many == 0 { // one text
+			for more := true; more; {
+				end := strings.IndexAny(v, ", ")
+				if more = end >= 0; !more {
+					end = len(v)
+				}
+				if end > 0 {
+					r.label(v[:end])
+				}
+				v = v[min(len(v), end+1):]
+			}
 		}
 	}
-	if environment == "" && r.group == "" && r.name == "" && len(r.labels) == 0 {
+	if environment == "" && r.group == "" && r.name == "" && r.many == 0 {
 		return r, false
 	}
-	slices.Sort(r.labels)
-	switch {
-	case environment == "self-hosted" || environment == "" && slices.Contains(r.labels, "self-hosted"):
-		r.class = runnerOwn
-	case environment != "" || len(r.labels) > 0:
-		r.class = runnerHosted
-	}
-	r.name = stem(r.name)
+	slices.Sort(r.labels[:r.many])
+	r.class = r.whose(environment)
 	return r, true
 }
 
-// stem is a runner's name without what tells one of a kind from another: the parts
-// that have a digit. Of a name that has no other parts, all of it.
-func stem(name string) string {
-	parts := strings.FieldsFunc(name, func(c rune) bool { return c == '-' || c == '_' || c == ' ' || c == '.' })
-	kept := slices.DeleteFunc(slices.Clone(parts), func(s string) bool { return strings.ContainsAny(s, "0123456789") })
-	if len(kept) == 0 {
-		return name
+// label adds a label, while there is room.
+func (r *runner) label(s string) {
+	if r.many < len(r.labels) {
+		r.labels[r.many] = s
+		r.many++
 	}
-	return strings.Join(kept, "-")
+}
+
+// whose is the class of a runner, "" where nothing tells. A label of its own alone
+// is no provider's: runners of one's own can be without the label self-hosted, as
+// those of Actions Runner Controller's scale sets are.
+func (r *runner) whose(environment string) string {
+	switch environment {
+	case "self-hosted":
+		return runnerOwn
+	case "":
+	default:
+		return runnerHosted
+	}
+	hosted := r.group == "GitHub Actions"
+	for _, label := range r.labels[:r.many] {
+		if strings.EqualFold(label, "self-hosted") {
+			return runnerOwn
+		}
+		hosted = hosted || isHostedLabel(label)
+	}
+	if hosted {
+		return runnerHosted
+	}
+	return ""
+}
+
+// isHostedLabel recognises the labels of GitHub's own runners.
+func isHostedLabel(label string) bool {
+	for _, system := range [...]string{"ubuntu-", "windows-", "macos-"} {
+		if len(label) > len(system) && strings.EqualFold(label[:len(system)], system) {
+			return true
+		}
+	}
+	return false
+}
+
+// appendStem appends a runner's name without what tells one of a kind from another:
+// the parts that have a digit. Of a name that has no other parts, all of it.
+func appendStem(b []byte, name string) []byte {
+	start := len(b)
+	for rest := name; rest != ""; {
+		end := strings.IndexAny(rest, "-_ .")
+		if end < 0 {
+			end = len(rest)
+		}
+		if part := rest[:end]; part != "" && !strings.ContainsAny(part, "0123456789") {
+			if len(b) > start {
+				b = append(b, '-')
+			}
+			b = append(b, part...)
+		}
+		rest = rest[min(len(rest), end+1):]
+	}
+	if len(b) == start {
+		return append(b, name...)
+	}
+	return b
 }
 
 // String is the runner in a sentence, and what the profile knows it by.
-func (r runner) String() string {
-	var b strings.Builder
-	for _, s := range [...]string{r.class, r.group, strings.Join(r.labels, ","), r.name} {
-		if s == "" {
-			continue
+func (r *runner) String() string { return string(r.append(nil)) }
+
+// append appends String.
+func (r *runner) append(b []byte) []byte {
+	part := func() {
+		if len(b) > 0 {
+			b = append(b, " / "...)
 		}
-		if b.Len() > 0 {
-			b.WriteString(" / ")
-		}
-		b.WriteString(s)
 	}
-	return b.String()
+	for _, s := range [...]string{r.class, r.group} {
+		if s != "" {
+			part()
+			b = append(b, s...)
+		}
+	}
+	for i, label := range r.labels[:r.many] {
+		if i == 0 {
+			part()
+		} else {
+			b = append(b, ',')
+		}
+		b = append(b, label...)
+	}
+	if r.name != "" {
+		part()
+		b = appendStem(b, r.name)
+	}
+	return b
 }
 
 // runner looks up on what the job of a call ran. Few events say so.
 func (c *Call) runner(p *Profile) {
 	if r, ok := runnerOf(c.Event); ok {
-		c.sight(p, Runner, r.String())
+		var buf [256]byte
+		c.look(p, Runner, hashBytes(Runner, r.append(buf[:0])))
 	}
 }
 
