@@ -106,13 +106,17 @@ var kindRules = []kindRule{
 }
 
 // machineWords are words in the name of an account of which people make none of
-// their own. "service" by itself is not among them: it is also a desk.
-var machineWords = []string{"svc", "svcacct", "svcaccount", "serviceaccount", "bot", "robot", "automation", "terraform", "jenkins", "cicd", "integration", "integrations"}
+// their own. "service" by itself is not among them: it is also a desk; neither is
+// "bot", which is also a surname.
+var machineWords = []string{"svc", "svcacct", "svcaccount", "serviceaccount", "robot", "automation", "terraform", "jenkins", "cicd", "integration", "integrations"}
 
 // machineName says that the name of an account, before its domain, has a word that
-// stands for a machine: "svc-backup@example.com", "gam.automation".
+// stands for a machine: "svc-backup@example.com", "gam.automation", "release-bot".
 func machineName(name string) bool {
 	local, _, _ := strings.Cut(name, "@")
+	if isBot(local) {
+		return true
+	}
 	for len(local) > 0 {
 		end := strings.IndexAny(local, "-_.+")
 		if end < 0 {
@@ -126,6 +130,17 @@ func machineName(name string) bool {
 		local = local[min(len(local), end+1):]
 	}
 	return false
+}
+
+// isBot says that "bot" is all of a name, or its first or last part, set off by - or
+// _: jan.bot and ann+bot are people.
+func isBot(local string) bool {
+	n := len(local)
+	if n < 3 {
+		return false
+	}
+	first := strings.EqualFold(local[:3], "bot") && (n == 3 || local[3] == '-' || local[3] == '_')
+	return first || n > 3 && strings.EqualFold(local[n-3:], "bot") && (local[n-4] == '-' || local[n-4] == '_')
 }
 
 // personWord reports whether a source calls the principal a user.
