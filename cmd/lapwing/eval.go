@@ -25,7 +25,7 @@ Seeds 9000 to 9099 are sealed: they are run for a release (--sealed) and never
 while a detector is being changed.
 
 Sections: ` + strings.Join(app.EvalSections(), ", ") + `. "large" (5,000 and
-100,000 identities) runs only when asked for.`,
+100,000 identities, 20 minutes or more and 2 GB) runs only when asked for.`,
 		Example: example(`
 			lapwing eval --report eval/report.json --markdown eval/report.md
 			lapwing eval --seeds 1 --sections primary
