@@ -110,7 +110,7 @@ func judgeClass(c *Cell, p *Profile, call *Call, class capability.Set) (u firstU
 			}
 			u.way = WayReport
 		}
-	case !newOperation && u.held && u.severity < schemas.SeverityHigh && !c.e.everRefused(p, call):
+	case !newOperation && u.held && u.severity < schemas.SeverityHigh && c.e.refusal(p, call).State == Unseen:
 		// A week of it has passed since it began, and nobody said a word: the same
 		// call again is told, and wakes nobody. Not what is grave, nor what was refused
 		// at first.

@@ -112,15 +112,15 @@ func (oauthDrift) Close(c *Cell, p *Profile, pane *Pane, out *Findings) {
 	})
 }
 
-// refusedLately says that the call's operation was refused today or yesterday.
-func (e *Engine) refusedLately(p *Profile, call *Call) bool {
-	s := e.look(p, OperationDenied, hashNumber(OperationDenied, uint64(call.Sight(Operation).hash)), call.Day)
-	return s.State > Unseen && int(call.Day)-int(s.Day) <= 1
+// refusal is what is remembered of refusals of the call's operation.
+func (e *Engine) refusal(p *Profile, call *Call) Sight {
+	return e.look(p, OperationDenied, hashNumber(OperationDenied, uint64(call.Sight(Operation).hash)), call.Day)
 }
 
-// everRefused says that the call's operation is remembered as refused.
-func (e *Engine) everRefused(p *Profile, call *Call) bool {
-	return e.look(p, OperationDenied, hashNumber(OperationDenied, uint64(call.Sight(Operation).hash)), call.Day).State > Unseen
+// refusedLately says that the call's operation was refused today or yesterday.
+func (e *Engine) refusedLately(p *Profile, call *Call) bool {
+	s := e.refusal(p, call)
+	return s.State > Unseen && int(call.Day)-int(s.Day) <= 1
 }
 
 // newPlace is the most surprising sign within a day that an identity called from
