@@ -53,6 +53,9 @@ func (newCountry) Observe(c *Cell, p *Profile, call *Call, out *Findings) {
 			inPeers(p, have, of, "come from there") + ".",
 		Observed: ev.Country, Expected: "the countries seen before", Rarity: rarity,
 	}
+	if call.New(Client) && p.Learned(Client) {
+		f.Surprise += bothNew
+	}
 	// Where peers live says little about where this one does, unless many do.
 	own := -math.Log10(p.NoveltyRate(Country, noveltyPrior(Country)))
 	if own >= strongSurprise && peersElsewhere*have <= of && call.Success && !ev.Anonymous && !call.Backfill && mature(p, call) &&
