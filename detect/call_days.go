@@ -2,7 +2,6 @@ package detect
 
 import (
 	"math"
-	"slices"
 	"unsafe"
 )
 
@@ -219,19 +218,12 @@ func (e *Engine) growth(p *Profile) (slope float32, known bool) {
 
 // sharedGrowth is the climb that the sample of a topic shares: the median.
 func (t *topicClock) sharedGrowth() float32 {
-	var x [windowSample]float32
-	n := 0
-	for i := range t.windows {
-		if w := &t.windows[i]; w.growthKnown && n < len(x) {
-			x[n] = w.growth
-			n++
-		}
-	}
-	if n < enoughSolid {
+	var space [windowSample]float32
+	x := t.inOrder(&space, func(w *windowLoad) (float32, bool) { return w.growth, w.growthKnown })
+	if len(x) == 0 {
 		return 0
 	}
-	slices.Sort(x[:n])
-	return max(x[n/2], 0)
+	return max(x[len(x)/2], 0)
 }
 
 func (t *callDays) bytes() int {

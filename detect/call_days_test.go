@@ -58,7 +58,7 @@ func TestAClimbIsLessNewsWhereItIsShared(t *testing.T) {
 
 // Properties: one lift, of whatever size and on whatever day, is no climb; neither
 // is any load that is told to be known but does not rise.
-func TestOneLiftIsNoClimbProperty(t *testing.T) {
+func TestAnEvenCallerThatIsLiftedOnceDoesNotClimbProperty(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		level := rapid.Float64Range(20, 5000).Draw(t, "level")
 		lift := rapid.Float64Range(0, 30).Draw(t, "lift")

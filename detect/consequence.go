@@ -54,10 +54,8 @@ type firstUse struct {
 	severity int
 	way      Way
 	surprise float64
-	// alike are the peers that do this, peers how rare it is among them, as -log10 of
-	// their share, 2 at most.
+	// alike are the peers that do this.
 	alike int
-	peers float64
 }
 
 // judgeClass decides whether a call's use of a class is a finding.
@@ -125,7 +123,6 @@ func judgeClass(c *Cell, p *Profile, call *Call, class capability.Set) (u firstU
 	if !u.newClass {
 		u.alike = min(sameCall, u.of)
 	}
-	u.peers = math.Min(-math.Log10(float64(u.alike+1)/float64(u.of+2)), 2)
 	return u, true
 }
 
@@ -136,10 +133,21 @@ const manyAlike = 10
 // rank is 0 for what nothing holds back: a call that is critical whoever makes it, and
 // one that hardly any peer makes.
 func (u firstUse) rank() float64 {
-	if u.way != WayConsequence || u.severity >= schemas.SeverityCritical || u.alike < manyAlike {
+	if u.way != WayConsequence || u.severity >= schemas.SeverityCritical {
 		return 0
 	}
-	return math.Max(u.surprise+u.peers, leastRank)
+	return rankOf(u.surprise, u.alike, u.of)
+}
+
+// rankOf is that of a call which alike of an identity's peers make: how new it is to
+// the identity and how rare among them (2 at most), both as -log10 p; 0 where too few
+// make it to call it a habit.
+func rankOf(surprise float64, alike, peers int) float64 {
+	if alike < manyAlike {
+		return 0
+	}
+	rare := math.Min(-math.Log10(float64(alike+1)/float64(peers+2)), 2)
+	return math.Max(surprise+rare, leastRank)
 }
 
 // leastRank is that of a first use which nothing makes unusual.

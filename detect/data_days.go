@@ -268,23 +268,33 @@ func (e *Engine) risen(p *Profile) (above float32, known bool) {
 // sharedRise is what the sample of a topic has risen by: the median, or that of
 // those who rose together, where they are some.
 func (t *topicClock) sharedRise() float32 {
-	var x [windowSample]float32
+	var space [windowSample]float32
+	x := t.inOrder(&space, func(w *windowLoad) (float32, bool) { return w.risen, w.risenKnown })
+	if len(x) == 0 {
+		return 0
+	}
+	first, _ := slices.BinarySearch(x, float32(driftSpan))
+	if together := len(x) - first; together >= max(4, len(x)/8) {
+		return x[first+together/2]
+	}
+	return max(x[len(x)/2], 0)
+}
+
+// inOrder is what the sample of a topic knows of a measure, ascending; nothing where
+// too few know it.
+func (t *topicClock) inOrder(space *[windowSample]float32, of func(*windowLoad) (float32, bool)) []float32 {
 	n := 0
 	for i := range t.windows {
-		if w := &t.windows[i]; w.risenKnown && n < len(x) {
-			x[n] = w.risen
+		if v, known := of(&t.windows[i]); known && n < len(space) {
+			space[n] = v
 			n++
 		}
 	}
 	if n < enoughSolid {
-		return 0
+		return nil
 	}
-	slices.Sort(x[:n])
-	first, _ := slices.BinarySearch(x[:n], float32(driftSpan))
-	if together := n - first; together >= max(4, n/8) {
-		return x[first+together/2]
-	}
-	return max(x[n/2], 0)
+	slices.Sort(space[:n])
+	return space[:n]
 }
 
 // tooYoung says of an identity whose days are known for so many that it came after

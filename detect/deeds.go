@@ -46,6 +46,7 @@ type use struct {
 	identity, operation string
 	grave, learned      bool // a grave call; one of an identity whose calls are known
 	said                string
+	rank                float64 // of the finding that it becomes
 }
 
 const (
@@ -279,6 +280,9 @@ func (d *deeds) visit(c *codec) {
 		c.text(&u.said)
 		c.bool(&u.grave)
 		c.bool(&u.learned)
+		if c.has(14) {
+			c.f64(&u.rank)
+		}
 	})
 }
 

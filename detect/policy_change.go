@@ -54,7 +54,8 @@ func (policyChange) Observe(c *Cell, p *Profile, call *Call, out *Findings) {
 	if !u.learned && !u.grave {
 		return
 	}
-	u.at = call.Time
+	alike, peers := others(c, p, call, Operation)
+	u.at, u.rank = call.Time, rankOf(novelty, alike, peers)
 	if x, how := c.e.changeBefore(&u, ev); x != nil {
 		f := changeFound(&u, x, how, who(ev), touched(ev)+origin(ev), historyOf(p, call.Time))
 		out.Add(f)
@@ -129,7 +130,7 @@ func (e *Engine) noteRights(p *Profile, call *Call, class capability.Set) {
 				continue
 			}
 			f := changeFound(&u, &x, how, shortID(u.identity), u.said, historyOf(of, u.at))
-			e.raiseLate(u.identity, &u.moment, &found{meta: &policyChangeCard, Finding: f.defaults(&policyChangeCard)})
+			e.raiseLate(u.identity, &u.moment, &found{meta: &policyChangeCard, Finding: f.defaults(&policyChangeCard)}, call)
 			e.charge(&policyChangeCard, &x, u.identity, u.at, u.sample)
 		}
 	}
@@ -187,7 +188,7 @@ func changeFound(u *use, x *deed, how, who, what, history string) Finding {
 	since := span(time.Duration(u.at - x.at))
 	f := Finding{
 		Value: u.operation, Observed: u.operation + " " + since + " after the change", Expected: "no use of rights that it gave itself",
-		Rarity: "not seen in " + history, Did: "widened its own rights and used them",
+		Rarity: "not seen in " + history, Did: "widened its own rights and used them", rank: u.rank,
 	}
 	after := ownRights
 	if how != ownRights {

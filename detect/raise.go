@@ -28,10 +28,9 @@ func (e *Engine) arrived(p *Profile, call *Call, list []found, late bool) (grave
 		if x.Way == WayStrong && x.meta.Basis == Learned && !e.affordable(p, x, call) {
 			x.Way = WayFused
 		}
-		if x.Way == WayConsequence && x.rank > 0 && !e.admitted(p, x, call) {
+		if e.crowded(p, x, call.Day, call.hour) {
 			e.evidence(p, call, x, late)
-			x.Way = WayReport
-			x.Sentence += " It pages nobody: this fleet has more first uses like it every day than its budget allows."
+			x.onlyReport()
 		}
 		switch {
 		case p.Human() && x.meta.Basis == Learned && x.Way != WayConsequence:
@@ -100,14 +99,17 @@ func (e *Engine) raise(p *Profile, m *moment, x *found) {
 	}
 }
 
-// raiseLate is raise of a consequence finding on a call that came before what
-// made it one.
-func (e *Engine) raiseLate(id string, m *moment, x *found) {
+// raiseLate is raise of a consequence finding on a call of the past, which came
+// before the call that made it one.
+func (e *Engine) raiseLate(id string, m *moment, x *found, by *Call) {
 	p, _ := e.store.find(id)
 	if p == nil || e.off[x.meta.Name] || e.lacks(offConsequence) || e.suspended(p, x, m.at) {
 		return
 	}
 	p.consequence = max(p.consequence, dayOf(m.at))
+	if e.crowded(p, x, by.Day, by.hour) {
+		x.onlyReport()
+	}
 	e.raise(p, m, x)
 }
 

@@ -202,16 +202,26 @@ func (b *budget) bar(m *Meta) float64 {
 	return min(b.strong, max(b.rare.least[rareRow(m)], b.strong-belowUnion*b.known))
 }
 
-// admitted counts a first use and reports whether it may page. One that was told
-// within the last 30 days is counted where it was told.
-func (e *Engine) admitted(p *Profile, x *found, call *Call) bool {
-	if s := e.slots.find(&p.slots, Rule, ruleHash(Rule, x.meta.Name, x.Value, x.Refused)); s != nil && int(call.Day)-int(s.day) <= verdictDays {
-		return true
+// crowded counts a finding that has a rank and reports whether its fleet has more
+// like it than may page. One that was told within the last 30 days is counted where
+// it was told.
+func (e *Engine) crowded(p *Profile, x *found, day uint16, hour int64) bool {
+	if x.Way != WayConsequence || x.rank == 0 {
+		return false
 	}
-	v := e.tables.view(call.hour, e)
+	if s := e.slots.find(&p.slots, Rule, ruleHash(Rule, x.meta.Name, x.Value, x.Refused)); s != nil && int(day)-int(s.day) <= verdictDays {
+		return false
+	}
+	v := e.tables.view(hour, e)
 	row := firstUseRow(x.meta)
-	e.tables.at(call.hour).rare.count(row, rareBin(x.rank), 1)
-	return x.rank >= v.budget.uses.least[row] || e.lacks(offArrivalGate)
+	e.tables.at(hour).rare.count(row, rareBin(x.rank), 1)
+	return x.rank < v.budget.uses.least[row] && !e.lacks(offArrivalGate)
+}
+
+// onlyReport makes a crowded finding one of the report, and says so.
+func (x *found) onlyReport() {
+	x.Way = WayReport
+	x.Sentence += " It pages nobody: this fleet has more first uses like it every day than its budget allows."
 }
 
 // affordable counts a rare event found on arrival and reports whether it may

@@ -92,7 +92,9 @@ func climbing(c *Cell, p *Profile, pane *Pane, out *Findings) {
 		return
 	}
 	first, last := math.Round(x.weeks[0]), math.Round(x.weeks[growthWeeks-1])
+	// What may not page is asked again when another week has been.
 	way := WayFused
+	days.told = days.day - (growthDays - week)
 	if c.e.affordableAt(&slowDriftCard, surprise, hourOf(pane.Number)) {
 		way, days.told = WayStrong, days.day
 	}
