@@ -286,3 +286,22 @@ func TestAVerdictOnAnIncidentHoldsForItsMembers(t *testing.T) {
 	assert.Len(t, closed, 5, "four members and the incident")
 	assert.Len(t, e.Verdicts(), 4)
 }
+
+func TestAnIncidentsTitleNamesThingsNotMeasures(t *testing.T) {
+	e := newEngine(t)
+	for _, c := range []struct {
+		name  string
+		meta  *Meta
+		value string
+		want  string
+	}{
+		{"a policy's value is a thing", &regionPolicyCard, "BR", "3 identities within an hour: call from or in a region that is not allowed (BR)"},
+		{"a statistic's is a measure", &callRateCard, "scale 1", "3 identities within an hour: far more calls than this hour allows"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			inc := &incident{cause: cause{kind: causeFinding, value: c.meta.Name + "\x00" + c.value}, openAlert: openAlert{meta: c.meta}, members: []string{"a", "b", "c"}}
+			title, _ := e.incidentWords(inc, []part{{found: found{meta: c.meta, Finding: Finding{Value: c.value}}}})
+			assert.Equal(t, c.want, title)
+		})
+	}
+}

@@ -57,7 +57,8 @@ func (e *Engine) incidentWords(inc *incident, parts []part) (title, desc string)
 		title = n + " raised alerts with credential " + clip(inc.cause.value, 40) + " within an hour"
 	default:
 		title = n + " within an hour: " + strings.ToLower(inc.meta.Title[:1]) + inc.meta.Title[1:]
-		if _, value, ok := strings.Cut(inc.cause.value, "\x00"); ok && value != "" {
+		// The value of a statistic is the name of a measure, which tells a reader nothing.
+		if _, value, ok := strings.Cut(inc.cause.value, "\x00"); ok && value != "" && !inc.meta.Closes {
 			title += " (" + clip(value, 60) + ")"
 		}
 	}
