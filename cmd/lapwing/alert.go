@@ -8,8 +8,9 @@ import (
 
 func newAlert(g *global) *cobra.Command {
 	c := &cobra.Command{
-		Use:   "alert",
-		Short: "List and show alerts, and say what became of them",
+		Use:        "alert",
+		SuggestFor: []string{"feedback", "incident", "finding"},
+		Short:      "List and show alerts, and say what became of them",
 		Long: `Alert shows what was found, and takes in what an analyst thinks of it. A verdict
 is a record in the log of events, so that a replay comes to the same state:
 

@@ -12,8 +12,9 @@ func newBacktest(g *global) *cobra.Command {
 	var o app.BacktestOptions
 	var compare string
 	c := &cobra.Command{
-		Use:   "backtest [flags] FILE...",
-		Short: "Judge log files in event time, without any service",
+		Use:        "backtest [flags] FILE...",
+		SuggestFor: []string{"judge", "detect", "replay"},
+		Short:      "Judge log files in event time, without any service",
 		Long: `Backtest reads log files (NDJSON, CloudTrail {"Records":[…]}, access-log lines;
 gzipped or not; - is standard input), sorts them by time, and judges them with
 the code that runs in production. Each alert is written once, in its final

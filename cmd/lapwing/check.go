@@ -9,8 +9,9 @@ import (
 func newCheck(g *global) *cobra.Command {
 	var o app.CheckOptions
 	c := &cobra.Command{
-		Use:   "check",
-		Short: "Check the configuration, and that Kafka and ClickHouse hold what Lapwing expects",
+		Use:        "check",
+		SuggestFor: []string{"config", "doctor", "validate"},
+		Short:      "Check the configuration, and that Kafka and ClickHouse hold what Lapwing expects",
 		Long: `Check says in one line each whether Lapwing can work, and what to change: files,
 connections, rights in Kafka and ClickHouse, topics with their partitions and
 cleanup policies, tables, and the stored state of each cell against the log that it

@@ -8,8 +8,9 @@ import (
 
 func newDeadLetter(g *global) *cobra.Command {
 	c := &cobra.Command{
-		Use:   "deadletter",
-		Short: "Look at records that were refused, and put them back",
+		Use:        "deadletter",
+		SuggestFor: []string{"dlq", "dead-letter", "refused"},
+		Short:      "Look at records that were refused, and put them back",
 		Example: example(`
 			lapwing deadletter list
 			lapwing deadletter list --contains "unknown field" --json

@@ -10,8 +10,9 @@ import (
 
 func newHunt(g *global) *cobra.Command {
 	c := &cobra.Command{
-		Use:   "hunt",
-		Short: "Ask ClickHouse: named questions, or SQL of your own",
+		Use:        "hunt",
+		SuggestFor: []string{"query", "sql"},
+		Short:      "Ask ClickHouse: named questions, or SQL of your own",
 		Example: example(`
 			lapwing hunt list
 			lapwing hunt run identity-history --param identity=aws:123456789012:role/ci-deploy

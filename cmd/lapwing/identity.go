@@ -11,8 +11,9 @@ import (
 
 func newIdentity(g *global) *cobra.Command {
 	c := &cobra.Command{
-		Use:   "identity",
-		Short: "List, show and declare identities",
+		Use:        "identity",
+		SuggestFor: []string{"inventory", "identities", "nhi"},
+		Short:      "List, show and declare identities",
 		Example: example(`
 			lapwing identity list --unmanaged
 			lapwing identity show aws:123456789012:role/ci-deploy

@@ -27,9 +27,9 @@ func run(args []string, io app.IO) int {
 	defer stop()
 	context.AfterFunc(ctx, stop)
 
-	root := newRoot(io)
+	root, g := newTree(io)
 	root.SetArgs(args)
-	err := root.ExecuteContext(ctx)
+	err := errors.Join(root.ExecuteContext(ctx), g.refused)
 	if errors.Is(err, context.Canceled) {
 		err = errors.New("interrupted")
 	}

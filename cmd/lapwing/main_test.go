@@ -7,9 +7,12 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 	"github.com/stretchr/testify/require"
 
 	"github.com/lapwing-sec/lapwing/internal/app"
@@ -90,6 +93,13 @@ func TestCommandLine(t *testing.T) {
 	}{
 		{name: "no command prints the help page", out: []string{"See it at work:", "lapwing demo", "backtest"}},
 		{name: "an unknown command names the nearest", args: []string{"backtst"}, code: 2, err: []string{`unknown command "backtst"`, "backtest"}},
+		{name: "an unknown command that is another's business names it", args: []string{"inventory", "foo"}, code: 2, err: []string{`unknown command "inventory": did you mean identity?`}},
+		{name: "help of an unknown command is no help page", args: []string{"inventory", "--help"}, code: 2, err: []string{`unknown command "inventory": did you mean identity? (see: lapwing --help)`}},
+		{name: "help of an unknown command of a group", args: []string{"profile", "shwo", "--help"}, code: 2, err: []string{`unknown command "shwo": did you mean show? (see: lapwing profile --help)`}},
+		{name: "the help command of an unknown command", args: []string{"help", "alert", "feedback", "lst"}, code: 2, err: []string{`unknown command "lst": did you mean list? (see: lapwing alert feedback --help)`}},
+		{name: "the help command shows a page", args: []string{"help", "alert", "feedback", "list"}, out: []string{"lapwing alert feedback list [flags]"}},
+		{name: "the help command alone shows the root's page", args: []string{"help"}, out: []string{"See it at work:"}},
+		{name: "an unknown shell", args: []string{"completion", "tcsh"}, code: 2, err: []string{`unknown command "tcsh"`, "lapwing completion --help"}},
 		{name: "an unknown flag points to the help", args: []string{"version", "--nope"}, code: 2, err: []string{"unknown flag: --nope (see: lapwing version --help)"}},
 		{name: "an argument too many", args: []string{"version", "now"}, code: 2, err: []string{`takes no argument, got "now"`}},
 		{name: "version says which build", args: []string{"version"}, out: []string{"lapwing dev go1."}},
@@ -169,11 +179,40 @@ func TestHelpTeaches(t *testing.T) {
 		}
 		require.NotEmpty(t, c.Short, c.Name())
 		require.NotEmpty(t, c.GroupID, "%s stands in no group of the help page", c.Name())
-		for _, sub := range append(c.Commands(), c) {
-			require.NotEmpty(t, sub.Short, sub.CommandPath())
-			require.True(t, sub.Runnable(), sub.CommandPath())
-		}
 	}
+	eachCommand(root, func(c *cobra.Command) {
+		require.NotEmpty(t, c.Short, c.CommandPath())
+		require.True(t, c.Runnable(), c.CommandPath())
+		c.Flags().VisitAll(func(f *pflag.Flag) { require.NotEmpty(t, f.Usage, "%s --%s", c.CommandPath(), f.Name) })
+	})
+}
+
+// Each help page is that of the command that was named, by --help, by help and, of a
+// group, by itself; what follows a group and is no command of it is a mistake.
+func TestEveryHelpPageIsTheOneThatWasAskedFor(t *testing.T) {
+	eachCommand(newRoot(app.StdIO()), func(c *cobra.Command) {
+		words := strings.Fields(c.CommandPath())[1:]
+		asked := [][]string{append(slices.Clone(words), "--help"), append([]string{"help"}, words...)}
+		if c.HasSubCommands() {
+			asked = append(asked, words)
+		}
+		for _, args := range asked {
+			code, stdout, stderr := lapwing(t, "", args...)
+			require.Zero(t, code, "%v: %s", args, stderr)
+			require.Contains(t, stdout, c.UseLine(), "%v", args)
+			require.Empty(t, stderr, "%v", args)
+		}
+		if !c.HasSubCommands() {
+			return
+		}
+		for _, args := range [][]string{append(slices.Clone(words), "frobnicate"), append(slices.Clone(words), "frobnicate", "--help"), append(append([]string{"help"}, words...), "frobnicate")} {
+			code, stdout, stderr := lapwing(t, "", args...)
+			require.Equal(t, 2, code, "%v", args)
+			require.Empty(t, stdout, "%v", args)
+			require.Contains(t, stderr, `unknown command "frobnicate"`, "%v", args)
+			require.Contains(t, stderr, "(see: "+c.CommandPath()+" --help)", "%v", args)
+		}
+	})
 }
 
 // The files of one seed, in any order, give the same bytes each time.

@@ -8,8 +8,9 @@ import (
 
 func newProfile(g *global) *cobra.Command {
 	c := &cobra.Command{
-		Use:   "profile",
-		Short: "Look at what was learned of identities, and change it",
+		Use:        "profile",
+		SuggestFor: []string{"baseline"},
+		Short:      "Look at what was learned of identities, and change it",
 		Long: `Profile shows what was learned of each identity. Pin, reset and import change it:
 each is a record in the log of events, so that a replay comes to the same state,
 is listed by "profile changes", and can be taken back for 30 days.`,

@@ -21,6 +21,9 @@ const (
 type global struct {
 	io     app.IO
 	config string
+	// refused is why a help page that was asked for does not exist: cobra shows
+	// pages where no error can be returned.
+	refused error
 }
 
 // load reads the configuration that --config names, with the environment.
@@ -56,6 +59,12 @@ func commands(g *global) []*cobra.Command {
 }
 
 func newRoot(io app.IO) *cobra.Command {
+	root, _ := newTree(io)
+	return root
+}
+
+// newTree builds the command with all that is below it, and what they share.
+func newTree(io app.IO) (*cobra.Command, *global) {
 	g := &global{io: io}
 	root := &cobra.Command{
 		Use:   "lapwing",
@@ -69,10 +78,9 @@ explains itself.`,
 			lapwing up                                    # keep it running, send it logs over HTTP
 			lapwing backtest --format cloudtrail *.json   # judge log files, no services
 			lapwing parse access.log | jq .api.operation  # only read logs`),
-		SilenceErrors:              true,
-		SuggestionsMinimumDistance: 2,
-		SilenceUsage:               true,
-		Args:                       noArgs,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Args:          noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			return c.Help()
 		},
@@ -91,10 +99,68 @@ explains itself.`,
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return app.Usagef("%w (see: %s --help)", err, c.CommandPath())
 	})
-	root.SetHelpCommandGroupID(groupOperate)
+	root.SetHelpCommand(newHelp(g))
 	root.SetCompletionCommandGroupID(groupOperate)
 	root.AddCommand(commands(g)...)
-	return root
+	root.InitDefaultCompletionCmd()
+	page := root.HelpFunc()
+	root.SetHelpFunc(func(c *cobra.Command, args []string) {
+		if c.HasSubCommands() { // what follows a group is a command, or a mistake
+			if g.refused = noArgs(c, c.Flags().Args()); g.refused != nil {
+				return
+			}
+		}
+		page(c, args)
+	})
+	eachCommand(root, func(c *cobra.Command) {
+		c.SuggestionsMinimumDistance = 2
+		if c.HasSubCommands() && !c.Runnable() { // cobra's own
+			c.Args, c.RunE = noArgs, func(c *cobra.Command, _ []string) error { return c.Help() }
+		}
+	})
+	return root, g
+}
+
+// eachCommand hands c and all that is below it to fn.
+func eachCommand(c *cobra.Command, fn func(c *cobra.Command)) {
+	fn(c)
+	for _, sub := range c.Commands() {
+		eachCommand(sub, fn)
+	}
+}
+
+// newHelp is cobra's help command, which fails where there is no such page.
+func newHelp(g *global) *cobra.Command {
+	return &cobra.Command{
+		Use:   "help [COMMAND]",
+		Short: "Show the help of a command",
+		Example: example(`
+			lapwing help backtest
+			lapwing help alert feedback list`),
+		GroupID: groupOperate,
+		ValidArgsFunction: func(c *cobra.Command, args []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
+			var names []cobra.Completion
+			if at, rest, err := c.Root().Find(args); err == nil && len(rest) == 0 {
+				for _, sub := range at.Commands() {
+					if sub.IsAvailableCommand() {
+						names = append(names, cobra.CompletionWithDesc(sub.Name(), sub.Short))
+					}
+				}
+			}
+			return names, cobra.ShellCompDirectiveNoFileComp
+		},
+		RunE: func(c *cobra.Command, args []string) error {
+			at, rest, err := c.Root().Find(args)
+			if err != nil {
+				return app.Usage(err)
+			}
+			if err := noArgs(at, rest); err != nil {
+				return err
+			}
+			at.InitDefaultHelpFlag()
+			return at.Help()
+		},
+	}
 }
 
 // noArgs refuses arguments, naming the first and the nearest command.

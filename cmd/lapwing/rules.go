@@ -8,8 +8,9 @@ import (
 
 func newRules(g *global) *cobra.Command {
 	c := &cobra.Command{
-		Use:   "rules",
-		Short: "Test, list and try Sigma rules",
+		Use:        "rules",
+		SuggestFor: []string{"sigma"},
+		Short:      "Test, list and try Sigma rules",
 		Long: `Rules works on Sigma rules (docs/sigma.md), those of detect.sigma in the
 configuration unless files or directories are named.`,
 		Example: example(`

@@ -9,8 +9,9 @@ import (
 func newSimulate(g *global) *cobra.Command {
 	var o app.SimulateOptions
 	c := &cobra.Command{
-		Use:   "simulate (--out DIR | --kafka)",
-		Short: "Write labelled traffic with attacks in it, to files or to Kafka",
+		Use:        "simulate (--out DIR | --kafka)",
+		SuggestFor: []string{"generate"},
+		Short:      "Write labelled traffic with attacks in it, to files or to Kafka",
 		Long: `Simulate writes weeks of traffic of a fleet of machine identities as CloudTrail,
 Kong and NGINX log it, with attacks and benign hard cases in it. With --out it
 writes cloudtrail.ndjson, kong.ndjson, nginx.log, inventory.yaml (what the

@@ -9,8 +9,9 @@ import (
 func newUp(g *global) *cobra.Command {
 	var dir string
 	c := &cobra.Command{
-		Use:   "up",
-		Short: "Run everything on this machine, with a broker and ClickHouse brought along",
+		Use:        "up",
+		SuggestFor: []string{"start", "serve", "server"},
+		Short:      "Run everything on this machine, with a broker and ClickHouse brought along",
 		Long: `Up runs all five roles on an embedded broker and an embedded ClickHouse, with the
 data in ./lapwing-data, and opens the receiver. What is acknowledged survives a
 crash. It is one machine's Lapwing; for more, see lapwing run.`,
