@@ -32,7 +32,16 @@ func newIdentityList(g *global) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "list",
 		Short: "List every identity that is declared or was seen",
-		Args:  noArgs,
+		Long: `List asks the running Lapwing which identities are declared or were seen. With
+--file it needs no service: it takes those seen from a file of profiles, which
+"backtest --profiles-out" or "profile export" wrote, and those declared from
+--inventory.`,
+		Example: example(`
+			lapwing identity list --unmanaged
+			lapwing identity list --team payments --json | jq -r .id
+			lapwing backtest --profiles-out profiles.ndjson logs/*.gz
+			lapwing identity list --file profiles.ndjson --inventory inventory.yaml`),
+		Args: noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			cfg, err := g.load()
 			if err != nil {
@@ -41,6 +50,8 @@ func newIdentityList(g *global) *cobra.Command {
 			return app.IdentityList(c.Context(), cfg, o, g.io)
 		},
 	}
+	profileFileFlag(c, &o.File)
+	c.Flags().StringVar(&o.Inventory, "inventory", "", "inventory `file` that declares them, beside what was declared in Kafka")
 	c.Flags().BoolVar(&o.Unmanaged, "unmanaged", false, "only those in no inventory")
 	c.Flags().StringVar(&o.Owner, "owner", "", "only those of this owner")
 	c.Flags().StringVar(&o.Team, "team", "", "only those of this team")

@@ -121,7 +121,7 @@ func TestCommandLine(t *testing.T) {
 		{name: "backtest reads any JSON by a mapping", args: []string{"backtest", "--mapping", mapping, "-"}, stdin: `{"t":"2026-03-01T10:00:00Z","op":"x","who":"a"}`, err: []string{"1 file, 1 event"}},
 		{name: "parse refuses a directory", args: []string{"parse", dir}, code: 2, err: []string{dir + " is a directory"}},
 		{name: "profile reset asks why", args: []string{"profile", "reset", "kong:consumer/a"}, code: 2, err: []string{"say why with --reason"}},
-		{name: "profile import asks whose", args: []string{"profile", "import", "kong:consumer/a", "--reason", "x"}, code: 2, err: []string{"Give --from IDENTITY or --file EXPORT"}},
+		{name: "profile import asks whose", args: []string{"profile", "import", "kong:consumer/a", "--reason", "x"}, code: 2, err: []string{"Give --of IDENTITY, or --file EXPORT"}},
 		{name: "parse of nothing is usage", args: []string{"parse"}, code: 2, err: []string{"needs a FILE"}},
 
 		{name: "backtest of an empty file is fine", args: []string{"backtest", empty}, err: []string{"1 file, 0 events", "0 alerts"}},

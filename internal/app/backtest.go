@@ -211,7 +211,7 @@ func (b *backtest) judge(ctx context.Context) error {
 		r.onAlert = func(a *schemas.Alert) { b.versions = append(b.versions, *a) }
 	}
 	if b.o.ProfilesOut != "" {
-		r.onEnd = func(e *detect.Engine) error { return writeProfiles(b.o.ProfilesOut, e) }
+		r.onEnd = func(e *detect.Engine) error { return writeProfiles(b.o.ProfilesOut, e, r.events(ctx)) }
 	}
 	bar := newProgress(b.std.Err, "judging", int64(r.sorter.Len()), false)
 	defer bar.finish()

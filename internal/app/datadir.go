@@ -90,8 +90,14 @@ func readRunning(dir string) (running, error) {
 	return r, nil
 }
 
-func notRunning(dir string) error {
-	return fmt.Errorf("no Lapwing runs in %s: start one with `lapwing up`, or set LAPWING_DATA_DIR to the directory of the one that runs, or name the services in --config", absolute(dir))
+// notRunningError says that no Lapwing runs in a directory, and what to do.
+type notRunningError struct{ dir string }
+
+func notRunning(dir string) error { return &notRunningError{absolute(dir)} }
+
+// Error implements error.
+func (e *notRunningError) Error() string {
+	return fmt.Sprintf("no Lapwing runs in %s: start one with `lapwing up`, or set LAPWING_DATA_DIR to the directory of the one that runs, or name the services in --config", e.dir)
 }
 
 // absolute is the whole path of a file, for people who stand elsewhere.

@@ -13,6 +13,10 @@ import (
 
 // IdentityListOptions configures IdentityList.
 type IdentityListOptions struct {
+	// File is a file of profiles to look into instead of the running Lapwing.
+	File string
+	// Inventory overrides inventory.file when not empty.
+	Inventory string
 	// Unmanaged keeps those that no inventory names.
 	Unmanaged bool
 	// Owner and Team keep those of one owner or team, when not empty.
@@ -71,9 +75,16 @@ func (s *services) identities(ctx context.Context) (map[string]knownIdentity, er
 
 // IdentityList shows every identity that is declared or was seen.
 func IdentityList(ctx context.Context, cfg Config, o IdentityListOptions, std IO) error {
-	all, err := newServices(&cfg).identities(ctx)
+	if o.Inventory != "" {
+		cfg.Inventory.File = o.Inventory
+	}
+	read := newServices(&cfg).identities
+	if o.File != "" {
+		read = func(context.Context) (map[string]knownIdentity, error) { return identitiesOfFile(&cfg, o.File, std.In) }
+	}
+	all, err := read(ctx)
 	if err != nil {
-		return err
+		return orFile(err)
 	}
 	ids := make([]string, 0, len(all))
 	for id, k := range all {

@@ -2,13 +2,10 @@ package app
 
 import (
 	"bufio"
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"slices"
 
 	"github.com/lapwing-sec/lapwing/detect"
@@ -18,6 +15,8 @@ import (
 
 // ProfileShowOptions configures ProfileShow.
 type ProfileShowOptions struct {
+	// File is a file of profiles to look into instead of the running Lapwing.
+	File string
 	// Top bounds the values shown of each dimension.
 	Top  int
 	JSON bool
@@ -38,11 +37,22 @@ const profileNamesSQL = `SELECT pair.1 AS dimension, pair.2 AS value FROM (
 WHERE pair.2 != '' GROUP BY dimension, value ORDER BY count() DESC, dimension, value LIMIT 400 BY dimension`
 
 // ProfileShow prints what is kept of one identity.
-func ProfileShow(ctx context.Context, cfg Config, name string, o ProfileShowOptions, std IO) (err error) {
+func ProfileShow(ctx context.Context, cfg Config, name string, o ProfileShowOptions, std IO) error {
+	if o.Top < 0 {
+		return Usagef("--top %d: want 0 or more", o.Top)
+	}
+	if o.File != "" {
+		v, err := profileInFile(&cfg, o.File, name, std.In)
+		if err != nil {
+			return err
+		}
+		v.State = nil
+		return showProfile(&v, o, std)
+	}
 	s := newServices(&cfg)
 	all, err := s.identities(ctx)
 	if err != nil {
-		return err
+		return orFile(err)
 	}
 	id, _ := findIdentity(all, name)
 	kc, err := s.openKafka(ctx)
@@ -67,10 +77,14 @@ func ProfileShow(ctx context.Context, cfg Config, name string, o ProfileShowOpti
 	if err := s.nameValues(ctx, &v); err != nil {
 		fmt.Fprintf(std.Err, "values are shown by fingerprint: %s\n", oneLine(err.Error()))
 	}
+	return showProfile(&v, o, std)
+}
+
+func showProfile(v *detect.ProfileView, o ProfileShowOptions, std IO) error {
 	if o.JSON {
-		return newEncoder(std.Out).Encode(&v)
+		return newEncoder(std.Out).Encode(v)
 	}
-	_, err = io.WriteString(std.Out, profileText(&v, o.Top))
+	_, err := io.WriteString(std.Out, profileText(v, o.Top))
 	return err
 }
 
@@ -109,46 +123,67 @@ func (s *services) nameValues(ctx context.Context, v *detect.ProfileView) (err e
 	return nil
 }
 
+// ProfileExportOptions configures ProfileExport.
+type ProfileExportOptions struct {
+	// IDs are whose profiles are written; none means all.
+	IDs []string
+	// File is a file of profiles to take them from instead of the running Lapwing.
+	File string
+	// Out is the file to write; empty is standard output.
+	Out string
+}
+
 // ProfileExport writes profiles as NDJSON: all, or those of the identities
 // named.
-func ProfileExport(ctx context.Context, cfg Config, ids []string, out string, std IO) error {
-	want := map[string]bool{}
-	for _, id := range ids {
+func ProfileExport(ctx context.Context, cfg Config, o ProfileExportOptions, std IO) error {
+	want, got := map[string]bool{}, map[string]bool{}
+	for _, id := range o.IDs {
 		want[enrich.Canonical(id)] = true
 	}
 	n := 0
-	err := writeFile("--out", out, std.Out, func(w io.Writer) error {
+	err := writeFile("--out", o.Out, std.Out, func(w io.Writer) error {
 		b := bufio.NewWriterSize(w, 1<<16)
 		enc := newEncoder(b)
-		err := newServices(&cfg).engines(ctx, std, func(e *detect.Engine) error {
-			return e.Profiles(func(v *detect.ProfileView) error {
-				if len(want) > 0 && !want[v.Identity] {
-					return nil
-				}
-				n++
-				v.State, _ = e.ProfileState(v.Identity)
-				return enc.Encode(v)
+		put := func(v *detect.ProfileView) error {
+			n++
+			if len(want) > 0 {
+				got[v.Identity] = true
+			}
+			return enc.Encode(v)
+		}
+		var err error
+		if o.File != "" {
+			err = exportFromFile(o.File, std.In, want, put)
+		} else {
+			err = newServices(&cfg).engines(ctx, std, func(e *detect.Engine) error {
+				return e.Profiles(func(v *detect.ProfileView) error {
+					if len(want) > 0 && !want[v.Identity] {
+						return nil
+					}
+					v.State, _ = e.ProfileState(v.Identity)
+					return put(v)
+				})
 			})
-		})
+		}
 		return errors.Join(err, b.Flush())
 	})
 	if err != nil {
-		return err
+		return orFile(err)
 	}
 	fmt.Fprintln(std.Err, count(n, "profile"))
-	if n < len(want) {
-		return fmt.Errorf("%d of the identities named have no profile", len(want)-n)
-	}
-	return nil
+	return missingProfiles(want, got)
 }
 
 // ProfileDiff says what changed between two exports, such as those of two days.
 func ProfileDiff(before, after string, std IO) error {
-	old, err := loadProfiles(before)
+	if before == stdinName && after == stdinName {
+		return Usagef("profile diff: only one of the two files can be standard input")
+	}
+	old, err := loadProfiles(before, std.In)
 	if err != nil {
 		return err
 	}
-	now, err := loadProfiles(after)
+	now, err := loadProfiles(after, std.In)
 	if err != nil {
 		return err
 	}
@@ -172,31 +207,6 @@ func ProfileDiff(before, after string, std IO) error {
 	}
 	fmt.Fprintf(std.Err, "%s differ\n", count(changed, "profile"))
 	return nil
-}
-
-// maxProfileLine bounds a line of an export.
-const maxProfileLine = 4 << 20
-
-func loadProfiles(name string) (map[string]*detect.ProfileView, error) {
-	f, err := os.Open(name)
-	if err != nil {
-		return nil, Usagef("%s: %s", name, rootCause(err))
-	}
-	defer f.Close() //nolint:errcheck // opened for reading
-	out := map[string]*detect.ProfileView{}
-	in := bufio.NewScanner(f)
-	in.Buffer(nil, maxProfileLine)
-	for n := 1; in.Scan(); n++ {
-		if len(bytes.TrimSpace(in.Bytes())) == 0 {
-			continue
-		}
-		var v detect.ProfileView
-		if err := json.Unmarshal(in.Bytes(), &v); err != nil || v.Identity == "" {
-			return nil, Usagef("%s: line %d: no profile, as lapwing profile export writes it", name, n)
-		}
-		out[v.Identity] = &v
-	}
-	return out, in.Err()
 }
 
 // levelChange is by what factor a level has to move to be told.
@@ -232,22 +242,9 @@ func profileChanges(old, now *detect.ProfileView) []string {
 	for _, d := range sortedNames(sets) {
 		pair := sets[d]
 		gained, lost := newValues(pair[0], pair[1]), newValues(pair[1], pair[0])
-		if gained+lost > 0 {
-			out = append(out, fmt.Sprintf("%s: %s gained, %d forgotten", d, count(gained, "value"), lost))
+		if len(gained)+len(lost) > 0 {
+			out = append(out, fmt.Sprintf("%s: %s gained%s, %d forgotten%s", d, count(len(gained), "value"), namesOf(gained), len(lost), namesOf(lost)))
 		}
 	}
 	return out
-}
-
-// newValues counts what is in b and not in a.
-func newValues(a, b *detect.SetView) (n int) {
-	if b == nil {
-		return 0
-	}
-	for _, x := range b.Values {
-		if a == nil || !slices.ContainsFunc(a.Values, func(y detect.Value) bool { return y.Fingerprint == x.Fingerprint }) {
-			n++
-		}
-	}
-	return n
 }

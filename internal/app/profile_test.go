@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/lapwing-sec/lapwing/detect"
+	"github.com/lapwing-sec/lapwing/schemas"
 )
 
 func someProfile() *detect.ProfileView {
@@ -91,13 +92,15 @@ func TestProfilesAreCompared(t *testing.T) {
 	fresh := someProfile()
 	fresh.Identity = "fresh"
 	now.Levels[0].Level, now.Mature = 60, false
-	now.Sets[0].Values[0].Fingerprint = 9
+	now.Sets[0].Values[0].Fingerprint, now.Sets[0].Values[0].Name = 9, "s3:GetObject"
+	now.Sets[1].Values = append(now.Sets[1].Values, detect.Value{Fingerprint: 4})
 	var out, errOut strings.Builder
 	require.NoError(t, ProfileDiff(write("a", old, same, gone), write("b", now, same, fresh), IO{Out: &out, Err: &errOut}))
 	require.Equal(t, `aws:123456789012:role/ci-deploy
   is no longer learned
   calls: 28.80 becomes 60
-  operation: 1 value gained, 1 forgotten
+  country: 1 value gained, 0 forgotten
+  operation: 1 value gained (s3:GetObject), 1 forgotten (s3:PutObject)
 fresh
   new: 18432 calls since 2026-06-30 00:00
 went
@@ -107,4 +110,35 @@ went
 	bad := filepath.Join(dir, "bad")
 	require.NoError(t, os.WriteFile(bad, []byte("{}\n"), 0o600))
 	require.ErrorContains(t, ProfileDiff(bad, bad, IO{Out: &out, Err: &errOut}), "line 1: no profile")
+}
+
+func TestNamesOfValuesAreFoundInTheEvents(t *testing.T) {
+	for _, d := range namedDimensions {
+		require.NotZero(t, detect.FingerprintOf(d.name, "x"), "no dimension is called %q", d.name)
+	}
+	profile := func(dimension, value string) *detect.ProfileView {
+		return &detect.ProfileView{Identity: "a", Sets: []detect.SetView{{Dimension: dimension, Values: []detect.Value{{Fingerprint: detect.FingerprintOf(dimension, value)}, {Fingerprint: 7}}}}}
+	}
+	for _, tc := range []struct {
+		name, dimension, value string
+		ev                     *schemas.Event
+		want                   string
+	}{
+		{name: "by the fingerprint of the same identity's event", dimension: "operation", value: "s3:GetObject", ev: &schemas.Event{IdentityId: "a", Operation: "s3:GetObject"}, want: "s3:GetObject"},
+		{name: "what was refused has a fingerprint of its own", dimension: "refused operation", value: "s3:GetObject", ev: &schemas.Event{IdentityId: "a", Operation: "s3:GetObject"}, want: "s3:GetObject"},
+		{name: "the account that was called before one's own", dimension: "account", value: "1", ev: &schemas.Event{IdentityId: "a", Account: "2", TargetAccount: "1"}, want: "1"},
+		{name: "not by another identity's", dimension: "operation", value: "s3:GetObject", ev: &schemas.Event{IdentityId: "b", Operation: "s3:GetObject"}},
+		{name: "not by another value", dimension: "operation", value: "s3:GetObject", ev: &schemas.Event{IdentityId: "a", Operation: "s3:PutObject"}},
+		{name: "an event without it names nothing", dimension: "resource", value: "x", ev: &schemas.Event{IdentityId: "a"}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			n := newProfileNames()
+			n.want(profile(tc.dimension, tc.value))
+			n.see(tc.ev)
+			v := profile(tc.dimension, tc.value)
+			n.name(v)
+			require.Equal(t, tc.want, v.Sets[0].Values[0].Name)
+			require.Empty(t, v.Sets[0].Values[1].Name)
+		})
+	}
 }

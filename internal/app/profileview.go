@@ -1,31 +1,13 @@
 package app
 
 import (
-	"bufio"
 	"fmt"
-	"io"
 	"math"
 	"strings"
 	"time"
 
 	"github.com/lapwing-sec/lapwing/detect"
 )
-
-// writeProfiles writes every profile of an engine as NDJSON, by identity.
-func writeProfiles(path string, e *detect.Engine) error {
-	return writeFile("--profiles-out", path, nil, func(w io.Writer) error {
-		b := bufio.NewWriterSize(w, 1<<16)
-		enc := newEncoder(b)
-		err := e.Profiles(func(v *detect.ProfileView) error {
-			v.State, _ = e.ProfileState(v.Identity)
-			return enc.Encode(v)
-		})
-		if err != nil {
-			return err
-		}
-		return b.Flush()
-	})
-}
 
 // shades draw a number from nothing to the most.
 var shades = []rune(" ·░▒▓█")

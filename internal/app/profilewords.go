@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -17,9 +18,10 @@ import (
 type ProfileWordOptions struct {
 	// Action is pin, unpin, reset, import or undo; Identity is whose profile.
 	Action, Identity string
-	// From is an identity whose profile is taken over, File an export that holds
-	// it; one of them for import.
-	From, File string
+	// Of is an identity whose profile is taken over, File an export that holds it;
+	// import needs one of them. Without Of a file's profile of Identity is taken, or
+	// its only one.
+	Of, File string
 	// Reason is asked for, By defaults to the user's name.
 	Reason, By string
 	// DryRun only says what would be done.
@@ -32,8 +34,8 @@ func (o *ProfileWordOptions) check() error {
 		return Usagef("profile %s: say why with --reason; it is kept with the change", o.Action)
 	case len(o.Reason) > maxReason:
 		return Usagef("--reason: %d bytes, at most %d", len(o.Reason), maxReason)
-	case o.Action == detect.ProfileImport && (o.From == "") == (o.File == ""):
-		return Usagef("profile import: whose profile? Give --from IDENTITY or --file EXPORT, and not both")
+	case o.Action == detect.ProfileImport && o.Of == "" && o.File == "":
+		return Usagef("profile import: whose profile? Give --of IDENTITY, or --file EXPORT, or both for one identity of an export")
 	}
 	return nil
 }
@@ -54,10 +56,10 @@ func ProfileChange(ctx context.Context, cfg Config, o ProfileWordOptions, std IO
 	}
 	id, _ := findIdentity(all, o.Identity)
 	from := ""
-	if o.From != "" {
-		from, _ = findIdentity(all, o.From)
-		if from == id {
-			return Usagef("profile import: --from %q is the same identity", o.From)
+	if o.Of != "" {
+		from, _ = findIdentity(all, o.Of)
+		if from == id && o.File == "" {
+			return Usagef("profile import: --of %q is the same identity", o.Of)
 		}
 	}
 	now, err := s.profileOf(ctx, id, std)
@@ -154,12 +156,13 @@ func (s *services) plan(ctx context.Context, o *ProfileWordOptions, id, from str
 	}
 	var source knownProfile
 	var err error
-	if from != "" {
+	switch {
+	case o.File != "":
+		source, err = profileOfFile(o.File, cmp.Or(from, id), from != "", std.In)
+	default:
 		if source, err = s.profileOf(ctx, from, std); err == nil && !source.ok {
 			err = fmt.Errorf("there is no profile of %q to take over", from)
 		}
-	} else {
-		source, err = profileOfFile(o.File, id)
 	}
 	if err != nil {
 		return "", err
@@ -184,26 +187,32 @@ func sizeOf(v *detect.ProfileView) string {
 	return fmt.Sprintf("(%s, %s, %s)", count(v.ActiveDays, "active day"), count(v.Calls, "call"), count(n, "value"))
 }
 
-// profileOfFile finds the profile to take over in an export: that of the
-// identity, else the only one.
-func profileOfFile(name, id string) (knownProfile, error) {
-	list, err := loadProfiles(name)
+// profileOfFile finds the profile to take over in an export: that of the identity
+// of, or, where nobody was named (of is whose it becomes), the only one.
+func profileOfFile(name, of string, named bool, stdin io.Reader) (knownProfile, error) {
+	var found, only detect.ProfileView
+	n := 0
+	err := eachProfile(name, stdin, func(v *detect.ProfileView) error {
+		if n++; v.Identity == of {
+			found = *v
+			return errEnough
+		}
+		only = *v
+		return nil
+	})
 	if err != nil {
 		return knownProfile{}, err
 	}
-	v := list[id]
-	if v == nil && len(list) == 1 {
-		for _, only := range list {
-			v = only
-		}
+	if found.Identity == "" && n == 1 && !named {
+		found = only
 	}
 	switch {
-	case v == nil:
-		return knownProfile{}, Usagef("--file %s: %s, none of %q: export the one that is meant", name, count(len(list), "profile"), id)
-	case len(v.State) == 0:
-		return knownProfile{}, Usagef("--file %s: the profile of %q has no state: export it with lapwing profile export", name, v.Identity)
+	case found.Identity == "":
+		return knownProfile{}, Usagef("--file %s: %s, none of %q: name the one that is meant with --of", name, count(n, "profile"), of)
+	case len(found.State) == 0:
+		return knownProfile{}, Usagef("--file %s: the profile of %q has no state: export it with lapwing profile export", name, found.Identity)
 	}
-	return knownProfile{view: *v, state: v.State, ok: true}, nil
+	return knownProfile{view: found, state: found.State, ok: true}, nil
 }
 
 // ProfileChanges lists what operators did to profiles within 30 days.

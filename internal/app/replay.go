@@ -410,6 +410,25 @@ func (r *replay) judge(ctx context.Context, seen func(n int)) (*verdict, error) 
 	return v, nil
 }
 
+// events hands out the sorted events once more; an event is valid during the call
+// only.
+func (r *replay) events(ctx context.Context) func(fn func(ev *schemas.Event) error) error {
+	return func(fn func(ev *schemas.Event) error) error {
+		var ev schemas.Event
+		n := 0
+		return r.sorter.Each(func(_ int64, _, value []byte) error {
+			if n++; n&0xfff == 0 && ctx.Err() != nil {
+				return ctx.Err()
+			}
+			ev.ResetVT()
+			if err := ev.UnmarshalVTUnsafe(value); err != nil {
+				return fmt.Errorf("sorted event: %w", err)
+			}
+			return fn(&ev)
+		})
+	}
+}
+
 // close gives back the sorter's files.
 func (r *replay) close() error {
 	if r.second != nil {
