@@ -75,6 +75,7 @@ type backtest struct {
 	score    *simulate.Scorecard
 	diff     *comparison
 	failures []string
+	stray    []string // alert ids of the feedback that there are none of
 }
 
 // Backtest judges log files in event time, with the code that runs in
@@ -207,7 +208,9 @@ func (b *backtest) read(ctx context.Context) error {
 // judge finds the alerts, of both sides when two are compared.
 func (b *backtest) judge(ctx context.Context) error {
 	r := b.r
+	cover := newLabelCover(b.labels)
 	if b.o.Labels != "" {
+		r.onEvent = cover.see
 		r.onAlert = func(a *schemas.Alert) { b.versions = append(b.versions, *a) }
 	}
 	if b.o.ProfilesOut != "" {
@@ -232,6 +235,10 @@ func (b *backtest) judge(ctx context.Context) error {
 	if err := g.Wait(); err != nil {
 		return err
 	}
+	b.stray = b.v.strayVerdicts
+	if other != nil { // its feedback is that of the first side, and more
+		b.stray = other.strayVerdicts
+	}
 	b.v.keepFrom(b.learnUntil)
 	newest := b.v.alerts
 	if other != nil {
@@ -241,7 +248,10 @@ func (b *backtest) judge(ctx context.Context) error {
 	}
 	b.failures = failures(b.conditions, newest)
 	if b.o.Labels != "" {
-		s := simulate.Score(b.labels, b.versions, b.v.since(), b.v.to.Add(time.Second))
+		s := simulate.ScoreJudged(b.labels, b.versions, b.v.since(), b.v.to.Add(time.Second), func(l *simulate.Label, row *simulate.Row) (string, bool) {
+			why := cover.unjudged(l, row, b.v)
+			return why, why == ""
+		})
 		b.score = &s
 	}
 	return nil
@@ -271,7 +281,7 @@ func (b *backtest) finish() error {
 	failed := b.in.report()
 	_, bad := b.in.totals()
 	s := newBacktestSummary(b.cfg, b.v, len(b.in.files), int(bad))
-	s.Scorecard, s.Compare, s.Failures = b.score, b.diff.summary(), b.failures
+	s.Scorecard, s.Compare, s.Failures, s.StrayVerdicts = b.score, b.diff.summary(), b.failures, b.stray
 	if b.o.JSON {
 		if err := newEncoder(b.std.Err).Encode(s); err != nil {
 			return err
@@ -281,12 +291,12 @@ func (b *backtest) finish() error {
 			if err := errors.Join(b.score.WriteTable(b.std.Err), b.score.WriteDetectors(b.std.Err)); err != nil {
 				return err
 			}
-			fmt.Fprint(b.std.Err, outside(b.score, b.labels))
 		}
 		fmt.Fprint(b.std.Err, s.text())
 		if b.diff != nil {
 			fmt.Fprint(b.std.Err, b.diff.text())
 		}
+		fmt.Fprint(b.std.Err, strayText(b.stray))
 	}
 	for _, line := range b.failures {
 		fmt.Fprintln(b.std.Err, "lapwing: "+line)
@@ -295,20 +305,6 @@ func (b *backtest) finish() error {
 		return errReported
 	}
 	return nil
-}
-
-// outside says how many labels were not judged.
-func outside(s *simulate.Scorecard, labels []simulate.Label) string {
-	n := 0
-	for i := range labels {
-		if labels[i].Kind != simulate.KindHousekeeping {
-			n++
-		}
-	}
-	if n -= len(s.Rows); n > 0 {
-		return fmt.Sprintf("%s outside the judged time (%s to %s)\n", count(n, "label"), s.From.Format(time.DateTime), s.To.Format(time.DateTime))
-	}
-	return ""
 }
 
 // count writes a number with its noun.

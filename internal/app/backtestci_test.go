@@ -3,6 +3,7 @@ package app
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -12,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/lapwing-sec/lapwing/detect"
+	"github.com/lapwing-sec/lapwing/internal/simulate"
 	"github.com/lapwing-sec/lapwing/schemas"
 )
 
@@ -159,13 +161,26 @@ func TestLabelsAreScored(t *testing.T) {
 	require.NoError(t, os.WriteFile(labels, []byte("identity,from,to,name,event_ids\n"+
 		"aws:123456789012:user/ci,2026-01-01T12:00:00Z,2026-01-01T12:00:00Z,moved,00000012-1111-4111-8111-111111111111\n"+
 		"aws:123456789012:user/ci,2026-01-01T11:30:00Z,2026-01-01T12:30:00Z,by time,\n"+
-		"aws:123456789012:user/other,2026-01-02,2026-01-02,missed,\n"+
-		"aws:123456789012:user/ci,2025-01-02,2025-01-02,long ago,\n"), 0o600))
+		"aws:123456789012:user/ci,2026-01-02T03:00:00Z,2026-01-02T03:10:00Z,missed,\n"+
+		"aws:123456789012:user/other,2026-01-02,2026-01-02,of a log not given,\n"+
+		"aws:123456789012:user/ci,2025-12-31T22:00:00Z,2026-01-01T01:00:00Z,from before the first call on,\n"+
+		"aws:123456789012:user/ci,2025-01-02,2025-01-02,long ago,\n"+
+		"aws:123456789012:user/ci,2026-02-01,2026-02-02,later,\n"), 0o600))
 	_, s, _, err := judged[schemas.Alert](t, log, BacktestOptions{Inventory: regionInventory(t, "us-east-1"), Labels: labels})
 	require.NoError(t, err)
 	c := s.Scorecard
-	require.Equal(t, 3, c.Attacks)
+	require.Equal(t, 4, c.Attacks)
 	require.Equal(t, 2, c.Found)
+	require.InDelta(t, 0.5, c.Recall, 1e-9, "what these logs don't have lowers nothing")
+	unjudged := map[string]string{}
+	for _, u := range c.Unjudged {
+		unjudged[u.Label.Name] = u.Why
+	}
+	require.Equal(t, map[string]string{
+		"of a log not given": "no call of this identity in these logs",
+		"long ago":           "before the first call in these logs (2026-01-01 00:00:00)",
+		"later":              "after the last call in these logs (2026-01-03 23:00:00)",
+	}, unjudged)
 	require.Equal(t, time.Duration(0), c.Rows[0].Delay)
 	require.Equal(t, 30*time.Minute, c.Rows[1].Delay)
 	require.Equal(t, 0, c.False)
@@ -173,7 +188,114 @@ func TestLabelsAreScored(t *testing.T) {
 
 	var out, errOut strings.Builder
 	require.NoError(t, Backtest(t.Context(), Defaults(), BacktestOptions{Format: "cloudtrail", Files: []string{"-"}, Labels: labels}, IO{In: strings.NewReader(log), Out: &out, Err: &errOut}))
-	require.Contains(t, errOut.String(), "1 label outside the judged time")
+	require.Contains(t, errOut.String(), "│ 2026-01-02 00:00 │ of a log not given │ aws:123456789012:user/other │ no call of this identity in these logs ")
+
+	_, s, _, err = judged[schemas.Alert](t, log, BacktestOptions{Inventory: regionInventory(t, "us-east-1"), Labels: labels, LearnUntil: "2026-01-02"})
+	require.NoError(t, err)
+	require.Equal(t, 1, s.Scorecard.Attacks)
+	require.Equal(t, "it began before --learn-until", s.Scorecard.Unjudged[0].Why)
+
+	_, s, _, err = judged[schemas.Alert](t, "", BacktestOptions{Labels: labels})
+	require.NoError(t, err)
+	require.Zero(t, s.Scorecard.Attacks)
+	require.Len(t, s.Scorecard.Unjudged, 7)
+}
+
+// An incident is in these logs where they have a call of its identities in its time, or
+// one of its events; a silence, where they have its identity and its beginning.
+func TestLabelsThatTheLogsLackAreNotMissed(t *testing.T) {
+	at := func(hour int) time.Time { return time.Date(2026, 7, 1, hour, 0, 0, 0, time.UTC) }
+	label := func(change func(l *simulate.Label)) simulate.Label {
+		l := simulate.Label{Kind: simulate.KindAttack, Identity: "a", Start: at(10), End: at(11)}
+		change(&l)
+		return l
+	}
+	same := func(*simulate.Label) {}
+	for _, tc := range []struct {
+		name  string
+		label simulate.Label
+		row   simulate.Row
+		who   string
+		hours []int
+		ids   []string
+		want  string
+	}{
+		{name: "a call in its time", label: label(same), who: "a", hours: []int{1, 10, 20}},
+		{name: "a call soon after it, by which it may be found", label: label(same), who: "a", hours: []int{1, 12, 20}},
+		{name: "calls before and long after only", label: label(same), who: "a", hours: []int{1, 20}, want: "no call of this identity at that time in these logs"},
+		{name: "another's calls only", label: label(same), who: "b", hours: []int{1, 10, 20}, want: "no call of this identity in these logs"},
+		{name: "one of its identities is enough", label: label(func(l *simulate.Label) { l.Identities = []string{"x", "b"} }), who: "b", hours: []int{1, 10, 20}},
+		{name: "one of its events is enough", label: label(func(l *simulate.Label) { l.Events = []string{"e0"} }), who: "b", hours: []int{1, 20}},
+		{name: "what was found is judged", label: label(same), row: simulate.Row{ByTime: true}, who: "b", hours: []int{1, 20}},
+		{name: "a silence has no call", label: label(func(l *simulate.Label) { l.Silence = true }), who: "a", hours: []int{1, 20}},
+		{name: "a silence of one that was never heard", label: label(func(l *simulate.Label) { l.Silence = true }), who: "b", hours: []int{1, 20}, want: "no call of this identity in these logs"},
+		{name: "before the first call", label: label(same), who: "a", hours: []int{15, 20}, want: "before the first call in these logs (2026-07-01 15:00:00)"},
+		{name: "after the last call", label: label(same), who: "a", hours: []int{1, 2}, want: "after the last call in these logs (2026-07-01 02:00:00)"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			labels := []simulate.Label{tc.label}
+			c := newLabelCover(labels)
+			for i, h := range tc.hours {
+				c.see(&schemas.Event{IdentityId: tc.who, Id: fmt.Sprintf("e%d", i)}, at(h).UnixNano())
+			}
+			v := &verdict{events: len(tc.hours), from: at(tc.hours[0]), to: at(tc.hours[len(tc.hours)-1])}
+			require.Equal(t, tc.want, c.unjudged(&labels[0], &tc.row, v))
+		})
+	}
+}
+
+// The example of the guide is a file of verdicts as it says: one that silences, one that
+// takes back, and one on an alert, which is said where there is none of that name.
+func TestTheFeedbackFileOfTheGuide(t *testing.T) {
+	guide, err := os.ReadFile("../../docs/backtest.md")
+	require.NoError(t, err)
+	_, text, ok := strings.Cut(string(guide), "## Feedback\n")
+	require.True(t, ok)
+	_, text, ok = strings.Cut(text, "```json\n")
+	require.True(t, ok)
+	text, _, ok = strings.Cut(text, "```")
+	require.True(t, ok)
+	lines := strings.Split(strings.TrimSpace(text), "\n")
+	require.Len(t, lines, 3)
+	file := func(text string) string {
+		path := filepath.Join(t.TempDir(), "feedback.ndjson")
+		require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
+		return path
+	}
+	log, inv := regionLog(4), regionInventory(t, "us-east-1")
+	alerts, _, _, err := judged[schemas.Alert](t, log, BacktestOptions{Inventory: inv})
+	require.NoError(t, err)
+	require.Len(t, alerts, 1)
+	opened, id := alerts[0].ID(), "9f2c41d8a07b6e53c1d24b7e90aa"
+	require.Contains(t, lines[2], id)
+
+	list, s, _, err := judged[difference](t, log, BacktestOptions{Inventory: inv, CompareFeedback: file(lines[0])})
+	require.NoError(t, err)
+	require.Len(t, list, 1)
+	require.Equal(t, diffLost, list[0].Change)
+	require.Contains(t, list[0].Why[0], "ana: the move, CHG-1423")
+	require.Empty(t, s.StrayVerdicts)
+
+	late, _, _, err := judged[schemas.Alert](t, log, BacktestOptions{Inventory: inv, Feedback: file(lines[1] + "\n" + lines[0])})
+	require.NoError(t, err)
+	require.Len(t, late, 1)
+	require.Equal(t, alerts[0].FindingInfo.FirstSeenTime+24*time.Hour.Milliseconds(), late[0].FindingInfo.FirstSeenTime, "it speaks again once that was taken back")
+
+	alerts, s, _, err = judged[schemas.Alert](t, log, BacktestOptions{Inventory: inv, Feedback: file(text)})
+	require.NoError(t, err)
+	require.Equal(t, []string{id}, s.StrayVerdicts)
+	require.NotEmpty(t, alerts)
+	var errOut strings.Builder
+	require.NoError(t, Backtest(t.Context(), Defaults(), BacktestOptions{Format: "cloudtrail", Files: []string{"-"}, Inventory: inv, Feedback: file(text)}, IO{In: strings.NewReader(log), Out: io.Discard, Err: &errOut}))
+	require.Contains(t, errOut.String(), "warning: feedback: no alert of this run is called "+id+"; of such a verdict only detector and value count")
+	_, s, _, err = judged[difference](t, log, BacktestOptions{Inventory: inv, CompareInventory: inv, Feedback: file(lines[2])})
+	require.NoError(t, err)
+	require.Equal(t, []string{id}, s.StrayVerdicts, "also where two sides are compared")
+
+	alerts, s, _, err = judged[schemas.Alert](t, log, BacktestOptions{Inventory: inv, Feedback: file(strings.ReplaceAll(lines[2], id, opened))})
+	require.NoError(t, err)
+	require.Empty(t, s.StrayVerdicts)
+	require.Contains(t, alerts[0].Unmapped.Lapwing.CloseReason, "acknowledged by bo")
 }
 
 func TestProfilesAreWrittenAtTheEnd(t *testing.T) {

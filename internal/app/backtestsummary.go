@@ -34,6 +34,9 @@ type backtestSummary struct {
 	Budget float64     `json:"false_alerts_per_day_allowed"`
 	Ways   []wayBudget `json:"ways"`
 
+	// StrayVerdicts are alert ids of the feedback that no alert of the run has.
+	StrayVerdicts []string `json:"feedback_of_unknown_alerts,omitempty"`
+
 	Scorecard *simulate.Scorecard `json:"scorecard,omitempty"`
 	Compare   *comparisonCounts   `json:"compare,omitempty"`
 	Failures  []string            `json:"failures,omitempty"`

@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/lapwing-sec/lapwing/enrich"
@@ -105,4 +106,34 @@ func readFeedback(what string, r io.Reader) ([]*schemas.Control, error) {
 func sortFeedback(list []*schemas.Control) []*schemas.Control {
 	slices.SortStableFunc(list, func(a, b *schemas.Control) int { return cmp.Compare(a.Time, b.Time) })
 	return list
+}
+
+// strayVerdicts are the alert ids of verdicts that no alert of a run has, each once.
+func strayVerdicts(list []*schemas.Control, alerts map[string]schemas.Alert) []string {
+	var out []string
+	for _, c := range list {
+		if _, known := alerts[c.AlertId]; c.AlertId != "" && !known && !slices.Contains(out, c.AlertId) {
+			out = append(out, c.AlertId)
+		}
+	}
+	return out
+}
+
+// shownStray is how many ids of strayVerdicts are said.
+const shownStray = 5
+
+// strayText warns of verdicts on alerts that there are none of.
+func strayText(ids []string) string {
+	if len(ids) == 0 {
+		return ""
+	}
+	shown := make([]string, 0, shownStray)
+	for _, id := range ids[:min(len(ids), shownStray)] {
+		shown = append(shown, clipText(oneLine(id), maxCell))
+	}
+	more := ""
+	if n := len(ids) - len(shown); n > 0 {
+		more = fmt.Sprintf(" and %d more", n)
+	}
+	return fmt.Sprintf("warning: feedback: no alert of this run is called %s%s; of such a verdict only detector and value count, if it has them\n", strings.Join(shown, ", "), more)
 }

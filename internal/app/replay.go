@@ -34,6 +34,9 @@ type replay struct {
 	// onAlert is told of every version of every alert, onPane of every pane that
 	// closes, onEnd of the engine at the end; each may be nil.
 	onAlert func(a *schemas.Alert)
+	// onEvent is told of every event that is judged and its time; it may be nil and
+	// must not keep the event.
+	onEvent func(ev *schemas.Event, t int64)
 	onPane  func(p *detect.PaneView)
 	onEnd   func(e *detect.Engine) error
 	// feedback is what analysts said, by time; it takes effect at its time.
@@ -264,7 +267,9 @@ type verdict struct {
 	learnUntil time.Time
 	// learning counts the alerts that were left out because of it.
 	learning int
-	stats    detect.Stats
+	// strayVerdicts are the alert ids of feedback that no alert has, in its order.
+	strayVerdicts []string
+	stats         detect.Stats
 }
 
 // since is when judging began.
@@ -378,6 +383,9 @@ func (r *replay) judge(ctx context.Context, seen func(n int)) (*verdict, error) 
 		if repeat > 0 {
 			ev.Id += "-" + strconv.Itoa(repeat) // equal lines are events of their own
 		}
+		if r.onEvent != nil {
+			r.onEvent(&ev, t)
+		}
 		ev.RawOffset = int64(v.events)
 		clock.pass(t, &out)
 		clock.event(&ev, t, &out)
@@ -403,6 +411,7 @@ func (r *replay) judge(ctx context.Context, seen func(n int)) (*verdict, error) 
 	}
 	sortAlerts(v.alerts)
 	v.pages, v.discovered = len(paged), len(discovered)
+	v.strayVerdicts = strayVerdicts(r.feedback, final)
 	v.stats = engine.Stats()
 	if r.onEnd != nil {
 		return v, r.onEnd(engine)

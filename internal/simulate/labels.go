@@ -48,3 +48,21 @@ type Label struct {
 	// Silence says that what happens is that nothing does.
 	Silence bool `json:"silence,omitempty"`
 }
+
+// Window is from when on and until when, exclusively, an alert may be opened that
+// belongs to the label by time.
+func (l *Label) Window() (opens, until time.Time) {
+	slack := matchSlack
+	if l.Silence {
+		slack = silenceSlack
+	}
+	return l.Start.Add(-matchLead), l.End.Add(slack)
+}
+
+// Who are the identities that the label is about.
+func (l *Label) Who() []string {
+	if len(l.Identities) > 0 {
+		return l.Identities
+	}
+	return []string{l.Identity}
+}

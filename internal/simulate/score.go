@@ -57,7 +57,9 @@ type Scorecard struct {
 	// MedianDelay is the median time to detect over found attacks.
 	MedianDelay time.Duration `json:"median_time_to_detect_ns"`
 
-	Rows       []Row        `json:"rows"`
+	Rows []Row `json:"rows"`
+	// Unjudged are labels that count for nothing: the logs lack what they tell of.
+	Unjudged   []Unjudged   `json:"unjudged,omitempty"`
 	FalsePages []FalseAlert `json:"false_pages,omitempty"`
 	Strata     []Stratum    `json:"strata,omitempty"`
 	// Detectors are the opening detectors of alerts, by name.
@@ -87,6 +89,12 @@ type Row struct {
 	Detector string        `json:"detector,omitempty"`
 	Rank     float64       `json:"rank,omitempty"` // the highest of those that found it
 	Delay    time.Duration `json:"time_to_detect_ns,omitempty"`
+}
+
+// Unjudged is a label that the judged logs say nothing of, with the reason in words.
+type Unjudged struct {
+	Label Label  `json:"label"`
+	Why   string `json:"why"`
 }
 
 // FalseAlert is a page that matched nothing.
@@ -138,7 +146,17 @@ type finding struct {
 // A false alert is a page opened within [from, to) that belongs to no attack,
 // by event or time, and to no housekeeping label of its identity. Pages of
 // benign hard cases are false, and named.
+//
+// Labels that begin outside [from, to) count for nothing.
 func Score(labels []Label, alerts []schemas.Alert, from, to time.Time) Scorecard {
+	return ScoreJudged(labels, alerts, from, to, func(l *Label, _ *Row) (string, bool) {
+		return "", !l.Start.Before(from) && l.Start.Before(to)
+	})
+}
+
+// ScoreJudged is Score where judged says which labels count, given what was found of
+// them, and why others don't: these go to Unjudged unless the reason is empty.
+func ScoreJudged(labels []Label, alerts []schemas.Alert, from, to time.Time, judged func(l *Label, r *Row) (why string, ok bool)) Scorecard {
 	s := Scorecard{From: from, To: to, Days: to.Sub(from).Hours() / 24}
 	found := collect(alerts)
 	byIdentity := make(map[string][]*finding)
@@ -149,16 +167,18 @@ func Score(labels []Label, alerts []schemas.Alert, from, to time.Time) Scorecard
 	}
 	strata := make(map[[2]string]*Stratum)
 	var delays []time.Duration
-	for _, l := range labels {
+	for i := range labels {
+		l := &labels[i]
 		if l.Kind == KindHousekeeping {
 			continue
 		}
-		if l.Start.Before(from) || !l.Start.Before(to) {
-			// Still what happened: its alerts are not false.
-			judge(l, byIdentity)
+		r := judge(*l, byIdentity) // of one that does not count, too: its alerts are not false
+		if why, ok := judged(l, &r); !ok {
+			if why != "" {
+				s.Unjudged = append(s.Unjudged, Unjudged{*l, why})
+			}
 			continue
 		}
-		r := judge(l, byIdentity)
 		s.Rows = append(s.Rows, r)
 		if l.Kind == KindHard {
 			s.HardCases++
@@ -320,18 +340,10 @@ func collect(alerts []schemas.Alert) []*finding {
 // judge finds what belongs to a label and marks it as explained.
 func judge(l Label, byIdentity map[string][]*finding) Row {
 	r := Row{Label: l}
-	slack := matchSlack
-	if l.Silence {
-		slack = silenceSlack
-	}
-	start, end := l.Start.UnixMilli(), l.End.Add(slack).UnixMilli()
-	opens := l.Start.Add(-matchLead).UnixMilli()
-	ids := l.Identities
-	if len(ids) == 0 {
-		ids = []string{l.Identity}
-	}
+	first, until := l.Window()
+	start, opens, end := l.Start.UnixMilli(), first.UnixMilli(), until.UnixMilli()
 	best := int64(-1)
-	for _, id := range ids {
+	for _, id := range l.Who() {
 		for _, f := range byIdentity[id] {
 			named := int64(-1)
 			for _, t := range l.Times {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/jedib0t/go-pretty/v6/table"
@@ -81,6 +82,17 @@ func (s *Scorecard) WriteTable(w io.Writer) error {
 	h.SetColumnConfigs([]table.ColumnConfig{{Number: 3, Align: text.AlignLeft}})
 	if s.HardCases > 0 {
 		if err := write(w, h); err != nil {
+			return err
+		}
+	}
+	if len(s.Unjudged) > 0 {
+		u := table.NewWriter()
+		u.SetStyle(table.StyleLight)
+		u.AppendHeader(table.Row{"at (UTC)", "not judged", "identity", "why"})
+		for _, x := range s.Unjudged {
+			u.AppendRow(table.Row{x.Label.Start.UTC().Format("2006-01-02 15:04"), clip(x.Label.Name, 44), clip(strings.Join(x.Label.Who(), " "), 44), x.Why})
+		}
+		if err := write(w, u); err != nil {
 			return err
 		}
 	}
