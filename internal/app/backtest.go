@@ -55,9 +55,6 @@ func (o *BacktestOptions) comparing() bool {
 	return o.Compare != nil || o.CompareInventory != "" || o.CompareFeedback != ""
 }
 
-// shownBad is how many bad records of one file are shown with their reason.
-const shownBad = 10
-
 // backtest is one run of Backtest.
 type backtest struct {
 	o          *BacktestOptions
@@ -67,7 +64,7 @@ type backtest struct {
 	learnUntil time.Time
 	conditions []*condition
 	labels     []simulate.Label
-	shown      map[*inputFile]int
+	refused    badRecords
 	r          *replay
 
 	versions []schemas.Alert // with labels: every version
@@ -81,7 +78,7 @@ type backtest struct {
 // Backtest judges log files in event time, with the code that runs in
 // production and no service. Each alert is written once, in its final version.
 func Backtest(ctx context.Context, cfg Config, o BacktestOptions, std IO) (err error) {
-	b := &backtest{o: &o, cfg: &cfg, std: std, shown: map[*inputFile]int{}}
+	b := &backtest{o: &o, cfg: &cfg, std: std, refused: badRecords{}}
 	if o.Inventory != "" {
 		cfg.Inventory.File = o.Inventory
 	}
@@ -157,7 +154,7 @@ func (b *backtest) prepare() (err error) {
 		second = newReplayLane(&other, reading, start)
 		second.feedback = sortFeedback(append(append([]*schemas.Control(nil), said...), more...))
 	}
-	b.r = newReplay(b.cfg, reading, start, b.bad)
+	b.r = newReplay(b.cfg, reading, start, b.refused.add)
 	b.r.second, b.r.feedback = second, sortFeedback(said)
 	return nil
 }
@@ -173,15 +170,6 @@ func (b *backtest) lane(cfg *Config) (*fileReading, string, error) {
 	return reading, format, err
 }
 
-// bad says why a record is none, for the first few of a file.
-func (b *backtest) bad(f *inputFile, number int, err error) {
-	if b.shown[f]++; b.shown[f] > shownBad {
-		return
-	}
-	b.in.bar.clear()
-	fmt.Fprintf(b.std.Err, "%s: record %d: %s\n", f.label(), number, oneLine(err.Error()))
-}
-
 // read parses all files and sorts what is in them.
 func (b *backtest) read(ctx context.Context) error {
 	b.in.bar = newProgress(b.std.Err, "reading", b.in.size(), true)
@@ -190,18 +178,14 @@ func (b *backtest) read(ctx context.Context) error {
 		f.bad.Add(1)
 		b.r.mu.Lock()
 		defer b.r.mu.Unlock()
-		b.bad(f, number, err)
+		b.refused.add(f, number, err)
 	})
 	feed.flush()
 	if err := errors.Join(readErr, b.r.parsed()); err != nil {
 		return err
 	}
 	b.in.bar.finish()
-	for _, f := range b.in.files {
-		if n := b.shown[f] - shownBad; n > 0 {
-			fmt.Fprintf(b.std.Err, "%s: and %d more bad records; lapwing parse shows all\n", f.label(), n)
-		}
-	}
+	b.refused.tell(b.std.Err, b.in.files, shownReasons, "; lapwing parse shows all")
 	return nil
 }
 

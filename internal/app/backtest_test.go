@@ -2,6 +2,7 @@ package app
 
 import (
 	"compress/gzip"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -16,6 +17,44 @@ import (
 
 func trail(id, at string) string {
 	return fmt.Sprintf(`{"eventVersion":"1.08","userIdentity":{"type":"IAMUser","arn":"arn:aws:iam::123456789012:user/ci","accountId":"123456789012","accessKeyId":"AKIAIOSFODNN7EXAMPLE","userName":"ci"},"eventTime":%q,"eventSource":"s3.amazonaws.com","eventName":"GetObject","awsRegion":"us-east-1","sourceIPAddress":"203.0.113.9","userAgent":"aws-cli/2.15","eventID":%q,"eventType":"AwsApiCall","recipientAccountId":"123456789012"}`, at, id)
+}
+
+// trailsOf1999 are records that are bad, each for another reason: its time.
+func trailsOf1999(n int) string {
+	var b strings.Builder
+	for i := range n {
+		b.WriteString(trail(fmt.Sprintf("%08d-1111-4111-8111-111111111111", i), fmt.Sprintf("1999-12-%02dT00:00:00Z", i+1)) + "\n")
+	}
+	return b.String()
+}
+
+func TestParseSaysEqualReasonsOnce(t *testing.T) {
+	parse := func(input string) string {
+		var out, errOut strings.Builder
+		_ = Parse(t.Context(), Defaults(), ParseOptions{Format: "cloudtrail", Files: []string{"-"}}, IO{In: strings.NewReader(input), Out: &out, Err: &errOut})
+		return errOut.String()
+	}
+	good := trail("11111111-1111-4111-8111-111111111111", "2026-01-01T00:00:00Z") + "\n"
+	said := parse(good + "nonsense\n" + "{}\n" + good + "{}\n{}\n" + "nonsense\n")
+	require.Regexp(t, `^stdin: record 2 and 1 more: [^\n]+
+stdin: record 3 and 2 more: [^\n]+
+2 events, 5 bad
+`, said)
+	said = parse(good + trailsOf1999(12))
+	require.Equal(t, 12, strings.Count(said, "stdin: record "), "all that differ")
+	require.Contains(t, said, "1 events, 12 bad")
+
+	f := &inputFile{name: "f"}
+	b := badRecords{}
+	for n := range maxReasons + 7 {
+		b.add(f, n+1, fmt.Errorf("reason %d", n))
+	}
+	b.add(f, 9999, errors.New("reason 0"))
+	var all strings.Builder
+	b.tell(&all, []*inputFile{{name: "g"}, f}, maxReasons, " of other reasons")
+	require.Equal(t, maxReasons+1, strings.Count(all.String(), "\n"))
+	require.Contains(t, all.String(), "f: record 1 and 1 more: reason 0\n")
+	require.Contains(t, all.String(), "f: and 7 more bad records of other reasons\n")
 }
 
 func TestBacktestSummary(t *testing.T) {
@@ -48,9 +87,15 @@ func TestBacktestSummary(t *testing.T) {
 			want:  []string{"1 file, 2 events", "2026-01-01 00:00 to 2026-01-03 12:00 (2.5 days)"},
 		},
 		{
-			name: "at most ten bad records of a file are shown", format: "cloudtrail",
+			name: "equal reasons are said once", format: "cloudtrail",
 			input:  strings.Repeat("{}\n", 30),
-			want:   []string{"stdin: record 10: ", "stdin: and 20 more bad records; lapwing parse shows all", "stdin: not one good record among 30"},
+			want:   []string{"stdin: record 1 and 29 more: ", "stdin: not one good record among 30"},
+			failed: true,
+		},
+		{
+			name: "at most ten reasons of a file are shown", format: "cloudtrail",
+			input:  trailsOf1999(12),
+			want:   []string{"stdin: record 1: implausible event time: 1999-12-01T", "stdin: record 10: ", "stdin: and 2 more bad records; lapwing parse shows all", "stdin: not one good record among 12"},
 			failed: true,
 		},
 		{name: "nothing is nothing", format: "auto", input: "\n\n", want: []string{"1 file, 0 events", "0 alerts"}},
