@@ -83,6 +83,8 @@ func TestCommandLine(t *testing.T) {
 	badInventory := file("bad-inventory.yaml", "identities:\n  - {id: a, knd: workload}\n")
 	csv := file("series.csv", "timestamp,value\n2026-01-01 00:00:00,1\n2026-01-01 00:05:00,x\n1767226200,3\n")
 
+	wide := file("wide.csv", "host,minute,requests,5xx\na,2026-01-01 00:00:00,100,2\n\na,2026-01-01 00:01:00,90,\na,2026-01-01 00:02:00,80,1\na,2026-01-01 00:03:00\n")
+
 	for _, tc := range []struct {
 		name  string
 		args  []string
@@ -151,6 +153,19 @@ func TestCommandLine(t *testing.T) {
 		{name: "hunting without a running Lapwing says what to start", args: []string{"hunt", "sql", "SELECT 1"}, code: 1, err: []string{"lapwing up"}},
 
 		{name: "score series keeps rows and says which are bad", args: []string{"score", "series", csv}, out: []string{"timestamp,value,score\n", "2026-01-01 00:00:00,1,0", "1767226200,3,0"}, err: []string{csv + ": line 3: value \"x\": want a number", "2 rows scored, 1 bad"}},
+		{name: "score series by the names of columns", args: []string{"score", "series", "--time", "Minute", "--value", "5xx", wide}, out: []string{"minute,5xx,score\n", "2026-01-01 00:00:00,2,0"}, err: []string{wide + `: line 4: value "": want a number`, wide + ": line 6: 2 columns, want 4 or more", "2 rows scored, 2 bad"}},
+		{name: "score series by the numbers of columns", args: []string{"score", "series", "--time", "3", "--value", "1", "-"}, stdin: "7,x,2026-01-01\n", out: []string{"2026-01-01,7,0"}, err: []string{"1 row scored, 0 bad"}},
+		{name: "score series of a column that is not there names those that are", args: []string{"score", "series", "--value", "errors", wide}, code: 2, err: []string{wide + `: line 1: --value "errors": no such column: the file has "host", "minute", "requests", "5xx"`}},
+		{name: "score series asks for what it can't know", args: []string{"score", "series", wide}, code: 2, err: []string{wide + `: line 1: which column holds the values? Name it with --value: the file has "host"`}},
+		{name: "score series finds columns by their usual names", args: []string{"score", "series", "-"}, stdin: "value,host,timestamp\n7,x,2026-01-01\n", out: []string{"timestamp,value,score\n2026-01-01,7,0"}},
+		{name: "score series of a column that is there twice", args: []string{"score", "series", "--value", "a", "-"}, stdin: "time,a,a\n", code: 2, err: []string{`stdin: line 1: --value "a": columns 2 and 3 have that name: give its number`}},
+		{name: "score series of one column for both", args: []string{"score", "series", "--time", "a", "--value", "1", "-"}, stdin: "a,b\n", code: 2, err: []string{"--time and --value are the same column"}},
+		{name: "score series of a name without a header", args: []string{"score", "series", "--value", "a", "-"}, stdin: "2026-01-01,7\n", code: 2, err: []string{`line 1: --value "a": no such column: the file has no header, so give a number from 1 to 2`}},
+		{name: "score series of other dividers", args: []string{"score", "series", "-"}, stdin: "time;value\n2026-01-01;7\n", code: 2, err: []string{"stdin: line 1: one column: want columns divided by commas"}},
+		{name: "score series of a quote that does not end", args: []string{"score", "series", "-"}, stdin: "time,value\n2026-01-01,7\n2026-01-02,\"7\n", err: []string{"stdin: line 3: ", "1 row scored, 1 bad"}, out: []string{"2026-01-01,7,0"}},
+		{name: "score series of a file with a mark", args: []string{"score", "series", "-"}, stdin: "\ufefftime,value\r\n2026-01-01,7\r\n", out: []string{"time,value,score\n2026-01-01,7,0"}},
+		{name: "score series says the first ten bad rows", args: []string{"score", "series", "-"}, stdin: "time,value\n" + strings.Repeat("x,1\n", 12), code: 1, err: []string{`stdin: line 11: timestamp "x"`, "stdin: and 2 more bad rows", "not one good row"}},
+		{name: "score series of nothing", args: []string{"score", "series", "-"}, err: []string{"0 rows scored, 0 bad"}},
 		{name: "score series of a missing file", args: []string{"score", "series", "nowhere.csv"}, code: 1, err: []string{"nowhere.csv: no such file or directory"}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

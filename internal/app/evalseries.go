@@ -189,7 +189,7 @@ func readBench(ctx context.Context, dir string) ([]benchSeries, error) {
 
 func scoreBench(ctx context.Context, file string, windows [][2]string) (*benchSeries, error) {
 	var text, said bytes.Buffer
-	if err := ScoreSeries(ctx, file, IO{Out: &text, Err: &said}); err != nil {
+	if err := ScoreSeries(ctx, SeriesOptions{File: file}, IO{Out: &text, Err: &said}); err != nil {
 		return nil, err
 	}
 	rows, err := csv.NewReader(&text).ReadAll()
@@ -198,7 +198,7 @@ func scoreBench(ctx context.Context, file string, windows [][2]string) (*benchSe
 	}
 	s := &benchSeries{}
 	for _, row := range rows[min(1, len(rows)):] {
-		at, value, err := readPoint(row)
+		at, value, err := seriesColumns{0, 1}.point(row)
 		if err != nil {
 			return nil, err
 		}

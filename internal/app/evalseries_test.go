@@ -93,7 +93,7 @@ func TestTheBenchmarkScoresAsItsAuthorsDo(t *testing.T) {
 		require.NoError(t, err)
 		var values []float64
 		for _, row := range rows[1:] {
-			_, v, err := readPoint(row)
+			_, v, err := seriesColumns{0, 1}.point(row)
 			require.NoError(t, err)
 			values = append(values, v)
 		}
