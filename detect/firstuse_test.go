@@ -95,3 +95,39 @@ func TestFirstUsesOfALargeFleetKeepTheBudget(t *testing.T) {
 		t.Errorf("beside them paged %v", grave)
 	}
 }
+
+// What is found on a call of the past goes through the same gate as what is found on
+// arrival: a deed that comes after its use is no way round the budget.
+func TestAFindingOnAPastCallKeepsTheBudget(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		rank float64
+		way  string
+	}{
+		{"as ordinary as what the fleet has every day", 1, "report"},
+		{"rarer than that", 9, "consequence"},
+		{"one that hardly any peer makes", 0, "consequence"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			members, all := fleet(3, 4, 9)
+			e := newEngine(t)
+			var out Output
+			drive(e, all, nil, &out)
+			last := all[len(all)-1]
+			at := last.Time
+			by := &Call{Time: at, Day: dayOf(at), hour: hourOf(paneOf(at))}
+			e.tables.view(by.hour, e).budget.uses.least = map[uint32]float64{firstUseRow(&policyChangeCard): 5}
+			f := Finding{Value: "iam:ListUsers", Did: "used rights", Sentence: "It used them.", rank: c.rank}
+			e.out = &out
+			e.raiseLate(members[0].id, &moment{at: at}, &found{meta: &policyChangeCard, Finding: f.defaults(&policyChangeCard)}, by)
+			p, _ := e.store.find(members[0].id)
+			open := e.dossiers[p.self].alerts
+			if len(open) != 1 || open[0].way.String() != c.way {
+				t.Fatalf("%d alerts, %v", len(open), open)
+			}
+			if said := strings.Contains(open[0].parts[0].Sentence, "pages nobody"); said != (c.way == "report") {
+				t.Errorf("says %q", open[0].parts[0].Sentence)
+			}
+		})
+	}
+}
