@@ -125,7 +125,7 @@ func (r *rareCounts) visit(c *codec) {
 type rareWeek [ledgerDays]rareCounts
 
 // usual is how many candidates of each detector a usual day has, of a bin or
-// above: the mean without the busiest days. Days of which nothing is known count
+// above: the mean that the days without the busiest tell of. Days of which nothing is known count
 // as quiet.
 func (w *rareWeek) usual() (rows []rareUsual) {
 	var all rareCounts
@@ -145,9 +145,14 @@ func (w *rareWeek) usual() (rows []rareUsual) {
 			}
 			sorted := days
 			slices.Sort(sorted[:])
-			for _, n := range sorted[:ledgerDays-busyDays] {
-				row.above[bin] += n / (ledgerDays - busyDays)
+			quiet, mean := 0.0, 0.0
+			for i, n := range sorted {
+				mean += n
+				if i < ledgerDays-busyDays {
+					quiet += n
+				}
 			}
+			row.above[bin] = math.Min(ofQuietDays(quiet/(ledgerDays-busyDays)), mean/ledgerDays)
 		}
 		rows = append(rows, row)
 		n := slices.IndexFunc(all, func(x rareCount) bool { return x.row != row.row })
@@ -158,6 +163,18 @@ func (w *rareWeek) usual() (rows []rareUsual) {
 	}
 	return rows
 }
+
+// ofQuietDays is the mean of Poisson counts of which the five quieter days of seven
+// have a mean: by simulation that lies 0.43 standard deviations below it.
+func ofQuietDays(quiet float64) float64 {
+	if quiet == 0 {
+		return 0
+	}
+	root := (quietBelow + math.Sqrt(quietBelow*quietBelow+4*quiet)) / 2
+	return float64(root * root)
+}
+
+const quietBelow = 0.43
 
 // rareUsual is how many candidates a day a detector usually has from each bin up.
 type rareUsual struct {

@@ -2,10 +2,12 @@ package detect
 
 import (
 	"math"
+	"math/rand/v2"
 	"slices"
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"pgregory.net/rapid"
 )
 
@@ -83,7 +85,7 @@ func TestWhatCandidatesPageStaysWithinTheirAllowance(t *testing.T) {
 		}
 		perDay := rapid.Float64Range(0.05, 5).Draw(t, "a day")
 		g := w.gate(perDay)
-		paged := 0.0
+		quiet, mean := 0.0, 0.0
 		for row := uint32(1); row <= 4; row++ {
 			var days []float64
 			for d := range w {
@@ -96,12 +98,15 @@ func TestWhatCandidatesPageStaysWithinTheirAllowance(t *testing.T) {
 				days = append(days, n)
 			}
 			slices.Sort(days)
-			for _, n := range days[:ledgerDays-busyDays] {
-				paged += n / (ledgerDays - busyDays)
+			for i, n := range days {
+				mean += n / ledgerDays
+				if i < ledgerDays-busyDays {
+					quiet += n / (ledgerDays - busyDays)
+				}
 			}
 		}
-		if paged > perDay+1e-9 || math.Abs(paged-g.pages) > 1e-9 {
-			t.Fatalf("%v a usual day page, %v expected, %v allowed", paged, g.pages, perDay)
+		if g.pages > perDay+1e-9 || g.pages < quiet-1e-9 || g.pages > mean+1e-9 {
+			t.Fatalf("%v expected, %v on quiet days, %v on all, %v allowed", g.pages, quiet, mean, perDay)
 		}
 	})
 }
@@ -160,4 +165,27 @@ func TestNoveltySentLateIsWeighedInTheNextPane(t *testing.T) {
 	if of().tail == 0 {
 		t.Error("the next panes did not weigh it")
 	}
+}
+
+// The quieter days of a habit have fewer than its mean: what they tell of is the mean.
+func TestTheQuietDaysTellOfTheMean(t *testing.T) {
+	r := rand.New(rand.NewPCG(7, 1)) //nolint:gosec // a test's own
+	for _, mean := range []float64{0.3, 1, 3, 10, 40} {
+		const weeks = 4000
+		quiet := 0.0
+		for range weeks {
+			var days [ledgerDays]float64
+			for d := range days {
+				for at := r.ExpFloat64(); at < mean; at += r.ExpFloat64() {
+					days[d]++
+				}
+			}
+			slices.Sort(days[:])
+			for _, n := range days[:ledgerDays-busyDays] {
+				quiet += n / (ledgerDays - busyDays) / weeks
+			}
+		}
+		assert.InEpsilon(t, mean, ofQuietDays(quiet), 0.07, "quiet days have %.2f", quiet)
+	}
+	assert.Zero(t, ofQuietDays(0), "nothing on any other day is no habit")
 }
