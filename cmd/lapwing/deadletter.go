@@ -78,7 +78,8 @@ func newDeadLetterReplay(g *global) *cobra.Command {
 		Long: `Replay sends what enrich or a destination refused to the topic it came from, to
 be read again, and what store refused straight to ClickHouse: after a parser, a
 table or a destination was mended. Dead letters stay in the topic, so a second
-replay sends them a second time; narrow it with --from and --to.`,
+replay sends them a second time; narrow it, by --from-offset and --to-offset for
+one: "deadletter list" shows the offsets.`,
 		Args: noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			cfg, err := g.load()
@@ -97,7 +98,7 @@ func deadLetterFlags(c *cobra.Command, o *app.DeadLetterOptions) {
 	c.Flags().StringVar(&o.Stage, "stage", "", "only those that this stage refused, such as enrich")
 	c.Flags().StringVar(&o.Topic, "topic", "", "only those from this topic")
 	c.Flags().StringVar(&o.Contains, "contains", "", "only those whose reason holds this `text`")
-	c.Flags().Int64Var(&o.From, "from", 0, "first offset in the dead letter topic")
-	c.Flags().Int64Var(&o.To, "to", 0, "offset to stop before (default: the end)")
+	c.Flags().Int64Var(&o.From, "from-offset", 0, "first `offset` in the dead letter topic")
+	c.Flags().Int64Var(&o.To, "to-offset", 0, "`offset` to stop before (default: the end)")
 	c.Flags().IntVar(&o.Limit, "limit", 0, "at most so many (default: all)")
 }

@@ -270,3 +270,12 @@ func TestBacktestGivesTheSameBytes(t *testing.T) {
 		last = k
 	}
 }
+
+// --from once meant a kind, an identity and an offset.
+func TestFromIsTheKindOfAnImport(t *testing.T) {
+	eachCommand(newRoot(app.StdIO()), func(c *cobra.Command) {
+		if c.CommandPath() != "lapwing identity import" {
+			require.Nil(t, c.Flags().Lookup("from"), c.CommandPath())
+		}
+	})
+}

@@ -170,7 +170,7 @@ func DeadLetterReplay(ctx context.Context, cfg Config, o DeadLetterOptions, std 
 		return nil
 	})
 	if err != nil && last >= 0 {
-		err = fmt.Errorf("%w; everything up to dead letter %d is done: go on with --from %d", err, last, last+1)
+		err = fmt.Errorf("%w; everything up to dead letter %d is done: go on with --from-offset %d", err, last, last+1)
 	}
 	return r.report(std.Err, err)
 }
