@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -73,6 +74,7 @@ type backtest struct {
 	diff     *comparison
 	failures []string
 	stray    []string // alert ids of the feedback that there are none of
+	warnings []string
 }
 
 // Backtest judges log files in event time, with the code that runs in
@@ -109,6 +111,11 @@ func (b *backtest) prepare() (err error) {
 	if b.in, err = openInputs(b.std, reading.formats, format, o.Files); err != nil {
 		return err
 	}
+	known := []string{o.Inventory, o.Labels, o.CompareInventory, o.Feedback, o.CompareFeedback, o.Mapping}
+	known = slices.DeleteFunc(known, func(s string) bool { return s == "" })
+	if err := checkOutputs([]outputFile{{"--out", o.Out}, {"--report", o.Report}, {"--profiles-out", o.ProfilesOut}}, append(known, o.Files...)); err != nil {
+		return err
+	}
 	if o.LearnUntil != "" {
 		if b.learnUntil, err = parseMoment(o.LearnUntil); err != nil {
 			return Usagef("--learn-until: %w", err)
@@ -126,7 +133,7 @@ func (b *backtest) prepare() (err error) {
 			return Usage(err)
 		}
 	}
-	said, err := loadFeedback("--feedback", o.Feedback)
+	said, err := b.feedback("--feedback", o.Feedback)
 	if err != nil {
 		return err
 	}
@@ -143,7 +150,7 @@ func (b *backtest) prepare() (err error) {
 		if o.CompareInventory != "" {
 			other.Inventory.File = o.CompareInventory
 		}
-		more, err := loadFeedback("--compare-feedback", o.CompareFeedback)
+		more, err := b.feedback("--compare-feedback", o.CompareFeedback)
 		if err != nil {
 			return err
 		}
@@ -157,6 +164,15 @@ func (b *backtest) prepare() (err error) {
 	b.r = newReplay(b.cfg, reading, start, b.refused.add)
 	b.r.second, b.r.feedback = second, sortFeedback(said)
 	return nil
+}
+
+// feedback reads verdicts, and warns of a file that has none.
+func (b *backtest) feedback(flag, name string) ([]*schemas.Control, error) {
+	list, err := loadFeedback(flag, name)
+	if err == nil && name != "" && len(list) == 0 {
+		b.warnings = append(b.warnings, fmt.Sprintf("%s %s: no verdict in it", flag, name))
+	}
+	return list, err
 }
 
 // lane is what one side reads with, and the format of its files.
@@ -231,6 +247,13 @@ func (b *backtest) judge(ctx context.Context) error {
 		newest = b.diff.fresh()
 	}
 	b.failures = failures(b.conditions, newest)
+	if why := b.v.nothing(); why != "" {
+		b.warnings = append(b.warnings, why)
+		if len(b.conditions) > 0 { // a check that saw nothing must not pass for one that found nothing
+			b.failures = append(b.failures, "fail-on: nothing was judged, so nothing was checked")
+		}
+	}
+	b.warnings = append(b.warnings, strayText(b.stray)...)
 	if b.o.Labels != "" {
 		s := simulate.ScoreJudged(b.labels, b.versions, b.v.since(), b.v.to.Add(time.Second), func(l *simulate.Label, row *simulate.Row) (string, bool) {
 			why := cover.unjudged(l, row, b.v)
@@ -266,6 +289,9 @@ func (b *backtest) finish() error {
 	_, bad := b.in.totals()
 	s := newBacktestSummary(b.cfg, b.v, len(b.in.files), int(bad))
 	s.Scorecard, s.Compare, s.Failures, s.StrayVerdicts = b.score, b.diff.summary(), b.failures, b.stray
+	for _, w := range b.warnings {
+		fmt.Fprintln(b.std.Err, "warning: "+w)
+	}
 	if b.o.JSON {
 		if err := newEncoder(b.std.Err).Encode(s); err != nil {
 			return err
@@ -280,7 +306,6 @@ func (b *backtest) finish() error {
 		if b.diff != nil {
 			fmt.Fprint(b.std.Err, b.diff.text())
 		}
-		fmt.Fprint(b.std.Err, strayText(b.stray))
 	}
 	for _, line := range b.failures {
 		fmt.Fprintln(b.std.Err, "lapwing: "+line)

@@ -123,9 +123,9 @@ func strayVerdicts(list []*schemas.Control, alerts map[string]schemas.Alert) []s
 const shownStray = 5
 
 // strayText warns of verdicts on alerts that there are none of.
-func strayText(ids []string) string {
+func strayText(ids []string) []string {
 	if len(ids) == 0 {
-		return ""
+		return nil
 	}
 	shown := make([]string, 0, shownStray)
 	for _, id := range ids[:min(len(ids), shownStray)] {
@@ -135,5 +135,5 @@ func strayText(ids []string) string {
 	if n := len(ids) - len(shown); n > 0 {
 		more = fmt.Sprintf(" and %d more", n)
 	}
-	return fmt.Sprintf("warning: feedback: no alert of this run is called %s%s; of such a verdict only detector and value count, if it has them\n", strings.Join(shown, ", "), more)
+	return []string{fmt.Sprintf("feedback: no alert of this run is called %s%s; of such a verdict only detector and value count, if it has them", strings.Join(shown, ", "), more)}
 }

@@ -280,6 +280,17 @@ func (v *verdict) since() time.Time {
 	return v.from
 }
 
+// nothing says why nothing was judged, "" where something was.
+func (v *verdict) nothing() string {
+	switch {
+	case v.events == 0:
+		return "there was no event to judge"
+	case v.learnUntil.After(v.to):
+		return fmt.Sprintf("--learn-until lies after the last call (%s): nothing was judged", v.to.Format(time.DateTime))
+	}
+	return ""
+}
+
 // days is how many days of traffic were judged, at least one hour's worth.
 func (v *verdict) days() float64 {
 	return max(v.to.Sub(v.since()), time.Hour).Hours() / 24

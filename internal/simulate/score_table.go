@@ -58,10 +58,12 @@ func (s *Scorecard) WriteTable(w io.Writer) error {
 			t.AppendRow(table.Row{r.Label.Start.UTC().Format("2006-01-02 15:04"), r.Label.Name, who, result, r.Detector, after})
 		}
 	}
-	if err := write(w, t); err != nil {
-		return err
+	if s.Attacks > 0 {
+		if err := write(w, t); err != nil {
+			return err
+		}
 	}
-	if simulated {
+	if simulated && s.Attacks > 0 {
 		if _, err := fmt.Fprintln(w, "case: the number of the use case; from: the network (usual, known to others, or foreign) and the client (its own or other)"); err != nil {
 			return fmt.Errorf("scorecard: %w", err)
 		}
@@ -90,7 +92,7 @@ func (s *Scorecard) WriteTable(w io.Writer) error {
 		u.SetStyle(table.StyleLight)
 		u.AppendHeader(table.Row{"at (UTC)", "not judged", "identity", "why"})
 		for _, x := range s.Unjudged {
-			u.AppendRow(table.Row{x.Label.Start.UTC().Format("2006-01-02 15:04"), clip(x.Label.Name, 44), clip(strings.Join(x.Label.Who(), " "), 44), x.Why})
+			u.AppendRow(table.Row{x.Label.Start.UTC().Format("2006-01-02 15:04"), clip(x.Label.Name, 44) + benign(x.Label.Kind), clip(strings.Join(x.Label.Who(), " "), 44), x.Why})
 		}
 		if err := write(w, u); err != nil {
 			return err
@@ -101,9 +103,16 @@ func (s *Scorecard) WriteTable(w io.Writer) error {
 			return fmt.Errorf("scorecard: %w", err)
 		}
 	}
-	_, err := fmt.Fprintf(w, "attacks found by event %d of %d (%.0f%%), by identity and time %d; median time to detect %s\n"+
-		"false alerts %d in %.0f days: %.2f a day; hard cases that paged %d of %d; alerts in these days %d, of which %d paged and %d went to the report\n",
-		s.Found, s.Attacks, 100*s.Recall, s.ByTime, s.MedianDelay.Round(time.Second), s.False, s.Days, s.FalsePerDay, s.HardFired, s.HardCases, s.Alerts, s.Paged, s.Reports)
+	found := "no attack to find"
+	if s.Attacks > 0 {
+		found = fmt.Sprintf("attacks found by event %d of %d (%.0f%%), by identity and time %d; median time to detect %s",
+			s.Found, s.Attacks, 100*s.Recall, s.ByTime, s.MedianDelay.Round(time.Second))
+	}
+	if n := len(s.Unjudged); n > 0 {
+		found += fmt.Sprintf("; not judged %d", n)
+	}
+	_, err := fmt.Fprintf(w, "%s\nfalse alerts %d in %.0f days: %.2f a day; hard cases that paged %d of %d; alerts in these days %d, of which %d paged and %d went to the report\n",
+		found, s.False, s.Days, s.FalsePerDay, s.HardFired, s.HardCases, s.Alerts, s.Paged, s.Reports)
 	if err != nil {
 		return fmt.Errorf("scorecard: %w", err)
 	}
@@ -133,4 +142,12 @@ func clip(s string, n int) string {
 		return s
 	}
 	return s[:n-1] + "…"
+}
+
+// benign marks a label that is no attack.
+func benign(kind string) string {
+	if kind == KindHard {
+		return " (benign)"
+	}
+	return ""
 }

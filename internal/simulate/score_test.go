@@ -113,6 +113,20 @@ func TestScorecardOfOtherLabelsSaysWhen(t *testing.T) {
 	require.NotContains(t, table.String(), "number of the use case")
 }
 
+// What the logs lack is listed by itself and counts for nothing.
+func TestScorecardListsWhatWasNotJudged(t *testing.T) {
+	labels := []Label{done(KindAttack, func(l *Label) { l.Name = "elsewhere" }), done(KindHard, func(l *Label) { l.Name, l.Identities = "calm", []string{"a", "b"} })}
+	s := ScoreJudged(labels, nil, noon, noon.Add(24*time.Hour), func(l *Label, r *Row) (string, bool) { return "no call of it", false })
+	require.Empty(t, s.Rows)
+	require.Zero(t, s.Attacks+s.HardCases)
+	var table bytes.Buffer
+	require.NoError(t, s.WriteTable(&table))
+	require.Contains(t, table.String(), "│ 2026-07-01 12:10 │ elsewhere     │ svc      │ no call of it │")
+	require.Contains(t, table.String(), "│ 2026-07-01 12:10 │ calm (benign) │ a b      │ no call of it │")
+	require.Contains(t, table.String(), "no attack to find; not judged 2\n")
+	require.NotContains(t, table.String(), "RESULT")
+}
+
 func TestScorecardIsWritten(t *testing.T) {
 	hard := done(KindHard, func(l *Label) { l.Identities = []string{"a", "b"} })
 	s := Score([]Label{done(KindAttack), hard}, []schemas.Alert{said("p", "svc", 1, true, 12, 10), said("q", "b", 1, true, 15, 15)}, noon, noon.Add(24*time.Hour))
