@@ -88,11 +88,11 @@ func TestLinesOfOthersAreNotAPIGateways(t *testing.T) {
 		`203.0.113.9 - - [01/Mar/2026:10:00:00 +0000] "GET /v1/orders/17 HTTP/1.1" 200 2048 c6af9ac6-7b61-11e6-9a41-93e8deadbeef`,
 		`203.0.113.9 - alice [01/Mar/2026:10:00:00 +0000] "GET /v1/orders/17 HTTP/1.1" 200 2048 "-" "curl/8"`,
 	} {
-		if format, ok := Detect([]byte(line)); ok && format == "apigateway" {
+		if format, ok := standard.Detect([]byte(line)); ok && format == "apigateway" {
 			t.Errorf("taken: %s", line)
 		}
 	}
-	if format, ok := Detect([]byte(gatewayCLF)); !ok || format != "apigateway" {
+	if format, ok := standard.Detect([]byte(gatewayCLF)); !ok || format != "apigateway" {
 		t.Errorf("found as %q", format)
 	}
 }

@@ -61,7 +61,7 @@ func TestAuditEventsOfServicesAreRead(t *testing.T) {
 					continue // a field tells nothing
 				}
 				all++
-				format, ok := Detect(e.Event)
+				format, ok := standard.Detect(e.Event)
 				named := false
 				for _, f := range formats {
 					named = named || ok && f == format
@@ -118,7 +118,7 @@ func TestOtherLogsAreNotTakenForServices(t *testing.T) {
 			if strings.HasPrefix(e.Rule, "Standard.") {
 				continue
 			}
-			if format, _ := Detect(e.Event); ours[format] {
+			if format, _ := standard.Detect(e.Event); ours[format] {
 				t.Errorf("%s, %q: taken for %s: %.300s", label, e.Test, format, e.Event)
 			}
 		}

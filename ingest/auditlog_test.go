@@ -33,7 +33,7 @@ func TestAFieldOfAnotherTypeLosesNoRecord(t *testing.T) {
 				if h.next == 0 && other != `[]` && s.format != "otlp" {
 					t.Errorf("%s, %s: %s for %q: neither event nor refusal", s.format, s.name, other, d.nodes[n].key)
 				}
-				_, _ = Detect([]byte(in))
+				_, _ = standard.Detect([]byte(in))
 				if t.Failed() {
 					t.Fatalf("%s, %s: with %s for %q: %s", s.format, s.name, other, d.nodes[n].key, in)
 				}

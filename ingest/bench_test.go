@@ -266,7 +266,7 @@ func BenchmarkReader(b *testing.B) {
 	b.SetBytes(int64(len(file)))
 	b.ReportAllocs()
 	for b.Loop() {
-		r := NewReader(strings.NewReader(file), "cloudtrail")
+		r := standard.NewReader(strings.NewReader(file), "cloudtrail")
 		for {
 			if _, _, err := r.Next(); err != nil {
 				if err != io.EOF { //nolint:errorlint // the bare value is promised

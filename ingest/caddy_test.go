@@ -57,7 +57,7 @@ func TestCaddysCommonLogIsRead(t *testing.T) {
 func TestCaddysOtherLinesAreNoCalls(t *testing.T) {
 	for _, logger := range []string{"http.handlers.waf", "http.handlers.reverse_proxy", "tls.obtain", "admin.api", "http.log.error"} {
 		in := `{"level":"warn","ts":1772359200.25,"logger":"` + logger + `","msg":"[client \"203.0.113.9\"] Coraza: Warning."}`
-		if got, ok := Detect([]byte(in)); !ok || got != "caddy" {
+		if got, ok := standard.Detect([]byte(in)); !ok || got != "caddy" {
 			t.Errorf("%s: detected as %q", logger, got)
 		}
 		if c := parseAll(t, "caddy", in); len(c.bad) != 1 || !strings.Contains(c.bad[0], "is not http.log.access") {

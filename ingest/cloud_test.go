@@ -31,7 +31,7 @@ func TestWhatCarriesCloudLogsIsTakenOff(t *testing.T) {
 		{"a list of the activity log", "azure-activity", `{"value":[` + azureActivity("a/write", `{}`, "") + `],"nextLink":"x"}`, 1},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			if got, _ := Detect([]byte(tt.in)); got != tt.format {
+			if got, _ := standard.Detect([]byte(tt.in)); got != tt.format {
 				t.Errorf("detected as %q", got)
 			}
 			if c := parseAll(t, tt.format, tt.in); len(c.events) != tt.events || len(c.bad) > 0 {

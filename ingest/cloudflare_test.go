@@ -91,7 +91,7 @@ func TestCloudflareAnswersOfTheAPIAreRead(t *testing.T) {
 		`{"result":[{"id":"v1","action":{"type":"create","result":true},"actor":{"id":"u1","email":"alice@example.com","type":"user","ip":"203.0.113.9"},"resource":{"type":"record","id":"r"},"owner":{"id":"acc1"},"when":"2026-03-01T10:00:00Z"}]}`,
 	} {
 		ev := parseOne(t, "cloudflare-audit", in)
-		if name, ok := Detect([]byte(in)); !ok || name != "cloudflare-audit" || ev.Operation != "cloudflare:record.create" || ev.Principal != "alice@example.com" || ev.SrcIp != "203.0.113.9" || ev.Outcome != success || ev.Account != "acc1" {
+		if name, ok := standard.Detect([]byte(in)); !ok || name != "cloudflare-audit" || ev.Operation != "cloudflare:record.create" || ev.Principal != "alice@example.com" || ev.SrcIp != "203.0.113.9" || ev.Outcome != success || ev.Account != "acc1" {
 			t.Errorf("detected as %q: %v", name, ev)
 		}
 	}
@@ -112,7 +112,7 @@ func TestRecordsOfOthersGetTheRightFormat(t *testing.T) {
 					continue // the rule's test is about another source
 				}
 				all++
-				if got, _ := Detect([]byte(in)); got == format {
+				if got, _ := standard.Detect([]byte(in)); got == format {
 					right++
 				} else {
 					t.Logf("%s: detected as %q", in[:min(len(in), 300)], got)

@@ -26,7 +26,7 @@ func TestWhoWroteACombinedLine(t *testing.T) {
 		{"milliseconds in the time", `203.0.113.9:4711 [01/Mar/2026:10:00:00.123] web app/1 0/0/0/1/1 200 17 - - ---- 1/1/0/0/0 0/0 "GET / HTTP/1.1"`, "haproxy"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			if got, _ := Detect([]byte(tt.in)); got != tt.want {
+			if got, _ := standard.Detect([]byte(tt.in)); got != tt.want {
 				t.Errorf("detected as %q, want %q", got, tt.want)
 			}
 		})
@@ -64,7 +64,7 @@ func TestAFileIsOfOneKind(t *testing.T) {
 		"apache": line + line + apache + line + apache + nginx,
 		"nginx":  line + nginx + line + nginx + line + apache,
 	} {
-		r := NewReader(strings.NewReader(in), AutoFormat)
+		r := standard.NewReader(strings.NewReader(in), AutoFormat)
 		for {
 			rec, number, err := r.Next()
 			if errors.Is(err, io.EOF) {

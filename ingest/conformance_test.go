@@ -180,7 +180,7 @@ func eventOf(t *testing.T, line []byte, right []string) (event []byte, formats [
 
 func (row *conformity) read(t *testing.T, data []byte, right []string) {
 	t.Helper()
-	r := NewReader(bytes.NewReader(data), AutoFormat)
+	r := standard.NewReader(bytes.NewReader(data), AutoFormat)
 	parsers := map[string]Parser{}
 	for {
 		rec, _, err := r.Next()

@@ -95,7 +95,7 @@ func TestAMappingReadsRecords(t *testing.T) {
 	if name, ok := set.Detect([]byte(in)); !ok || name != "billing" {
 		t.Errorf("detected as %q", name)
 	}
-	if name, ok := Detect([]byte(in)); ok {
+	if name, ok := standard.Detect([]byte(in)); ok {
 		t.Errorf("without the mapping detected as %q", name)
 	}
 	if f := set.Formats()[0]; f.Disorder != 2*time.Minute {

@@ -67,9 +67,6 @@ func (p *probe) object(key string) bool {
 
 // Detect names the format of a sample by its content: the start of a file, or
 // one record.
-func Detect(sample []byte) (format string, ok bool) { return standard.Detect(sample) }
-
-// Detect names the format of a sample, as the function Detect does.
 func (s *Set) Detect(sample []byte) (format string, ok bool) {
 	d := detector{set: s}
 	return d.detect(sample, "")

@@ -169,7 +169,7 @@ func TestEntraListsAreTakenApart(t *testing.T) {
 		{"one record a line", "entra-audit", audit + "\n" + audit},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			if got, _ := Detect([]byte(tt.in)); got != tt.format {
+			if got, _ := standard.Detect([]byte(tt.in)); got != tt.format {
 				t.Errorf("detected as %q", got)
 			}
 			if c := parseAll(t, tt.format, tt.in); len(c.events) != 2 || len(c.bad) != 0 {

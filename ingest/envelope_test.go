@@ -52,11 +52,11 @@ func TestRecordsAreUnwrapped(t *testing.T) {
 			if len(c.events) != tt.events || len(c.bad) != 0 {
 				t.Fatalf("%d events, refusals %q", len(c.events), c.bad)
 			}
-			if got, ok := Detect([]byte(tt.in)); !ok || got != tt.format {
+			if got, ok := standard.Detect([]byte(tt.in)); !ok || got != tt.format {
 				t.Errorf("detected as %q", got)
 			}
 			n := 0
-			for r := NewReader(strings.NewReader(tt.in), AutoFormat); ; n++ {
+			for r := standard.NewReader(strings.NewReader(tt.in), AutoFormat); ; n++ {
 				if _, _, err := r.Next(); err != nil {
 					break
 				}

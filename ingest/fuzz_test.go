@@ -186,7 +186,7 @@ func FuzzReader(f *testing.F) {
 	f.Add([]byte("[" + nginxJSON + "," + nginxJSON + "]"))
 	f.Add([]byte(`{"Records":[` + trailRole + "]}\n"))
 	f.Fuzz(func(t *testing.T, in []byte) {
-		r := NewReader(strings.NewReader(string(in)), AutoFormat)
+		r := standard.NewReader(strings.NewReader(string(in)), AutoFormat)
 		total := 0
 		for n := 1; ; n++ {
 			rec, number, err := r.Next()

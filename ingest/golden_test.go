@@ -66,7 +66,7 @@ func goldenText(t *testing.T, file, format string) string {
 		t.Fatal(err)
 	}
 	var out bytes.Buffer
-	for r := NewReader(f, format); ; {
+	for r := standard.NewReader(f, format); ; {
 		rec, _, err := r.Next()
 		if errors.Is(err, io.EOF) {
 			return out.String()

@@ -42,7 +42,7 @@ func TestHostileRecordsAreReadOnce(t *testing.T) {
 			if n.events+n.bad == 0 {
 				t.Error("nothing became of it")
 			}
-			Detect([]byte(tt.in))
+			standard.Detect([]byte(tt.in))
 		})
 	}
 }

@@ -109,7 +109,7 @@ func TestStagesOfOneKubernetesCallAreCountedOnce(t *testing.T) {
 			if c := parseAll(t, "k8s-audit", tt.in); len(c.events) != tt.events || len(c.bad) > 0 {
 				t.Errorf("%d events, refusals %q, want %d events", len(c.events), c.bad, tt.events)
 			}
-			if got, ok := Detect([]byte(tt.in)); !ok || got != "k8s-audit" {
+			if got, ok := standard.Detect([]byte(tt.in)); !ok || got != "k8s-audit" {
 				t.Errorf("detected as %q", got)
 			}
 		})

@@ -84,7 +84,7 @@ func TestOktaEventsAreFoundInTheirEnvelopes(t *testing.T) {
 		"EventBridge":   `{"version":"0","id":"e1","detail-type":"SystemLog","source":"aws.partner/okta.com/acme","account":"111122223333","time":"2026-03-01T10:05:01Z","region":"eu-west-1","resources":[],"detail":` + event + `}`,
 		"an array":      `[` + event + `]`,
 	} {
-		if got, _ := Detect([]byte(in)); got != "okta" {
+		if got, _ := standard.Detect([]byte(in)); got != "okta" {
 			t.Errorf("%s: detected as %q", name, got)
 		}
 		if ev := parseOne(t, "okta", in); ev.Operation != "okta:user.session.start" {

@@ -269,12 +269,12 @@ func TestUnknownFormatsAreNamedWithTheKnown(t *testing.T) {
 
 func TestFormatsAreFoundByContent(t *testing.T) {
 	for _, s := range samples() {
-		if got, ok := Detect([]byte(s.in)); !ok || got != s.format {
+		if got, ok := standard.Detect([]byte(s.in)); !ok || got != s.format {
 			t.Errorf("%s: detected as %q", s.name, got)
 		}
 	}
 	for _, in := range []string{"", "\n", "hello", `{"a":1}`, "[", "\x00\x01", `{"level":"info","msg":"started"}`} {
-		if got, ok := Detect([]byte(in)); ok {
+		if got, ok := standard.Detect([]byte(in)); ok {
 			t.Errorf("%q: detected as %q", in, got)
 		}
 	}

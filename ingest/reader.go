@@ -88,14 +88,8 @@ type Position struct {
 }
 
 // NewReader returns a Reader of r, which the caller closes. format is a name
-// of Formats or AutoFormat; an unknown one is what the first Next returns. A
+// of the set or AutoFormat; an unknown one is what the first Next returns. A
 // record may be DefaultMaxRecordBytes long.
-func NewReader(r io.Reader, format string) *Reader {
-	return standard.NewReaderAt(r, format, Position{})
-}
-
-// NewReader returns a Reader of r for the formats of the set, as the function
-// NewReader does.
 func (s *Set) NewReader(r io.Reader, format string) *Reader {
 	return s.NewReaderAt(r, format, Position{})
 }
@@ -103,12 +97,6 @@ func (s *Set) NewReader(r io.Reader, format string) *Reader {
 // NewReaderAt returns a Reader that goes on at a position which Position gave
 // for the same input. Where r can seek and is not compressed, what stands
 // before is not read again.
-func NewReaderAt(r io.Reader, format string, at Position) *Reader {
-	return standard.NewReaderAt(r, format, at)
-}
-
-// NewReaderAt returns a Reader for the formats of the set, as the function
-// NewReaderAt does.
 func (s *Set) NewReaderAt(r io.Reader, format string, at Position) *Reader {
 	counted := &countingReader{r: r}
 	rd := &Reader{set: s, sniff: detector{set: s}, in: bufio.NewReaderSize(counted, 64<<10), format: format, max: DefaultMaxRecordBytes, src: r, counted: counted, begin: at}

@@ -81,7 +81,7 @@ func TestFilesAreCutIntoRecords(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			for how, in := range map[string]io.Reader{"at once": strings.NewReader(tt.in), "byte by byte": iotest.OneByteReader(strings.NewReader(tt.in)), "with its end": iotest.DataErrReader(strings.NewReader(tt.in))} {
-				got, err := drain(NewReader(in, tt.format))
+				got, err := drain(standard.NewReader(in, tt.format))
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -111,7 +111,7 @@ func TestBrokenFilesSayWhy(t *testing.T) {
 		{"an unknown format", strings.NewReader("x"), "syslog", ErrUnknownFormat, "cloudtrail, "},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			r := NewReader(tt.in, tt.format)
+			r := standard.NewReader(tt.in, tt.format)
 			_, err := drain(r)
 			if !errors.Is(err, tt.is) || !strings.Contains(err.Error(), tt.says) {
 				t.Fatalf("error %v, want %v saying %q", err, tt.is, tt.says)
@@ -131,7 +131,7 @@ func TestOverlongRecordsAreSkipped(t *testing.T) {
 		{"an element", "cloudtrail", `{"Records":[{"n":1},{"x":"` + long + `"},{"n":2}]}`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			r := NewReader(strings.NewReader(tt.in), tt.format)
+			r := standard.NewReader(strings.NewReader(tt.in), tt.format)
 			r.max = 100
 			got, err := drain(r)
 			if err != nil {
@@ -161,7 +161,7 @@ func TestABombIsCutOff(t *testing.T) {
 
 func TestFormatsAreFoundRecordByRecord(t *testing.T) {
 	in := trailRole + "\n" + kongConsumer + "\n" + nginxPlain + "\n" + nginxJSON + "\nnonsense\n"
-	r := NewReader(strings.NewReader("nonsense first\n"+in), AutoFormat)
+	r := standard.NewReader(strings.NewReader("nonsense first\n"+in), AutoFormat)
 	var got []string
 	for {
 		_, n, err := r.Next()
@@ -192,7 +192,7 @@ func TestMemoryStaysBoundedOverOneHugeArray(t *testing.T) {
 		}
 		return element.Read(p)
 	}))
-	r := NewReader(endless, "cloudtrail")
+	r := standard.NewReader(endless, "cloudtrail")
 	records := 0
 	for {
 		rec, _, err := r.Next()
@@ -217,7 +217,7 @@ type readerFunc func(p []byte) (int, error)
 func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
 
 func TestAnOrderThatIsTooLongToReadEndsTheOneBefore(t *testing.T) {
-	r := NewReader(strings.NewReader("#Fields: c-ip date\none\n#Fields: "+strings.Repeat("c-ip ", 40)+"\ntwo"), "cloudfront")
+	r := standard.NewReader(strings.NewReader("#Fields: c-ip date\none\n#Fields: "+strings.Repeat("c-ip ", 40)+"\ntwo"), "cloudfront")
 	r.Limit(100)
 	got, err := drain(r)
 	if err != nil {
@@ -245,7 +245,7 @@ func (g *growing) Read(b []byte) (int, error) {
 
 func TestAnOrderThatIsHalfWrittenIsNone(t *testing.T) {
 	const before = 400 // more than is looked at when the file is opened
-	r := NewReader(&growing{parts: []string{"#Fields: c-ip date\n" + strings.Repeat("one\n", before) + "#Fields: date c-", "ip\ntwo\n"}}, "cloudfront")
+	r := standard.NewReader(&growing{parts: []string{"#Fields: c-ip date\n" + strings.Repeat("one\n", before) + "#Fields: date c-", "ip\ntwo\n"}}, "cloudfront")
 	got, err := drain(r)
 	if err != nil {
 		t.Fatal(err)
@@ -276,7 +276,7 @@ func TestReadingGoesOnAtAPosition(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			var records []string
 			var places []Position
-			r := NewReader(strings.NewReader(in), AutoFormat)
+			r := standard.NewReader(strings.NewReader(in), AutoFormat)
 			for {
 				rec, _, err := r.Next()
 				var bad *RecordError
@@ -289,7 +289,7 @@ func TestReadingGoesOnAtAPosition(t *testing.T) {
 				t.Fatalf("%d records", len(records))
 			}
 			for i := 0; i < len(places); i += 1 + len(places)/7 {
-				r := NewReaderAt(strings.NewReader(in), AutoFormat, places[i])
+				r := standard.NewReaderAt(strings.NewReader(in), AutoFormat, places[i])
 				for n := i + 1; ; n++ {
 					rec, _, err := r.Next()
 					var bad *RecordError
@@ -310,7 +310,7 @@ func TestReadingGoesOnAtAPosition(t *testing.T) {
 
 func TestAnUnfinishedRecordIsKnown(t *testing.T) {
 	for in, want := range map[string]bool{"{\"a\":1}": false, "{\"a\":1}\n": false, "{\"a\":": true, "a line": true, "a line\n": false, "[{\"a\":1}": false} {
-		r := NewReader(strings.NewReader(in), "nginx")
+		r := standard.NewReader(strings.NewReader(in), "nginx")
 		if _, _, err := r.Next(); err != nil {
 			t.Fatal(err)
 		}

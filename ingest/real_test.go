@@ -53,7 +53,7 @@ func readAll(t *testing.T, name string) (c collect) {
 		t.Fatal(err)
 	}
 	defer func() { _ = f.Close() }()
-	r := NewReader(f, AutoFormat)
+	r := standard.NewReader(f, AutoFormat)
 	for {
 		rec, _, err := r.Next()
 		var bad *RecordError

@@ -39,7 +39,7 @@ func (l *readEvents) Bad(int, []byte, error)         {}
 // readLog parses what a log holds, in the format that its content shows.
 func readLog(t *testing.T, log io.Reader) []*schemas.Event {
 	t.Helper()
-	r := ingest.NewReader(log, ingest.AutoFormat)
+	r := ingest.Table().NewReader(log, ingest.AutoFormat)
 	var list readEvents
 	for {
 		rec, _, err := r.Next()
@@ -122,7 +122,7 @@ func TestOperationsOfAuditLogsAreKnown(t *testing.T) {
 		for line := range bytes.Lines(raw) {
 			var wrapped struct{ Event json.RawMessage }
 			require.NoError(t, json.Unmarshal(line, &wrapped))
-			format, ok := ingest.Detect(wrapped.Event)
+			format, ok := ingest.Table().Detect(wrapped.Event)
 			if !ok {
 				continue
 			}

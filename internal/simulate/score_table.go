@@ -1,7 +1,6 @@
 package simulate
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"slices"
@@ -11,16 +10,6 @@ import (
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/jedib0t/go-pretty/v6/text"
 )
-
-// WriteJSON writes the scorecard as one indented JSON object.
-func (s *Scorecard) WriteJSON(w io.Writer) error {
-	enc := json.NewEncoder(w)
-	enc.SetIndent("", "  ")
-	if err := enc.Encode(s); err != nil {
-		return fmt.Errorf("scorecard: %w", err)
-	}
-	return nil
-}
 
 // WriteTable writes the scorecard for people: every attack and hard case, false
 // pages, and the sums.

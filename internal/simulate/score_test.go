@@ -135,7 +135,7 @@ func TestScorecardIsWritten(t *testing.T) {
 	require.Contains(t, table.String(), "attacks found by event 1 of 1 (100%)")
 	require.Contains(t, table.String(), "2 identities")
 	require.Contains(t, table.String(), "false page  2026-07-01 12:15  some-detector  b")
-	require.NoError(t, s.WriteJSON(&object))
+	require.NoError(t, json.NewEncoder(&object).Encode(&s))
 	var back Scorecard
 	require.NoError(t, json.Unmarshal(object.Bytes(), &back))
 	require.Equal(t, s.Rows[0].Alert, back.Rows[0].Alert)
