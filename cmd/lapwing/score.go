@@ -34,8 +34,9 @@ four days, by 5-minute values.
 
 The columns are those that the header calls timestamp (or time, datetime, date, ts)
 and value, or the first two of a file that has no more, or no header; --time and
---value name others, or give their number from 1 on, which needs no header. Times are RFC 3339, "2006-01-02 15:04:05", or Unix;
-- is standard input. A row that cannot be read is said with its line, and left out.`,
+--value name others, or give their number from 1 on, which needs no header. Times are
+RFC 3339, "2006-01-02 15:04:05", or Unix; - is standard input. A row that cannot be
+read is said with its line, and left out.`,
 		Example: example(`
 			lapwing score series requests_per_minute.csv | awk -F, '$3 > 0.9'
 			lapwing score series --time minute --value requests gateway.csv
