@@ -39,7 +39,7 @@ func TestBytesByDetector(t *testing.T) {
 		{"slow-drift", size(4*float, unsafe.Sizeof(s.trends))},
 		{"silence", size(float, unsafe.Sizeof(s.lastCall))},
 		{"dormant", size(unsafe.Sizeof(p.gaps))},
-		{"impossible-travel", size(unsafe.Sizeof(p.places))},
+		{"impossible-travel", size(unsafe.Sizeof(p.place))},
 		{"rate-budget", size(unsafe.Sizeof(p.budget))},
 		{"superseded-key", size(unsafe.Sizeof(p.keys))},
 		{"delegation", size(unsafe.Sizeof(p.depth))},

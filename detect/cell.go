@@ -32,7 +32,3 @@ func (c *Cell) Peers(p *Profile, call *Call, d Dimension) (have, of int) {
 // SharedEgress reports whether the event's network says nothing about place:
 // its class says so, or 20 identities or more called from it within a week.
 func (c *Cell) SharedEgress(call *Call) bool { return c.sharedEgress(call) }
-
-// History words how long the identity has been known at the time of the call:
-// "21 days and 40,312 calls".
-func (c *Cell) History(p *Profile, call *Call) string { return historyOf(p, call.Time) }

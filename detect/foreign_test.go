@@ -30,7 +30,7 @@ func TestAProfileWithNumbersThatNoEngineWritesIsRefused(t *testing.T) {
 		"the beginning of time":      func() { p.first = math.MinInt64 },
 		"the end of time":            func() { p.stats.lastSeen = math.MaxInt64 },
 		"a pane beyond all time":     func() { p.stats.lastPane = math.MaxInt64 },
-		"a place that is nowhere":    func() { p.places[0].Latitude = float32(math.NaN()) },
+		"a place that is nowhere":    func() { p.place.Latitude = float32(math.NaN()) },
 	} {
 		set()
 		state := e.encodeProfile(p)

@@ -11,7 +11,7 @@ var impossibleTravelCard = Meta{
 	Name: "impossible-travel", Title: "Two places too far apart", Basis: Learned, Family: FamilyPlace, Way: WayFused,
 	Severity: schemas.SeverityMedium, Wake: OnNew(Country, Prefix),
 	MinSample: "one earlier place", Floor: "500 km beyond the radii of both places, at more than 900 km/h; cities only, never a country's middle; neither place shared egress",
-	Kept:    "the last two places, 48 bytes",
+	Kept:    "the last place, 32 bytes",
 	Model:   "great-circle distance less both places' radii, over the time between plus a minute",
 	Attacks: []schemas.Technique{{UID: "T1550.001", Name: "Application Access Token"}},
 	NHI:     []string{"NHI2:2025"}, API: []string{"API2:2023"}, NIST: nistNetwork, PCI: pciNetwork,

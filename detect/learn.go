@@ -212,10 +212,10 @@ func (e *Engine) learnTime(p *Profile, call *Call) {
 	p.last = max(p.last, call.Time)
 }
 
-// learnPlace keeps the last two places; a place seen again takes a new time.
+// learnPlace keeps the last place; one seen again takes a new time.
 func (e *Engine) learnPlace(p *Profile, call *Call) {
 	ev := call.Event
-	if ev.Country == "" || ev.Latitude == 0 && ev.Longitude == 0 || !(math.Abs(ev.Latitude) <= 90 && math.Abs(ev.Longitude) <= 180) || call.Time < p.places[0].Time {
+	if ev.Country == "" || ev.Latitude == 0 && ev.Longitude == 0 || !(math.Abs(ev.Latitude) <= 90 && math.Abs(ev.Longitude) <= 180) || call.Time < p.place.Time {
 		return
 	}
 	n := Place{
@@ -225,15 +225,12 @@ func (e *Engine) learnPlace(p *Profile, call *Call) {
 	if ev.GeoPrecision == "city" {
 		n.Radius = uint16(min(ev.GeoRadiusKm, 1<<16-1)) //nolint:gosec // clamped
 	}
-	last := &p.places[0]
+	last := &p.place
 	same := last.Prefix == n.Prefix && last.Country == n.Country
 	if same && dayOf(last.Time) == call.Day {
 		n.Shared = last.Shared
 	} else {
 		n.Shared = e.cell.SharedEgress(call)
 	}
-	if !same {
-		p.places[1] = *last
-	}
-	p.places[0] = n
+	p.place = n
 }

@@ -44,7 +44,7 @@ type Place struct {
 type Profile struct {
 	// Ordered by size, so that no byte is lost between fields.
 	first, last int64
-	places      [2]Place
+	place       Place
 	topics      [topicsPerIdentity]topicSeen
 	budget      int64 // of rate-budget: when its bucket is full again
 	below       int64 // number of the first pane not yet closed
@@ -185,10 +185,7 @@ func (p *Profile) GapQuantile(q float64) time.Duration {
 }
 
 // LastPlace is where it was last seen by an event that told a place.
-func (p *Profile) LastPlace() Place { return p.places[0] }
-
-// PlaceBefore is the place before LastPlace.
-func (p *Profile) PlaceBefore() Place { return p.places[1] }
+func (p *Profile) LastPlace() Place { return p.place }
 
 // TallyToday is the count of t on the day of the last event, before the event
 // being judged.

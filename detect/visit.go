@@ -152,8 +152,11 @@ func (p *Profile) visitOwn(c *codec) {
 	for i := range p.gaps {
 		c.u8(&p.gaps[i])
 	}
-	for i := range p.places {
-		x := &p.places[i]
+	places := []*Place{&p.place}
+	if !c.has(14) {
+		places = append(places, &Place{}) // the one before it, which nothing asked for
+	}
+	for _, x := range places {
 		c.time(&x.Time)
 		c.f32(&x.Latitude)
 		c.f32(&x.Longitude)
