@@ -128,6 +128,12 @@ func TestPathsCollapse(t *testing.T) {
 		{"base64url with few digits", "/hooks/GgXzLxGdaRGSaxqMhKaaHq", "/hooks/{id}"},
 		{"a prefixed id without digits", "/v1/customers/cus_gktUkzsMqSjLul", "/v1/customers/{id}"},
 		{"base64url, hardly a digit", "/hooks/MkAopqdgUakUhu__Jlhlmm", "/hooks/{id}"},
+		{"a prefixed id of pieces that can be spoken", "/v1/customers/sub_vkmaGfnmiQIlaP", "/v1/customers/{id}"},
+		{"a prefixed id that is nearly a name", "/v1/charges/cus_cjykomvQyZGUm", "/v1/charges/{id}"},
+		{"base64url of letters and a mark", "/hooks/bvskeKDqAnvZAU_Eolszan", "/hooks/{id}"},
+		{"a name behind a prefix", "/v1/tools/crm_listOpenContacts", "/v1/tools/crm_listOpenContacts"},
+		{"a name in capitals behind a prefix", "/hooks/svc_SendOrderUpdate", "/hooks/svc_SendOrderUpdate"},
+		{"a name with many acronyms", "/rest/enableLDAPSForSSOUsers", "/rest/enableLDAPSForSSOUsers"},
 		{"base36", "/s/k3j9x0q2mz", "/s/{id}"},
 		{"a file with a short number", "/media/fan_3.jpg", "/media/{id}.jpg"},
 		{"a member with one digit", "/users/rosanovak7", "/users/{id}"},
@@ -188,10 +194,11 @@ func TestRandomIdsCollapse(t *testing.T) {
 		name, prefix, alphabet string
 		length, most           int // of 10,000 that may stay
 	}{
-		{"base64url of 16 bytes", "", "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_", 22, 25},
-		{"nanoid", "", "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_", 21, 30},
-		{"base62 behind a prefix", "cus_", "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789", 14, 120},
-		{"letters alone", "", "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz", 24, 80},
+		{"base64url of 16 bytes", "", "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_", 22, 5},
+		{"nanoid", "", "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_", 21, 5},
+		{"base62 behind a prefix", "cus_", "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789", 14, 15},
+		{"letters alone", "", "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz", 24, 10},
+		{"letters alone behind a prefix", "sub_", "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz", 14, 60},
 		{"base36", "", "abcdefghijklmnopqrstuvwxyz0123456789", 16, 100},
 	} {
 		stayed := []string{}
@@ -222,5 +229,22 @@ func TestSimplePathsHaveTheRouteOfAnyPath(t *testing.T) {
 	})
 	if _, ok := appendSimple(nil, "/v1/orders/8412"); !ok {
 		t.Error("a usual path is not simple")
+	}
+}
+
+// TestProtocolIsNoSecret: behind a path that ends in a secret's name stands the
+// protocol, not the secret.
+func TestProtocolIsNoSecret(t *testing.T) {
+	for _, tt := range []struct{ name, format, record, want string }{
+		{"a password is set, as nginx writes it", "nginx", `203.0.113.9 - svc [01/Mar/2026:10:00:00 +0000] "PUT /v1/users/7/password HTTP/1.1" 200 1 "-" "curl/8.5.0"`, "PUT /v1/users/{id}/password"},
+		{"a password is set, as HAProxy writes it", "haproxy", `<134>Mar  1 10:00:00 edge haproxy[14389]: 203.0.113.9:51124 [01/Mar/2026:10:00:00.250] web~ api/app1 0/0/1/13/19 200 735 - - ---- 12/11/3/1/0 0/0 {api.example.com|aiohttp/3.9.3|} "PUT /v1/users/7/password HTTP/1.1"`, "PUT /v1/users/{id}/password"},
+		{"an id that ends in PWD", "nginx", `203.0.113.9 - svc [01/Mar/2026:10:00:00 +0000] "GET /documents/010SG9RGFRMX5B9ENFHQ4GXPWD HTTP/1.1" 200 1 "-" "curl/8.5.0"`, "GET /documents/{id}"},
+		{"HTTP/2", "nginx", `203.0.113.9 - svc [01/Mar/2026:10:00:00 +0000] "POST /auth/reset-password HTTP/2.0" 200 1 "-" "curl/8.5.0"`, "POST /auth/reset-password"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			if got := parseOne(t, tt.format, tt.record).Operation; got != tt.want {
+				t.Errorf("got %q, want %q", got, tt.want)
+			}
+		})
 	}
 }

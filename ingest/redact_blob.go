@@ -259,7 +259,7 @@ func (m *memo) prose(s string, i int) (start, end int) {
 	}
 	v := s[start:end]
 	m.work += len(v)
-	if len(v) < 6 || hidden(v) || isHash(v) || strings.IndexByte(v, '=') > 0 && strings.Contains(v, hashPrefix) {
+	if len(v) < 6 || hidden(v) || isHash(v) || strings.HasPrefix(v, "HTTP/") || strings.IndexByte(v, '=') > 0 && strings.Contains(v, hashPrefix) {
 		return 0, 0
 	}
 	if v[len(v)-1] == '=' && end < len(s) && (s[end] == '"' || s[end] == '\'') {

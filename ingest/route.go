@@ -289,7 +289,7 @@ func isID(s string) bool {
 		return true
 	case digits == 0:
 		// Words have no digits; a random id of letters alone is long and mixes cases.
-		return n >= 24 && upper >= 4 && upper <= letters-4 && marks == 0 && dots == 0 && piecesOf(s).scraps
+		return n >= 24 && upper >= 4 && upper <= letters-4 && marks == 0 && dots == 0 && (piecesOf(s).scraps || namelike(s) < hardly)
 	case letters == 0:
 		return true // numbers, dates, phone numbers, versions such as 1.2.3, addresses
 	case digits+letters == hexa && n >= 8 && dots == 0:
@@ -326,7 +326,8 @@ func isRandom(s string) bool {
 
 func isRandomText(s string) bool {
 	if mark := strings.IndexAny(s, "_-"); mark > 0 && mark <= 6 && len(s)-mark > 10 && !strings.ContainsAny(s[mark+1:], "_-") {
-		return randomPieces(s[mark+1:], 10)
+		tail := s[mark+1:]
+		return randomPieces(tail, 10) || mixesCases(tail) && namelike(tail) < doubtful
 	}
 	return randomPieces(s, 16)
 }
@@ -334,7 +335,7 @@ func isRandomText(s string) bool {
 func randomPieces(s string, least int) bool {
 	p := piecesOf(s)
 	if p.upper >= 2 && p.lower >= 2 {
-		return p.scraps && len(s) >= least && p.odd >= 2 && 3*p.odd >= p.all
+		return len(s) >= least && (p.scraps && (p.odd >= 2 && 3*p.odd >= p.all || namelike(s) < unlikely) || namelike(s) < hardly)
 	}
 	return p.odd >= 4 && 2*p.odd >= p.all
 }
