@@ -1,6 +1,9 @@
 package detect
 
 import (
+	"math"
+	"strings"
+
 	"github.com/lapwing-sec/lapwing/detect/capability"
 	"github.com/lapwing-sec/lapwing/schemas"
 )
@@ -8,7 +11,7 @@ import (
 var newCapabilityCard = Meta{
 	Name: "new-capability", Title: "First use of a kind of action", Basis: Learned, Family: FamilyConsequence, Way: WayConsequence,
 	Severity: schemas.SeverityMedium, Wake: OnNew(CapabilityBit),
-	MinSample: matureSample, Floor: "one call that was not refused, or one refused call of an export",
+	MinSample: matureSample, Floor: "one call that was not refused, or one refused call of an export, or of a deletion by who only ever read; a look at administration, descriptions or metrics: one answered call that nobody of the fleet makes",
 	Kept:    "one slot of 8 bytes for each class used",
 	Model:   "a class outside the baseline of an identity with enough history; its peers stand in while it is young",
 	Attacks: []schemas.Technique{{UID: "T1548.005", Name: "Temporary Elevated Cloud Access"}},
@@ -40,7 +43,11 @@ func (newCapability) Observe(c *Cell, p *Profile, call *Call, out *Findings) {
 		}
 		return
 	}
+	if call.NewCapabilities.Has(capability.LooksInside) && looksInside(c, p, call, out) {
+		return
+	}
 	if !call.Success { // an ordinary verb refused is denied-probing's to count
+		readerDeletes(c, p, call, out)
 		return
 	}
 	verb := call.NewCapabilities & (capability.Writes | capability.Deletes | capability.Administers)
@@ -62,6 +69,55 @@ func (newCapability) Observe(c *Cell, p *Profile, call *Call, out *Findings) {
 	u.have, u.of = peersCan(c, p, verb)
 	u.surprise, _ = c.Novelty(p, call, Operation)
 	out.Add(u.finding(p, call, verb.String(), readerDid(call.Event, verb), "called "+call.Event.Operation+touched(call.Event)))
+}
+
+// looksInside judges an answered call of what lies behind an API: its administration,
+// its description, its metrics. Programs are written against a few routes; who reads
+// these for the first time, where nobody of the fleet does, looks for more.
+func looksInside(c *Cell, p *Profile, call *Call, out *Findings) bool {
+	if !call.Success || call.Backfill || !mature(p, call) || provider(call.Event) || !call.New(Operation) && !introspects(call) ||
+		!fleetKnown(c, call) || call.New(Operation) && c.fleetUses(call, Operation) > 0 {
+		return false
+	}
+	// An identity that calls something new all the time is a person's tool, or a
+	// gateway's own.
+	if own := -math.Log10(p.NoveltyRate(Operation, noveltyPrior(Operation))); own < leastSettled {
+		return false
+	}
+	u := firstUse{class: capability.LooksInside, newClass: true, mature: true, way: WayConsequence, severity: call.Can.Severity(capability.LooksInside)}
+	u.have, u.of = peersCan(c, p, capability.LooksInside)
+	u.alike = u.have
+	u.surprise, _ = c.Novelty(p, call, Operation)
+	did, what := "looked behind the API for the first time", "called "+call.Event.Operation
+	if introspects(call) {
+		did, what = "asked GraphQL for its whole schema", "asked for the schema with "+call.Event.Operation
+	}
+	out.Add(u.finding(p, call, "looks-inside", did, what+touched(call.Event)))
+	return true
+}
+
+// leastSettled is how rarely an identity makes a call that it never made, as -log10.
+const leastSettled = 1.5
+
+// introspects says that a call asks for GraphQL's schema, by its parameters.
+func introspects(call *Call) bool {
+	return strings.Contains(call.Event.Operation, "graphql") && call.Can.Set.Has(capability.LooksInside)
+}
+
+// readerDeletes judges a refused deletion by who only ever read: a program that reads
+// does not try to delete by chance. Other verbs that are refused are denied-probing's
+// to count.
+func readerDeletes(c *Cell, p *Profile, call *Call, out *Findings) {
+	if !call.Denied || call.Backfill || !call.NewCapabilities.Has(capability.Deletes) || !mature(p, call) || provider(call.Event) || changes(p, call) {
+		return
+	}
+	if sameCall, _ := others(c, p, call, Operation); sameCall > 0 || c.e.takenUp(p, call) {
+		return
+	}
+	u := firstUse{class: capability.Deletes, newClass: true, mature: true, way: WayConsequence, severity: schemas.SeverityMedium}
+	u.have, u.of = peersCan(c, p, capability.Deletes)
+	u.surprise, _ = c.Novelty(p, call, Operation)
+	out.Add(u.finding(p, call, capability.Deletes.String(), tried(call, "deleted", "delete")+" for the first time", tried(call, "called", "call")+" "+call.Event.Operation+touched(call.Event)))
 }
 
 // namedElsewhere are the classes that a more specific detector names.

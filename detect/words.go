@@ -194,6 +194,8 @@ func phrasePast(class capability.Set) string {
 		return "asked who it is"
 	case capability.InvokesModel:
 		return "called AI models"
+	case capability.LooksInside:
+		return "looked behind the API"
 	default:
 		return "acted"
 	}

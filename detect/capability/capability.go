@@ -44,6 +44,7 @@ const (
 	SpawnsCompute
 	ReadsIdentities
 	InvokesModel
+	LooksInside
 
 	// Verbs are the classes of which an operation has exactly one.
 	Verbs = Reads | Lists | Writes | Deletes | Administers
@@ -53,14 +54,14 @@ const (
 )
 
 // Count is the number of classes.
-const Count = 17
+const Count = 18
 
 // names follow the order of the bits; phrases are how a sentence says them.
 var names = [Count]string{
 	"reads", "lists", "writes", "deletes", "administers",
 	"reads-secret", "mints-credential", "grants-privilege", "changes-trust", "exposes-resource",
 	"runs-code", "disables-logging", "destroys-data", "exports-data",
-	"spawns-compute", "reads-identities", "invokes-model",
+	"spawns-compute", "reads-identities", "invokes-model", "looks-inside",
 }
 
 var phrases = [Count]string{
@@ -68,6 +69,7 @@ var phrases = [Count]string{
 	"read a secret", "mint a credential", "grant privileges", "change whom it trusts", "expose a resource",
 	"run code elsewhere", "disable logging", "destroy data", "export data",
 	"start machines", "ask who it is and what it may do", "call AI models",
+	"look behind the API",
 }
 
 // Has says that every class of c is in s.

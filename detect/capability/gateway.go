@@ -2,6 +2,7 @@ package capability
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/lapwing-sec/lapwing/schemas"
@@ -23,6 +24,7 @@ const (
 	anySegment where = iota
 	lastSegment
 	endSegment
+	aloneSegment
 )
 
 // method is a set of HTTP methods.
@@ -98,6 +100,8 @@ func (d *data) addRule(f []string) error {
 		r.where = lastSegment
 	case "end":
 		r.where = endSegment
+	case "alone":
+		r.where = aloneSegment
 	default:
 		return fmt.Errorf("unknown place %q", f[3])
 	}
@@ -145,7 +149,30 @@ func (d *data) gateway(m method, path string) entry {
 	if e, ok := d.procedure(m, path, segments); ok {
 		return e
 	}
-	return d.route(m, segments, ended)
+	e := d.route(m, segments, ended)
+	if len(segments) == 1 && ended && strings.LastIndexByte(path, '/') == 0 {
+		d.alone(&e, m, segments[0])
+	}
+	if slices.Contains(segments, "graphql") {
+		e.when = append(e.when, introspection)
+	}
+	return e
+}
+
+// introspection is a query that asks GraphQL for its schema (GraphQL specification,
+// section 4), where the log has the query.
+var introspection = refinement{
+	classes: LooksInside, sev: schemas.SeverityMedium, attributes: []string{"query", "query.query", "url.query"}, values: []string{"*__schema*", "*__type(*", "*__type%28*"},
+}
+
+// alone reads a path of one segment by the words that say something only there.
+func (d *data) alone(e *entry, m method, segment string) {
+	for _, n := range d.segments[segment] {
+		if r := &d.rules[n]; r.where == aloneSegment && r.methods&m != 0 {
+			e.known = ByName
+			e.add(r.classes, r.sev)
+		}
+	}
 }
 
 // route reads the named segments of a path; ended says that no id follows them.
@@ -156,7 +183,7 @@ func (d *data) route(m method, segments []string, ended bool) entry {
 	for i, s := range segments {
 		for _, n := range d.segments[s] {
 			r := &d.rules[n]
-			if r.methods&m == 0 || r.where != anySegment && i != last || r.where == endSegment && !ended {
+			if r.methods&m == 0 || r.where == aloneSegment || r.where != anySegment && i != last || r.where == endSegment && !ended {
 				continue
 			}
 			if r.parents != nil && !hasParent(segments[:i], r.parents) {
