@@ -213,6 +213,9 @@ func metaOf(name string) *Meta {
 	if name == agentSpendLimit.Key() {
 		return &agentSpendLimit
 	}
+	if name == sharedCredentialPlaces.Key() {
+		return &sharedCredentialPlaces
+	}
 	if name == sharedCredentialLimit.Key() {
 		return &sharedCredentialLimit
 	}

@@ -116,6 +116,7 @@ func (e *Engine) judge(p *Profile, pane *Pane, v *view) (rate float64) {
 	d := e.dossiers[p.self]
 	if d != nil {
 		e.weighNotes(p, pane, v, d, &now)
+		e.bothPlaces(p, pane, d)
 	}
 	fresh := 0
 	var near, far float64
