@@ -115,10 +115,23 @@ func (a *adoption) others(d Dimension, hash uint32, topic uint8, pane int64, id 
 const takenUpBefore = 9
 
 // takenUp says that enough others began, within the day that ended two hours ago, to
-// make the same call: a release.
+// make the same call: a release. Of other topics, whose time may lie behind this one's,
+// the day ended as long ago as for the tables of the fleet.
 func (e *Engine) takenUp(p *Profile, call *Call) bool {
-	return !e.lacks(offAdoption) &&
-		e.adopt.others(Operation, call.Sight(Operation).hash, call.topic, call.pane-takenUpBefore, e.store.ids[p.self]) >= adoptedBy
+	if e.lacks(offAdoption) {
+		return false
+	}
+	hash, id := call.Sight(Operation).hash, e.store.ids[p.self]
+	n := e.adopt.others(Operation, hash, call.topic, call.pane-takenUpBefore, id)
+	for t := range e.clock.topics {
+		if n >= adoptedBy {
+			break
+		}
+		if topic := uint8(t); topic != call.topic { //nolint:gosec // below maxTopics
+			n += e.adopt.others(Operation, hash, topic, call.pane-4*tablesLag, id)
+		}
+	}
+	return n >= adoptedBy
 }
 
 // sweep forgets the quarters that no pane still open can ask for, once an hour.

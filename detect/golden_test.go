@@ -607,7 +607,8 @@ func (c *goldenCase) event(t *testing.T, line *traffic, who *goldenIdentity, ind
 		ev.Resources = []string{"object/" + strconv.Itoa(int(roll>>24%uint64(objects)))}
 	}
 	if m, path, ok := strings.Cut(op, " "); ok {
-		ev.Format, ev.RawTopic, ev.HttpMethod, ev.RouteTemplate, ev.StatusCode = "kong", "raw.kong", m, path, 200
+		format := or(or(do.Format, base.Format), "kong")
+		ev.Format, ev.RawTopic, ev.HttpMethod, ev.RouteTemplate, ev.StatusCode = format, "raw."+format, m, path, 200
 	} else if s, _, ok := strings.Cut(op, ":"); ok {
 		ev.Service, ev.CloudProvider = s, "aws"
 		if format := or(do.Format, base.Format); format != "" {
