@@ -1,11 +1,15 @@
 package detect
 
-import "github.com/lapwing-sec/lapwing/schemas"
+import (
+	"strings"
+
+	"github.com/lapwing-sec/lapwing/schemas"
+)
 
 var agentDriftCard = Meta{
 	Name: "agent-drift", Title: "An agent turns to a tool or host it never used", Basis: Learned, Family: FamilyOperation, Way: WayFused,
 	Severity: schemas.SeverityLow, Wake: OnNew(Host, Operation, Service),
-	MinSample: "learned (7 active days, or 200 calls below 1% novelty)", Floor: "one call of an AI agent",
+	MinSample: "learned (7 active days, or 200 calls below 1% novelty)", Floor: "one call of an AI agent; alone where the new host is a catcher of requests, a tunnel or an anonymous store of files",
 	Kept:    "one slot of 8 bytes a host (16 at most), a server and a tool",
 	Model:   "Good-Turing novelty rate of the agent's hosts, servers and tools, drawn towards other agents",
 	Attacks: []schemas.Technique{{UID: "T1567", Name: "Exfiltration Over Web Service"}},
@@ -74,7 +78,34 @@ func (agentDrift) Observe(c *Cell, p *Profile, call *Call, out *Findings) {
 		f.Did = "used the tool " + name + " for the first time"
 		f.Sentence = who(ev) + " used the tool " + name + touched(ev)
 	}
+	if dim == Host && takesAnything(ev.Host) && call.Success && !call.Backfill {
+		f.Way, f.Severity = WayStrong, schemas.SeverityHigh
+		f.Did = "sent something to " + name
+	}
 	f.Sentence += origin(ev) + ended(call) + "; " + name + " was " + f.Rarity + inPeers(p, have, of, "use it") + "."
+	if f.Way == WayStrong {
+		f.Sentence += " That host takes in what anybody sends."
+	}
 	f.Observed = f.Value
 	out.Add(f)
+}
+
+// dropHosts are domains whose business is to take in what anybody sends, or to lead
+// to a machine behind them: catchers of requests, tunnels, anonymous stores of files.
+// Nobody reads there. The providers' own documentation names them.
+var dropHosts = [...]string{
+	"webhook.site", "requestbin.com", "requestbin.net", "pipedream.net", "requestcatcher.com", "beeceptor.com", "mockbin.org", "postb.in", "hookb.in",
+	"oastify.com", "burpcollaborator.net", "interact.sh", "oast.pro", "oast.live", "oast.site", "oast.online", "oast.fun", "oast.me", "dnslog.cn", "canarytokens.com",
+	"ngrok.io", "ngrok.app", "ngrok.dev", "ngrok-free.app", "trycloudflare.com", "loca.lt", "localhost.run", "serveo.net", "pinggy.link", "devtunnels.ms",
+	"transfer.sh", "file.io", "0x0.st", "temp.sh", "gofile.io", "bashupload.com", "catbox.moe",
+}
+
+// takesAnything says that a host is of one of these domains.
+func takesAnything(host string) bool {
+	for _, d := range dropHosts {
+		if rest, ok := strings.CutSuffix(host, d); ok && (rest == "" || rest[len(rest)-1] == '.') {
+			return true
+		}
+	}
+	return false
 }
