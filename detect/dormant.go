@@ -9,7 +9,7 @@ import (
 var dormantCard = Meta{
 	Name: "dormant", Title: "A dormant identity wakes up", Basis: Learned, Family: FamilyTime, Way: WayStrong,
 	Severity: schemas.SeverityMedium, Wake: OnGap,
-	MinSample: "8 gaps; alone: 5 active days; for the first call, the last use that the inventory states", Floor: "a gap above 7 days and 5 times its p99 gap; alone: above 14 days, 10 times its p99 and 3 times its longest",
+	MinSample: "8 gaps; alone: 5 active days; for the first call, the last use that the inventory states", Floor: "a gap above 7 days and 5 times its p99 gap; alone: above 14 days, 10 times its p99 and 3 times its longest; alone from a new country, or a new network of a cloud, hosting provider, VPN or Tor: above 14 days and 3 times its longest of 4 gaps or more",
 	Kept:    "a histogram of gaps, 24 bytes",
 	Model:   "the gap against its own quantiles and its longest; the inventory's last use stands for the time before",
 	Attacks: []schemas.Technique{{UID: "T1078.004", Name: "Cloud Accounts"}},
@@ -37,7 +37,7 @@ const (
 func (dormant) Meta() *Meta { return &dormantCard }
 
 // Observe implements Detector.
-func (dormant) Observe(_ *Cell, p *Profile, call *Call, out *Findings) {
+func (dormant) Observe(c *Cell, p *Profile, call *Call, out *Findings) {
 	ev := call.Event
 	if call.Backfill || provider(ev) {
 		return
@@ -55,6 +55,13 @@ func (dormant) Observe(_ *Cell, p *Profile, call *Call, out *Findings) {
 		out.Add(dormantFinding(call, gap, way, "the inventory states its last use on "+date(seed), "no use since "+date(seed)))
 		return
 	}
+	if wokeElsewhere(c, p, call) {
+		f := dormantFinding(call, call.Gap, WayStrong, "in its "+plural(p.ActiveDays(), "active day")+" before it never paused for longer than "+span(p.longestGap())+", and never came from there",
+			"a pause of at most "+span(p.longestGap())+", and a place that it is known in")
+		f.Severity, f.Surprise = schemas.SeverityHigh, f.Surprise+bothNew
+		out.Add(f)
+		return
+	}
 	usual, longest := p.GapQuantile(0.99), p.GapQuantile(1)
 	if usual == 0 || call.Gap <= dormantFused || call.Gap <= 5*usual || call.Gap <= 2*longest {
 		return
@@ -69,6 +76,39 @@ func (dormant) Observe(_ *Cell, p *Profile, call *Call, out *Findings) {
 	}
 	out.Add(dormantFinding(call, call.Gap, way, "over "+plural(p.ActiveDays(), "active day")+" and "+plural(p.Calls(), "call")+", "+pauses,
 		"a pause of at most "+span(longest)))
+}
+
+// Two strange things at once need less history each.
+const (
+	elsewhereGapDays = 3
+	elsewhereGaps    = 4
+	elsewhereTimes   = 3
+)
+
+// wokeElsewhere says that a sleeper of little history wakes where it never was: in
+// another country, or in a network of a cloud, a hosting provider, a VPN or Tor.
+func wokeElsewhere(c *Cell, p *Profile, call *Call) bool {
+	if call.Gap <= dormantStrong || !call.Success || p.Human() || p.Anonymous() || p.ActiveDays() < elsewhereGapDays ||
+		!call.New(Country) && !(call.New(NetworkClass) && dubious(call.Event.NetworkClass)) || placeless(c, call) {
+		return false
+	}
+	longest := p.longestGap()
+	return longest > 0 && call.Gap > elsewhereTimes*longest && valuesOf(c, p, Country) <= homeCountries
+}
+
+// longestGap is the longest pause between two calls so far, to a power of two; 0 with
+// less than elsewhereGaps of them.
+func (p *Profile) longestGap() time.Duration {
+	gaps, last := 0, 0
+	for i, n := range p.gaps {
+		if gaps += int(n); n > 0 {
+			last = i
+		}
+	}
+	if gaps < elsewhereGaps {
+		return 0
+	}
+	return time.Duration(1<<uint(last)) * time.Second //nolint:gosec // below 24
 }
 
 // A pause explains itself less when the caller also comes from a new place.
