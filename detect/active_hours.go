@@ -11,7 +11,7 @@ var activeHoursCard = Meta{
 	Name: "active-hours", Title: "Calls at an hour, or on a weekday, when it never calls", Basis: Learned, Family: FamilyTime, Way: WayStrong,
 	Severity: schemas.SeverityLow, Closes: true,
 	MinSample: "14 active days",
-	Floor:     "an hour never used, and those beside it, or a day of the week never used: corroborates what the same pane shows; for a timer (90% of its activity within 3 hours of the day) a run 3 hours and 3 spreads outside, after one that went well, is reported; it pages alone after 60 active days without another such run",
+	Floor:     "an hour never used, and those beside it, or a day of the week never used: corroborates what the same pane shows; for a timer (90% of its activity within 3 hours of the day) a run 3 hours and 3 spreads outside, after one that went well, is reported; it pages alone after 60 active days without another such run; alone 20 calls and more than ever in 15 minutes, at an hour and on a day of the week both never used",
 	Kept:      "32 bytes: panes by hour of day, active days by day of the week, and how the newest went",
 	Model:     "multinomial of the hours of the day with a prior of half a pane each; that none of its active days fell on this day of the week by chance; the spread of a timer's runs about the middle of its hours",
 	Attacks:   []schemas.Technique{{UID: "T1078.004", Name: "Cloud Accounts"}},
@@ -78,7 +78,7 @@ func (activeHours) Close(c *Cell, p *Profile, pane *Pane, out *Findings) {
 		})
 		return
 	}
-	if !c.oddOtherwise(p, pane) {
+	if heavyOutOfHours(c, p, pane, total, at, out) || !c.oddOtherwise(p, pane) {
 		return
 	}
 	out.Add(Finding{
@@ -87,6 +87,42 @@ func (activeHours) Close(c *Cell, p *Profile, pane *Pane, out *Findings) {
 		Sentence: "It called at " + at + "; on " + plural(int(s.days), "active day") + " it never called within an hour of that.",
 		Observed: "calls at " + at, Expected: "its own hours of the day", Rarity: "not seen in " + historyOf(p, pane.Last),
 	})
+}
+
+// The floors of load out of hours: neither few calls, nor a history of few runs.
+const (
+	outOfHoursCalls = 20
+	outOfHoursPanes = 40
+)
+
+// heavyOutOfHours finds more calls in a quarter of an hour than on any earlier day,
+// on a day of the week and at an hour that are both never used: time and load are two
+// signs, where a job that is late, or a person who works on a Sunday, shows one.
+func heavyOutOfHours(c *Cell, p *Profile, pane *Pane, panes int, at string, out *Findings) bool {
+	s := &p.stats
+	active, most := 0, float64(s.best[SignalRate])
+	for _, n := range s.weekdays {
+		active += int(n)
+	}
+	if s.counted&(1<<SignalTime) != 0 || s.weekdays[weekday(pane.Number)] > 0 || active < hoursDays || panes < outOfHoursPanes || !p.mature() ||
+		pane.Calls < outOfHoursCalls || float64(pane.Calls) < most || float64(pane.Calls) < rateTimes*float64(s.rate.mean) || pane.withinBudget() {
+		return false
+	}
+	s.counted |= 1 << SignalTime // once a day, as statistics are
+	surprise := math.Log10((float64(panes)+12)/1.5) + float64(float64(active)*math.Log10(7.0/6))
+	if !c.e.affordableAt(&activeHoursCard, surprise, hourOf(pane.Number)) {
+		return false
+	}
+	name := time.Unix(0, pane.First).UTC().Weekday().String()
+	out.Add(Finding{
+		Way: WayStrong, Severity: schemas.SeverityMedium, Surprise: surprise, Value: "load out of hours",
+		Did: "called much at a time when it never calls",
+		Sentence: "It made " + plural(int(pane.Calls), "call") + " within 15 minutes on a " + name + " at " + at + "; in " + plural(int(s.days), "active day") +
+			" it never called within an hour of that, nor on that day of the week, nor so much in any quarter of an hour.",
+		Observed: plural(int(pane.Calls), "call") + " on a " + name + " at " + at, Expected: "its own days and hours, and at most " + plural(int(most), "call") + " in 15 minutes",
+		Rarity: "not seen in " + historyOf(p, pane.Last),
+	})
+	return true
 }
 
 // oddOtherwise says that a pane shows something else that is odd.
