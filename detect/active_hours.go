@@ -54,6 +54,10 @@ func (activeHours) Close(c *Cell, p *Profile, pane *Pane, out *Findings) {
 			around += int(n)
 		}
 	}
+	at := clockTime(pane.First)
+	if around <= outOfHoursAround && heavyOutOfHours(c, p, pane, total, at, out) {
+		return
+	}
 	if around > 0 && total >= hoursDays {
 		oddWeekday(c, p, pane, out)
 		return
@@ -61,7 +65,6 @@ func (activeHours) Close(c *Cell, p *Profile, pane *Pane, out *Findings) {
 	if total < hoursDays {
 		return
 	}
-	at := clockTime(pane.First)
 	middle, spread, inHours := s.timer()
 	timer := float64(inHours) >= timerShare*float64(total)
 	if away := hoursAway(float64(h)+0.5, middle); timer && s.lastRun == ranWell && away >= timerAway+timerWidth/2.0 && away >= timerSpread*spread+timerWidth/2.0 && p.mature() {
@@ -78,7 +81,7 @@ func (activeHours) Close(c *Cell, p *Profile, pane *Pane, out *Findings) {
 		})
 		return
 	}
-	if heavyOutOfHours(c, p, pane, total, at, out) || !c.oddOtherwise(p, pane) {
+	if !c.oddOtherwise(p, pane) {
 		return
 	}
 	out.Add(Finding{
@@ -93,6 +96,9 @@ func (activeHours) Close(c *Cell, p *Profile, pane *Pane, out *Findings) {
 const (
 	outOfHoursCalls = 20
 	outOfHoursPanes = 40
+	// outOfHoursAround is how many panes at that hour are as good as none: the run that
+	// is judged may have begun in the one before.
+	outOfHoursAround = 2
 )
 
 // heavyOutOfHours finds more calls in a quarter of an hour than on any earlier day,
@@ -118,7 +124,7 @@ func heavyOutOfHours(c *Cell, p *Profile, pane *Pane, panes int, at string, out 
 		Way: WayStrong, Severity: schemas.SeverityMedium, Surprise: surprise, Value: "load out of hours",
 		Did: "called much at a time when it never calls",
 		Sentence: "It made " + plural(int(pane.Calls), "call") + " within 15 minutes on a " + name + " at " + at + "; in " + plural(int(s.days), "active day") +
-			" it never called within an hour of that, nor on that day of the week, nor so much in any quarter of an hour.",
+			" it hardly ever called within an hour of that, never on that day of the week, and never so much in any quarter of an hour.",
 		Observed: plural(int(pane.Calls), "call") + " on a " + name + " at " + at, Expected: "its own days and hours, and at most " + plural(int(most), "call") + " in 15 minutes",
 		Rarity: "not seen in " + historyOf(p, pane.Last),
 	})
