@@ -88,8 +88,8 @@ const (
 // wokeElsewhere says that a sleeper of little history wakes where it never was: in
 // another country, or in a network of a cloud, a hosting provider, a VPN or Tor.
 func wokeElsewhere(c *Cell, p *Profile, call *Call) bool {
-	if call.Gap <= dormantStrong || !call.Success || p.Human() || p.Anonymous() || p.ActiveDays() < elsewhereGapDays ||
-		!call.New(Country) && !(call.New(NetworkClass) && dubious(call.Event.NetworkClass)) || placeless(c, call) {
+	elsewhere := call.New(Country) || call.New(NetworkClass) && dubious(call.Event.NetworkClass)
+	if call.Gap <= dormantStrong || !call.Success || p.Human() || p.Anonymous() || p.ActiveDays() < elsewhereGapDays || !elsewhere || placeless(c, call) {
 		return false
 	}
 	longest := p.longestGap()
