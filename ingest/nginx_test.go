@@ -130,6 +130,8 @@ func TestPathsCollapse(t *testing.T) {
 		{"base64url, hardly a digit", "/hooks/MkAopqdgUakUhu__Jlhlmm", "/hooks/{id}"},
 		{"a prefixed id of pieces that can be spoken", "/v1/customers/sub_vkmaGfnmiQIlaP", "/v1/customers/{id}"},
 		{"a prefixed id that is nearly a name", "/v1/charges/cus_cjykomvQyZGUm", "/v1/charges/{id}"},
+		{"a prefixed id with one capital", "/v1/customers/in_gseomnnBzclrbt", "/v1/customers/{id}"},
+		{"a name with one capital behind a prefix", "/v1/tools/crm_listContacts", "/v1/tools/crm_listContacts"},
 		{"base64url of letters and a mark", "/hooks/bvskeKDqAnvZAU_Eolszan", "/hooks/{id}"},
 		{"a name behind a prefix", "/v1/tools/crm_listOpenContacts", "/v1/tools/crm_listOpenContacts"},
 		{"a name in capitals behind a prefix", "/hooks/svc_SendOrderUpdate", "/hooks/svc_SendOrderUpdate"},

@@ -58,7 +58,7 @@ const (
 	hardly   = -20
 )
 
-// mixesCases says that a text has two capitals and two small letters.
+// mixesCases says that a text has a capital and two small letters.
 func mixesCases(s string) bool {
 	upper, lower := 0, 0
 	for i := range len(s) {
@@ -69,7 +69,7 @@ func mixesCases(s string) bool {
 			lower++
 		}
 	}
-	return upper >= 2 && lower >= 2
+	return upper >= 1 && lower >= 2
 }
 
 // namelike is how much likelier a text is a name than random letters, in powers of
