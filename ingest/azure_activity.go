@@ -56,8 +56,12 @@ func parseAzureActivity(r *record) error {
 	a.who()
 	a.outcome()
 	a.request()
-	a.grantees()
+	asked := a.asked()
+	a.grantees(asked)
 	a.rest()
+	if asked.there() && asked.d != a.properties.d { // JSON text: what is left of it stands where the object would
+		asked.rest(r, "properties.requestbody")
+	}
 	return nil
 }
 
@@ -125,14 +129,18 @@ var azureRoles = map[string]string{
 	"acdd72a7-3385-48ef-bd42-f606fba81ae7": "Reader",
 }
 
+// asked returns the body of a request that may change something.
+func (a *azure) asked() part {
+	if a.ev.ReadOnly == schemas.ReadOnly_READ_ONLY_TRUE {
+		return part{a.properties.d, none}
+	}
+	return a.properties.at("requestBody").unpacked()
+}
+
 // grantees reads who gets something from what was asked: the principal of a
 // role assignment, those of a key vault's policies, everyone where a network
 // rule or a storage account opens.
-func (a *azure) grantees() {
-	if a.ev.ReadOnly == schemas.ReadOnly_READ_ONLY_TRUE {
-		return
-	}
-	body := a.properties.at("requestBody").unpacked()
+func (a *azure) grantees(body part) {
 	if body.n == none || body.d.nodes[body.n].kind != kindObject {
 		return
 	}

@@ -168,6 +168,23 @@ func TestAzureGranteesAreRead(t *testing.T) {
 	}
 }
 
+func TestAzureRequestsAreKept(t *testing.T) {
+	const body = `{"location":"westeurope","properties":{"supportsHttpsTrafficOnly":false,"networkAcls":{"defaultAction":"Allow"}}}`
+	for name, text := range map[string]string{"as text": quoteJSON(body), "as an object": body} {
+		t.Run(name, func(t *testing.T) {
+			ev := parseOne(t, "azure-activity", azureActivity("Microsoft.Storage/storageAccounts/write", azureAppClaims, `,"properties":{"requestbody":`+text+`}`))
+			for key, want := range map[string]string{
+				"properties.requestbody.properties.supportsHttpsTrafficOnly":  "false",
+				"properties.requestbody.properties.networkAcls.defaultAction": "Allow",
+			} {
+				if got := ev.Attributes[key]; got != want {
+					t.Errorf("%s: %q, want %q", key, got, want)
+				}
+			}
+		})
+	}
+}
+
 func FuzzAzureActivity(f *testing.F)  { fuzzParser(f, "azure-activity") }
 func FuzzAzureKeyVault(f *testing.F)  { fuzzParser(f, "azure-keyvault") }
 func FuzzAzureAppGW(f *testing.F)     { fuzzParser(f, "azure-appgw") }
