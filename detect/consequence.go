@@ -192,6 +192,9 @@ func (u firstUse) finding(p *Profile, call *Call, value, did, what string) Findi
 		past = "It never " + phrasePast(u.class) + " before"
 	default:
 		past = "It " + phrasePast(u.class) + " before, but never by " + ev.Operation
+		if parameter := call.Can.Parameter(ev); parameter != "" {
+			past += " with " + parameter
+		}
 	}
 	f := Finding{
 		Way: u.way, Severity: u.severity, Refused: call.Denied || call.Failed, Surprise: u.surprise, rank: u.rank(),

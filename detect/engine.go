@@ -160,6 +160,7 @@ func New(cfg Config) (*Engine, error) {
 	e := &Engine{cfg: cfg, without: without, classify: classify, off: off, dossiers: map[uint32]*dossier{}, asides: map[uint32]*aside{}}
 	e.cell.e = e
 	e.call.e = e
+	classify.Own = e.ownAccount
 	for _, d := range catalogue {
 		m := d.Meta()
 		if m.Basis == Declared && without&offDeclared != 0 {

@@ -34,8 +34,9 @@ func (exposesResource) Observe(c *Cell, p *Profile, call *Call, out *Findings) {
 	given, unseen := newEdges(p, call, capability.ExposesResource)
 	what := tried(call, "opened", "open") + " " + target(ev) + granted(ev) + " with " + ev.Operation
 	if call.Can.Grantee < capability.GranteeOutside {
-		// To whom is not known: a first use counts, more of the same does not.
-		if u, ok := judgeClass(c, p, call, capability.ExposesResource); ok && u.newClass {
+		// To whom is not known: a first use counts, more of the same does not; nor does
+		// another call that may or may not give something away.
+		if u, ok := judgeClass(c, p, call, capability.ExposesResource); ok && (u.newClass || !call.Can.Weak.Has(capability.ExposesResource)) {
 			out.Add(u.finding(p, call, ev.Operation, tried(call, "opened a resource", "open a resource")+first(u), what))
 		}
 		return
@@ -53,14 +54,26 @@ func (exposesResource) Observe(c *Cell, p *Profile, call *Call, out *Findings) {
 		f.Sentence = who(ev) + " " + what + origin(ev) + ended(call) + ": everybody can reach it. In " + historyOf(p, call.Time) + " it never opened anything to everybody."
 	} else {
 		f.Did = tried(call, "shared a resource outside", "share a resource outside")
-		f.Sentence = who(ev) + " " + what + origin(ev) + ended(call) + ". " + given + " is outside " + ownAccount(ev) +
+		f.Sentence = who(ev) + " " + what + origin(ev) + ended(call) + ". " + given + " is outside " + accountOf(ev) +
 			", and in " + historyOf(p, call.Time) + " it never got anything from this identity."
 	}
 	out.Add(f)
 }
 
-// ownAccount words the caller's own account, which some logs do not name.
-func ownAccount(ev *schemas.Event) string {
+// callersOfOwn is how many identities must call in an account for it to be the
+// organisation's, as a project beside the pipelines' is: logs come from one's own
+// accounts, and of a stranger's, which some may call, few do.
+const callersOfOwn = 3
+
+// ownAccount says of an account beside the caller's that identities of this fleet
+// call in it, by their baselines. What is given to it stays inside.
+func (e *Engine) ownAccount(account string) bool {
+	have, _ := e.prevalenceOfAll(Account, hashValue(Account, account))
+	return have >= callersOfOwn
+}
+
+// accountOf words the caller's own account, which some logs do not name.
+func accountOf(ev *schemas.Event) string {
 	if ev.Account == "" {
 		return "the caller's own account"
 	}

@@ -21,7 +21,8 @@ var newCapabilityCard = Meta{
 }
 
 // newCapability finds an identity that only read and now writes, deletes or
-// administers, and one that exports data for the first time. The other grave
+// administers, and one that exports data for the first time; a person only by an
+// export of high severity. The other grave
 // classes have detectors of their own.
 type newCapability struct{ arrivalOnly }
 
@@ -30,7 +31,7 @@ func (newCapability) Meta() *Meta { return &newCapabilityCard }
 
 // Observe implements Detector.
 func (newCapability) Observe(c *Cell, p *Profile, call *Call, out *Findings) {
-	if call.Can.Set.Any(namedElsewhere) || p.Human() {
+	if call.Can.Set.Any(namedElsewhere) {
 		return
 	}
 	if call.NewCapabilities.Has(capability.InvokesModel) || call.Can.Severity(capability.InvokesModel) >= schemas.SeverityHigh {
@@ -41,6 +42,9 @@ func (newCapability) Observe(c *Cell, p *Profile, call *Call, out *Findings) {
 			out.Add(u.finding(p, call, "exports-data:"+call.Event.Operation, tried(call, "exported data", "export data")+" for the first time",
 				tried(call, "asked for an export", "export data")+" with "+call.Event.Operation+touched(call.Event)))
 		}
+		return
+	}
+	if p.Human() {
 		return
 	}
 	if call.NewCapabilities.Has(capability.LooksInside) && looksInside(c, p, call, out) {

@@ -12,13 +12,13 @@ import (
 // order matters: score first, then learn.
 func (e *Engine) observe(topic int, p *Profile, ev *schemas.Event) {
 	call := &e.call
-	e.prepare(p, call, ev)
 	call.topic = uint8(topic) //nolint:gosec // below maxTopics
-	call.hour = hourOf(call.pane)
+	call.hour = hourOf(paneOf(ev.Time))
 	if t := &e.clock.topics[topic]; t.started {
 		// A time far ahead must not freeze the tables of the hours between.
 		call.hour = min(call.hour, hourOf(t.boundary)+3)
 	}
+	e.prepare(p, call, ev)
 	f := &e.findings
 	f.reset()
 	for woken := e.rouses.by(call.fired); woken != 0; woken &= woken - 1 {
@@ -86,7 +86,7 @@ func (e *Engine) prepare(p *Profile, call *Call, ev *schemas.Event) {
 	call.table = e.slots.table(&p.slots)
 
 	s := &call.sights
-	call.sight(p, Operation, ev.Operation)
+	call.operation(p)
 	call.sight(p, Service, ev.Service)
 	call.sight(p, Address, ev.SrcIp)
 	call.sight(p, Prefix, ev.SrcPrefix)
@@ -158,6 +158,18 @@ const (
 	attested = "attested"
 	bare     = "bare"
 )
+
+// operation looks the operation up. One that a parameter makes grave is another than
+// the same without it: who enables versions every week may never have suspended them.
+func (c *Call) operation(p *Profile) {
+	c.sight(p, Operation, c.Event.Operation)
+	if c.Can.Told != 0 && c.Event.Operation != "" {
+		plain := uint64(c.sights[Operation].hash)
+		c.present, c.settled = 0, 0 // it is the first that is looked up
+		c.fired &^= 1 << Operation
+		c.look(p, Operation, hashNumber(Operation, plain<<8|uint64(c.Can.Told.Index()+1))) //nolint:gosec // below Count
+	}
+}
 
 // sight looks a text value up; an empty one is absent.
 func (c *Call) sight(p *Profile, d Dimension, value string) {

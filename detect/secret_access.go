@@ -2,6 +2,7 @@ package detect
 
 import (
 	"math"
+	"strings"
 
 	"github.com/lapwing-sec/lapwing/detect/capability"
 	"github.com/lapwing-sec/lapwing/schemas"
@@ -56,6 +57,9 @@ func (secretAccess) Observe(c *Cell, p *Profile, call *Call, out *Findings) {
 		today = p.TallyToday(TallySecrets, call.Day) + 1
 	}
 	if u, ok := judgeClass(c, p, call, capability.ReadsSecret); ok {
+		if all, of := others(c, p, call, Operation); u.way == WayFused && u.mature && listsBeyondItsOwn(ev) && fewControllers*all < of {
+			u.way = WayConsequence // a few controllers list everybody's, and it is none of them
+		}
 		out.Add(u.finding(p, call, ev.Operation, tried(call, "read a secret", "read a secret")+first(u),
 			tried(call, "read", "read")+" "+target(ev)+" with "+ev.Operation))
 		if u.way == WayConsequence {
@@ -89,6 +93,19 @@ func (secretAccess) Observe(c *Cell, p *Profile, call *Call, out *Findings) {
 			Observed: target(ev), Expected: "the secrets that it reads", Rarity: rarity,
 		})
 	}
+}
+
+// fewControllers: one in five peers or fewer.
+const fewControllers = 5
+
+// listsBeyondItsOwn says that a workload lists the secrets, values and all, of a
+// whole cluster or of another namespace than its own.
+func listsBeyondItsOwn(ev *schemas.Event) bool {
+	if ev.Operation != "k8s:list secrets" {
+		return false
+	}
+	own, _, ok := strings.Cut(strings.TrimPrefix(ev.IdentityId, "k8s:"), "/")
+	return ok && ev.Attributes["namespace"] != own
 }
 
 // burstOfSecrets finds far more different secrets in a quarter of an hour than the

@@ -159,9 +159,35 @@ type Capability struct {
 	// Admin: an administrator or wildcard policy is given, or a role with which
 	// its holder can give itself the rest.
 	Admin bool
+	// Told are the classes of Grave that a parameter of this call makes of high
+	// severity or above, more than its operation's name says.
+	Told Set
 	// Known says what the classes rest on.
 	Known Knowledge
 	sev   uint64
+	told  *refinement
+}
+
+// Parameter is the parameter for which Told has a class, with its value, as
+// "deletionProtection false"; "" where there is none. It is at most 120 bytes.
+func (c Capability) Parameter(ev *schemas.Event) string {
+	if c.told == nil {
+		return ""
+	}
+	name, value := c.told.holds(ev.Attributes)
+	if name == "" {
+		return ""
+	}
+	return short(name[strings.LastIndexByte(name, '.')+1:]) + " " + short(value)
+}
+
+// short cuts a text to 60 bytes.
+func short(s string) string {
+	const most = 60
+	if len(s) <= most {
+		return s
+	}
+	return strings.ToValidUTF8(s[:most-len("…")], "") + "…"
 }
 
 // Knowledge says how well an operation is known.
@@ -247,6 +273,9 @@ func (c *Capability) drop(s Set) {
 		return
 	}
 	c.Set &^= s
+	for rest := s; rest != 0; rest &= rest - 1 {
+		c.sev = withSeverity(c.sev, rest.Index(), 0) // a parameter may yet give the class another
+	}
 	if c.Set&Verbs == 0 {
 		c.Set |= Administers
 	}

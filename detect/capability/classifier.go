@@ -24,6 +24,10 @@ type Classifier struct {
 	// recent holds the answers given last, by a hash of the operation: one look
 	// and one comparison where the map takes three hashes.
 	recent [recentOperations]recent
+
+	// Own says of an account beside the caller's that it is the same
+	// organisation's: what is given to it stays inside. nil stands for no such account.
+	Own func(account string) bool
 }
 
 // recentOperations is a power of two.
@@ -46,6 +50,7 @@ type entry struct {
 	set                               Set
 	sev                               uint64
 	outside, public, admin, secretive Set
+	named                             Set // of outside, what gives to nobody where the log names nobody
 	when                              []refinement
 	known                             Knowledge
 	family                            family
@@ -87,7 +92,7 @@ func (c *Classifier) Event(ev *schemas.Event) Capability {
 	key := cacheKey{operation, ev.ReadOnly, c.data.hint(ev.Format, ev.CloudProvider)}
 	last := &c.recent[xxhash.Sum64String(operation)%recentOperations]
 	if last.entry != nil && last.key == key {
-		return last.entry.resolve(c.data, ev)
+		return last.entry.resolve(c, ev)
 	}
 	e, ok := c.cache[key]
 	if ok {
@@ -102,18 +107,18 @@ func (c *Classifier) Event(ev *schemas.Event) Capability {
 		c.cache[key] = e
 	}
 	last.key, last.entry = key, e
-	return e.resolve(c.data, ev)
+	return e.resolve(c, ev)
 }
 
 // resolve settles the conditions with the parameters of one call.
-func (e *entry) resolve(d *data, ev *schemas.Event) Capability {
+func (e *entry) resolve(c *Classifier, ev *schemas.Event) Capability {
 	out := Capability{Set: e.set, Known: e.known, sev: e.sev}
 	if ev.TokensIn|ev.TokensOut|ev.CostMicros != 0 && !e.set.Has(InvokesModel) {
 		out.add(InvokesModel, schemas.SeverityMedium) // whatever its name is
 	}
 	who := false // the event says to whom
 	if len(ev.Grantees) > 0 {
-		out.Grantee, out.Admin, who = d.granteesOf(ev, e.family)
+		out.Grantee, out.Admin, who = c.granteesOf(ev, e.family)
 	}
 	if e.outside|e.public|e.admin|e.secretive == 0 && len(e.when) == 0 {
 		out.settle()
@@ -121,6 +126,9 @@ func (e *entry) resolve(d *data, ev *schemas.Event) Capability {
 	}
 	switch {
 	case out.Grantee < GranteeOutside && !who:
+		if len(ev.Grantees) == 0 {
+			out.drop(e.named)
+		}
 		out.weaken(e.outside)
 	case out.Grantee < GranteeOutside:
 		out.drop(e.outside)
@@ -141,7 +149,9 @@ func (e *entry) resolve(d *data, ev *schemas.Event) Capability {
 		out.raise(e.outside)
 	}
 	for i := range e.when {
-		if w := &e.when[i]; w.holds(ev.Attributes) {
+		w := &e.when[i]
+		if name, _ := w.holds(ev.Attributes); name != "" {
+			out.tell(w, e.sev)
 			out.add(w.classes, w.sev)
 			out.Admin = out.Admin || w.classes.Has(GrantsPrivilege) && w.sev == schemas.SeverityCritical
 		}
@@ -157,20 +167,34 @@ func target(ev *schemas.Event) string {
 	return ev.Resources[0]
 }
 
-// holds says that one of the attributes has one of the values.
-func (r *refinement) holds(attributes map[string]string) bool {
-	for _, name := range r.attributes {
+// holds finds one of the attributes that has one of the values; "" where none has.
+func (r *refinement) holds(attributes map[string]string) (name, value string) {
+	for _, name = range r.attributes {
 		v, ok := attributes[name]
 		if !ok {
 			continue
 		}
 		for _, glob := range r.values {
 			if literal, ok := strings.CutPrefix(glob, "="); ok && strings.EqualFold(literal, v) || !ok && matchFold(glob, v) {
-				return true
+				return name, v
 			}
 		}
 	}
-	return false
+	return "", ""
+}
+
+// tell notes which classes are grave for a parameter's sake, beyond what the
+// name alone makes them.
+func (c *Capability) tell(r *refinement, sev uint64) {
+	if r.sev < schemas.SeverityHigh {
+		return
+	}
+	for rest := r.classes & Grave; rest != 0; rest &= rest - 1 {
+		if severity(sev, rest.Index()) < r.sev {
+			c.Told |= rest.First()
+			c.told = r
+		}
+	}
 }
 
 // add gives classes that are certain, at a severity or the higher one they have.

@@ -145,6 +145,8 @@ func (d *data) addActions(fam family, sep string, f []string) error {
 	case "-":
 	case "outside":
 		set = func(e *entry) { e.add(classes, sev); e.outside |= classes }
+	case "named":
+		set = func(e *entry) { e.add(classes, sev); e.outside |= classes; e.named |= classes }
 	case "public":
 		set = func(e *entry) { e.add(classes, sev); e.public |= classes }
 	case "admin":

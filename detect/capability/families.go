@@ -72,7 +72,7 @@ var services = map[string]family{
 	"okta": familyOkta, "slack": familySlack, "cloudflare": familyCloudflare,
 	"entra": familyEntra, "azureactivedirectory": familyEntra,
 	"exchange": familyO365, "sharepoint": familyO365, "onedrive": familyO365, "microsoftteams": familyO365,
-	"securitycompliancecenter": familyO365, "auth0": familySaaS, "keycloak": familySaaS, "openai": familySaaS, "anthropic": familySaaS,
+	"securitycompliancecenter": familyO365, "auth0": familySaaS, "keycloak": familySaaS, "openai": familySaaS, "anthropic": familySaaS, "snowflake": familySaaS,
 }
 
 // hint is what an event says of the family of its operation.

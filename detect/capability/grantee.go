@@ -11,16 +11,16 @@ const policyPrefix = "policy:"
 // granteesOf finds the furthest grantee, whether an administrator policy is
 // among what is given, and whether the event says to whom: a name of which we
 // can't tell whose it is says nothing.
-func (d *data) granteesOf(ev *schemas.Event, f family) (far Grantee, admin, who bool) {
+func (c *Classifier) granteesOf(ev *schemas.Event, f family) (far Grantee, admin, who bool) {
 	who = true
 	somebody := false
 	for _, g := range ev.Grantees {
 		if policy, ok := strings.CutPrefix(g, policyPrefix); ok {
-			admin = admin || d.adminPolicy(policy)
+			admin = admin || c.data.adminPolicy(policy)
 			continue
 		}
 		somebody = true
-		kind := d.granteeOf(g, ev, f)
+		kind := c.granteeOf(g, ev, f)
 		if kind == GranteeUnknown {
 			who = false
 		}
@@ -41,8 +41,8 @@ func (d *data) adminPolicy(name string) bool {
 
 // granteeOf judges one grantee: an account number, an ARN, a service, a CIDR,
 // a group URI, an organisation, a member of a policy, an address, or a bare name.
-func (d *data) granteeOf(g string, ev *schemas.Event, f family) Grantee {
-	account := ev.Account
+func (c *Classifier) granteeOf(g string, ev *schemas.Event, f family) Grantee {
+	d, account := c.data, ev.Account
 	switch {
 	case g == "":
 		return GranteeUnknown
@@ -51,20 +51,20 @@ func (d *data) granteeOf(g string, ev *schemas.Event, f family) Grantee {
 	case strings.HasSuffix(g, ".amazonaws.com") || strings.HasSuffix(g, ".amazonaws.com.cn"):
 		return GranteeService
 	case isAccount(g):
-		return otherAccount(g, account)
+		return c.otherAccount(g, account)
 	case strings.HasPrefix(g, "arn:"):
 		if a := arnAccount(g); isAccount(a) {
-			return otherAccount(a, account)
+			return c.otherAccount(a, account)
 		}
 		return GranteeInside
 	case strings.HasPrefix(g, "aws:"): // a canonical identity, aws:ACCOUNT:…
 		a, _, _ := strings.Cut(g[len("aws:"):], ":")
 		if isAccount(a) {
-			return otherAccount(a, account)
+			return c.otherAccount(a, account)
 		}
 		return GranteeInside
 	case strings.HasPrefix(g, "account:"):
-		return otherAccount(g[len("account:"):], account)
+		return c.otherAccount(g[len("account:"):], account)
 	case strings.HasPrefix(g, "domain:"):
 		return d.domainOf(g[len("domain:"):], ev, f)
 	}
@@ -73,7 +73,7 @@ func (d *data) granteeOf(g string, ev *schemas.Event, f family) Grantee {
 			return GranteeOutside
 		}
 		if domain := g[at+1:]; strings.HasSuffix(domain, serviceAccounts) {
-			return serviceAccount(g[:at], strings.TrimSuffix(domain, serviceAccounts), account)
+			return c.serviceAccount(g[:at], strings.TrimSuffix(domain, serviceAccounts), account)
 		}
 		return d.domainOf(g[at+1:], ev, f)
 	}
@@ -85,21 +85,20 @@ const serviceAccounts = ".gserviceaccount.com"
 // serviceAccount judges a service account of Google Cloud: PROJECT.iam is a
 // project's own, gcp-sa-SERVICE.iam one that acts for a service. The others
 // (developer, cloudbuild) say only a project's number.
-func serviceAccount(name, domain, account string) Grantee {
+func (c *Classifier) serviceAccount(name, domain, account string) Grantee {
 	project, ok := strings.CutSuffix(domain, ".iam")
 	switch {
 	case strings.HasPrefix(project, "gcp-sa-") || strings.HasPrefix(name, "serviceAccount:service-") || domain == "cloudservices":
 		return GranteeService
 	case !ok || account == "":
 		return GranteeUnknown
-	case project == account:
-		return GranteeInside
 	}
-	return GranteeOutside
+	return c.otherAccount(project, account)
 }
 
 // domainOf judges an address by its domain. It is inside if the caller, or
-// somebody for whom it acts, has an address in the same domain.
+// somebody for whom it acts, or the mailbox that is touched has an address in the
+// same domain.
 func (d *data) domainOf(domain string, ev *schemas.Event, f family) Grantee {
 	if d.freemail[domain] {
 		return GranteeOutside
@@ -122,14 +121,21 @@ func (d *data) domainOf(domain string, ev *schemas.Event, f family) Grantee {
 		}
 		known = true
 	}
+	if at := strings.LastIndexByte(target(ev), '@'); !known && f == familyO365 && at > 0 {
+		// A mailbox of the own organisation, touched by an application, which has no address.
+		if strings.EqualFold(target(ev)[at+1:], domain) {
+			return GranteeInside
+		}
+		known = true
+	}
 	if known || f == familyAWS {
 		return GranteeOutside
 	}
 	return GranteeUnknown
 }
 
-func otherAccount(a, own string) Grantee {
-	if own != "" && a == own {
+func (c *Classifier) otherAccount(a, own string) Grantee {
+	if own != "" && a == own || c.Own != nil && c.Own(a) {
 		return GranteeInside
 	}
 	return GranteeOutside

@@ -1,6 +1,7 @@
 package capability
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/lapwing-sec/lapwing/schemas"
@@ -79,6 +80,13 @@ func TestAmazon(t *testing.T) {
 		{is: "its findings are published less often", operation: "macie2:UpdateMacieSession", with: asked(attributes{"requestParameters.findingPublishingFrequency": "SIX_HOURS"}), want: Writes},
 		{is: "the search for sensitive data is turned off, as older logs name it", operation: "macie:DisableMacie", want: Administers | DisablesLogging, severity: high},
 		{is: "a database gets another password", operation: "rds:ModifyDBInstance", with: asked(attributes{"requestParameters.masterUserPassword": "****"}), want: Administers | MintsCredential, severity: medium},
+		{is: "a database may be deleted", operation: "rds:ModifyDBInstance", with: asked(attributes{"requestParameters.deletionProtection": "false"}), want: Administers | DestroysData, severity: high},
+		{is: "a database may not be deleted", operation: "rds:ModifyDBCluster", with: asked(attributes{"requestParameters.deletionProtection": "true"}), want: Administers},
+		{is: "a database is no longer backed up", operation: "rds:ModifyDBInstance", with: asked(attributes{"requestParameters.backupRetentionPeriod": "0"}), want: Administers | DestroysData, severity: high},
+		{is: "a database is backed up for ten days", operation: "rds:ModifyDBInstance", with: asked(attributes{"requestParameters.backupRetentionPeriod": "10"}), want: Administers},
+		{is: "a table may be deleted", operation: "dynamodb:UpdateTable", with: asked(attributes{"requestParameters.deletionProtectionEnabled": "false"}), want: Writes | DestroysData, severity: high},
+		{is: "objects go after a day", operation: "s3:PutBucketLifecycle", with: asked(attributes{"requestParameters.LifecycleConfiguration.Rule.0.Expiration.Days": "1"}), want: Writes | DestroysData, severity: high},
+		{is: "objects go after ninety days", operation: "s3:PutBucketLifecycle", with: asked(attributes{"requestParameters.LifecycleConfiguration.Rule.Expiration.Days": "90"}), want: Writes | DestroysData, severity: medium},
 		{is: "a service in another case", operation: "IAM:CreateAccessKey", want: Writes | MintsCredential, severity: high},
 	})
 }
@@ -115,6 +123,14 @@ func TestGoogleCloud(t *testing.T) {
 		{is: "a database is exported", operation: "cloudsql:cloudsql.instances.export", want: Reads | ExportsData, severity: high},
 		{is: "a query is a read", operation: "bigquery:google.cloud.bigquery.v2.JobService.InsertJob", want: Reads},
 		{is: "a query's job that exports exports", operation: "bigquery:google.cloud.bigquery.v2.JobService.InsertJob", with: schemas.Event{Attributes: attributes{"metadata.jobChange.job.jobConfig.type": "EXPORT"}}, want: Reads | ExportsData, severity: medium},
+		{is: "a statement that exports exports", operation: "bigquery:google.cloud.bigquery.v2.JobService.InsertJob", with: schemas.Event{Attributes: attributes{"metadata.jobInsertion.job.jobConfig.queryConfig.statementType": "EXPORT_DATA"}}, want: Reads | ExportsData, severity: medium},
+		{is: "a statement drops a table", operation: "bigquery:google.cloud.bigquery.v2.JobService.InsertJob", with: schemas.Event{Attributes: attributes{"metadata.jobChange.job.jobConfig.queryConfig.statementType": "DROP_TABLE"}}, want: Reads | DestroysData, severity: medium},
+		{is: "a statement drops a schema", operation: "bigquery:google.cloud.bigquery.v2.JobService.InsertJob", with: schemas.Event{Attributes: attributes{"metadata.jobInsertion.job.jobConfig.queryConfig.statementType": "DROP_SCHEMA"}}, want: Reads | DestroysData, severity: high},
+		{is: "rows are deleted every day", operation: "bigquery:google.cloud.bigquery.v2.JobService.InsertJob", with: schemas.Event{Attributes: attributes{"metadata.jobInsertion.job.jobConfig.queryConfig.statementType": "DELETE"}}, want: Reads},
+		{is: "a build runs what its steps say", operation: "cloudbuild:google.devtools.cloudbuild.v1.CloudBuild.CreateBuild", want: Writes | RunsCode, severity: medium},
+		{is: "a token is signed as another account", operation: "iamcredentials:SignJwt", want: Reads | MintsCredential, severity: medium},
+		{is: "versions of objects are no longer kept", operation: "storage:storage.buckets.update", with: schemas.Event{Attributes: attributes{"request.versioning.enabled": "false"}}, want: Administers | DestroysData, severity: high},
+		{is: "a database may be deleted", operation: "cloudsql:cloudsql.instances.update", with: schemas.Event{Attributes: attributes{"request.body.settings.deletionProtectionEnabled": "false"}}, want: Administers | DestroysData, severity: high},
 		{is: "an unknown method follows its verb", operation: "newthing:google.cloud.newthing.v1.Gadgets.DeleteGadget", want: Deletes},
 		{is: "an unknown resource of an old API, too", operation: "newthing:v1.newthing.gadgets.aggregatedList", want: Lists},
 		{is: "a cluster's method is the cluster's operation", operation: "io:io.k8s.core.v1.pods.exec.create", want: Writes | RunsCode, severity: high},
@@ -134,6 +150,8 @@ func TestAzure(t *testing.T) {
 		{is: "a backup is no longer made", operation: "dataprotection:microsoft.dataprotection/backupvaults/backupinstances/stopprotection/action", want: Administers | DestroysData, severity: high},
 		{is: "what was deleted is kept no longer, as by default", operation: "storage:microsoft.storage/storageaccounts/blobservices/write", with: schemas.Event{Attributes: attributes{"properties.requestbody.properties.deleteRetentionPolicy.enabled": "false"}}, want: Writes},
 		{is: "versions are not kept, as by default", operation: "storage:microsoft.storage/storageaccounts/blobservices/write", with: schemas.Event{Attributes: attributes{"properties.requestbody.properties.isVersioningEnabled": "false"}}, want: Writes},
+		{is: "a storage account is reached without encryption", operation: "storage:microsoft.storage/storageaccounts/write", with: schemas.Event{Attributes: attributes{"properties.requestbody.properties.supportsHttpsTrafficOnly": "false"}}, want: Writes | ExposesResource, severity: medium},
+		{is: "a storage account takes its keys, as by default", operation: "storage:microsoft.storage/storageaccounts/write", with: schemas.Event{Attributes: attributes{"properties.requestbody.properties.allowSharedKeyAccess": "true"}}, want: Writes},
 		{is: "an alert is dealt with", operation: "security:microsoft.security/locations/alerts/resolve/action", want: Writes},
 		{is: "an alert is dismissed", operation: "security:microsoft.security/locations/alerts/dismiss/action", want: Reads | DisablesLogging, severity: medium},
 		{is: "a link that lets anybody in to a machine", operation: "network:microsoft.network/bastionhosts/createshareablelinks/action", want: Administers | ExposesResource, severity: high},
@@ -201,6 +219,10 @@ func TestOffice(t *testing.T) {
 	judge(t, "o365", "azure", []sentence{
 		{is: "a rule forwards outside", operation: "Exchange:New-InboxRule", with: ann("drop@evil.example"), want: Writes | ExposesResource, severity: high},
 		{is: "a rule forwards to a colleague", operation: "Exchange:New-InboxRule", with: ann("bob@example.com"), want: Writes},
+		{is: "a rule that forwards to nobody gives nothing", operation: "Exchange:New-InboxRule", want: Writes},
+		{is: "settings of a mailbox give nothing", operation: "Exchange:Set-Mailbox", want: Administers},
+		{is: "an application forwards a mailbox outside", operation: "Exchange:Set-Mailbox", with: schemas.Event{Grantees: []string{"drop@evil.example"}, Resources: []string{"bob@example.com"}}, want: Administers | ExposesResource, severity: high},
+		{is: "an application forwards a mailbox to a colleague", operation: "Exchange:Set-Mailbox", with: schemas.Event{Grantees: []string{"ann@example.com"}, Resources: []string{"bob@example.com"}}, want: Administers},
 		{is: "a rule hides what it deletes", operation: "Exchange:New-InboxRule", with: schemas.Event{Principal: "ann@example.com", Grantees: []string{"bob@example.com"}, Attributes: attributes{"Parameters.DeleteMessage": "True"}}, want: Writes | DisablesLogging, severity: high},
 		{is: "rights to a mailbox are given", operation: "Exchange:Add-MailboxPermission", with: ann("bob"), want: Administers | GrantsPrivilege, severity: high},
 		{is: "an application may be anybody", operation: "Exchange:New-ManagementRoleAssignment", with: schemas.Event{Attributes: attributes{"Parameters.Role": "ApplicationImpersonation"}}, want: Administers | GrantsPrivilege, severity: critical},
@@ -296,7 +318,7 @@ func TestServices(t *testing.T) {
 		{is: "an API token is made", operation: "okta:system.api_token.create", want: Writes | MintsCredential, severity: high},
 		{is: "factors are reset", operation: "okta:user.mfa.factor.reset_all", want: Administers | ChangesTrust, severity: high},
 		{is: "a rule of a policy is changed", operation: "okta:policy.rule.update", want: Administers | ChangesTrust, severity: high},
-		{is: "an identity provider is added", operation: "okta:system.idp.lifecycle.create", want: Administers | ChangesTrust, severity: high},
+		{is: "an identity provider is added", operation: "okta:system.idp.lifecycle.create", want: Administers | ChangesTrust, severity: schemas.SeverityCritical},
 		{is: "a token is granted all the time", operation: "okta:app.oauth2.token.grant.access_token", want: Reads},
 		{is: "a session starts", operation: "okta:user.session.start", want: Reads},
 		{is: "an unknown event follows its verb", operation: "okta:gadget.lifecycle.delete", want: Deletes},
@@ -328,6 +350,9 @@ func TestServices(t *testing.T) {
 	})
 	judge(t, "openai-audit", "", []sentence{
 		{is: "a key is made", operation: "openai:api_key.created", want: Writes | MintsCredential, severity: high},
+		{is: "a statement selects", operation: "snowflake:SELECT", want: Reads},
+		{is: "a statement unloads", operation: "snowflake:UNLOAD", want: Reads | ExportsData, severity: medium},
+		{is: "a user is made by a statement", operation: "snowflake:CREATE_USER", want: Administers | MintsCredential, severity: high},
 		{is: "a login fails", operation: "openai:login.failed", want: Reads},
 	})
 	judge(t, "anthropic-activity", "", []sentence{
@@ -390,5 +415,41 @@ func TestCallsOfModels(t *testing.T) {
 		if tc.severity > 0 {
 			assert.Equal(t, tc.severity, got.Severity(InvokesModel), tc.is)
 		}
+	}
+}
+
+func TestAnOwnAccountIsInside(t *testing.T) {
+	c, err := New()
+	require.NoError(t, err)
+	share := func(to string) *schemas.Event {
+		return &schemas.Event{Format: "cloudtrail", Operation: "ec2:ModifySnapshotAttribute", Account: own, Grantees: []string{to}}
+	}
+	assert.Equal(t, GranteeOutside, c.Event(share(other)).Grantee, "another account")
+	c.Own = func(account string) bool { return account == other }
+	assert.Equal(t, GranteeInside, c.Event(share(other)).Grantee, "another account of the same organisation")
+	assert.Equal(t, GranteeOutside, c.Event(share("777788889999")).Grantee, "a stranger's")
+}
+
+func TestWhatAParameterTells(t *testing.T) {
+	c, err := New()
+	require.NoError(t, err)
+	for _, tc := range []struct {
+		is, operation, name, value string
+		told                       Set
+		parameter                  string
+	}{
+		{is: "a parameter that makes a call grave is told", operation: "s3:PutBucketVersioning", name: "requestParameters.VersioningConfiguration.Status", value: "Suspended", told: DestroysData, parameter: "Status Suspended"},
+		{is: "one that does not is none", operation: "s3:PutBucketVersioning", name: "requestParameters.VersioningConfiguration.Status", value: "Enabled"},
+		{is: "what the name says already needs no parameter", operation: "rds:DeleteDBInstance", name: "requestParameters.deletionProtection", value: "false"},
+		{is: "below high severity it is the same call", operation: "elasticfilesystem:PutBackupPolicy", name: "requestParameters.backupPolicy.status", value: "DISABLED"},
+		{is: "a long value is cut", operation: "s3:PutObject", name: "requestParameters.x-amz-server-side-encryption-customer-algorithm", value: strings.Repeat("x", 100), told: DestroysData,
+			parameter: "x-amz-server-side-encryption-customer-algorithm " + strings.Repeat("x", 57) + "…"},
+	} {
+		t.Run(tc.is, func(t *testing.T) {
+			ev := &schemas.Event{Format: "cloudtrail", Operation: tc.operation, Account: own, Attributes: attributes{tc.name: tc.value}}
+			got := c.Event(ev)
+			assert.Equal(t, tc.told.String(), got.Told.String())
+			assert.Equal(t, tc.parameter, got.Parameter(ev))
+		})
 	}
 }
