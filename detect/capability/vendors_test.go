@@ -86,6 +86,8 @@ func TestAmazon(t *testing.T) {
 		{is: "a database is backed up for ten days", operation: "rds:ModifyDBInstance", with: asked(attributes{"requestParameters.backupRetentionPeriod": "10"}), want: Administers},
 		{is: "a table may be deleted", operation: "dynamodb:UpdateTable", with: asked(attributes{"requestParameters.deletionProtectionEnabled": "false"}), want: Writes | DestroysData, severity: high},
 		{is: "objects go after a day", operation: "s3:PutBucketLifecycle", with: asked(attributes{"requestParameters.LifecycleConfiguration.Rule.0.Expiration.Days": "1"}), want: Writes | DestroysData, severity: high},
+		{is: "objects are copied to another account", operation: "s3:PutBucketReplication", with: asked(attributes{"requestParameters.ReplicationConfiguration.Rule.Destination.Account": other}), want: Writes | ExposesResource, severity: high},
+		{is: "objects are copied to another bucket", operation: "s3:PutBucketReplication", with: asked(attributes{"requestParameters.ReplicationConfiguration.Rule.Destination.Bucket": "arn:aws:s3:::copy"}), want: Writes | ExposesResource, severity: medium},
 		{is: "objects go after ninety days", operation: "s3:PutBucketLifecycle", with: asked(attributes{"requestParameters.LifecycleConfiguration.Rule.Expiration.Days": "90"}), want: Writes | DestroysData, severity: medium},
 		{is: "a service in another case", operation: "IAM:CreateAccessKey", want: Writes | MintsCredential, severity: high},
 	})
@@ -287,6 +289,8 @@ func TestVault(t *testing.T) {
 
 func TestCodeHosts(t *testing.T) {
 	judge(t, "github", "", []sentence{
+		{is: "an owner joins the organisation", operation: "github:org.add_member", with: schemas.Event{Attributes: attributes{"permission": "admin"}}, want: Administers | GrantsPrivilege, severity: high},
+		{is: "a member joins the organisation", operation: "github:org.add_member", with: schemas.Event{Attributes: attributes{"permission": "read"}}, want: Administers | GrantsPrivilege, severity: medium},
 		{is: "a deploy key is added", operation: "github:deploy_key.create", want: Writes | MintsCredential, severity: high},
 		{is: "a token is given access", operation: "github:personal_access_token.access_granted", want: Writes | MintsCredential, severity: high},
 		{is: "a member is added", operation: "github:org.add_member", want: Administers | GrantsPrivilege, severity: medium},
