@@ -69,12 +69,14 @@ func Networks(a *schemas.Alert) string {
 // samples at hand.
 func Calls(a *schemas.Alert) string {
 	var parts []string
-	if f := a.Unmapped.Lapwing.Findings; len(f) > 0 && f[0].Count > 0 {
+	l := &a.Unmapped.Lapwing
+	head := max(0, slices.IndexFunc(l.Findings, func(f schemas.Finding) bool { return f.Detector == l.Headline }))
+	if head < len(l.Findings) && l.Findings[head].Count > 0 {
 		times := "once"
-		if f[0].Count > 1 {
-			times = strconv.Itoa(f[0].Count) + " times"
+		if n := l.Findings[head].Count; n > 1 {
+			times = strconv.Itoa(n) + " times"
 		}
-		parts = append(parts, f[0].Detector+" "+times)
+		parts = append(parts, l.Findings[head].Detector+" "+times)
 	}
 	if n := len(a.FindingInfo.RelatedEvents); n == 1 {
 		parts = append(parts, "1 sample call")

@@ -134,6 +134,17 @@ func (e *Engine) takenUp(p *Profile, call *Call) bool {
 	return n >= adoptedBy
 }
 
+// lately counts the other identities that began to show the call's value of d within
+// the day up to which peers are counted.
+func (c *Cell) lately(p *Profile, call *Call, d Dimension) int {
+	e := c.e
+	if e.lacks(offAdoption) {
+		return 0
+	}
+	upTo := (e.tables.view(e.call.hour, e).upTo+1)*4 - 1
+	return e.adopt.others(d, call.Sight(d).hash, call.topic, upTo, e.store.ids[p.self])
+}
+
 // sweep forgets the quarters that no pane still open can ask for, once an hour.
 func (a *adoption) sweep(pane int64) {
 	if pane < a.swept+4 {

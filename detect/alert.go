@@ -36,23 +36,17 @@ var activityNames = map[int]string{schemas.ActivityCreate: "Create", schemas.Act
 func (e *Engine) build(p *Profile, a *openAlert, at int64, activity int, closed string) schemas.Alert {
 	f, id := e.store.facts[p.self], e.store.ids[p.self]
 	parts := ordered(a.parts)
-	if a.way == WayFused {
-		// Weak parts: the one that opened the alert heads it.
-		if i := slices.IndexFunc(parts, func(q part) bool { return q.meta == a.meta }); i > 0 {
-			q := parts[i]
-			parts = slices.Insert(slices.Delete(parts, i, i+1), 0, q)
-		}
-	}
-	out := e.compose(id, f, a, parts, title(id, f, parts), e.describe(p, a, parts), at, activity, closed)
+	lead := leads(a, parts)
+	out := e.compose(id, f, a, parts, &parts[lead], title(id, f, &parts[lead], parts), e.describe(p, a, parts, lead), at, activity, closed)
 	if p.Human() {
 		out.Actor.User.TypeID, out.Actor.User.Type = 1, "User"
 	}
 	return out
 }
 
-// compose is one version of an alert about id, with its words.
-func (e *Engine) compose(id string, f *facts, a *openAlert, parts []part, title, desc string, at int64, activity int, closed string) schemas.Alert {
-	head := &parts[0]
+// compose is one version of an alert about id, with its words. head is the finding
+// that heads it; parts begin with the gravest.
+func (e *Engine) compose(id string, f *facts, a *openAlert, parts []part, head *part, title, desc string, at int64, activity int, closed string) schemas.Alert {
 	status := 1
 	if closed != "" {
 		status = 4 // resolved
@@ -111,7 +105,7 @@ func (e *Engine) compose(id string, f *facts, a *openAlert, parts []part, title,
 	}
 	out.Message = out.FindingInfo.Title
 	out.IsAlert = a.page && closed == ""
-	out.Confidence = confidence(a, head)
+	out.Confidence = confidence(a, &parts[0])
 	out.ConfidenceID = 1 + btoi(out.Confidence >= 50) + btoi(out.Confidence >= 80)
 	seen := map[string]bool{}
 	for i := range parts {

@@ -31,9 +31,13 @@ func (changesTrust) Observe(c *Cell, p *Profile, call *Call, out *Findings) {
 	}
 	ev := call.Event
 	given, unseen := newEdges(p, call, capability.ChangesTrust)
-	what := tried(call, "changed", "change") + " whom it trusts with " + ev.Operation + granted(ev) + touched(ev)
+	what := tried(call, "changed", "change") + " trust with " + ev.Operation + granted(ev) + touched(ev)
 	if u, ok := judgeClass(c, p, call, capability.ChangesTrust); ok && (u.way == WayConsequence || call.Can.Grantee < capability.GranteeOutside) {
-		out.Add(u.finding(p, call, ev.Operation+granted(ev), tried(call, "changed trust", "change trust")+first(u), what))
+		did := tried(call, "changed trust", "change trust")
+		if call.Can.Grantee >= capability.GranteeOutside {
+			did = tried(call, "opened", "open") + " a trust to " + or(listed(grantOf(ev).whom, titledThing), "an outside principal")
+		}
+		out.Add(u.finding(p, call, ev.Operation+granted(ev), did+first(u)+": "+shortOperation(ev.Operation), what))
 		return
 	}
 	if !unseen || call.Can.Grantee < capability.GranteeOutside || provider(ev) {
@@ -41,7 +45,7 @@ func (changesTrust) Observe(c *Cell, p *Profile, call *Call, out *Findings) {
 	}
 	out.Add(Finding{
 		Severity: call.Can.Severity(capability.ChangesTrust), Refused: call.Denied || call.Failed,
-		Value: given, Capability: capability.ChangesTrust, Did: tried(call, "opened", "open") + " a trust to an outside principal",
+		Value: given, Capability: capability.ChangesTrust, Did: tried(call, "opened", "open") + " a trust to " + or(listed(grantOf(ev).whom, titledThing), "an outside principal"),
 		Sentence: who(ev) + " " + what + origin(ev) + ended(call) + ". In " + historyOf(p, call.Time) + " it never trusted " + given + ".",
 		Observed: ev.Operation + granted(ev), Expected: "the principals that it trusted before", Rarity: "not seen in " + historyOf(p, call.Time),
 	})

@@ -216,6 +216,10 @@ func (u firstUse) finding(p *Profile, call *Call, value, did, what string) Findi
 		f.Rarity = "its history is short, and its peers tell nothing"
 		f.Sentence = who(ev) + " " + what + origin(ev) + ended(call) + ". It is known for " + historyOf(p, call.Time) +
 			" only: too short to say whether this is usual."
+		if p.Calls() == 0 {
+			f.Rarity = "nothing is known of it yet"
+			f.Sentence = who(ev) + " " + what + origin(ev) + ended(call) + ". This is the first call seen of it: nothing says yet whether it is usual."
+		}
 	case !u.mature:
 		f.Rarity = thousands(u.have) + " of " + plural(u.of, "peer") + " do this; its own history is short"
 		if u.fleet {
@@ -235,19 +239,6 @@ func tried(call *Call, past, infinitive string) string {
 		return "tried to " + infinitive
 	}
 	return past
-}
-
-// target is the first resource of a call, else its account or host.
-func target(ev *schemas.Event) string {
-	switch {
-	case len(ev.Resources) > 0:
-		return clip(ev.Resources[0], 160)
-	case ev.TargetAccount != "":
-		return "account " + ev.TargetAccount
-	case ev.Host != "":
-		return ev.Host
-	}
-	return ev.Service
 }
 
 // consequenceChecks are the first things to look at, common to the family.

@@ -50,8 +50,8 @@ func (destroysData) Observe(c *Cell, p *Profile, call *Call, out *Findings) {
 			if undoesItsOwn(p, call) {
 				u.way = WayFused
 			}
-			out.Add(u.finding(p, call, ev.Operation, tried(call, "destroyed data", "destroy data")+first(u),
-				tried(call, "called", "call")+" "+ev.Operation+touched(ev)))
+			out.Add(u.finding(p, call, ev.Operation, tried(call, "destroyed data", "destroy data")+first(u)+": "+shortOperation(ev.Operation),
+				tried(call, "called", "call")+" "+ev.Operation+touched(ev)+underOwnKey(ev)))
 		}
 	}
 	if call.Denied || call.Failed || call.Backfill {
@@ -90,6 +90,17 @@ func (destroysData) Observe(c *Cell, p *Profile, call *Call, out *Findings) {
 		Observed: plural(today, noun) + " in a day", Expected: "at most " + thousands(bound),
 		Rarity: "its most in " + historyOf(p, call.Time) + " was " + thousands(most),
 	})
+}
+
+// underOwnKey says of an object of S3 that was written that only the caller can read it
+// (server-side encryption with a customer's key): that is how one is held to ransom.
+func underOwnKey(ev *schemas.Event) string {
+	for name := range ev.Attributes {
+		if strings.HasSuffix(strings.ToLower(name), ".x-amz-server-side-encryption-customer-algorithm") {
+			return " under a key that only the caller has"
+		}
+	}
+	return ""
 }
 
 // beyondItsDays compares a day that is no fivefold of the busiest with the

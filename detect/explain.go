@@ -5,7 +5,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"unicode/utf8"
+	"time"
 
 	"github.com/lapwing-sec/lapwing/schemas"
 )
@@ -13,78 +13,11 @@ import (
 // formatInt writes n in decimal.
 func formatInt(n int64) string { return strconv.FormatInt(n, 10) }
 
-// display is what a person calls the identity.
-func display(id string, f *facts) string {
-	if f.name != "" {
-		return f.name
-	}
-	return shortID(id)
-}
-
-// shortID is an identity's id without the provider and account before it:
-// "role/ci-deploy". What a path does not follow stays whole: an API key's hash
-// is cut, and of a web identity only the subject tells one from another.
-func shortID(id string) string {
-	if _, web, ok := strings.Cut(id, ":web/"); ok {
-		// PROVIDER:AUDIENCE:SUBJECT, where the provider has a path of its own.
-		if _, rest, ok := strings.Cut(web, ":"); ok {
-			if _, subject, ok := strings.Cut(rest, ":"); ok && subject != "" {
-				return subject
-			}
-		}
-	}
-	path := strings.IndexByte(id, '/')
-	if path < 0 || strings.HasPrefix(id[path:], "//") {
-		const whole = 48
-		if len(id) > whole {
-			return clip(id, 24)
-		}
-		return id
-	}
-	return id[strings.LastIndexByte(id[:path], ':')+1:]
-}
-
-// Bounds of a title: what fits a phone's lock screen, and what none exceeds,
-// however long names are.
-const (
-	titleWanted = 100
-	titleMost   = 160
-)
-
-// title says who did what.
-// A fused alert names its strongest finding and, where both fit, that of another
-// family.
-func title(id string, f *facts, parts []part) string {
-	return clip(titleWords(clip(display(id, f), 64), parts), titleMost)
-}
-
-func titleWords(name string, parts []part) string {
-	head := &parts[0]
-	did := head.Did
-	if did == "" {
-		did = strings.ToLower(head.meta.Title[:1]) + head.meta.Title[1:]
-		return name + ": " + did
-	}
-	if head.Way == WayFused {
-		for i := range parts {
-			if q := &parts[i]; q.Way == WayFused && q.Did != "" && q.meta.Family.evidence() != head.meta.Family.evidence() {
-				and := " and "
-				if strings.Contains(did, ", ") {
-					and = ", and "
-				}
-				if both := name + " " + did + and + q.Did; utf8.RuneCountInString(both) <= titleWanted {
-					return both
-				}
-			}
-		}
-	}
-	return name + " " + did
-}
-
 // describe is the explanation: what happened, why it is not normal, whose
 // identity it is, where from, what to know before acting. What a sentence says
-// already is not said again.
-func (e *Engine) describe(p *Profile, a *openAlert, parts []part) string {
+// already is not said again. It begins with the finding that leads; the gravest of
+// the others follow in the order of time.
+func (e *Engine) describe(p *Profile, a *openAlert, parts []part, lead int) string {
 	var b strings.Builder
 	f := e.store.facts[p.self]
 	say := func(s string) {
@@ -100,21 +33,17 @@ func (e *Engine) describe(p *Profile, a *openAlert, parts []part) string {
 			b.WriteByte('.')
 		}
 	}
-	const most = 4
-	shown := refusedOnce(parts)
-	for i := range shown {
-		if i == most {
-			say("And " + plural(len(shown)-most, "more finding"))
-			break
-		}
-		q := shown[i]
-		say(q.Sentence)
+	shown, more := inOrder(parts, lead)
+	tell := teller{name: display(e.store.ids[p.self], f)}
+	for i, q := range shown {
+		say(tell.retell(q))
 		say(q.often())
-		if i == 0 {
-			if !saysNumbers(q.Sentence, q.Rarity) {
-				say(rarityWords(q))
-			}
+		if _, sentence := unstamped(q.Sentence); i == 0 && !saysNumbers(sentence, q.Rarity) {
+			say(rarityWords(q))
 		}
+	}
+	if more > 0 {
+		say("And " + plural(more, "more finding"))
 	}
 	told := b.String()
 	historic := strings.Contains(told, " days and ") || strings.Contains(told, " day and ")
@@ -124,23 +53,19 @@ func (e *Engine) describe(p *Profile, a *openAlert, parts []part) string {
 	if !strings.Contains(told, "in no inventory") {
 		say(whose(e.store.ids[p.self], f))
 	}
-	if parts[0].Trigger != "" {
-		say(parts[0].Trigger)
+	if parts[lead].Trigger != "" {
+		say(parts[lead].Trigger)
 	} else if n := len(a.samples); n > 0 && a.samples[n-1].Desc != "" {
 		s := &a.samples[n-1]
 		if !strings.Contains(told, placeOf(s)) {
-			say("Latest call: " + s.Type + " " + s.Desc)
+			say("Latest call, at " + clockTime(s.Time*1e6) + ": " + s.Type + " " + s.Desc)
 		}
 	}
 	learned := slices.ContainsFunc(parts, func(q part) bool { return q.meta.Basis == Learned })
 	switch {
 	case !learned: // what is declared needs no history
-	case a.young && historic:
-		say("Still learning")
-	case a.young && a.history == historyOf(&Profile{}, 0):
-		say("Still learning: it was new when this opened")
 	case a.young:
-		say("Still learning: its history is only " + a.history)
+		say(learning(p, a, historic))
 	}
 	if len(f.dependants) > 0 {
 		say("Disabling it would break " + strings.Join(f.dependants, ", "))
@@ -154,12 +79,45 @@ func (e *Engine) describe(p *Profile, a *openAlert, parts []part) string {
 	return b.String()
 }
 
+// learning says why an identity's habits are not settled yet: it is new, or has
+// seldom called. historic is whether its history has been told.
+func learning(p *Profile, a *openAlert, historic bool) string {
+	days := int(p.ActiveDays())
+	known := int(p.Age(a.opened) / (24 * time.Hour))
+	switch {
+	case a.history == historyOf(&Profile{}, 0):
+		return "Still learning: it was new when this opened"
+	case known > learnDays && days <= learnDays:
+		return "Still learning: it has been active on only " + plural(days, "day")
+	case historic:
+		return "Still learning"
+	}
+	return "Still learning: its history is only " + a.history
+}
+
+// inOrder are the findings that are told one by one, and how many are not: the one
+// that leads, and the gravest of the others in the order of time.
+func inOrder(parts []part, lead int) (shown []*part, more int) {
+	const most = 4
+	list := refusedOnce(parts, lead)
+	shown = list[:min(len(list), most)]
+	slices.SortStableFunc(shown[1:], func(a, b *part) int { return compare(a.first, b.first) })
+	return shown, len(list) - len(shown)
+}
+
 // refusedOnce leaves out what tells of refusals that a finding before told of: each
-// counts them beside another usual.
-func refusedOnce(parts []part) []*part {
+// counts them beside another usual. The one that leads comes first.
+func refusedOnce(parts []part, lead int) []*part {
 	out := make([]*part, 0, len(parts))
 	told := false
-	for i := range parts {
+	for n := range parts {
+		i := n - 1
+		switch {
+		case n == 0:
+			i = lead
+		case n > lead:
+			i = n
+		}
 		q := &parts[i]
 		of := q.meta == &deniedProbingCard || q.meta == &authFailuresCard || q.meta == &errorMixCard && q.Value == failureNames[failRefused]
 		if of && told {
@@ -230,6 +188,9 @@ func rarityWords(q *part) string {
 // whose says what is declared of the identity.
 func whose(id string, f *facts) string {
 	if !f.managed {
+		if f.name != "" {
+			id += " (" + f.name + " in its log)"
+		}
 		return id + " is in no inventory: nobody is declared to own it"
 	}
 	var parts []string

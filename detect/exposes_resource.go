@@ -32,29 +32,33 @@ func (exposesResource) Observe(c *Cell, p *Profile, call *Call, out *Findings) {
 	}
 	ev := call.Event
 	given, unseen := newEdges(p, call, capability.ExposesResource)
-	what := tried(call, "opened", "open") + " " + target(ev) + granted(ev) + " with " + ev.Operation
+	what := func(g grant) string {
+		return tried(call, "opened", "open") + " " + target(ev, "a resource") + g.exposed(shownThing) + " with " + ev.Operation
+	}
+	thing := or(titledTarget(ev), "a resource")
 	if call.Can.Grantee < capability.GranteeOutside {
 		// To whom is not known: a first use counts, more of the same does not; nor does
 		// another call that may or may not give something away.
 		if u, ok := judgeClass(c, p, call, capability.ExposesResource); ok && (u.newClass || !call.Can.Weak.Has(capability.ExposesResource)) {
-			out.Add(u.finding(p, call, ev.Operation, tried(call, "opened a resource", "open a resource")+first(u), what))
+			out.Add(u.finding(p, call, ev.Operation, tried(call, "opened", "open")+" "+thing+first(u)+": "+shortOperation(ev.Operation), what(grantOf(ev))))
 		}
 		return
 	}
 	if !unseen {
 		return
 	}
+	g := grantOf(ev)
 	f := Finding{
 		Severity: call.Can.Severity(capability.ExposesResource), Refused: call.Denied || call.Failed,
-		Value: target(ev) + granted(ev), Capability: capability.ExposesResource,
+		Value: targetValue(ev) + granted(ev), Capability: capability.ExposesResource,
 		Observed: ev.Operation + granted(ev), Expected: "no share with " + given, Rarity: "not seen in " + historyOf(p, call.Time),
 	}
 	if call.Can.Grantee == capability.GranteePublic {
-		f.Did = tried(call, "opened a resource to everybody", "open a resource to everybody")
-		f.Sentence = who(ev) + " " + what + origin(ev) + ended(call) + ": everybody can reach it. In " + historyOf(p, call.Time) + " it never opened anything to everybody."
+		f.Did = tried(call, "opened ", "open ") + thing + " to everybody"
+		f.Sentence = who(ev) + " " + what(g) + origin(ev) + ended(call) + ": everybody can reach it. In " + historyOf(p, call.Time) + " it never opened anything to everybody."
 	} else {
-		f.Did = tried(call, "shared a resource outside", "share a resource outside")
-		f.Sentence = who(ev) + " " + what + origin(ev) + ended(call) + ". " + given + " is outside " + accountOf(ev) +
+		f.Did = tried(call, "shared ", "share ") + thing + " with " + or(listed(g.whom, titledThing), "an outsider")
+		f.Sentence = who(ev) + " " + what(g) + origin(ev) + ended(call) + ". " + given + " is outside " + accountOf(ev) +
 			", and in " + historyOf(p, call.Time) + " it never got anything from this identity."
 	}
 	out.Add(f)

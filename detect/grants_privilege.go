@@ -36,9 +36,12 @@ func (grantsPrivilege) Observe(c *Cell, p *Profile, call *Call, out *Findings) {
 	ev := call.Event
 	given, unseen := newEdges(p, call, capability.GrantsPrivilege)
 	own := givesItself(ev) && call.See(p, Grantee, capability.GrantsPrivilege.String()+"\x00"+itself).State == Unseen
-	what := tried(call, "granted", "grant") + " privileges with " + ev.Operation + granted(ev) + touched(ev)
+	what := func(g grant) string {
+		return tried(call, "granted", "grant") + " " + g.words("privileges", shownThing) + " with " + ev.Operation + touched(ev)
+	}
 	if u, ok := judgeClass(c, p, call, capability.GrantsPrivilege); ok && (u.way == WayConsequence || !call.Can.Admin) {
-		out.Add(u.finding(p, call, ev.Operation+granted(ev), tried(call, "granted privileges", "grant privileges")+first(u), what))
+		g := grantOf(ev)
+		out.Add(u.finding(p, call, ev.Operation+granted(ev), tried(call, "granted", "grant")+" "+g.words("privileges", titledThing)+first(u)+unnamed(g, ev), what(g)))
 		return
 	}
 	if provider(ev) {
@@ -46,16 +49,25 @@ func (grantsPrivilege) Observe(c *Cell, p *Profile, call *Call, out *Findings) {
 	}
 	if !unseen || !call.Can.Admin && call.Can.Grantee < capability.GranteeOutside {
 		if own {
-			grantsItself(p, call, what, out)
+			grantsItself(p, call, what(grantOf(ev)), out)
 		}
 		return
 	}
+	g := grantOf(ev)
 	out.Add(Finding{
 		Severity: call.Can.Severity(capability.GrantsPrivilege), Refused: call.Denied || call.Failed,
-		Value: given, Capability: capability.GrantsPrivilege, Did: tried(call, "granted", "grant") + " administrator rights",
-		Sentence: who(ev) + " " + what + origin(ev) + ended(call) + ". In " + historyOf(p, call.Time) + " it never gave this to anybody.",
+		Value: given, Capability: capability.GrantsPrivilege, Did: tried(call, "granted", "grant") + " " + g.words("administrator rights", titledThing),
+		Sentence: who(ev) + " " + what(g) + origin(ev) + ended(call) + ". In " + historyOf(p, call.Time) + " it never gave this to anybody.",
 		Observed: ev.Operation + granted(ev), Expected: "the grants that it made before", Rarity: "not seen in " + historyOf(p, call.Time),
 	})
+}
+
+// unnamed is the call, for a title, where the log does not say what is granted.
+func unnamed(g grant, ev *schemas.Event) string {
+	if !g.empty() {
+		return ""
+	}
+	return ": " + shortOperation(ev.Operation)
 }
 
 // givesItself says that the caller stands among whose rights a call changes. A
@@ -79,13 +91,14 @@ func givesItself(ev *schemas.Event) bool {
 // gave others. One that touched its own role or user before is its own deployer.
 func grantsItself(p *Profile, call *Call, what string, out *Findings) {
 	ev := call.Event
+	own := grant{what: grantOf(ev).what, whom: []string{itself}}
 	severity := max(schemas.SeverityHigh, call.Can.Severity(capability.GrantsPrivilege))
 	if p.Human() || call.Backfill || call.Sight(Resource).State == Known || !p.Learned(Grantee) || !mature(p, call) {
 		return
 	}
 	out.Add(Finding{
 		Severity: severity, Refused: call.Denied || call.Failed,
-		Value: itself, Capability: capability.GrantsPrivilege, Did: tried(call, "granted privileges to itself", "grant privileges to itself"),
+		Value: itself, Capability: capability.GrantsPrivilege, Did: tried(call, "granted", "grant") + " " + own.words("privileges", titledThing),
 		Sentence: who(ev) + " " + what + origin(ev) + ended(call) + ". It grants to others, but in " + historyOf(p, call.Time) + " it never gave anything to itself.",
 		Observed: ev.Operation + granted(ev), Expected: "grants to others", Rarity: "not seen in " + historyOf(p, call.Time),
 	})

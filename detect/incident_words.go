@@ -18,7 +18,7 @@ func (e *Engine) composeIncident(inc *incident, at int64, activity int, closed s
 	}
 	slices.SortStableFunc(inc.samples, func(x, y schemas.RelatedEvent) int { return compare(x.Time, y.Time) })
 	title, desc := e.incidentWords(inc, parts)
-	out := e.compose(inc.cause.actor(), f, &inc.openAlert, parts, title, desc, at, activity, closed)
+	out := e.compose(inc.cause.actor(), f, &inc.openAlert, parts, &parts[0], title, desc, at, activity, closed)
 	out.Actor.User.TypeID, out.Actor.User.Type = 99, "Other"
 	l := &out.Unmapped.Lapwing
 	l.Identities = slices.Clone(inc.members)
@@ -63,13 +63,14 @@ func (e *Engine) incidentWords(inc *incident, parts []part) (title, desc string)
 		}
 	}
 	var grave, told []string
+	var tell teller
 	for i := range parts {
 		q := &parts[i]
 		if q.Way == WayConsequence && q.Did != "" {
 			grave = append(grave, q.Did)
 		}
 		if len(told) < 5 {
-			told = append(told, q.Sentence)
+			told = append(told, tell.retell(q))
 		}
 	}
 	if members := e.graveMembers(inc); len(grave) > 0 && len(members) > 0 {

@@ -60,13 +60,17 @@ func copied(c *Cell, p *Profile, call *Call, out *Findings) {
 	if !foreign && !call.New(Operation) {
 		return
 	}
-	switch have, _ := others(c, p, call, Prefix); ev.NetworkClass {
+	whose := "; others of the fleet call from that network"
+	switch have, of := others(c, p, call, Prefix); ev.NetworkClass {
 	case "office", "workload", "shared_egress", "vendor":
 	case "private", "internal":
 		return // machines come and go there
 	default:
 		if have < usedByPeers {
 			return
+		}
+		if said := inPeers(p, have, of, "call from that network"); said != "" {
+			whose = said + since(have, c.lately(p, call, Prefix))
 		}
 	}
 	s, rarity := c.Novelty(p, call, CredentialPlace)
@@ -77,7 +81,7 @@ func copied(c *Cell, p *Profile, call *Call, out *Findings) {
 		Way: WayFused, Severity: schemas.SeverityLow, Surprise: s, Value: ev.CredentialId + " " + ev.SrcPrefix,
 		Did: "used its key in a network where it never was",
 		Sentence: who(ev) + " called " + ev.Operation + origin(ev) + ended(call) + " with key " + clip(ev.CredentialId, 40) +
-			"; others of the fleet call from that network, but this key was " + rarity + " there.",
+			whose + ", but this key was " + rarity + " there.",
 		Observed: "key " + clip(ev.CredentialId, 40) + " in " + ev.SrcPrefix, Expected: "the networks of this key", Rarity: rarity,
 		dim: Prefix, hash: call.Sight(Prefix).hash,
 	}

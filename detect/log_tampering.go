@@ -1,6 +1,9 @@
 package detect
 
 import (
+	"slices"
+	"strings"
+
 	"github.com/lapwing-sec/lapwing/detect/capability"
 	"github.com/lapwing-sec/lapwing/schemas"
 )
@@ -51,15 +54,53 @@ func (logTampering) Observe(c *Cell, p *Profile, call *Call, out *Findings) {
 		}
 		history = " It never did this in " + historyOf(p, call.Time) + inPeers(p, have, of, "do") + "."
 	}
-	after := ""
+	deed, after := watchOf(ev.Operation), ""
 	if !call.Denied && !call.Failed {
-		after = " What it does next may be in no log."
+		after = " " + deed.after
 	}
 	out.Add(Finding{
-		Severity: severity, Refused: call.Denied || call.Failed, Value: ev.Operation + touched(ev), Capability: capability.DisablesLogging,
-		Did: tried(call, "tampered with logging", "tamper with logging") + ": " + ev.Operation,
+		Severity: severity, Refused: call.Denied || call.Failed, Value: ev.Operation + touchedValue(ev), Capability: capability.DisablesLogging,
+		Did: tried(call, deed.did, deed.tries) + ": " + shortOperation(ev.Operation),
 		Sentence: who(ev) + " " + tried(call, "called", "call") + " " + ev.Operation + touched(ev) + origin(ev) + ended(call) +
 			"." + after + history,
 		Observed: ev.Operation + touched(ev), Expected: "logging that stays as it is",
 	})
 }
+
+// watch is what a call of this class takes away: words for what it did, what it tried
+// to, and what follows.
+type watch struct{ did, tries, after string }
+
+// watchOf words a call by what it takes away. A detector of threats keeps no log, and
+// an organisation is more than its trail.
+func watchOf(operation string) watch {
+	op := strings.ToLower(operation)
+	switch {
+	case strings.Contains(op, "leaveorganization") || strings.Contains(op, "removeaccountfromorganization"):
+		return watch{"left its organisation", "leave its organisation", "The organisation's trail and limits do not reach it there."}
+	case mentions(op, threatWords):
+		return watch{"weakened threat detection", "weaken threat detection", "What it does next may raise no finding there."}
+	case mentions(op, recordWords):
+	case mentions(op, protectionWords):
+		return watch{"weakened a protection", "weaken a protection", "What it kept out may come in."}
+	case mentions(op, alarmWords):
+		return watch{"silenced alarms", "silence alarms", "What it does next may alarm nobody."}
+	}
+	return watch{"tampered with logging", "tamper with logging", "What it does next may be in no log."}
+}
+
+func mentions(operation string, names []string) bool {
+	return slices.ContainsFunc(names, func(name string) bool { return strings.Contains(operation, name) })
+}
+
+// Parts of operations, in small letters: of services that look for threats, or for
+// secrets, and keep no log; of records; of what keeps something out; of alarms.
+var (
+	threatWords = []string{
+		"guardduty", "securityhub", "macie", "inspector", "detective:", "access-analyzer", "secret_scanning", "code_scanning", "dependabot", "vulnerability_alert",
+		"securitycenter", "microsoft.security/", "securityinsights", "threat", "risky", "dismiss user",
+	}
+	recordWords     = []string{"log", "trail", "audit", "sink", "record", "diagnostic"}
+	protectionWords = []string{"waf", "firewall", "shield:", "fms:", "phish", "safelink", "safeattachment", "malware", "guardrail", "raipolicies", "webhookconfigurations", "ruleset"}
+	alarmWords      = []string{"alarm", "alert", "budget", "anomal", "uptimecheck", "notification", "essentialcontacts"}
+)

@@ -46,7 +46,7 @@ func (mintsCredential) Observe(c *Cell, p *Profile, call *Call, out *Findings) {
 	if rotates(ev) {
 		u.way = WayFused
 	}
-	out.Add(u.finding(p, call, ev.Operation, tried(call, "minted a credential", "mint a credential")+first(u),
+	out.Add(u.finding(p, call, ev.Operation, tried(call, "minted a credential", "mint a credential")+mintedFor(ev, whom)+first(u)+": "+shortOperation(ev.Operation),
 		tried(call, "created", "create")+" a credential with "+ev.Operation+touched(ev)))
 }
 
@@ -76,6 +76,14 @@ func beneficiary(ev *schemas.Event) string {
 		}
 	}
 	return itself
+}
+
+// mintedFor says for whom a credential is made, where the log names one who gets it.
+func mintedFor(ev *schemas.Event, whom string) string {
+	if whom == itself || len(ev.Grantees) == 0 {
+		return ""
+	}
+	return " for " + clipMiddle(or(listed(grantOf(ev).whom, titledThing), whom), titledThing)
 }
 
 // forAnother finds a credential for somebody for whom the identity never made one,

@@ -39,7 +39,7 @@ func (newCapability) Observe(c *Cell, p *Profile, call *Call, out *Findings) {
 	}
 	if call.Can.Set.Has(capability.ExportsData) {
 		if u, ok := judgeClass(c, p, call, capability.ExportsData); ok {
-			out.Add(u.finding(p, call, "exports-data:"+call.Event.Operation, tried(call, "exported data", "export data")+" for the first time",
+			out.Add(u.finding(p, call, "exports-data:"+call.Event.Operation, tried(call, "exported data", "export data")+" for the first time: "+shortOperation(call.Event.Operation),
 				tried(call, "asked for an export", "export data")+" with "+call.Event.Operation+touched(call.Event)))
 		}
 		return
@@ -72,7 +72,7 @@ func (newCapability) Observe(c *Cell, p *Profile, call *Call, out *Findings) {
 	u := firstUse{class: verb, newClass: true, mature: true, way: WayConsequence, severity: schemas.SeverityMedium}
 	u.have, u.of = peersCan(c, p, verb)
 	u.surprise, _ = c.Novelty(p, call, Operation)
-	out.Add(u.finding(p, call, verb.String(), readerDid(call.Event, verb), "called "+call.Event.Operation+touched(call.Event)))
+	out.Add(u.finding(p, call, verb.String(), readerDid(call.Event, verb)+": "+shortOperation(call.Event.Operation), "called "+call.Event.Operation+touched(call.Event)))
 }
 
 // looksInside judges an answered call of what lies behind an API: its administration,

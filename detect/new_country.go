@@ -50,7 +50,7 @@ func (newCountry) Observe(c *Cell, p *Profile, call *Call, out *Findings) {
 		Way: WayFused, Severity: schemas.SeverityMedium, Surprise: s, Value: ev.Country, Refused: false,
 		Did: "called from a new country, " + ev.Country,
 		Sentence: who(ev) + " called " + ev.Operation + origin(ev) + ended(call) + ". Country " + ev.Country + " was " + rarity +
-			inPeers(p, have, of, "come from there") + ".",
+			inPeers(p, have, of, "come from there") + since(have, c.lately(p, call, Country)) + ".",
 		Observed: ev.Country, Expected: "the countries seen before", Rarity: rarity,
 	}
 	if call.New(Client) && p.Learned(Client) {
@@ -98,6 +98,20 @@ func inPeers(p *Profile, have, of int, do string) string {
 		do = ofOne(do)
 	}
 	return "; " + thousands(have) + " of " + thousands(of) + " " + kindPlural(p.Kind()) + " " + do
+}
+
+// since says of those of the peers who do something how many began to only in the day
+// before: a stranger who comes with several stolen credentials is no habit of theirs.
+func since(have, lately int) string {
+	switch {
+	case have == 0 || lately == 0:
+		return ""
+	case lately < have:
+		return ", " + thousands(lately) + " of them only since the day before"
+	case have == 1:
+		return ", but only since the day before"
+	}
+	return ", all of them only since the day before"
 }
 
 // valuesOf counts the values of d that the profile holds.

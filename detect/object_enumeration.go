@@ -80,9 +80,13 @@ func explainObjects(_ *Cell, p *Profile, pane *Pane, s *Score) Finding {
 	if pane.inSequence() {
 		how = ", and their numbers follow each other from " + number(float64(pane.low)) + " to " + number(float64(pane.high))
 	}
+	calls := plural(int(pane.Calls), "call")
+	if math.Round(s.Observed) > float64(pane.Calls) {
+		calls += ", which may touch several each,"
+	}
 	return Finding{
 		Did: "touched " + seen,
-		Sentence: "It touched " + seen + " in " + plural(int(pane.Calls), "call") + " within 15 minutes (" +
+		Sentence: "It touched " + seen + " in " + calls + " within 15 minutes (" +
 			clockTime(pane.Start()) + "), where so many calls usually touch " + some(s.Expected) + how + ": it looks like a walk over what is there" + refusedPart(pane) + ".",
 		Observed: seen,
 		Expected: about(s.Expected) + ofItsOwn(p.stats.judged),

@@ -12,6 +12,7 @@ import (
 // consequence finding was among it.
 func (e *Engine) arrived(p *Profile, call *Call, list []found, late bool) (grave bool) {
 	var m moment
+	var g grown
 	for i := range list {
 		x := &list[i]
 		x.Finding = x.defaults(x.meta)
@@ -25,6 +26,12 @@ func (e *Engine) arrived(p *Profile, call *Call, list []found, late bool) (grave
 			continue
 		}
 		e.heed(p, x, call.Time)
+		if call.Event.Anonymous && x.meta.Family == FamilyConsequence && strings.HasPrefix(call.Event.Operation, call.Event.HttpMethod+" /") {
+			// The words of a path that anybody may ask for say little of what it does.
+			x.Severity = min(x.Severity, schemas.SeverityLow)
+			x.Sentence += " It is judged by the words of its path only, and nobody knows who called."
+		}
+		x.Sentence = stamped(call.Time, who(call.Event), display(call.Event.IdentityId, e.store.facts[p.self]), x.Sentence)
 		if x.Way == WayStrong && x.meta.Basis == Learned && !e.affordable(p, x, call) {
 			x.Way = WayFused
 		}
@@ -42,8 +49,9 @@ func (e *Engine) arrived(p *Profile, call *Call, list []found, late bool) (grave
 		if m.at == 0 {
 			m = e.momentOf(call)
 		}
-		e.raise(p, &m, x)
+		e.raise(p, &m, x, &g)
 	}
+	e.tellGrown(p, &m, &g)
 	return grave
 }
 
@@ -61,11 +69,16 @@ func (e *Engine) evidence(p *Profile, call *Call, x *found, late bool) {
 	e.note(p, call, x, pane)
 }
 
-// raise opens or grows an alert with a finding made on arrival.
-func (e *Engine) raise(p *Profile, m *moment, x *found) {
+// raise opens or grows an alert with a finding made on arrival. What one call opens
+// is one alert: g is what its findings have opened and grown so far, to be told when
+// all of them are raised.
+func (e *Engine) raise(p *Profile, m *moment, x *found, g *grown) {
 	before := e.raisedBefore(p, x, dayOf(m.at))
 	d := e.dossier(p)
 	a := d.joinable(x, m.at)
+	if own := g.page(); own != nil && x.Way != WayReport && (a == nil || e.severity(p, x) > a.paged) {
+		a = own
+	}
 	if before {
 		if a = d.holding(x, m.at); a != nil {
 			a.count(x, m.at)
@@ -86,6 +99,7 @@ func (e *Engine) raise(p *Profile, m *moment, x *found) {
 		}
 		a.principal, a.credential, a.session, a.format = m.principal, m.credential, m.session, m.format
 		a.issued = m.issued
+		g.of(a).opened = a.lane == laneArrival && len(a.parts) == 0
 	}
 	severity, known := a.severity, a.has(x.meta)
 	page := e.grow(p, a, x, m.at, m.by)
@@ -94,8 +108,8 @@ func (e *Engine) raise(p *Profile, m *moment, x *found) {
 	// A new detector or severity is told at once, values beyond some at the
 	// pane's close.
 	if page || a.early < earlyVersions || !known || a.severity > severity {
-		a.early++
-		e.emit(p, a, m.at, page)
+		o := g.of(a)
+		o.tell, o.page = true, o.page || page
 	}
 }
 
@@ -110,7 +124,10 @@ func (e *Engine) raiseLate(id string, m *moment, x *found, by *Call) {
 	if e.crowded(p, x, by.Day, by.hour) {
 		x.onlyReport()
 	}
-	e.raise(p, m, x)
+	x.Sentence = stamped(m.at, shortID(id), display(id, e.store.facts[p.self]), x.Sentence)
+	var g grown
+	e.raise(p, m, x, &g)
+	e.tellGrown(p, m, &g)
 }
 
 // earlyVersions is how many versions an alert's new values make on arrival.

@@ -46,7 +46,7 @@ func (runsCode) Observe(c *Cell, p *Profile, call *Call, out *Findings) {
 		}
 		return
 	}
-	out.Add(u.finding(p, call, ev.Operation, tried(call, "ran code elsewhere", "run code elsewhere")+first(u),
+	out.Add(u.finding(p, call, ev.Operation, tried(call, "ran code elsewhere", "run code elsewhere")+first(u)+": "+shortOperation(ev.Operation),
 		tried(call, "called", "call")+" "+ev.Operation+touched(ev)))
 }
 

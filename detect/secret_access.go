@@ -60,8 +60,8 @@ func (secretAccess) Observe(c *Cell, p *Profile, call *Call, out *Findings) {
 		if all, of := others(c, p, call, Operation); u.way == WayFused && u.mature && listsBeyondItsOwn(ev) && fewControllers*all < of {
 			u.way = WayConsequence // a few controllers list everybody's, and it is none of them
 		}
-		out.Add(u.finding(p, call, ev.Operation, tried(call, "read a secret", "read a secret")+first(u),
-			tried(call, "read", "read")+" "+target(ev)+" with "+ev.Operation))
+		out.Add(u.finding(p, call, ev.Operation, tried(call, "read a secret", "read a secret")+first(u)+": "+or(titledTarget(ev), shortOperation(ev.Operation)),
+			tried(call, "read", "read")+" "+target(ev, "secrets")+" with "+ev.Operation))
 		if u.way == WayConsequence {
 			return
 		}
@@ -71,7 +71,7 @@ func (secretAccess) Observe(c *Cell, p *Profile, call *Call, out *Findings) {
 		out.Add(Finding{
 			Way: WayConsequence, Severity: call.Can.Severity(capability.ReadsSecret), Refused: call.Denied,
 			Value: "volume", Capability: capability.ReadsSecret, Did: "read far more secrets than ever",
-			Sentence: who(ev) + " asked for " + plural(today, "different secret") + " today, the last of them " + target(ev) + " with " + ev.Operation +
+			Sentence: who(ev) + " asked for " + plural(today, "different secret") + " today, the last of them " + target(ev, "one of "+ev.Service) + " with " + ev.Operation +
 				origin(ev) + ended(call) + ". Its most in a day was " + thousands(most) + " until now, in " + historyOf(p, call.Time) + ".",
 			Observed: plural(today, "different secret") + " in a day", Expected: "at most " + thousands(bound),
 			Rarity: "its most in " + historyOf(p, call.Time) + " was " + thousands(most),
@@ -87,10 +87,10 @@ func (secretAccess) Observe(c *Cell, p *Profile, call *Call, out *Findings) {
 	}
 	if s, rarity := c.Novelty(p, call, Secret); s > 0 && !call.NewCapabilities.Any(capability.ReadsSecret) && !call.Failed {
 		out.Add(Finding{
-			Way: WayFused, Severity: schemas.SeverityLow, Surprise: s, Value: target(ev), Capability: capability.ReadsSecret,
+			Way: WayFused, Severity: schemas.SeverityLow, Surprise: s, Value: targetValue(ev), Capability: capability.ReadsSecret,
 			Did:      "read a secret that it never read",
-			Sentence: who(ev) + " read " + target(ev) + " with " + ev.Operation + origin(ev) + ended(call) + "; it reads secrets, but this one was " + rarity + ".",
-			Observed: target(ev), Expected: "the secrets that it reads", Rarity: rarity,
+			Sentence: who(ev) + " read " + target(ev, "a secret") + " with " + ev.Operation + origin(ev) + ended(call) + "; it reads secrets, but this one was " + rarity + ".",
+			Observed: target(ev, "a secret"), Expected: "the secrets that it reads", Rarity: rarity,
 		})
 	}
 }
@@ -125,7 +125,7 @@ func (c *Cell) burstOfSecrets(p *Profile, call *Call, out *Findings) bool {
 	f := Finding{
 		Way: WayConsequence, Severity: call.Can.Severity(capability.ReadsSecret), Refused: call.Denied,
 		Value: "burst", Capability: capability.ReadsSecret, Did: "read far more secrets at once than ever",
-		Sentence: who(ev) + " asked for " + count + " within 15 minutes (" + clockTime(int64(after.pane)*PaneLength) + "), the last of them " + target(ev) + " with " + ev.Operation +
+		Sentence: who(ev) + " asked for " + count + " within 15 minutes (" + clockTime(int64(after.pane)*PaneLength) + "), the last of them " + target(ev, "one of "+ev.Service) + " with " + ev.Operation +
 			origin(ev) + ended(call) + ". Its most in 15 minutes was " + thousands(most) + " until now, in " + historyOf(p, call.Time) + ".",
 		Observed: count + " in 15 minutes", Expected: "at most " + thousands(bound),
 		Rarity: "its most in " + historyOf(p, call.Time) + " was " + thousands(most),
@@ -177,11 +177,11 @@ func (c *Cell) othersSecret(p *Profile, call *Call, out *Findings) bool {
 	}
 	out.Add(Finding{
 		Way: WayConsequence, Severity: call.Can.Severity(capability.ReadsSecret), Refused: call.Denied,
-		Value: target(ev), Capability: capability.ReadsSecret,
+		Value: targetValue(ev), Capability: capability.ReadsSecret,
 		Did: tried(call, "read", "read") + " a secret of " + owner,
-		Sentence: who(ev) + ", of " + reader + ", " + tried(call, "read", "read") + " " + target(ev) + " with " + ev.Operation + origin(ev) + ended(call) +
+		Sentence: who(ev) + ", of " + reader + ", " + tried(call, "read", "read") + " " + target(ev, "a secret") + " with " + ev.Operation + origin(ev) + ended(call) +
 			why + " it never did in " + historyOf(p, call.Time) + ".",
-		Observed: target(ev) + ", read by one of " + reader, Expected: "identities of " + owner + " only",
+		Observed: target(ev, "a secret") + ", read by one of " + reader, Expected: "identities of " + owner + " only",
 		Rarity: rarity,
 	})
 	return true

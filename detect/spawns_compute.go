@@ -55,7 +55,7 @@ func (spawnsCompute) Observe(c *Cell, p *Profile, call *Call, out *Findings) {
 		if same, _ := others(c, p, call, Operation); u.of >= peersToJudgeBy && rareAmongPeers*u.have > u.of && (same >= usedByPeers || peersElsewhere*u.have > u.of) {
 			u.way = WayFused // some of its like start machines in this way, or many in any
 		}
-		out.Add(u.finding(p, call, ev.Operation, tried(call, "started machines", "start machines")+first(u),
+		out.Add(u.finding(p, call, ev.Operation, tried(call, "started machines", "start machines")+first(u)+": "+shortOperation(ev.Operation),
 			tried(call, "called", "call")+" "+ev.Operation+touched(ev)+placed(ev)))
 	}
 	if !call.Success || call.Backfill {

@@ -88,10 +88,56 @@ type exception struct {
 // same reports whether the event declares what f holds.
 func (f *facts) same(ev *schemas.Event, kind string) bool {
 	d := ev.Declared
-	return f.managed == d.GetManaged() && f.name == ev.IdentityName && f.owner == ev.Owner && f.team == ev.Team &&
+	return f.managed == d.GetManaged() && f.named(ev) && f.owner == ev.Owner && f.team == ev.Team &&
 		f.kind == kind && f.environment == ev.Environment && f.criticality == ev.Criticality &&
 		f.vendor == ev.Vendor && f.route == ev.Route && f.runbook == ev.Runbook &&
 		slices.Equal(f.dependants, ev.Dependants) && f.lastRotation == d.GetCredential().GetIssued() && f.samePolicy(d.GetPolicy()) && f.sameExceptions(d)
+}
+
+// named reports whether f has the event's name: the declared one, else one that a log
+// gave.
+func (f *facts) named(ev *schemas.Event) bool {
+	if ev.IdentityName != "" || f.managed {
+		return f.name == ev.IdentityName
+	}
+	return f.name != "" || loggedName(ev) == ""
+}
+
+// loggedName is what the log calls a caller whose id says nothing to a person: the
+// display name of an application that is known by a number. It is the caller's own
+// word, and stands in sentences only.
+func loggedName(ev *schemas.Event) string {
+	name := ev.Principal
+	if len(name) == 0 || len(name) > maxLoggedName || !opaque(lastName(ev.IdentityId)) && !strings.HasPrefix(ev.IdentityId, "okta:") || opaque(name) || strings.Contains(name, ":") ||
+		strings.Contains(name, lastName(ev.IdentityId)) {
+		return ""
+	}
+	return name
+}
+
+// maxLoggedName bounds a name that a log gives, in bytes.
+const maxLoggedName = 64
+
+// opaque says that a name is an id: a UUID, a number, or letters and digits without
+// a word between them.
+func opaque(s string) bool {
+	if len(s) < 8 {
+		return false
+	}
+	if isUUID(s) {
+		return true
+	}
+	digits := 0
+	for i := range len(s) {
+		switch c := s[i]; {
+		case c >= '0' && c <= '9':
+			digits++
+		case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z':
+		default:
+			return false
+		}
+	}
+	return digits >= 2
 }
 
 func (f *facts) samePolicy(text string) bool {
@@ -115,6 +161,9 @@ func factsOf(ev *schemas.Event, kind string) *facts {
 	f := &facts{
 		kind: kind, name: ev.IdentityName, owner: ev.Owner, team: ev.Team, environment: ev.Environment, criticality: ev.Criticality,
 		vendor: ev.Vendor, route: ev.Route, runbook: ev.Runbook, managed: d.GetManaged(), lastRotation: d.GetCredential().GetIssued(),
+	}
+	if f.name == "" && !f.managed {
+		f.name = loggedName(ev)
 	}
 	// One copy beside each other: same reads all of them for every event.
 	fields := [...]*string{&f.kind, &f.name, &f.owner, &f.team, &f.environment, &f.criticality, &f.vendor, &f.route, &f.runbook}
@@ -167,7 +216,11 @@ func (e *Engine) profile(ev *schemas.Event) *Profile {
 	}
 	kind := p.kindBy(ev)
 	if f := e.store.facts[p.self]; !f.same(ev, kind) && !e.staysMachine(p, f, ev) {
+		old := f
 		f = factsOf(ev, kind)
+		if f.name == "" && !f.managed && !old.managed {
+			f.name = old.name // the log's, which not every record has
+		}
 		f.policy = e.store.policyText(ev.Declared.GetPolicy())
 		e.store.facts[p.self] = f
 		p.group = kindOf(kind)

@@ -10,12 +10,12 @@ import (
 	"github.com/lapwing-sec/lapwing/schemas"
 )
 
-// who names an identity in a sentence: the declared name, else the id.
+// who names an identity in a sentence: the declared name, else the short id.
 func who(ev *schemas.Event) string {
 	if ev.IdentityName != "" {
 		return ev.IdentityName
 	}
-	return ev.IdentityId
+	return shortID(ev.IdentityId)
 }
 
 // origin says where a call came from: "from 203.0.113.9 (BR, AS64500 Example)",
@@ -38,21 +38,6 @@ func origin(ev *schemas.Event) string {
 		return " from " + ev.SrcIp
 	}
 	return " from " + ev.SrcIp + " (" + strings.Join(parts, ", ") + ")"
-}
-
-// touched names what a call touched: " on prod/db", or nothing.
-func touched(ev *schemas.Event) string {
-	switch len(ev.Resources) {
-	case 0:
-		return ""
-	case 1:
-		// A route without ids is its own resource: "GET /v1/orders on /v1/orders".
-		if strings.HasSuffix(ev.Operation, " "+ev.Resources[0]) {
-			return ""
-		}
-		return " on " + clip(ev.Resources[0], 120)
-	}
-	return " on " + clip(ev.Resources[0], 120) + " and " + strconv.Itoa(len(ev.Resources)-1) + " more"
 }
 
 // placed names the cloud region of a call: " in eu-north-1", or nothing.
@@ -177,7 +162,7 @@ func phrasePast(class capability.Set) string {
 	case capability.GrantsPrivilege:
 		return "granted privileges"
 	case capability.ChangesTrust:
-		return "changed whom it trusts"
+		return "changed trust"
 	case capability.ExposesResource:
 		return "exposed a resource"
 	case capability.RunsCode:

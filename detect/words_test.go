@@ -3,7 +3,6 @@ package detect
 import (
 	"strings"
 	"testing"
-	"unicode/utf8"
 
 	"github.com/lapwing-sec/lapwing/detect/capability"
 	"github.com/lapwing-sec/lapwing/schemas"
@@ -100,22 +99,6 @@ func TestQuantitiesAreSaidAsAPersonWould(t *testing.T) {
 	for many, one := range map[string]string{"do this": "does this", "come from there": "comes from there", "are used so": "is used so", "go there": "goes there", "do": "does"} {
 		assert.Equal(t, one, ofOne(many))
 	}
-}
-
-func TestATitleFitsAPhone(t *testing.T) {
-	fused := func(name, did string, meta *Meta) part {
-		return part{found: found{meta: meta, Finding: Finding{Way: WayFused, Did: did}}}
-	}
-	f := &facts{name: "scaler"}
-	hand := fused("", "was used by hand (curl)", &humanUseCard)
-	assert.Equal(t, "scaler was used by hand (curl) and called from a new network",
-		title("x", f, []part{hand, fused("", "called from a new network", &newNetworkCard)}))
-	assert.Equal(t, "scaler was used by hand (curl)",
-		title("x", f, []part{hand, fused("", "called from a network that has a name which takes all of the room there is on a phone", &newNetworkCard)}),
-		"what does not fit with it stands in the explanation")
-	long := title("x", &facts{name: strings.Repeat("n", 300)}, []part{{found: found{meta: &runsCodeCard, Finding: Finding{Did: strings.Repeat("d", 300)}}}})
-	assert.LessOrEqual(t, utf8.RuneCountInString(long), titleMost+1)
-	assert.Contains(t, long, "d", "a long name leaves room for what it did")
 }
 
 func TestFirstChecksNameCommandsThatRun(t *testing.T) {
@@ -219,7 +202,7 @@ func TestRefusalsAreToldOnce(t *testing.T) {
 	refusals := part{found: found{meta: &deniedProbingCard, Finding: Finding{Value: "refusals"}}}
 	mix := part{found: found{meta: &errorMixCard, Finding: Finding{Value: failureNames[failRefused]}}}
 	outage := part{found: found{meta: &errorMixCard, Finding: Finding{Value: failureNames[failBroken]}}}
-	assert.Len(t, refusedOnce([]part{refusals, mix, outage}), 2)
+	assert.Len(t, refusedOnce([]part{refusals, mix, outage}, 0), 2)
 }
 
 func TestCountsSayOfWhat(t *testing.T) {

@@ -280,9 +280,8 @@ type Lapwing struct {
 	Learning bool `json:"learning,omitempty"`
 	// Cell is the partition of lapwing.events that judged it.
 	Cell int `json:"cell"`
-	// Headline is the detector of the finding that heads the title. The alert's analytic
-	// is the one that opened it, and stays; the headline may change from version to
-	// version.
+	// Headline is the detector of the finding that heads the title: of those on the call
+	// that opened the alert the gravest, in every version. The alert's analytic is the same.
 	Headline string `json:"headline,omitempty"`
 	// Expected and Observed are the headline finding's two sides, in words.
 	Expected string `json:"expected,omitempty"`
@@ -322,7 +321,9 @@ func (a *Alert) EndsPage() bool {
 
 // AlertIdentity is what is declared of the identity.
 type AlertIdentity struct {
-	Kind         string   `json:"kind,omitempty"`
+	Kind string `json:"kind,omitempty"`
+	// Name is the declared one; of an identity that is in no inventory and is known by a
+	// number, what its log calls it.
 	Name         string   `json:"name,omitempty"`
 	Owner        string   `json:"owner,omitempty"`
 	Team         string   `json:"team,omitempty"`
