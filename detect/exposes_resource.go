@@ -1,6 +1,8 @@
 package detect
 
 import (
+	"strings"
+
 	"github.com/lapwing-sec/lapwing/detect/capability"
 	"github.com/lapwing-sec/lapwing/schemas"
 )
@@ -58,7 +60,7 @@ func (exposesResource) Observe(c *Cell, p *Profile, call *Call, out *Findings) {
 		f.Sentence = who(ev) + " " + what(g) + origin(ev) + ended(call) + ": everybody can reach it. In " + historyOf(p, call.Time) + " it never opened anything to everybody."
 	} else {
 		f.Did = tried(call, "shared ", "share ") + thing + " with " + or(listed(g.whom, titledThing), "an outsider")
-		f.Sentence = who(ev) + " " + what(g) + origin(ev) + ended(call) + ". " + given + " is outside " + accountOf(ev) +
+		f.Sentence = who(ev) + " " + what(g) + origin(ev) + ended(call) + ". " + strings.TrimPrefix(given, "user:") + " is outside " + accountOf(ev) +
 			", and in " + historyOf(p, call.Time) + " it never got anything from this identity."
 	}
 	out.Add(f)
