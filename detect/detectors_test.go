@@ -147,7 +147,7 @@ func TestShortID(t *testing.T) {
 	for id, want := range map[string]string{
 		"aws:111122223333:role/ci-deploy":           "role/ci-deploy",
 		"kong:edge-2/consumer/partner-7":            "edge-2/consumer/partner-7",
-		"anonymous:raw.nginx/2001:db8::/48":         "raw.nginx/2001:db8::/48",
+		"anonymous:raw.nginx/2001:db8::/48":         "anonymous caller in 2001:db8::/48",
 		"aws:111122223333:root":                     "aws:111122223333:root",
 		"spiffe://prod.example/payments":            "spiffe://prod.example/payments",
 		"apikey:hmac:" + strings.Repeat("0123", 10): "apikey:hmac:012301230123…",

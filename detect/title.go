@@ -18,6 +18,11 @@ func display(id string, f *facts) string {
 // "role/ci-deploy". What a path does not follow stays whole: an API key's hash
 // is cut, and of a web identity only the subject tells one from another.
 func shortID(id string) string {
+	if rest, ok := strings.CutPrefix(id, "anonymous:"); ok {
+		if _, network, ok := strings.Cut(rest, "/"); ok && network != "" {
+			return "anonymous caller in " + network
+		}
+	}
 	if _, web, ok := strings.Cut(id, ":web/"); ok {
 		// PROVIDER:AUDIENCE:SUBJECT, where the provider has a path of its own.
 		if _, rest, ok := strings.Cut(web, ":"); ok {
