@@ -82,7 +82,7 @@ func (e *Engine) describe(p *Profile, a *openAlert, parts []part, lead int) stri
 // learning says why an identity's habits are not settled yet: it is new, or has
 // seldom called. historic is whether its history has been told.
 func learning(p *Profile, a *openAlert, historic bool) string {
-	days := int(p.ActiveDays())
+	days := p.ActiveDays()
 	known := int(p.Age(a.opened) / (24 * time.Hour))
 	switch {
 	case a.history == historyOf(&Profile{}, 0):
