@@ -44,7 +44,7 @@ func (newCapability) Observe(c *Cell, p *Profile, call *Call, out *Findings) {
 		}
 		return
 	}
-	if p.Human() {
+	if p.Human() { // people do many things once
 		return
 	}
 	if call.NewCapabilities.Has(capability.LooksInside) && looksInside(c, p, call, out) {
