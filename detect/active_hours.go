@@ -11,7 +11,7 @@ var activeHoursCard = Meta{
 	Name: "active-hours", Title: "Calls at an hour, or on a weekday, when it never calls", Basis: Learned, Family: FamilyTime, Way: WayStrong,
 	Severity: schemas.SeverityLow, Closes: true,
 	MinSample: "14 active days",
-	Floor:     "an hour never used, and those beside it, or a day of the week never used: corroborates what the same pane shows; for a timer (90% of its activity within 3 hours of the day) a run 3 hours and 3 spreads outside, after one that went well, is reported; it pages alone after 60 active days without another such run; alone 20 calls and more than ever in 15 minutes, at an hour and on a day of the week both never used",
+	Floor:     "an hour never used, and those beside it, or a day of the week never used: corroborates what the same pane shows; for a timer (90% of its activity within 3 hours of the day) a run 3 hours and 3 spreads outside, after one that went well, is reported; it pages alone after 60 active days without another such run; alone 20 calls and more than of late in 15 minutes, at an hour and on a day of the week both never used",
 	Kept:      "32 bytes: panes by hour of day, active days by day of the week, and how the newest went",
 	Model:     "multinomial of the hours of the day with a prior of half a pane each; that none of its active days fell on this day of the week by chance; the spread of a timer's runs about the middle of its hours",
 	Attacks:   []schemas.Technique{{UID: "T1078.004", Name: "Cloud Accounts"}},
@@ -101,17 +101,17 @@ const (
 	outOfHoursAround = 2
 )
 
-// heavyOutOfHours finds more calls in a quarter of an hour than on any earlier day,
+// heavyOutOfHours finds more calls in a quarter of an hour than at any time of late,
 // on a day of the week and at an hour that are both never used: time and load are two
 // signs, where a job that is late, or a person who works on a Sunday, shows one.
 func heavyOutOfHours(c *Cell, p *Profile, pane *Pane, panes int, at string, out *Findings) bool {
 	s := &p.stats
-	active, most := 0, float64(s.best[SignalRate])
+	active, most := 0, float64(max(s.best[SignalRate], s.today[SignalRate]))
 	for _, n := range s.weekdays {
 		active += int(n)
 	}
 	if s.counted&(1<<SignalTime) != 0 || s.weekdays[weekday(pane.Number)] > 0 || active < hoursDays || panes < outOfHoursPanes || !p.mature() ||
-		pane.Calls < outOfHoursCalls || float64(pane.Calls) < most || float64(pane.Calls) < rateTimes*float64(s.rate.mean) || pane.withinBudget() {
+		pane.Calls < outOfHoursCalls || float64(pane.Calls) <= most || float64(pane.Calls) < rateTimes*float64(s.rate.mean) || pane.withinBudget() {
 		return false
 	}
 	s.counted |= 1 << SignalTime // once a day, as statistics are
@@ -124,7 +124,7 @@ func heavyOutOfHours(c *Cell, p *Profile, pane *Pane, panes int, at string, out 
 		Way: WayStrong, Severity: schemas.SeverityMedium, Surprise: surprise, Value: "load out of hours",
 		Did: "called much at a time when it never calls",
 		Sentence: "It made " + plural(int(pane.Calls), "call") + " within 15 minutes on a " + name + " at " + at + "; in " + plural(int(s.days), "active day") +
-			" it hardly ever called within an hour of that, never on that day of the week, and never so much in any quarter of an hour.",
+			" it hardly ever called within an hour of that, never on that day of the week, and of late not so much in any quarter of an hour.",
 		Observed: plural(int(pane.Calls), "call") + " on a " + name + " at " + at, Expected: "its own days and hours, and at most " + plural(int(most), "call") + " in 15 minutes",
 		Rarity: "not seen in " + historyOf(p, pane.Last),
 	})

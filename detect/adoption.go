@@ -95,13 +95,18 @@ func (a *adoption) insert(key adoptionKey, x adopter) {
 // others counts the identities other than id that took the value up in the day
 // that ends with a pane.
 func (a *adoption) others(d Dimension, hash uint32, topic uint8, pane int64, id string) int {
+	return a.count(d, hash, topic, pane, func(other string) bool { return other != id })
+}
+
+// count counts the identities that counts is true of, likewise.
+func (a *adoption) count(d Dimension, hash uint32, topic uint8, pane int64, counts func(id string) bool) int {
 	n := 0
 	last := quarterOf(pane)
 	for q := last - 4; q <= last; q++ {
 		v := a.values[adoptionKey{d, topic, hash, q}]
 		for i := 0; v != nil && i < v.n; i++ {
 			x := &v.list[i]
-			if x.pane <= pane && x.pane > pane-adoptionPanes && x.id != id {
+			if x.pane <= pane && x.pane > pane-adoptionPanes && counts(x.id) {
 				n++
 			}
 		}
@@ -134,15 +139,18 @@ func (e *Engine) takenUp(p *Profile, call *Call) bool {
 	return n >= adoptedBy
 }
 
-// lately counts the other identities that began to show the call's value of d within
-// the day up to which peers are counted.
+// lately counts the others of its kind that began to show the call's value of d, in its
+// log, within the day up to which peers are counted.
 func (c *Cell) lately(p *Profile, call *Call, d Dimension) int {
 	e := c.e
 	if e.lacks(offAdoption) {
 		return 0
 	}
 	upTo := (e.tables.view(e.call.hour, e).upTo+1)*4 - 1
-	return e.adopt.others(d, call.Sight(d).hash, call.topic, upTo, e.store.ids[p.self])
+	return e.adopt.count(d, call.Sight(d).hash, call.topic, upTo, func(id string) bool {
+		q, _ := e.store.find(id)
+		return q != nil && q != p && q.group == p.group
+	})
 }
 
 // sweep forgets the quarters that no pane still open can ask for, once an hour.

@@ -80,7 +80,9 @@ func (agentDrift) Observe(c *Cell, p *Profile, call *Call, out *Findings) {
 	}
 	if dim == Host && takesAnything(ev.Host) && call.Success && !call.Backfill {
 		f.Way, f.Severity = WayStrong, schemas.SeverityHigh
-		f.Did = "sent something to " + name
+		if m := call.Event.HttpMethod; m != "GET" && m != "HEAD" {
+			f.Did = "sent something to " + name
+		}
 	}
 	f.Sentence += origin(ev) + ended(call) + "; " + name + " was " + f.Rarity + inPeers(p, have, of, "use it") + "."
 	if f.Way == WayStrong {

@@ -189,5 +189,10 @@ func isLetter(b byte) bool { return b >= 'a' && b <= 'z' || b >= 'A' && b <= 'Z'
 // knows says that an operation is in the identity's baseline, without having
 // the engine learn it.
 func knows(p *Profile, call *Call, operation string) bool {
-	return call.e.look(p, Operation, hashValue(Operation, operation), call.Day).State == Known
+	plain := hashValue(Operation, operation)
+	known := call.e.look(p, Operation, plain, call.Day).State == Known
+	for rest := capability.Grave; rest != 0 && !known; rest &= rest - 1 { // with a parameter that makes it grave
+		known = call.e.look(p, Operation, toldHash(plain, rest), call.Day).State == Known
+	}
+	return known
 }

@@ -9,7 +9,7 @@ import (
 var dormantCard = Meta{
 	Name: "dormant", Title: "A dormant identity wakes up", Basis: Learned, Family: FamilyTime, Way: WayStrong,
 	Severity: schemas.SeverityMedium, Wake: OnGap,
-	MinSample: "8 gaps; alone: 5 active days; for the first call, the last use that the inventory states", Floor: "a gap above 7 days and 5 times its p99 gap; alone: above 14 days, 10 times its p99 and 3 times its longest; alone from a new country, or a new network of a cloud, hosting provider, VPN or Tor: above 14 days and 3 times its longest of 4 gaps or more",
+	MinSample: "8 gaps; alone: 5 active days; alone from elsewhere: 4 gaps and 3 active days; for the first call, the last use that the inventory states", Floor: "a gap above 7 days and 5 times its p99 gap; alone: above 14 days, 10 times its p99 and 3 times its longest; alone from a new country, or a new network of a cloud, hosting provider, VPN or Tor: above 14 days and 3 times its longest of 4 gaps or more",
 	Kept:    "a histogram of gaps, 24 bytes",
 	Model:   "the gap against its own quantiles and its longest; the inventory's last use stands for the time before",
 	Attacks: []schemas.Technique{{UID: "T1078.004", Name: "Cloud Accounts"}},

@@ -27,6 +27,7 @@ type note struct {
 	topic      uint8
 	hash       uint32
 	sample     schemas.RelatedEvent
+	raised     bool // as one of two places
 }
 
 const (

@@ -66,17 +66,23 @@ func (exposesResource) Observe(c *Cell, p *Profile, call *Call, out *Findings) {
 	out.Add(f)
 }
 
-// callersOfOwn is how many identities must call in an account for it to be the
+// callersOfOwn is how many identities must live in an account for it to be the
 // organisation's, as a project beside the pipelines' is: logs come from one's own
-// accounts, and of a stranger's, which some may call, few do.
+// accounts.
 const callersOfOwn = 3
 
 // ownAccount says of an account beside the caller's that identities of this fleet
-// call in it, by their baselines. What is given to it stays inside.
+// live in it. What is given to it stays inside. Who only reaches into an account, as
+// into a vendor's bucket or an intruder's, shows nothing.
 func (e *Engine) ownAccount(account string) bool {
-	have, _ := e.prevalenceOfAll(Account, hashValue(Account, account))
-	return have >= callersOfOwn
+	h := hashValue(Account, account)
+	have, _ := e.prevalenceOfAll(Account, h)
+	reached, _ := e.prevalenceOfAll(Account, reachedAccount(h))
+	return have-reached >= callersOfOwn
 }
+
+// reachedAccount stands for an account that an identity reached from its own.
+func reachedAccount(h uint32) uint32 { return hashNumber(Account, uint64(h)<<8|1) }
 
 // accountOf words the caller's own account, which some logs do not name.
 func accountOf(ev *schemas.Event) string {

@@ -78,8 +78,8 @@ func grantOf(ev *schemas.Event) (g grant) {
 	return g
 }
 
-// statementOf are the actions that a policy document allows, three at most; nothing of
-// one that is cut or of another form.
+// statementOf are the first actions that a policy document allows; nothing of one that
+// is cut or of another form.
 func statementOf(text string) (what []string) {
 	var doc struct{ Statement json.RawMessage }
 	if text == "" || json.Unmarshal([]byte(text), &doc) != nil {
@@ -109,7 +109,9 @@ func statementOf(text string) (what []string) {
 			}
 			actions = append(actions, one)
 		}
-		what = append(what, actions...)
+		if what = append(what, actions...); len(what) > maxEdges {
+			return what[:maxEdges]
+		}
 	}
 	return what
 }

@@ -158,6 +158,9 @@ func (e *Engine) learnValue(p *Profile, call *Call, d Dimension, s Sight, hold b
 		}
 		if !d.churns() && !p.Anonymous() {
 			e.tables.seen(hourOf(call.pane), p.group, d, s.hash)
+			if ev := call.Event; d == Account && ev.TargetAccount != "" && ev.TargetAccount != ev.Account {
+				e.tables.seen(hourOf(call.pane), p.group, d, reachedAccount(s.hash))
+			}
 		}
 		return
 	}

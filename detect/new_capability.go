@@ -83,6 +83,9 @@ func looksInside(c *Cell, p *Profile, call *Call, out *Findings) bool {
 		!fleetKnown(c, call) || call.New(Operation) && c.fleetUses(call, Operation) > 0 {
 		return false
 	}
+	if have, _, _ := fleetCan(c, capability.LooksInside); introspects(call) && have > 0 {
+		return false
+	}
 	// An identity that calls something new all the time is a person's tool, or a
 	// gateway's own.
 	if own := -math.Log10(p.NoveltyRate(Operation, noveltyPrior(Operation))); own < leastSettled {

@@ -64,12 +64,16 @@ func (newNetwork) Observe(c *Cell, p *Profile, call *Call, out *Findings) {
 	if call.New(Client) && p.Learned(Client) {
 		s += bothNew // a move brings its software along; a thief brings his own
 	}
-	out.Add(Finding{
+	f := Finding{
 		Way: WayFused, Severity: schemas.SeverityLow, Surprise: s, Value: value,
 		Did:      "called from a new network",
 		Sentence: who(ev) + " called " + ev.Operation + origin(ev) + ended(call) + "; " + what + " was " + rarity + ".",
 		Observed: what, Expected: "the networks seen before", Rarity: rarity,
-	})
+	}
+	if !call.New(Prefix) { // a network that it knows, under another class, is no other place
+		f.dim, f.hash = Prefix, call.Sight(Prefix).hash
+	}
+	out.Add(f)
 }
 
 // usedByPeers is how many peers make a network the fleet's own.

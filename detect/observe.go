@@ -164,11 +164,17 @@ const (
 func (c *Call) operation(p *Profile) {
 	c.sight(p, Operation, c.Event.Operation)
 	if c.Can.Told != 0 && c.Event.Operation != "" {
-		plain := uint64(c.sights[Operation].hash)
+		plain := c.sights[Operation].hash
 		c.present, c.settled = 0, 0 // it is the first that is looked up
 		c.fired &^= 1 << Operation
-		c.look(p, Operation, hashNumber(Operation, plain<<8|uint64(c.Can.Told.Index()+1))) //nolint:gosec // below Count
+		c.look(p, Operation, toldHash(plain, c.Can.Told))
 	}
+}
+
+// toldHash stands for an operation with a parameter that gives it the first of some
+// classes.
+func toldHash(plain uint32, classes capability.Set) uint32 {
+	return hashNumber(Operation, uint64(plain)<<8|uint64(classes.Index()+1)) //nolint:gosec // below Count
 }
 
 // sight looks a text value up; an empty one is absent.

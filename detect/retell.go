@@ -52,7 +52,7 @@ type teller struct {
 }
 
 // origins finds where a sentence says that a call came from.
-var origins = regexp.MustCompile(` from [0-9a-fA-F.:]*[0-9a-fA-F](?: \([^)]*\))?`)
+var origins = regexp.MustCompile(` from (?:\d{1,3}(?:\.\d{1,3}){3}|[0-9a-fA-F]*:[0-9a-fA-F:.]+)(?: \((?:[^()]|\([^()]*\))*\))?`)
 
 // lately begins what firstUse.finding says of a class that an identity has not used
 // for long.

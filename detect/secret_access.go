@@ -104,8 +104,15 @@ func listsBeyondItsOwn(ev *schemas.Event) bool {
 	if ev.Operation != "k8s:list secrets" {
 		return false
 	}
-	own, _, ok := strings.Cut(strings.TrimPrefix(ev.IdentityId, "k8s:"), "/")
-	return ok && ev.Attributes["namespace"] != own
+	// k8s:CLUSTER/NAMESPACE/NAME, or without the cluster. Others live in no namespace,
+	// and Google's log names none.
+	rest, k8s := strings.CutPrefix(ev.IdentityId, "k8s:")
+	i := strings.LastIndexByte(rest, '/')
+	if !k8s || i < 0 || ev.Format == "gcp-audit" {
+		return false
+	}
+	own := rest[:i]
+	return ev.Attributes["namespace"] != own[strings.LastIndexByte(own, '/')+1:]
 }
 
 // burstOfSecrets finds far more different secrets in a quarter of an hour than the

@@ -2,6 +2,7 @@ package detect
 
 import (
 	"net/netip"
+	"time"
 
 	"github.com/lapwing-sec/lapwing/schemas"
 )
@@ -36,30 +37,36 @@ func (e *Engine) bothPlaces(p *Profile, pane *Pane, d *dossier) {
 	if pane.Backfill > 0 || p.Human() || p.Anonymous() || p.ActiveDays() < elsewhereDays || p.Age(pane.Last) < matureAge || e.lacks(offStrong) {
 		return
 	}
+	var strange *note
+	var home *sample
 	for i := range d.notes {
 		n := &d.notes[i]
-		if n.tail == 0 || n.hash == 0 || n.pane > pane.Number || n.Surprise < elsewhereSurprise ||
+		if n.tail == 0 || n.raised || n.hash == 0 || n.pane > pane.Number || n.Surprise < elsewhereSurprise ||
 			n.dim != Country && n.dim != NetworkClass || n.meta != &newCountryCard && n.meta != &newNetworkCard {
 			continue
 		}
-		home := e.atHome(p, pane, n)
-		if home == nil {
+		// The order in which topics brought them must tell nothing.
+		if strange != nil && (n.Surprise < strange.Surprise || n.Surprise == strange.Surprise && n.meta.Name+n.Value >= strange.meta.Name+strange.Value) {
 			continue
 		}
-		n.hash = 0 // told once
-		if valuesOf(&e.cell, p, Country) > homeCountries+1 || !e.affordableAt(&sharedCredentialPlaces, n.Surprise, hourOf(pane.Number)) {
-			continue
+		if at := e.atHome(p, pane, n); at != nil {
+			strange, home = n, at
 		}
-		x := found{meta: &sharedCredentialPlaces, Finding: cloned(n.Finding)}
-		x.Way, x.Severity, x.Least = WayStrong, sharedCredentialPlaces.Severity, 0
-		x.Did = "was used in a strange place and at home"
-		x.Sentence += " At " + clockTime(home.time) + " it called from " + home.from() + " again, a network that it is known for: a move would have ended that."
-		x.Expected = "one place at a time"
-		if e.suspended(p, &x, pane.Last) {
-			continue
-		}
-		e.raiseAtClose(p, pane, pane.End(), []found{x}, []schemas.RelatedEvent{n.sample})
+	}
+	if strange == nil {
 		return
+	}
+	strange.raised = true // once, or refused once
+	if valuesOf(&e.cell, p, Country) > homeCountries+1 || !e.affordableAt(&sharedCredentialPlaces, strange.Surprise, hourOf(pane.Number)) {
+		return
+	}
+	x := found{meta: &sharedCredentialPlaces, Finding: cloned(strange.Finding)}
+	x.Way, x.Severity, x.Least = WayStrong, sharedCredentialPlaces.Severity, 0
+	x.Did = "was used in a strange place and at home"
+	x.Sentence += " At " + time.Unix(0, home.time).UTC().Format("2006-01-02 15:04 UTC") + " it called from " + home.from() + " again, a network that it is known for: a move would have ended that."
+	x.Expected = "one place at a time"
+	if !e.suspended(p, &x, pane.Last) {
+		e.raiseAtClose(p, pane, pane.End(), []found{x}, []schemas.RelatedEvent{strange.sample})
 	}
 }
 

@@ -23,6 +23,9 @@ func (e *Engine) visitDossier(c *codec, p *Profile) {
 		c.i64(&n.pane)
 		c.i64(&n.time)
 		c.f64(&n.tail)
+		if c.has(14) {
+			c.bool(&n.raised)
+		}
 		dim := uint8(n.dim)
 		c.u8(&dim)
 		n.dim = Dimension(dim)

@@ -99,7 +99,7 @@ explains itself.`,
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return app.Usagef("%w (see: %s --help)", err, c.CommandPath())
 	})
-	root.SetHelpCommand(newHelp(g))
+	root.SetHelpCommand(newHelp())
 	root.SetCompletionCommandGroupID(groupOperate)
 	root.AddCommand(commands(g)...)
 	root.InitDefaultCompletionCmd()
@@ -130,7 +130,7 @@ func eachCommand(c *cobra.Command, fn func(c *cobra.Command)) {
 }
 
 // newHelp is cobra's help command, which fails where there is no such page.
-func newHelp(g *global) *cobra.Command {
+func newHelp() *cobra.Command {
 	return &cobra.Command{
 		Use:   "help [COMMAND]",
 		Short: "Show the help of a command",

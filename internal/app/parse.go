@@ -59,10 +59,10 @@ func Parse(ctx context.Context, cfg Config, o ParseOptions, std IO) error {
 	if o.Explain {
 		w.explain = explanations(out, w.enc, o.JSON)
 	}
-	refused := badRecords{}
 	w.bad = func(number int, err error) {
 		w.file.bad.Add(1)
-		refused.add(w.file, number, err)
+		in.bar.clear()
+		fmt.Fprintf(std.Err, "%s: record %d: %s\n", w.file.label(), number, oneLine(err.Error()))
 	}
 	err = in.each(ctx, func(f *inputFile, format string, number int, raw []byte) {
 		w.file, w.number, w.raw = f, number, raw
@@ -72,7 +72,6 @@ func Parse(ctx context.Context, cfg Config, o ParseOptions, std IO) error {
 		w.bad(number, err)
 	})
 	in.bar.finish()
-	refused.tell(std.Err, in.files, maxReasons, " of other reasons")
 	if err := errors.Join(err, w.err, out.Flush()); err != nil {
 		return err
 	}

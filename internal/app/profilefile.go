@@ -151,7 +151,7 @@ func profileInFile(cfg *Config, file, name string, stdin io.Reader) (v detect.Pr
 // exportFromFile hands the profiles of a file to fn, all or those of the identities
 // that are named.
 func exportFromFile(name string, stdin io.Reader, want map[string]bool, fn func(v *detect.ProfileView) error) error {
-	left := len(want)
+	seen := map[string]bool{}
 	return eachProfile(name, stdin, func(v *detect.ProfileView) error {
 		if len(want) > 0 && !want[v.Identity] {
 			return nil
@@ -159,7 +159,7 @@ func exportFromFile(name string, stdin io.Reader, want map[string]bool, fn func(
 		if err := fn(v); err != nil {
 			return err
 		}
-		if left--; left == 0 {
+		if seen[v.Identity] = true; len(want) > 0 && len(seen) == len(want) {
 			return errEnough
 		}
 		return nil
