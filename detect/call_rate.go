@@ -174,8 +174,7 @@ func over(pane *Pane) string {
 	ops := approx(pane.Operations.Count(), pane.Calls, "operation")
 	switch resources := pane.Resources.Count(); {
 	case pane.Operations.Count() > 0 && resources > 0:
-		// A call may touch several.
-		return ", over " + ops + " and " + approx(resources, math.MaxInt32, "resource")
+		return ", over " + ops + " and " + resourcesOf(pane)
 	case pane.Operations.Count() > 0:
 		return ", over " + ops
 	default:
@@ -218,3 +217,16 @@ func window(from, to int64) string {
 	}
 	return a.Format("2006-01-02 15:04") + " to " + b.Format(end)
 }
+
+// resourcesOf words how many different things a pane touched. A call may touch
+// several; where the estimate says so little, it is only its own error.
+func resourcesOf(pane *Pane) string {
+	n := pane.Resources.Count()
+	if calls := float64(pane.Calls); n > calls && n <= sketchErrs*calls {
+		n = calls
+	}
+	return approx(n, math.MaxInt32, "resource")
+}
+
+// sketchErrs is how far above the truth an estimate may lie: some standard errors.
+const sketchErrs = 1.3

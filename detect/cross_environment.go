@@ -31,6 +31,6 @@ func (crossEnvironment) Observe(_ *Cell, _ *Profile, call *Call, out *Findings) 
 	where := or(ev.TargetAccount, or(ev.Host, or(ev.Account, "its target")))
 	violations(ev, crossEnvironmentCard.Name, func(v *schemas.Violation) {
 		out.Add(policyFinding(call, v, reached+" "+where, "reached into "+reached,
-			where+" belongs to "+reached+", but it is allowed only in "+or(v.GetExpected(), ev.Environment)))
+			where+" belongs to "+reached+", but this identity is allowed only in "+or(v.GetExpected(), ev.Environment)))
 	})
 }

@@ -79,14 +79,17 @@ func (destroysData) Observe(c *Cell, p *Profile, call *Call, out *Findings) {
 	if !grave {
 		severity = schemas.SeverityMedium
 	}
-	did := "destroyed far more than ever"
+	did, verb := "destroyed far more than ever", "deleted"
 	if !grave {
 		did = "deleted far more than ever"
 	}
+	if noun == "deletion" {
+		verb = "made"
+	}
 	out.Add(Finding{
 		Severity: severity, Value: "volume of " + noun + "s", Capability: capability.DestroysData, Did: did,
-		Sentence: who(ev) + " deleted " + plural(today, noun) + " today, the last with " + ev.Operation + touched(ev) + origin(ev) +
-			". On its busiest day of " + historyOf(p, call.Time) + " it was " + thousands(most) + ".",
+		Sentence: who(ev) + " " + verb + " " + plural(today, noun) + " today, the last with " + ev.Operation + touched(ev) + origin(ev) +
+			". On its busiest day of " + historyOf(p, call.Time) + " there were " + thousands(most) + ".",
 		Observed: plural(today, noun) + " in a day", Expected: "at most " + thousands(bound),
 		Rarity: "its most in " + historyOf(p, call.Time) + " was " + thousands(most),
 	})

@@ -135,8 +135,8 @@ func explainEgress(_ *Cell, p *Profile, pane *Pane, s *Score) Finding {
 		least = schemas.SeverityHigh
 	}
 	from := ""
-	if n := pane.Resources.Count(); n > 0 {
-		from = ", from " + approx(n, math.MaxInt32, "resource")
+	if pane.Resources.Count() > 0 {
+		from = ", from " + resourcesOf(pane)
 	}
 	return Finding{
 		Least: least,

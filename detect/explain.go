@@ -136,7 +136,7 @@ func (q *part) often() string {
 	case q.count < 2 || q.Way == WayFused:
 		return ""
 	case q.meta.Closes && q.meta.Wake == 0:
-		return "So it was in " + plural(q.count, "quarter hour") + " so far"
+		return "So far in " + plural(q.count, "quarter hour")
 	case q.meta.Wake != 0 && !q.meta.Closes:
 		return plural(q.count, "such call") + " so far"
 	}
@@ -303,10 +303,14 @@ func size(x float64) string {
 	return number(x) + " " + units[i]
 }
 
-// times words how many times larger x is than usual: "30 times".
+// times words how many times larger x is than usual: "30 times". Beyond untold the
+// number says more of how little is usual than of what was.
 func times(x, usual float64) string {
 	if usual <= 0 {
 		return "far more than"
+	}
+	if x >= untold*usual {
+		return "over " + thousands(untold) + " times"
 	}
 	n := number(x / usual)
 	if n == "1" {
@@ -314,3 +318,6 @@ func times(x, usual float64) string {
 	}
 	return n + " times"
 }
+
+// untold is from how many times the usual amount on no number is given.
+const untold = 1000

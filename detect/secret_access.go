@@ -88,8 +88,8 @@ func (secretAccess) Observe(c *Cell, p *Profile, call *Call, out *Findings) {
 	if s, rarity := c.Novelty(p, call, Secret); s > 0 && !call.NewCapabilities.Any(capability.ReadsSecret) && !call.Failed {
 		out.Add(Finding{
 			Way: WayFused, Severity: schemas.SeverityLow, Surprise: s, Value: targetValue(ev), Capability: capability.ReadsSecret,
-			Did:      "read a secret that it never read",
-			Sentence: who(ev) + " read " + target(ev, "a secret") + " with " + ev.Operation + origin(ev) + ended(call) + "; it reads secrets, but this one was " + rarity + ".",
+			Did:      tried(call, "read a secret that it never read", "read a secret that it never read"),
+			Sentence: who(ev) + " " + tried(call, "read", "read") + " " + target(ev, "a secret") + " with " + ev.Operation + origin(ev) + ended(call) + "; it reads secrets, but this one was " + rarity + ".",
 			Observed: target(ev, "a secret"), Expected: "the secrets that it reads", Rarity: rarity,
 		})
 	}
