@@ -4,7 +4,6 @@ import (
 	"net/netip"
 	"strconv"
 	"strings"
-	"unicode"
 
 	"github.com/lapwing-sec/lapwing/schemas"
 )
@@ -13,17 +12,6 @@ var (
 	cefHeader = strings.NewReplacer(`\`, `\\`, `|`, `\|`, "\r", " ", "\n", " ")
 	cefValue  = strings.NewReplacer(`\`, `\\`, `=`, `\=`, "\r\n", `\n`, "\n", `\n`, "\r", `\n`)
 )
-
-// visible replaces what steers a terminal or splits a line by U+FFFD: names in
-// alerts are chosen by whoever calls.
-func visible(s string) string {
-	return strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) || r == '\u2028' || r == '\u2029' {
-			return unicode.ReplacementChar
-		}
-		return r
-	}, s)
-}
 
 // cefSeverity maps OCSF severity_id 1..5 to CEF's 0..10.
 var cefSeverity = map[int]int{
@@ -43,7 +31,7 @@ func CEF(a *schemas.Alert) string {
 	l := &a.Unmapped.Lapwing
 	var b strings.Builder
 	for _, f := range []string{"CEF:0", schemas.ProductName, schemas.ProductName, a.Metadata.Product.Version, a.FindingInfo.Analytic.UID, clip(a.FindingInfo.Title, cefName)} {
-		b.WriteString(visible(cefHeader.Replace(f)))
+		b.WriteString(schemas.Plain(cefHeader.Replace(f)))
 		b.WriteByte('|')
 	}
 	b.WriteString(strconv.Itoa(cefSeverity[a.SeverityID]))
@@ -58,7 +46,7 @@ func CEF(a *schemas.Alert) string {
 			b.WriteByte(' ')
 		}
 		first = false
-		b.WriteString(k + "=" + visible(cefValue.Replace(v)))
+		b.WriteString(k + "=" + schemas.Plain(cefValue.Replace(v)))
 	}
 	put("rt", strconv.FormatInt(a.Time, 10))
 	put("start", strconv.FormatInt(a.FindingInfo.FirstSeenTime, 10))

@@ -115,7 +115,7 @@ func retryAfter(h http.Header) time.Duration {
 
 // excerpt is the start of a reply, fit for one log line.
 func excerpt(b []byte) string {
-	s := visible(strings.Join(strings.Fields(strings.ToValidUTF8(string(b), "")), " "))
+	s := schemas.Plain(strings.Join(strings.Fields(strings.ToValidUTF8(string(b), "")), " "))
 	if len(s) > 200 {
 		s = strings.ToValidUTF8(s[:200], "") + "…"
 	}

@@ -158,7 +158,7 @@ func (s *syslogSink) message(a *schemas.Alert) ([]byte, error) {
 		{"id", a.ID()}, {"version", strconv.Itoa(a.Version())}, {"identity", a.Actor.User.UID},
 		{"severity", strings.ToLower(schemas.SeverityName(a.SeverityID))}, {"activity", strings.ToLower(a.ActivityName)},
 	} {
-		m.WriteString(" " + kv[0] + `="` + sdValue.Replace(visible(strings.ToValidUTF8(kv[1], "\uFFFD"))) + `"`)
+		m.WriteString(" " + kv[0] + `="` + sdValue.Replace(schemas.Plain(strings.ToValidUTF8(kv[1], "\uFFFD"))) + `"`)
 	}
 	m.WriteString("] ")
 	m.WriteString(payload)

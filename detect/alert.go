@@ -47,6 +47,7 @@ func (e *Engine) build(p *Profile, a *openAlert, at int64, activity int, closed 
 // compose is one version of an alert about id, with its words. head is the finding
 // that heads it; parts begin with the gravest.
 func (e *Engine) compose(id string, f *facts, a *openAlert, parts []part, head *part, title, desc string, at int64, activity int, closed string) schemas.Alert {
+	title, desc = schemas.Plain(title), schemas.Plain(desc)
 	status := 1
 	if closed != "" {
 		status = 4 // resolved
@@ -79,7 +80,7 @@ func (e *Engine) compose(id string, f *facts, a *openAlert, parts []part, head *
 		Unmapped: schemas.Unmapped{Lapwing: schemas.Lapwing{
 			Version: a.version, Family: familyOf(parts), Way: a.way.String(), Page: a.page, Paged: a.woke, Learning: a.young, Cell: e.cfg.Cell,
 			Headline: head.meta.Name,
-			Expected: head.Expected, Observed: head.Observed, Surprise: round2(head.Surprise), Rarity: head.Rarity,
+			Expected: schemas.Plain(head.Expected), Observed: schemas.Plain(head.Observed), Surprise: round2(head.Surprise), Rarity: head.Rarity,
 			Calibration: head.Calibration,
 			Identity: schemas.AlertIdentity{
 				Kind: f.kind, Name: f.name, Owner: f.owner, Team: f.team, Environment: f.environment, Criticality: f.criticality,
@@ -112,7 +113,7 @@ func (e *Engine) compose(id string, f *facts, a *openAlert, parts []part, head *
 		q := &parts[i]
 		out.Unmapped.Lapwing.Findings = append(out.Unmapped.Lapwing.Findings, schemas.Finding{
 			Detector: q.meta.Name, Family: q.meta.Family.String(), Way: q.Way.String(), Severity: q.severity, Surprise: round2(q.Surprise),
-			Sentence: q.Sentence, Observed: q.Observed, Expected: q.Expected, Value: q.Value, Count: q.count,
+			Sentence: schemas.Plain(q.Sentence), Observed: schemas.Plain(q.Observed), Expected: schemas.Plain(q.Expected), Value: q.Value, Count: q.count,
 			Time: q.first / 1e6, LastTime: q.end / 1e6,
 		})
 		if !seen[q.meta.Name] {

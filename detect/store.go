@@ -3,6 +3,7 @@ package detect
 import (
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/cespare/xxhash/v2"
 	"github.com/lapwing-sec/lapwing/schemas"
@@ -108,11 +109,29 @@ func (f *facts) named(ev *schemas.Event) bool {
 // word, and stands in sentences only.
 func loggedName(ev *schemas.Event) string {
 	name := ev.Principal
-	if len(name) == 0 || len(name) > maxLoggedName || !opaque(lastName(ev.IdentityId)) && !strings.HasPrefix(ev.IdentityId, "okta:") || opaque(name) || strings.Contains(name, ":") ||
+	if !nameable(name) || !opaque(lastName(ev.IdentityId)) && !strings.HasPrefix(ev.IdentityId, "okta:") || opaque(name) || strings.Contains(name, ":") ||
 		strings.Contains(name, lastName(ev.IdentityId)) {
 		return ""
 	}
 	return name
+}
+
+// nameable says that a name which a caller gave itself may stand in an alert: it has a
+// letter, and neither markup nor a mention of somebody (an address has one of its own).
+func nameable(name string) bool {
+	letter, before := false, ' '
+	for _, r := range name {
+		switch {
+		case unicode.IsLetter(r):
+			letter = true
+		case unicode.IsDigit(r), unicode.IsMark(r), strings.ContainsRune(" ._-()&+'/,", r):
+		case r == '@' && (unicode.IsLetter(before) || unicode.IsDigit(before)):
+		default:
+			return false
+		}
+		before = r
+	}
+	return letter && len(name) <= maxLoggedName && schemas.Plain(name) == name
 }
 
 // maxLoggedName bounds a name that a log gives, in bytes.

@@ -67,7 +67,11 @@ func leads(a *openAlert, parts []part) int {
 
 // title says who did what, and the gravest of what was added since.
 func title(id string, f *facts, lead *part, parts []part) string {
-	return clip(titleWords(clip(display(id, f), 64), lead, parts), titleMost)
+	name := clip(display(id, f), 64)
+	if f.name != "" && !f.managed {
+		name = `"` + name + `"` // nobody but the caller says that it is called so
+	}
+	return clip(titleWords(name, lead, parts), titleMost)
 }
 
 func titleWords(name string, lead *part, parts []part) string {

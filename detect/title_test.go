@@ -14,7 +14,7 @@ import (
 func titleOf(name string, parts ...part) string {
 	a := &openAlert{parts: parts}
 	list := ordered(parts)
-	return title("x", &facts{name: name}, &list[leads(a, list)], list)
+	return title("x", &facts{name: name, managed: true}, &list[leads(a, list)], list)
 }
 
 func TestATitleFitsAPhone(t *testing.T) {
@@ -96,5 +96,24 @@ func TestSentencesSayWhenAndNothingTwice(t *testing.T) {
 			continue
 		}
 		assert.Equal(t, c.want, tell.retell(say(c.minutes, c.can, c.sentence)), c.says)
+	}
+}
+
+// A name that a log gives is the caller's own word.
+func TestANameOfTheCallersOwnIsMarkedAndHarmless(t *testing.T) {
+	for _, c := range []struct{ name, logged, want string }{
+		{"a name", "Workday HR Sync", `"Workday HR Sync" did it`},
+		{"an address", "karl@hartmann.example", `"karl@hartmann.example" did it`},
+		{"a mention of everybody", "@channel", "app/0a1b2c3d4e5f did it"},
+		{"a mark that a chat reads", "<!channel> *URGENT*", "app/0a1b2c3d4e5f did it"},
+		{"an escape of a terminal", "x\x1b[2J", "app/0a1b2c3d4e5f did it"},
+		{"a name that shows nobody", "  \u3164 ", "app/0a1b2c3d4e5f did it"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			ev := &schemas.Event{IdentityId: "entra:app/0a1b2c3d4e5f", Principal: c.logged}
+			f := &facts{name: loggedName(ev)}
+			lead := &part{found: found{meta: &callRateCard, Finding: Finding{Did: "did it"}}}
+			assert.Equal(t, c.want, title(ev.IdentityId, f, lead, []part{*lead}))
+		})
 	}
 }

@@ -213,7 +213,7 @@ func failures(conditions []*condition, alerts []schemas.Alert) []string {
 			if c.matches(a) {
 				out = append(out, fmt.Sprintf("fail-on %s: %s %s %s %s: %s (alert %s)", c.text,
 					strings.ToUpper(schemas.SeverityName(a.SeverityID)), stamp(a.FindingInfo.FirstSeenTime),
-					a.FindingInfo.Analytic.UID, a.Actor.User.UID, oneLine(a.FindingInfo.Title), a.ID()))
+					a.FindingInfo.Analytic.UID, oneLine(a.Actor.User.UID), oneLine(a.FindingInfo.Title), a.ID()))
 				break
 			}
 		}

@@ -46,7 +46,7 @@ func profileText(v *detect.ProfileView, top int) string {
 	fact := func(name, format string, args ...any) {
 		fmt.Fprintf(&b, "  %-13s %s\n", name, fmt.Sprintf(format, args...))
 	}
-	kind := strings.ReplaceAll(v.Kind, "_", " ")
+	kind := oneLine(strings.ReplaceAll(v.Kind, "_", " "))
 	if kind == "" {
 		kind = "unknown kind"
 	}
@@ -68,7 +68,7 @@ func profileText(v *detect.ProfileView, top int) string {
 	}
 	fact("memory", "%s", count(v.MemoryBytes, "byte"))
 	for i, id := range v.OpenAlerts {
-		fact([]string{"open alerts", ""}[min(i, 1)], "%s", id)
+		fact([]string{"open alerts", ""}[min(i, 1)], "%s", oneLine(id))
 	}
 	if v.ActivePanes == 0 {
 		b.WriteString("\nNo 15 minutes of it were judged yet: they are when their time has passed.\n")

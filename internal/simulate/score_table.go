@@ -9,6 +9,7 @@ import (
 
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/jedib0t/go-pretty/v6/text"
+	"github.com/lapwing-sec/lapwing/schemas"
 )
 
 // WriteTable writes the scorecard for people: every attack and hard case, false
@@ -42,9 +43,9 @@ func (s *Scorecard) WriteTable(w io.Writer) error {
 		}
 		who := clip(r.Label.Identity, 44)
 		if simulated {
-			t.AppendRow(table.Row{r.Label.Case, r.Label.Name, who, r.Label.Network + "/" + r.Label.Client, result, r.Detector, after})
+			t.AppendRow(table.Row{r.Label.Case, schemas.Plain(r.Label.Name), who, r.Label.Network + "/" + r.Label.Client, result, r.Detector, after})
 		} else {
-			t.AppendRow(table.Row{r.Label.Start.UTC().Format("2006-01-02 15:04"), r.Label.Name, who, result, r.Detector, after})
+			t.AppendRow(table.Row{r.Label.Start.UTC().Format("2006-01-02 15:04"), schemas.Plain(r.Label.Name), who, result, r.Detector, after})
 		}
 	}
 	if s.Attacks > 0 {
@@ -68,7 +69,7 @@ func (s *Scorecard) WriteTable(w io.Writer) error {
 		if n := len(r.Label.Identities); n > 1 {
 			who = fmt.Sprintf("%d identities", n)
 		}
-		h.AppendRow(table.Row{r.Label.Name, who, r.Detector})
+		h.AppendRow(table.Row{schemas.Plain(r.Label.Name), who, r.Detector})
 	}
 	h.SetColumnConfigs([]table.ColumnConfig{{Number: 3, Align: text.AlignLeft}})
 	if s.HardCases > 0 {
@@ -88,7 +89,7 @@ func (s *Scorecard) WriteTable(w io.Writer) error {
 		}
 	}
 	for _, f := range s.FalsePages {
-		if _, err := fmt.Fprintf(w, "false page  %s  %s  %s  %s\n", f.Time.Format("2006-01-02 15:04"), f.Detector, f.Identity, f.Title); err != nil {
+		if _, err := fmt.Fprintf(w, "false page  %s  %s  %s  %s\n", f.Time.Format("2006-01-02 15:04"), f.Detector, schemas.Plain(f.Identity), f.Title); err != nil {
 			return fmt.Errorf("scorecard: %w", err)
 		}
 	}
@@ -127,10 +128,11 @@ func write(w io.Writer, t table.Writer) error {
 }
 
 func clip(s string, n int) string {
+	s = schemas.Plain(s)
 	if len(s) <= n {
 		return s
 	}
-	return s[:n-1] + "…"
+	return strings.ToValidUTF8(s[:n-1], "") + "…"
 }
 
 // benign marks a label that is no attack.
