@@ -62,6 +62,10 @@ func grantOf(ev *schemas.Event) (g grant) {
 			continue
 		}
 		v = strings.TrimPrefix(strings.TrimPrefix(v, "ClusterRole/"), "Role/")
+		if scopes := consented(v); len(scopes) > 0 {
+			g.what = append(g.what, scopes[:min(len(scopes), maxEdges)]...)
+			continue
+		}
 		if !slices.Contains(g.what, v) {
 			g.what = append(g.what, v)
 		}
@@ -76,6 +80,23 @@ func grantOf(ev *schemas.Event) (g grant) {
 		}
 	}
 	return g
+}
+
+// consented are the scopes that a consent in Entra ID gives, which its log writes as
+// "[] => [[Id: x, ClientId: y, Scope: Mail.Read offline_access]]"; none of another text.
+func consented(text string) []string {
+	_, given, ok := strings.Cut(text, " => ")
+	if !ok {
+		return nil
+	}
+	_, scopes, ok := strings.Cut(given, "Scope: ")
+	if !ok {
+		return nil
+	}
+	if i := strings.IndexAny(scopes, ",]"); i >= 0 {
+		scopes = scopes[:i]
+	}
+	return strings.Fields(scopes)
 }
 
 // statementOf are the first actions that a policy document allows; nothing of one that

@@ -91,6 +91,8 @@ func TestAGrantNamesWhatAndWhom(t *testing.T) {
 		{"a role of Azure", "authorization:microsoft.authorization/roleassignments/write", []string{"Owner", "user:cd2ee0f0-4f63-458b-bb76-60c383a954bc"}, nil, nil, "Owner to cd2ee0f0-4f63-458b-bb76-60c383a954bc"},
 		{"a permission of an application", "entra:Add app role assignment to service principal", []string{"5dbb1b67-0b60-4f46-87b6-eae8c7cfe1a2"}, []string{"Office 365 Exchange Online", "5dbb1b67-0b60-4f46-87b6-eae8c7cfe1a2"},
 			map[string]string{"target.0.AppRole.Value": "full_access_as_app", "target.0.AppRole.Value.old": "none"}, "full_access_as_app to Office 365 Exchange Online"},
+		{"a person's consent", "entra:Consent to application", []string{"9b8c7d6e-2222-4333-9444-fedcbafedcba"}, []string{"PDF Helper", "9b8c7d6e-2222-4333-9444-fedcbafedcba"},
+			map[string]string{"target.0.ConsentAction.Permissions": "[] => [[Id: x, ClientId: y, Scope: Mail.ReadWrite Mail.Send offline_access]]"}, "Mail.ReadWrite, Mail.Send and 1 more to PDF Helper"},
 		{"an administrator's privilege", "okta:user.account.privilege.grant", []string{"eve@example.com"}, nil, map[string]string{"debugData.privilegeGranted": "Super administrator"}, "Super administrator to eve@example.com"},
 		{"another account", "lambda:AddPermission", []string{"999988887777"}, nil, nil, "privileges to account 999988887777"},
 		{"everybody", "storage:storage.setIamPermissions", []string{"public", "roles/storage.objectViewer"}, nil, nil, "roles/storage.objectViewer to everybody"},

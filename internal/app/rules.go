@@ -47,6 +47,9 @@ func (o *RulesOptions) open(cfg *Config, std IO) (*sigma.Set, []sigma.File, []si
 		fmt.Fprintln(std.Err, err)
 		return nil, nil, nil, errReported
 	}
+	if set.Len() == 0 {
+		return nil, nil, nil, fmt.Errorf("no rules in %s", strings.Join(paths, ", "))
+	}
 	return set, rules, tests, nil
 }
 

@@ -166,3 +166,11 @@ func TestBrokenRulesOfTheConfigurationAreRefused(t *testing.T) {
 	_, err := loadSigma(&cfg)
 	assert.ErrorContains(t, err, "none: ")
 }
+
+func TestAFileWithoutARuleIsNoPassedTest(t *testing.T) {
+	name := write(t, t.TempDir(), "empty.yml", "")
+	std, _, errs := rulesIO()
+	err := RulesTest(t.Context(), Defaults(), RulesOptions{Rules: []string{name}}, std)
+	require.Error(t, err, errs)
+	assert.Contains(t, err.Error(), "no rules in")
+}
