@@ -21,23 +21,35 @@ func cut(body []byte, split split, each func(sub []byte)) {
 	for len(body) > 0 {
 		switch {
 		case startsArray(body, split):
-			body = cutElements(body, 1, each)
+			body, _ = cutElements(body, 1, split, each)
 		case body[0] == '{':
 			if at := recordsArray(body); at > 0 {
-				body = cutElements(body, at+1, each)
-				body = body[objectEnd(body):]
+				rest, closed := body, false
+				if rest, closed = cutElements(rest, at+1, split, each); closed {
+					rest = rest[objectEnd(rest):]
+				}
+				body = rest
+				break
+			}
+			if split == splitMixed && !startsObject(body) {
+				body = cutLine(body, each)
 				break
 			}
 			end := blockEnd(body)
-			each(body[:end])
+			each(bytes.TrimRight(body[:end], " \t\r\n"))
 			body = body[end:]
 		default:
-			line, rest, _ := bytes.Cut(body, []byte{'\n'})
-			each(bytes.TrimSpace(line))
-			body = rest
+			body = cutLine(body, each)
 		}
 		body = bytes.TrimLeft(body, " \t\r\n,")
 	}
+}
+
+// cutLine hands over the first line, and returns what follows it.
+func cutLine(body []byte, each func(sub []byte)) []byte {
+	line, rest, _ := bytes.Cut(body, []byte{'\n'})
+	each(bytes.TrimSpace(line))
+	return rest
 }
 
 // startsArray tells a JSON array from a text line that begins with a bracket.
@@ -46,7 +58,13 @@ func startsArray(body []byte, split split) bool {
 		return false
 	}
 	rest := bytes.TrimLeft(body[1:], " \t\r\n")
-	return split == splitJSON || len(rest) > 0 && (rest[0] == '{' || rest[0] == ']')
+	return split == splitJSON || len(rest) > 0 && (rest[0] == '{' && startsObject(rest) || rest[0] == ']')
+}
+
+// startsObject tells a JSON object from a text line that begins with a brace.
+func startsObject(body []byte) bool {
+	rest := bytes.TrimLeft(body[1:], " \t\r\n")
+	return len(rest) == 0 || rest[0] == '"' || rest[0] == '}' || len(firstLine(body)) < len(body)-len(rest)
 }
 
 // recordsArray returns the offset of the bracket that opens the array in
@@ -87,11 +105,12 @@ func recordsArray(body []byte) int {
 }
 
 // objectEnd returns the length of the rest of an object, whose members before
-// were read, its closing bracket included.
+// were read, its closing bracket included, or of its part up to a line that does
+// not go on with it.
 func objectEnd(body []byte) int {
-	b := balance{depth: 1}
+	s := behindArray()
 	for i, c := range body {
-		if b.step(c) {
+		if s.step(c) || c == '\n' && !s.goesOn(body[i+1:]) {
 			return i + 1
 		}
 	}
@@ -99,34 +118,54 @@ func objectEnd(body []byte) int {
 }
 
 // cutElements hands over the elements of the array whose content starts at
-// from, and returns what follows its end.
-func cutElements(body []byte, from int, each func(sub []byte)) []byte {
+// from, and returns what follows its end, or the line of text at which it is cut
+// off; closed tells them apart.
+func cutElements(body []byte, from int, split split, each func(sub []byte)) (rest []byte, closed bool) {
 	body = body[from:]
 	for {
-		body = bytes.TrimLeft(body, " \t\r\n,")
-		if len(body) == 0 {
-			return nil
+		rest := bytes.TrimLeft(body, " \t\r\n,")
+		if len(rest) == 0 {
+			return nil, false
 		}
+		space := body[:len(body)-len(rest)]
+		newLine := bytes.IndexByte(space, '\n') > bytes.LastIndexByte(space, ',')
+		body = rest
 		if body[0] == ']' {
-			return bytes.TrimLeft(body[1:], " \t\r\n")
+			return bytes.TrimLeft(body[1:], " \t\r\n"), true
+		}
+		if newLine && split == splitMixed && body[0] != '{' {
+			return body, false
 		}
 		end := blockEnd(body)
-		each(body[:end])
+		element := body[:end]
+		each(bytes.TrimRight(element, " \t\r\n"))
 		body = body[end:]
+		if element[end-1] == '\n' && split == splitMixed && leavesArray(element, body) {
+			return body, false
+		}
 	}
 }
 
 // blockEnd returns the length of the value at the start of body by its
-// brackets and quotes only, so that a faulty element spoils itself alone. A
-// scalar ends before a comma, a bracket or a line's end.
+// brackets and quotes, so that a faulty element spoils itself alone; it ends
+// before a line that does not go on with it. A scalar ends before a comma, a
+// bracket or a line's end.
 func blockEnd(body []byte) int {
 	var b balance
+	var s syntax
+	checked := 0
 	for i, c := range body {
 		if b.step(c) {
 			return i + 1
 		}
 		if b.depth == 0 && !b.quoted && i > 0 && (c == ',' || c == ']' || c == '}' || c == '\n') {
 			return i
+		}
+		if c == '\n' {
+			s.read(body[checked : i+1])
+			if checked = i + 1; !s.goesOn(body[checked:]) {
+				return checked
+			}
 		}
 	}
 	return len(body)
@@ -145,11 +184,13 @@ type balance struct {
 func (b *balance) step(c byte) (closed bool) {
 	if b.quoted {
 		switch {
+		case c == '\n':
+			b.quoted, b.escaped = false, false
 		case b.escaped:
 			b.escaped = false
 		case c == '\\':
 			b.escaped = true
-		case c == '"' || c == '\n':
+		case c == '"':
 			b.quoted = false
 		}
 		return false

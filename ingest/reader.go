@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"unicode/utf8"
 
 	"github.com/klauspost/compress/gzip"
 )
@@ -69,6 +70,8 @@ type Reader struct {
 	fieldsAt int64
 	// unfinished says that the input ended before the last record did.
 	unfinished bool
+	// looked counts the bytes that JSON blocks were looked for in, for tests to bound.
+	looked int
 }
 
 // Position is a place between two records of an input. It can be stored, and
@@ -207,21 +210,15 @@ func (r *Reader) open() error {
 	if r.begin.Offset > 0 {
 		return r.goOn()
 	}
+	if err := r.skipNUL(); err != nil {
+		return err
+	}
 	sample, err := r.in.Peek(1024)
 	if err != nil && !errors.Is(err, io.EOF) {
 		return readError(err)
 	}
-	if i := bytes.IndexByte(sample, 0); i >= 0 {
-		return fmt.Errorf("%w at byte %d", ErrBinary, i)
-	}
-	control := 0
-	for _, c := range sample {
-		if c < 0x20 && c != '\t' && c != '\n' && c != '\r' && c != 0x1b || c == 0x7f {
-			control++
-		}
-	}
-	if control*10 > len(sample) {
-		return fmt.Errorf("%w in the first %d bytes", ErrBinary, len(sample))
+	if isBinary(sample) {
+		return fmt.Errorf("%w in the %d bytes at byte %d", ErrBinary, len(sample), r.offset())
 	}
 	if bytes.HasPrefix(sample, bom) {
 		if _, err = r.in.Discard(len(bom)); err != nil {
@@ -232,6 +229,44 @@ func (r *Reader) open() error {
 		r.prefer = r.survey()
 	}
 	return nil
+}
+
+// skipNUL drops the NUL bytes at the start, which a file has that was truncated
+// while it was written to.
+func (r *Reader) skipNUL() error {
+	for {
+		if _, err := r.in.Peek(1); errors.Is(err, io.EOF) {
+			return nil
+		} else if err != nil {
+			return readError(err)
+		}
+		chunk, _ := r.in.Peek(r.in.Buffered()) // it is there
+		rest := bytes.TrimLeft(chunk, "\x00")
+		if r.discard(len(chunk) - len(rest)); len(rest) > 0 {
+			return nil
+		}
+	}
+}
+
+// isBinary reports whether more than a tenth of a sample, and more than one byte,
+// is control characters or, where one is NUL, no UTF-8 either.
+func isBinary(sample []byte) bool {
+	control, invalid, nul := 0, 0, false
+	for rest := sample; len(rest) > 0; {
+		c, n := utf8.DecodeRune(rest)
+		switch {
+		case c == utf8.RuneError && n == 1:
+			invalid++
+		case c < 0x20 && c != '\t' && c != '\n' && c != '\r' && c != 0x1b || c == 0x7f:
+			control++
+			nul = nul || c == 0
+		}
+		rest = rest[n:]
+	}
+	if nul {
+		control += invalid
+	}
+	return control > 1 && control*10 > len(sample)
 }
 
 // goOn goes to the position that the Reader was made for.

@@ -11,9 +11,12 @@ import (
 // cut reads the next record.
 func (r *Reader) cut() ([]byte, error) {
 	for {
-		c, err := r.skipSpace()
+		c, newLine, err := r.skipSpace()
 		if err != nil {
 			return nil, err
+		}
+		if r.inArray && newLine && r.split == splitMixed && c != '{' && c != ']' {
+			r.inArray, r.records = false, false // a line of text: the array is cut off
 		}
 		if r.inArray {
 			if c == ']' {
@@ -42,6 +45,9 @@ func (r *Reader) cut() ([]byte, error) {
 				r.discard(n)
 				r.inArray, r.records = true, true
 				continue
+			}
+			if r.split == splitMixed && !r.objectFollows() {
+				return r.line(r.fields)
 			}
 			return r.block(false)
 		case '#':
@@ -89,32 +95,38 @@ func (r *Reader) discard(n int) {
 	}
 }
 
-// skipSpace drops white space, and commas between elements, and returns the
-// next byte without taking it.
-func (r *Reader) skipSpace() (byte, error) {
+// skipSpace drops white space, the NUL bytes that a truncated file leaves, and
+// commas between elements. It returns the next byte without taking it, and whether
+// a line begins with it.
+func (r *Reader) skipSpace() (c byte, newLine bool, err error) {
 	for {
 		c, err := r.in.ReadByte()
 		if err != nil {
 			if errors.Is(err, io.EOF) {
-				return 0, io.EOF
+				return 0, newLine, io.EOF
 			}
-			return 0, readError(err)
+			return 0, newLine, readError(err)
 		}
 		switch c {
-		case ' ', '\t', '\r', '\n':
+		case '\n':
+			newLine = true
+			continue
+		case ' ', '\t', '\r', 0:
 			continue
 		case ',':
 			if r.inArray || r.split == splitJSON {
+				newLine = false
 				continue
 			}
 		}
-		return c, r.in.UnreadByte()
+		return c, newLine, r.in.UnreadByte()
 	}
 }
 
-// closeObject drops what follows the array of {"Records":[…]} in its object.
+// closeObject drops what follows the array of {"Records":[…]} in its object, up to
+// a line that does not go on with it.
 func (r *Reader) closeObject() error {
-	b := balance{depth: 1}
+	s := behindArray()
 	for {
 		c, err := r.in.ReadByte()
 		switch {
@@ -122,10 +134,18 @@ func (r *Reader) closeObject() error {
 			return io.EOF
 		case err != nil:
 			return readError(err)
-		case b.step(c):
+		}
+		r.looked++
+		if s.step(c) || c == '\n' && !s.goesOn(r.lineAhead()) {
 			return nil
 		}
 	}
+}
+
+// objectFollows tells a JSON object from a text line that begins with a brace.
+func (r *Reader) objectFollows() bool {
+	head, _ := r.in.Peek(min(r.in.Buffered(), maxAhead)) // the brace is there
+	return startsObject(head)
 }
 
 // arrayFollows tells a JSON array from a text line that begins with a bracket.
@@ -177,19 +197,17 @@ func (r *Reader) line(fields string) ([]byte, error) {
 	}
 }
 
-// block reads one JSON value up to the bracket that closes it. Outside an
-// array a line that begins with {" starts a new record even when the one
-// before has not ended, so that a broken line spoils itself alone.
+// block reads one JSON value up to the bracket that closes it. It gives the value
+// up at a line that does not go on with it, and outside an array at one that
+// begins with {", so that a broken line spoils itself alone.
 func (r *Reader) block(element bool) ([]byte, error) {
 	r.buf = r.buf[:0]
 	var b balance
+	var s syntax
+	checked := 0
 	long, started, lineStart, done, ended := false, false, false, false, false
 	for !done {
-		ahead := 1
-		if lineStart {
-			ahead = 2
-		}
-		head, err := r.in.Peek(ahead)
+		head, err := r.in.Peek(1)
 		if len(head) == 0 {
 			if err != nil && !errors.Is(err, io.EOF) {
 				return nil, readError(err)
@@ -197,8 +215,23 @@ func (r *Reader) block(element bool) ([]byte, error) {
 			ended = true
 			break
 		}
-		if lineStart && bytes.Equal(head, []byte(`{"`)) {
-			break
+		if lineStart {
+			if long {
+				s.broken = true
+			} else {
+				s.read(r.buf[checked:])
+				checked = len(r.buf)
+			}
+			next := r.lineAhead()
+			if !element && bytes.HasPrefix(next, []byte(`{"`)) {
+				break
+			}
+			if !s.goesOn(next) {
+				if element && r.split == splitMixed && leavesArray(r.buf, next) {
+					r.inArray, r.records = false, false
+				}
+				break
+			}
 		}
 		lineStart = false
 		chunk, _ := r.in.Peek(r.in.Buffered()) // it is there
@@ -212,11 +245,12 @@ func (r *Reader) block(element bool) ([]byte, error) {
 			started = true
 			used++
 			done = b.step(c)
-			lineStart = c == '\n' && !element
+			lineStart = c == '\n'
 		}
 		if long = long || len(r.buf)+used > r.max; !long {
 			r.buf = append(r.buf, chunk[:used]...)
 		}
+		r.looked += used
 		r.discard(used)
 	}
 	r.unfinished = ended && !done
@@ -224,4 +258,16 @@ func (r *Reader) block(element bool) ([]byte, error) {
 		return nil, &RecordError{Err: r.tooLong()}
 	}
 	return bytes.TrimRight(r.buf, " \t\r\n"), nil
+}
+
+// lineAhead returns the start of the next line, at most maxAhead bytes of it,
+// without taking it. It waits for no more input than that takes.
+func (r *Reader) lineAhead() []byte {
+	head, _ := r.in.Peek(min(r.in.Buffered(), maxAhead))
+	if len(head) < maxAhead && bytes.IndexByte(head, '\n') < 0 {
+		head, _ = r.in.Peek(maxAhead) // an error shows at the next read
+	}
+	head = firstLine(head)
+	r.looked += len(head)
+	return head
 }

@@ -102,7 +102,7 @@ func TestBrokenFilesSayWhy(t *testing.T) {
 		is     error
 		says   string
 	}{
-		{"a binary file", strings.NewReader("\x7fELF\x02\x01\x01\x00\x00"), "auto", ErrBinary, "at byte 7"},
+		{"a binary file", strings.NewReader("\x7fELF\x02\x01\x01\x00\x00"), "auto", ErrBinary, "not a text log: binary data in the 9 bytes at byte 0"},
 		{"a file of control characters", strings.NewReader("\x01\x02\x03\x04abc"), "auto", ErrBinary, "not a text log"},
 		{"UTF-16", strings.NewReader("\xff\xfeo\x00n\x00e\x00"), "auto", ErrBinary, "not a text log"},
 		{"gzip that is cut off", strings.NewReader(packed(strings.Repeat("some line of text\n", 9999))[:60]), "nginx", io.ErrUnexpectedEOF, "ends too early"},
