@@ -58,11 +58,31 @@ func parseAzureActivity(r *record) error {
 	a.request()
 	asked := a.asked()
 	a.grantees(asked)
+	tags := asked.tags()
 	a.rest()
 	if asked.there() && asked.d != a.properties.d { // JSON text: what is left of it stands where the object would
 		asked.rest(r, "properties.requestbody")
 	}
+	for _, t := range tags {
+		t.d.nodes[t.n].used = false
+		t.rest(r, "properties.requestbody.tags")
+	}
 	return nil
+}
+
+// tags takes the tags of what was asked, to be kept last: there may be more of them
+// than an event has room for, and they would hide what is written behind them.
+func (p part) tags() (list []part) {
+	if !p.there() || p.d.nodes[p.n].kind != kindObject {
+		return nil
+	}
+	p.each(func(key string, v part) {
+		if strings.EqualFold(key, "tags") {
+			v.d.nodes[v.n].used = true
+			list = append(list, v)
+		}
+	})
+	return list
 }
 
 // operation names the call. Azure writes the names of operations in any case,

@@ -91,11 +91,15 @@ func (p part) each(f func(key string, v part)) {
 // unpacked returns the object at p: itself, or the one that stands in it as
 // JSON text; what is neither stays as it is.
 func (p part) unpacked() part {
-	if p.n == none || p.d.nodes[p.n].kind != kindString || !strings.HasPrefix(p.d.nodes[p.n].str, "{") {
+	if p.n == none || p.d.nodes[p.n].kind != kindString {
+		return p
+	}
+	text := strings.Trim(p.d.nodes[p.n].str, aroundText)
+	if text == "" || text[0] != '{' {
 		return p
 	}
 	inner := &document{}
-	if inner.parse(p.d.nodes[p.n].str) != nil {
+	if inner.parse(text) != nil {
 		return p
 	}
 	p.d.nodes[p.n].used = true

@@ -16,6 +16,10 @@ type redactor struct {
 	// guess also hides opaque values of doubtful names ("key", "code"), as
 	// gateways' query strings carry them. In CloudTrail "key" is an object key.
 	guess bool
+	// packs counts the JSON texts around the document that is being read.
+	packs int
+	// vault says that they belong to a record that writes a key vault's secret.
+	vault bool
 }
 
 // document hides every secret in d: in the nodes, so that no parser can copy
@@ -72,6 +76,10 @@ func (r *redactor) document(d *document, also func(d *document, n int) bool) {
 				hiddenText = r.value(n.str)
 			case n.key == "data" && pushed(d, i):
 				alone = false
+			case level == maybe && namesKeyPair(n.key) && keyLike(n.str):
+				hiddenText = r.value(n.str)
+			case n.look == lookAll && opensText(n.str):
+				hiddenText = r.packed(d, i)
 			case len(n.str) == awsSecretSize, n.look == lookAll && len(n.str) >= 6:
 				hiddenText = r.text(n.str)
 			case n.look == lookPlain && len(n.str) >= 6:

@@ -44,6 +44,9 @@ func (r *redactor) namedBeside(d *document, i int) (level secrecy) {
 			level = max(level, nameSecrecy(d.nodes[c].str))
 		}
 	}
+	if level != secret && (listedSecret(d, parent) || r.vaultValue(d, i)) {
+		level = secret
+	}
 	return level
 }
 

@@ -218,6 +218,15 @@ func (r *redactor) pair(s string, i, from int, encoded bool, m *memo) (start, en
 			level = secret
 		}
 	}
+	if level == maybe && s[i] == '=' && begin > 0 && (s[begin-1] == '?' || s[begin-1] == '&') && strings.EqualFold(name, "code") {
+		least := 12
+		if r.guess { // where code may be anything
+			least = 16
+		}
+		if start, end = m.functionKey(s, from, least); end > start || !r.guess {
+			return start, end
+		}
+	}
 	if level == public || level == maybe && !r.guess {
 		if s[i] == '=' && len(name) == len("name") && name[0]|0x20 == 'n' && name[1:] == "ame" {
 			return r.part(s, begin, from, m)

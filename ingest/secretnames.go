@@ -22,6 +22,7 @@ var secretSuffixes = func() (t [256][]string) {
 		"keymaterial", "keydata", "dockercfg", "dockerconfigjson", "privatekeypem", "certificateprivatekey",
 		"signature", "cookie", "cookies", "samlresponse", "samlrequest", "connectionstring",
 		"secretkeybase", "sshkey", "hmackey", "enckey", "storagekey", "recoverycodes", "backupcodes", "cvv",
+		"securevalue", "kubeconfig", "kubeconfigs", "licensekey",
 		"accesskeysecret", "otp", "otpcode", "mfacode", "tokencode", "sessionkey",
 	} {
 		c := s[len(s)-1]
@@ -37,12 +38,13 @@ var secretNames = map[string]secrecy{
 	"hmac": secret, "plaintext": secret, "xamzsignature": secret, "xgoogsignature": secret, "authcookie": secret, "sessioncookie": secret,
 	"key": maybe, "code": maybe, "auth": maybe, "session": maybe, "credential": maybe, "k": maybe, "t": maybe, "state": maybe, "nonce": maybe,
 	"hash": maybe, "apitoken": secret, "xkey": maybe, "credentials": maybe, "httpxkey": maybe, "accesstokens": secret,
+	"certdata": secret, "primarykey": maybe, "secondarykey": maybe,
 	"refreshtokens": secret, "apitokens": secret, "authtokens": secret, "sessiontokens": secret, "bearertokens": secret,
 }
 
 // secretWords are secret as the last word of a name: too short to be one's end,
 // as in bypass.
-var secretWords = [...]string{"pass", "pw", "psw"}
+var secretWords = [...]string{"pass", "pw", "psw", "psk"}
 
 // endsInWord reports whether name ends in a word of secretWords, behind a
 // separator or with a capital behind a small letter: db_pass, dbPass.
