@@ -208,7 +208,7 @@ func TestRefusalsAreToldOnce(t *testing.T) {
 func TestCountsSayOfWhat(t *testing.T) {
 	rate := part{found: found{meta: &callRateCard, Finding: Finding{Way: WayStrong}}, count: 5}
 	deed := part{found: found{meta: &mintsCredentialCard, Finding: Finding{Way: WayConsequence}}, count: 5}
-	assert.Equal(t, "So it was in 5 quarter hours so far", rate.often())
+	assert.Equal(t, "So far in 5 quarter hours", rate.often())
 	assert.Equal(t, "5 such calls so far", deed.often())
 	deed.count = 1
 	assert.Empty(t, deed.often())

@@ -13,10 +13,9 @@ func newParse(g *global) *cobra.Command {
 		Short: "Turn raw logs into canonical events (OCSF API Activity)",
 		Long: `Parse reads raw logs and writes one OCSF API Activity a line: who called what,
 from where, with which result. Secrets are replaced by keyed hashes. Files may be
-gzipped; - is standard input. Bad records are counted, and their reasons said at the
-end on stderr, each once with the first record and how many more; among them those
-whose time no event has (before 2000, or more than a day from now), unless --any-time
-takes them.
+gzipped; - is standard input. Bad records are counted, and shown with their
+reason on stderr; among them those whose time no event has (before 2000, or more
+than a day from now), unless --any-time takes them.
 
 The hashes (hmac:…) are those of secrets.hmac_key, or of a key of parse's own where
 none is configured. To declare such a credential in an inventory, parse with the key
