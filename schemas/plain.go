@@ -10,12 +10,18 @@ import (
 // does not escape markup, which each output does by its own rules.
 func Plain(s string) string {
 	return strings.Map(func(r rune) rune {
-		switch {
-		case unicode.IsControl(r), unicode.Is(unicode.Cf, r), unicode.Is(unicode.Zl, r), unicode.Is(unicode.Zp, r):
-			return unicode.ReplacementChar
-		case r == 0x115F, r == 0x1160, r == 0x3164, r == 0xFFA0: // Hangul fillers
+		if Steers(r) {
 			return unicode.ReplacementChar
 		}
 		return r
 	}, s)
+}
+
+// Steers reports whether r is obeyed instead of shown, or shows nothing.
+func Steers(r rune) bool {
+	switch r {
+	case 0x115F, 0x1160, 0x3164, 0xFFA0: // Hangul fillers
+		return true
+	}
+	return unicode.IsControl(r) || unicode.In(r, unicode.Cf, unicode.Zl, unicode.Zp)
 }

@@ -12,9 +12,9 @@ import (
 	"slices"
 	"strings"
 	"sync/atomic"
-	"unicode"
 
 	"github.com/lapwing-sec/lapwing/ingest"
+	"github.com/lapwing-sec/lapwing/schemas"
 )
 
 // fileKey keys the hashes of secrets in parse and backtest unless
@@ -183,14 +183,11 @@ func wholeLine(s string) string {
 	}, strings.ToValidUTF8(s, "?"))
 }
 
-// harmless replaces what steers a terminal or turns the direction of writing:
-// logs hold what those who send requests wrote.
+// harmless replaces what steers a terminal or shows nothing: logs hold what those who
+// send requests wrote.
 func harmless(r rune) rune {
-	if steers(r) {
+	if schemas.Steers(r) {
 		return '?'
 	}
 	return r
 }
-
-// steers reports whether a terminal obeys r instead of showing it.
-func steers(r rune) bool { return unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) }

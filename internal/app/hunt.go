@@ -15,6 +15,7 @@ import (
 
 	"github.com/lapwing-sec/lapwing/enrich"
 	"github.com/lapwing-sec/lapwing/internal/clickhouse"
+	"github.com/lapwing-sec/lapwing/schemas"
 )
 
 // Output formats of answers.
@@ -340,7 +341,7 @@ func writeCSV(w io.Writer, res *clickhouse.Result) error {
 func csvCell(s string) string {
 	var b strings.Builder
 	for _, r := range s {
-		if steers(r) {
+		if schemas.Steers(r) {
 			quoted := strconv.QuoteRuneToASCII(r)
 			b.WriteString(quoted[1 : len(quoted)-1])
 			continue
