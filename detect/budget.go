@@ -63,7 +63,7 @@ func (t *tables) budget(upTo int64, perDay float64) budget {
 	// What this way left moves down: it is not given out again from below.
 	down := math.Max(0, third-b.pages[WayConsequence])
 	unspent := math.Max(0, third-b.pages[WayStrong]) + math.Max(0, third-b.pages[WayFused])
-	b.uses = uses.gate(third + math.Max(0, unspent-down))
+	b.uses = uses.gateTogether(third + math.Max(0, unspent-down))
 	b.strong = threshold(b.tests[WayStrong], b.allowance[WayStrong])
 	b.fused = threshold(b.tests[WayFused], b.allowance[WayFused])
 	return b

@@ -124,17 +124,15 @@ func (r *rareCounts) visit(c *codec) {
 // rareWeek is a week of counts, by day.
 type rareWeek [ledgerDays]rareCounts
 
-// usual is how many candidates of each detector a usual day has, of a bin or
-// above: the mean that the days without the busiest tell of. Days of which nothing is known count
-// as quiet.
-func (w *rareWeek) usual() (rows []rareUsual) {
+// rows is what each detector had: on each day, of each bin and all above.
+func (w *rareWeek) rows() (rows []rareRowWeek) {
 	var all rareCounts
 	for d := range w {
 		all.add(w[d])
 	}
 	for len(all) > 0 {
-		row := rareUsual{row: all[0].row}
-		var days [ledgerDays]float64
+		row := rareRowWeek{row: all[0].row}
+		var days daily
 		for bin := rareBins - 1; bin >= 0; bin-- {
 			for d := range w {
 				for _, x := range w[d] {
@@ -143,16 +141,7 @@ func (w *rareWeek) usual() (rows []rareUsual) {
 					}
 				}
 			}
-			sorted := days
-			slices.Sort(sorted[:])
-			quiet, mean := 0.0, 0.0
-			for i, n := range sorted {
-				mean += n
-				if i < ledgerDays-busyDays {
-					quiet += n
-				}
-			}
-			row.above[bin] = math.Min(ofQuietDays(quiet/(ledgerDays-busyDays)), mean/ledgerDays)
+			row.above[bin] = days
 		}
 		rows = append(rows, row)
 		n := slices.IndexFunc(all, func(x rareCount) bool { return x.row != row.row })
@@ -162,6 +151,40 @@ func (w *rareWeek) usual() (rows []rareUsual) {
 		all = all[n:]
 	}
 	return rows
+}
+
+// rareRowWeek is how many candidates a detector had each day from each bin up.
+type rareRowWeek struct {
+	row   uint32
+	above [rareBins]daily
+}
+
+// daily is how many candidates there were on each day of a week.
+type daily [ledgerDays]float64
+
+// usual is how many a usual day has: the mean that the days without the busiest tell
+// of. Days of which nothing is known count as quiet.
+func (d *daily) usual() float64 {
+	sorted := *d
+	slices.Sort(sorted[:])
+	quiet := 0.0
+	for _, n := range sorted[:ledgerDays-busyDays] {
+		quiet += n
+	}
+	return math.Min(ofQuietDays(quiet/(ledgerDays-busyDays)), d.sum()/ledgerDays)
+}
+
+func (d *daily) sum() (sum float64) {
+	for _, n := range d {
+		sum += n
+	}
+	return sum
+}
+
+func (d *daily) add(o *daily) {
+	for i, n := range o {
+		d[i] += n
+	}
 }
 
 // ofQuietDays is the mean of Poisson counts of which the five quieter days of seven
@@ -176,12 +199,6 @@ func ofQuietDays(quiet float64) float64 {
 
 const quietBelow = 0.43
 
-// rareUsual is how many candidates a day a detector usually has from each bin up.
-type rareUsual struct {
-	row   uint32
-	above [rareBins]float64
-}
-
 // rareGate is the least surprise with which each detector's candidates page (0
 // where none is named), and how many of all are expected a day.
 type rareGate struct {
@@ -192,21 +209,66 @@ type rareGate struct {
 // gate shares an allowance a day out, so that the detector that has least gets
 // what it needs first (max-min fairness), and none pages beyond its share.
 func (w *rareWeek) gate(perDay float64) rareGate {
-	rows := w.usual()
-	slices.SortFunc(rows, func(a, b rareUsual) int {
-		return cmp.Or(cmp.Compare(a.above[0], b.above[0]), cmp.Compare(a.row, b.row))
+	rows, from, pages := w.shares(perDay)
+	return gateOf(rows, from, pages)
+}
+
+// gateTogether is gate for candidates that nothing but their bars holds back. What a
+// detector has on two days of a week is no habit, what eight of them have is one of
+// the fleet: as long as all together page more than is allowed, the one that pages
+// most loses its mildest.
+func (w *rareWeek) gateTogether(perDay float64) rareGate {
+	rows, from, _ := w.shares(perDay)
+	for {
+		var all daily
+		most, last := 0.0, -1
+		for i := range rows {
+			if from[i] == rareBins {
+				continue
+			}
+			d := &rows[i].above[from[i]]
+			all.add(d)
+			if n := d.sum(); n > most {
+				most, last = n, i
+			}
+		}
+		pages := all.usual()
+		if pages <= perDay || last < 0 {
+			return gateOf(rows, from, pages)
+		}
+		from[last]++
+	}
+}
+
+// shares gives the bin from which each detector's candidates page within its share
+// of an allowance, and the sum of what they page on a usual day.
+func (w *rareWeek) shares(perDay float64) (rows []rareRowWeek, from []int, pages float64) {
+	rows = w.rows()
+	from = make([]int, len(rows))
+	usual, order := make([]float64, len(rows)), make([]int, len(rows))
+	for i := range rows {
+		order[i], usual[i] = i, rows[i].above[0].usual()
+	}
+	slices.SortFunc(order, func(a, b int) int {
+		return cmp.Or(cmp.Compare(usual[a], usual[b]), cmp.Compare(rows[a].row, rows[b].row))
 	})
-	g := rareGate{least: map[uint32]float64{}}
-	for i, r := range rows {
-		share := max(0, perDay-g.pages) / float64(len(rows)-i)
-		bin := slices.IndexFunc(r.above[:], func(n float64) bool { return n <= share })
-		if bin < 0 {
-			g.least[r.row] = rareBins / 4
+	for n, i := range order {
+		share := max(0, perDay-pages) / float64(len(rows)-n)
+		from[i] = slices.IndexFunc(rows[i].above[:], func(d daily) bool { return d.usual() <= share })
+		if from[i] < 0 {
+			from[i] = rareBins
 			continue
 		}
-		g.pages += r.above[bin]
-		if bin > 0 {
-			g.least[r.row] = float64(bin) / 4
+		pages += rows[i].above[from[i]].usual()
+	}
+	return rows, from, pages
+}
+
+func gateOf(rows []rareRowWeek, from []int, pages float64) rareGate {
+	g := rareGate{least: map[uint32]float64{}, pages: pages}
+	for i := range rows {
+		if from[i] > 0 {
+			g.least[rows[i].row] = float64(from[i]) / 4
 		}
 	}
 	return g

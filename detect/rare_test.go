@@ -75,6 +75,34 @@ func TestADetectorThatFindsMuchHidesNoOther(t *testing.T) {
 	}
 }
 
+func TestWhatManyDetectorsFindOnTwoDaysEachIsAHabitOfTheFleet(t *testing.T) {
+	for _, c := range []struct {
+		name      string
+		detectors int
+		pages     int // a week, of two candidates each
+	}{
+		{"one: an intrusion or a migration", 1, 2},
+		{"three: six a week, one a day is allowed", 3, 6},
+		{"seven: two a day, of which one is allowed", 7, 7},
+	} {
+		var w rareWeek
+		for i := range c.detectors {
+			for n := range 2 {
+				w[(2*i+n)%ledgerDays].count(uint32(i+1), uint8(8+4*n), 1) //nolint:gosec // small
+			}
+		}
+		pages, g := 0, w.gateTogether(1)
+		for d := range w {
+			for _, x := range w[d] {
+				if float64(x.bin)/4 >= g.least[x.row] {
+					pages += int(x.n)
+				}
+			}
+		}
+		assert.Equal(t, c.pages, pages, c.name)
+	}
+}
+
 func TestWhatCandidatesPageStaysWithinTheirAllowance(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		var w rareWeek
@@ -84,14 +112,12 @@ func TestWhatCandidatesPageStaysWithinTheirAllowance(t *testing.T) {
 			}
 		}
 		perDay := rapid.Float64Range(0.05, 5).Draw(t, "a day")
-		g := w.gate(perDay)
-		want := 0.0
-		for row := uint32(1); row <= 4; row++ {
+		usual := func(g rareGate, rows ...uint32) float64 {
 			var days []float64
 			for d := range w {
 				n := 0.0
 				for _, x := range w[d] {
-					if x.row == row && float64(x.bin)/4 >= g.least[row] {
+					if slices.Contains(rows, x.row) && float64(x.bin)/4 >= g.least[x.row] {
 						n += float64(x.n)
 					}
 				}
@@ -105,10 +131,23 @@ func TestWhatCandidatesPageStaysWithinTheirAllowance(t *testing.T) {
 					quiet += n / (ledgerDays - busyDays)
 				}
 			}
-			want += math.Min(ofQuietDays(quiet), mean)
+			return math.Min(ofQuietDays(quiet), mean)
 		}
-		if g.pages > perDay+1e-9 || math.Abs(want-g.pages) > 1e-9 {
-			t.Fatalf("%v expected, %v by the days, %v allowed", g.pages, want, perDay)
+		each, sum := w.gate(perDay), 0.0
+		for row := range uint32(4) {
+			sum += usual(each, row+1)
+		}
+		if sum > perDay+1e-9 || math.Abs(sum-each.pages) > 1e-9 {
+			t.Fatalf("each: %v expected, %v by the days, %v allowed", each.pages, sum, perDay)
+		}
+		all := w.gateTogether(perDay)
+		if n := usual(all, 1, 2, 3, 4); n > perDay+1e-9 || math.Abs(n-all.pages) > 1e-9 {
+			t.Fatalf("together: %v expected, %v by the days, %v allowed", all.pages, n, perDay)
+		}
+		for row, least := range each.least {
+			if all.least[row] < least {
+				t.Fatalf("detector %d pages from %v on, alone from %v", row, all.least[row], least)
+			}
 		}
 	})
 }
