@@ -21,8 +21,12 @@ const (
 	TallyOther
 	TallySpawned // machines started
 	TallyRegions // calls in regions that nobody in the cell uses
+	TallyLooked  // operations never called before by which one looks around
 	tallies
 )
+
+// talliesOfFormat14 is how many there were before format 15.
+const talliesOfFormat14 = 6
 
 // Place is where an identity was seen.
 type Place struct {

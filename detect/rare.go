@@ -9,7 +9,7 @@ import (
 
 // What the strong way pages is kept within its allowance by counting. A rare
 // event (a new country, a person's client under a machine's credential, a sleeper
-// that wakes, a caller that falls silent) meets conditions of its own, which have
+// that wakes, one that looks around, a caller that falls silent) meets conditions of its own, which have
 // no probability. A statistic has one, but the floors that it must pass as well
 // have none, and the union bound over a day's tests knows nothing of them. So
 // each detector's candidates, paged or not, are counted by surprise, and page

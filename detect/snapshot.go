@@ -15,7 +15,7 @@ import (
 // snapshotVersion is the version of the format, oldestVersion the oldest that is
 // still read of cells, oldestProfile of profiles, snapshotMagic its first bytes.
 const (
-	snapshotVersion = 14
+	snapshotVersion = 15
 	oldestVersion   = 9
 	oldestProfile   = 7
 	snapshotMagic   = "lapwing detect state\n"

@@ -168,10 +168,13 @@ func (p *Profile) visitOwn(c *codec) {
 		c.bool(&x.Shared)
 	}
 	c.u16(&p.tallyDay)
-	for t := range p.tallyNow {
-		c.u16(&p.tallyNow[t])
-		c.u16(&p.tallyBest[t])
+	visitTallies := func(tallies []uint16, best []uint16) {
+		for t := range tallies {
+			c.u16(&tallies[t])
+			c.u16(&best[t])
+		}
 	}
+	visitTallies(p.tallyNow[:talliesOfFormat14], p.tallyBest[:talliesOfFormat14])
 	for i := range p.topics {
 		c.u8(&p.topics[i].topic)
 		c.i32(&p.topics[i].since)
@@ -193,6 +196,9 @@ func (p *Profile) visitOwn(c *codec) {
 		p.keys.visit(c)
 		c.u8(&p.depth)
 		p.spent.visit(c)
+	}
+	if c.has(15) {
+		visitTallies(p.tallyNow[talliesOfFormat14:], p.tallyBest[talliesOfFormat14:])
 	}
 	if int(p.group) >= groups {
 		c.fail(fmt.Errorf("%w: kind %d", errDamaged, p.group))
