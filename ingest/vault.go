@@ -220,17 +220,25 @@ func vaultRoute(path, mount, kind string) string {
 		}
 		return mount + "/" + rest
 	}
-	for i := 1; i < len(parts); i += 2 {
+	named := 1
+	if mount == "sys" && vaultFour[parts[0]] {
+		named = 4
+	}
+	for i := named; i < len(parts); i += 2 {
 		parts[i] = "{name}"
 	}
-	if len(parts) > 4 {
-		parts = parts[:4]
+	if most := max(4, named+1); len(parts) > most {
+		parts = parts[:most]
 	}
 	return mount + "/" + strings.Join(parts, "/")
 }
 
+// vaultFour are the parts of sys whose first four segments are all words of the API: a
+// snapshot of the whole store is one word away from reading the list of its servers.
+var vaultFour = map[string]bool{"storage": true, "replication": true}
+
 // vaultPairs are the parts of sys whose second segment names an action.
 var vaultPairs = map[string]bool{
-	"policies": true, "leases": true, "wrapping": true, "tools": true, "storage": true, "internal": true, "replication": true, "plugins": true,
+	"policies": true, "leases": true, "wrapping": true, "tools": true, "internal": true, "plugins": true,
 	"config": true, "rotate": true, "generate-root": true, "rekey": true, "quotas": true,
 }

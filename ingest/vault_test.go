@@ -87,6 +87,11 @@ func TestVaultPathsBecomeRoutes(t *testing.T) {
 		{"transit/decrypt/orders", "transit", "transit", "transit/decrypt/{name}"},
 		{"sys/auth/kubernetes/tune", "sys", "system", "sys/auth/{name}/tune"},
 		{"sys/leases/revoke/database/creds/x", "sys", "system", "sys/leases/revoke/{name}"},
+		{"sys/storage/raft/snapshot", "sys", "system", "sys/storage/raft/snapshot"},
+		{"sys/storage/raft/snapshot-force", "sys", "system", "sys/storage/raft/snapshot-force"},
+		{"sys/storage/raft/snapshot-auto/config/nightly", "sys", "system", "sys/storage/raft/snapshot-auto/config/{name}"},
+		{"sys/replication/performance/primary/secondary-token", "sys", "system", "sys/replication/performance/primary/secondary-token"},
+		{"sys/replication/performance/primary/paths-filter/eu", "sys", "system", "sys/replication/performance/primary/paths-filter/{name}"},
 		{"identity/entity/id/c0ffee", "identity", "identity", "identity/entity/id/{name}"},
 		{"sys", "sys", "system", "sys"},
 	} {
