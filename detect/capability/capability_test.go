@@ -72,6 +72,8 @@ func TestClassify(t *testing.T) {
 		{is: "a function's code is replaced, API version in its name", operation: "lambda:UpdateFunctionCode20150331v2", readOnly: no, want: Writes | RunsCode, severity: schemas.SeverityHigh},
 		{is: "invoking a function is ordinary", operation: "lambda:Invoke", readOnly: no, want: Writes},
 		{is: "starting a machine starts a machine", operation: "ec2:RunInstances", readOnly: no, want: Writes | SpawnsCompute},
+		{is: "a task of Fargate is a machine too", operation: "ecs:RunTask", readOnly: no, want: Writes | SpawnsCompute},
+		{is: "so is a service that keeps tasks running", operation: "ecs:CreateService", readOnly: no, want: Writes | SpawnsCompute},
 		{is: "the trail is stopped", operation: "cloudtrail:StopLogging", readOnly: no, want: Writes | DisablesLogging, severity: schemas.SeverityCritical},
 		{is: "the detector is deleted", operation: "guardduty:DeleteDetector", readOnly: no, want: Deletes | DisablesLogging, severity: schemas.SeverityCritical},
 		{is: "flow logs are deleted", operation: "ec2:DeleteFlowLogs", readOnly: no, want: Deletes | DisablesLogging, severity: schemas.SeverityHigh},
