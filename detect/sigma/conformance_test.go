@@ -273,6 +273,8 @@ func TestTheMappingIsSound(t *testing.T) {
 		{LogSource{Product: "gcp", Service: "gcp.audit"}, "gcp.audit.method_name"},
 		{LogSource{Product: "gcp", Service: "gcp.audit"}, "protoPayload.authorizationInfo.permission"},
 		{LogSource{Category: "application", Product: "kubernetes", Service: "audit"}, "objectRef.subresource"},
+		{LogSource{Category: "application", Product: "kubernetes", Service: "audit"}, "resource"},
+		{LogSource{Category: "application", Product: "kubernetes", Service: "audit"}, "subresource"},
 		{LogSource{Product: "m365", Service: "audit"}, "Operation"},
 		{LogSource{Category: "webserver"}, "cs-uri-query"},
 		{LogSource{Category: "proxy"}, "c-useragent"},
