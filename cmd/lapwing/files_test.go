@@ -92,7 +92,7 @@ func TestWhatWasLearnedOfFilesIsReadFromFiles(t *testing.T) {
 	}{
 		{name: "an identity that is not in the file names those alike", args: []string{"profile", "show", "partner", "--file", monday}, code: 2, want: `monday.ndjson: 2 profiles in it, none of "partner": did you mean kong:consumer/partner-7, kong:consumer/partner-8?`},
 		{name: "an export of one that is not there", args: []string{"profile", "export", "a:b", "--file", monday}, code: 1, want: "no profile of a:b"},
-		{name: "a file that is not there", args: []string{"profile", "show", "x", "--file", file("nowhere")}, code: 2, want: "nowhere: no such file or directory"},
+		{name: "a file that is not there", args: []string{"profile", "show", "x", "--file", file("nowhere")}, code: 1, want: "nowhere: no such file or directory"},
 		{name: "a file of something else", args: []string{"identity", "list", "--file", first}, code: 2, want: "line 1: no profile, as lapwing profile export and lapwing backtest --profiles-out write it"},
 		{name: "an empty file", args: []string{"profile", "diff", monday, "-"}, code: 2, want: "stdin: no profile in it"},
 		{name: "standard input twice", args: []string{"profile", "diff", "-", "-"}, code: 2, want: "only one of the two files"},

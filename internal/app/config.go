@@ -283,7 +283,7 @@ func LoadConfig(path string, getenv func(string) (string, bool)) (Config, error)
 	if path != "" {
 		data, err := os.ReadFile(path)
 		if err != nil {
-			return cfg, &ConfigError{Source: path, Problem: "cannot be read: " + rootCause(err)}
+			return cfg, Usagef("%s: cannot be read: %w", path, cause(err))
 		}
 		if err := l.strict(data); err != nil {
 			errs, strict = append(errs, err), false
@@ -458,11 +458,14 @@ func (l *loader) say(key string, err error) string {
 	return err.Error()
 }
 
-// rootCause drops the "open path:" that the caller has already said.
-func rootCause(err error) string {
+// cause drops the "open path:" that the caller has already said.
+func cause(err error) error {
 	var pe *os.PathError
 	if errors.As(err, &pe) {
-		return pe.Err.Error()
+		return pe.Err
 	}
-	return err.Error()
+	return err
 }
+
+// rootCause is cause in words.
+func rootCause(err error) string { return cause(err).Error() }

@@ -1,7 +1,6 @@
 package app
 
 import (
-	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -227,11 +226,12 @@ func TestUnknownVariablesAreRefused(t *testing.T) {
 	}
 }
 
-func TestMissingConfigFileIsUsage(t *testing.T) {
+func TestAMissingConfigFileIsNoBadUsage(t *testing.T) {
 	_, err := LoadConfig("nowhere.yaml", envOf(nil))
 	require.EqualError(t, err, "nowhere.yaml: cannot be read: no such file or directory")
-	var ce *ConfigError
-	require.True(t, errors.As(err, &ce))
+	code, told := ExitCode(err)
+	require.Equal(t, ExitFailed, code)
+	require.True(t, told)
 }
 
 func TestSecretsComeFromFiles(t *testing.T) {

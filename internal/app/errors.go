@@ -3,6 +3,7 @@ package app
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 )
 
 // Exit codes of the command.
@@ -22,15 +23,15 @@ func (e *UsageError) Error() string { return e.err.Error() }
 // Unwrap gives the cause.
 func (e *UsageError) Unwrap() error { return e.err }
 
-// Usagef builds a UsageError.
-func Usagef(format string, args ...any) error {
-	return &UsageError{fmt.Errorf(format, args...)}
-}
+// Usagef builds a UsageError, as Usage does.
+func Usagef(format string, args ...any) error { return Usage(fmt.Errorf(format, args...)) }
 
-// Usage marks err as a UsageError; Usage(nil) is nil.
+// Usage marks err as a UsageError; Usage(nil) is nil. A file that is missing or may not
+// be read is no bad usage, whichever argument named it: such an error comes back as it
+// is and leaves with ExitFailed.
 func Usage(err error) error {
-	if err == nil {
-		return nil
+	if err == nil || errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) {
+		return err
 	}
 	return &UsageError{err}
 }

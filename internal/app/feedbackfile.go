@@ -70,7 +70,7 @@ func loadFeedback(flag, name string) ([]*schemas.Control, error) {
 	}
 	f, err := os.Open(name)
 	if err != nil {
-		return nil, Usagef("%s %s: %s", flag, name, rootCause(err))
+		return nil, Usagef("%s %s: %w", flag, name, cause(err))
 	}
 	defer f.Close() //nolint:errcheck // opened for reading
 	return readFeedback(flag+" "+name, f)

@@ -36,12 +36,12 @@ func readMapping(m CustomFormat) (ingest.Format, error) {
 	}
 	f, err := os.Open(filepath.Clean(m.File))
 	if err != nil {
-		return ingest.Format{}, fmt.Errorf("%s: %s", m.File, rootCause(err))
+		return ingest.Format{}, fmt.Errorf("%s: %w", m.File, cause(err))
 	}
 	defer f.Close() //nolint:errcheck // opened for reading
 	data, err := io.ReadAll(io.LimitReader(f, maxMapping))
 	if err != nil {
-		return ingest.Format{}, fmt.Errorf("%s: %s", m.File, rootCause(err))
+		return ingest.Format{}, fmt.Errorf("%s: %w", m.File, cause(err))
 	}
 	return ingest.Custom(m.Name, m.File, data)
 }

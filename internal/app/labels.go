@@ -96,12 +96,12 @@ func parseMoment(s string) (time.Time, error) {
 func loadLabels(name string) ([]simulate.Label, error) {
 	f, err := os.Open(name)
 	if err != nil {
-		return nil, fmt.Errorf("labels %s: %s", name, rootCause(err))
+		return nil, fmt.Errorf("labels %s: %w", name, cause(err))
 	}
 	defer f.Close() //nolint:errcheck // opened for reading
 	data, err := io.ReadAll(io.LimitReader(f, maxLabelsBytes+1))
 	if err != nil {
-		return nil, fmt.Errorf("labels %s: %s", name, rootCause(err))
+		return nil, fmt.Errorf("labels %s: %w", name, cause(err))
 	}
 	if len(data) > maxLabelsBytes {
 		return nil, fmt.Errorf("labels %s: larger than %d MB", name, maxLabelsBytes>>20)

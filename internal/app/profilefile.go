@@ -34,7 +34,7 @@ func eachProfile(name string, stdin io.Reader, fn func(v *detect.ProfileView) er
 	} else {
 		f, err := os.Open(name)
 		if err != nil {
-			return Usagef("%s: %s", name, rootCause(err))
+			return Usagef("%s: %w", name, cause(err))
 		}
 		defer f.Close() //nolint:errcheck // opened for reading
 		src = f
@@ -63,7 +63,7 @@ func eachProfile(name string, stdin io.Reader, fn func(v *detect.ProfileView) er
 	case errors.Is(err, bufio.ErrTooLong):
 		return Usagef("%s: line %d: longer than %d MB: no profile, %s", name, line+1, maxProfileLine>>20, profilesWrittenBy)
 	case err != nil:
-		return Usagef("%s: %s", name, rootCause(err))
+		return Usagef("%s: %w", name, cause(err))
 	case found == 0:
 		return Usagef("%s: no profile in it: want a file %s", name, profilesWrittenBy)
 	}

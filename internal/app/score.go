@@ -38,7 +38,7 @@ func ScoreSeries(ctx context.Context, o SeriesOptions, std IO) (err error) {
 		}
 		f, err := os.Open(name)
 		if err != nil {
-			return fmt.Errorf("%s: %s", name, rootCause(err))
+			return fmt.Errorf("%s: %w", name, cause(err))
 		}
 		defer f.Close() //nolint:errcheck // opened for reading
 		src = f
@@ -98,7 +98,7 @@ func (s *seriesScorer) score(ctx context.Context, in *csv.Reader) error {
 		case errors.As(err, &broken): // where the columns are is not known
 			return Usagef("%s: line %d: %w", s.name, broken.StartLine, broken.Err)
 		case err != nil:
-			return fmt.Errorf("%s: %s", s.name, rootCause(err))
+			return fmt.Errorf("%s: %w", s.name, cause(err))
 		}
 		line, _ := in.FieldPos(0)
 		if first {

@@ -55,14 +55,14 @@ func readRules(paths []string) (rules, tests []sigma.File, err error) {
 		}
 		st, err := os.Stat(name)
 		if err != nil {
-			return fmt.Errorf("%s: %s", name, rootCause(err))
+			return fmt.Errorf("%s: %w", name, cause(err))
 		}
 		if st.Size() > maxRuleFile {
 			return fmt.Errorf("%s: %s: want %s at most", name, fileSize(st.Size()), fileSize(maxRuleFile))
 		}
 		data, err := os.ReadFile(name) //nolint:gosec // named by the operator
 		if err != nil {
-			return fmt.Errorf("%s: %s", name, rootCause(err))
+			return fmt.Errorf("%s: %w", name, cause(err))
 		}
 		if f := (sigma.File{Name: name, Data: data}); isRuleTest(name) {
 			tests = append(tests, f)
@@ -76,7 +76,7 @@ func readRules(paths []string) (rules, tests []sigma.File, err error) {
 		st, err := os.Stat(p)
 		switch {
 		case err != nil:
-			errs = append(errs, fmt.Errorf("%s: %s", p, rootCause(err)))
+			errs = append(errs, fmt.Errorf("%s: %w", p, cause(err)))
 		case !st.IsDir():
 			errs = append(errs, add(p))
 			for _, s := range testSuffixes {
