@@ -187,6 +187,7 @@ func TestCommandLine(t *testing.T) {
 		{name: "score series of a quote that does not end", args: []string{"score", "series", "-"}, stdin: "time,value\n2026-01-01,7\n2026-01-02,\"7\n", err: []string{"stdin: line 3: ", "1 row scored, 1 bad"}, out: []string{"2026-01-01,7,0"}},
 		{name: "score series of a file with a mark", args: []string{"score", "series", "-"}, stdin: "\ufefftime,value\r\n2026-01-01,7\r\n", out: []string{"time,value,score\n2026-01-01,7,0"}},
 		{name: "score series says the first ten bad rows", args: []string{"score", "series", "-"}, stdin: "time,value\n" + strings.Repeat("x,1\n", 12), code: 1, err: []string{`stdin: line 11: timestamp "x"`, "stdin: and 2 more bad rows", "not one good row"}},
+		{name: "score series warns of rows that are not in order", args: []string{"score", "series", "-"}, stdin: "time,value\n2026-01-02,1\n2026-01-01,1\n2026-01-03,1\n2026-01-03,1\n2026-01-02,1\n", err: []string{"warning: stdin: 2 rows earlier than one before, the first in line 3", "5 rows scored, 0 bad"}},
 		{name: "score series of nothing", args: []string{"score", "series", "-"}, err: []string{"0 rows scored, 0 bad"}},
 		{name: "score series of a missing file", args: []string{"score", "series", "nowhere.csv"}, code: 1, err: []string{"nowhere.csv: no such file or directory"}},
 	} {

@@ -52,6 +52,9 @@ func ScoreSeries(ctx context.Context, o SeriesOptions, std IO) (err error) {
 	if n := s.bad - shownReasons; n > 0 {
 		fmt.Fprintf(std.Err, "%s: and %s\n", name, count(n, "more bad row"))
 	}
+	if s.stepsBack > 0 {
+		fmt.Fprintf(std.Err, "warning: %s: %s earlier than one before, the first in line %d: a score compares a row with the rows before it, so sort them by time\n", name, count(s.stepsBack, "row"), s.firstBack)
+	}
 	fmt.Fprintf(std.Err, "%s scored, %d bad\n", count(s.good, "row"), s.bad)
 	if s.good == 0 && s.bad > 0 {
 		return fmt.Errorf("%s: not one good row: want lines such as 2026-01-02 15:04:05,17.5, or the columns named with --time and --value", name)
@@ -80,6 +83,9 @@ type seriesScorer struct {
 	out       *csv.Writer
 	columns   seriesColumns
 	good, bad int
+	newest    time.Time // of the rows before
+	stepsBack int       // rows that are earlier than newest
+	firstBack int       // the line of the first of them
 }
 
 func (s *seriesScorer) score(ctx context.Context, in *csv.Reader) error {
@@ -117,6 +123,13 @@ func (s *seriesScorer) score(ctx context.Context, in *csv.Reader) error {
 		if err != nil {
 			s.refuse(line, err)
 			continue
+		}
+		if s.good > 0 && at.Before(s.newest) {
+			if s.stepsBack++; s.stepsBack == 1 {
+				s.firstBack = line
+			}
+		} else {
+			s.newest = at
 		}
 		s.good++
 		score := strconv.FormatFloat(s.series.Score(at, value), 'f', 6, 64)

@@ -88,29 +88,34 @@ func sameColumn(a, b string) bool {
 func column(flag string, row []string, header bool, want string, usual []string) (int, error) {
 	if want == "" {
 		for _, name := range usual {
-			if i := slices.IndexFunc(row, func(s string) bool { return sameColumn(s, name) }); i >= 0 {
-				return i, nil
+			if i, err := columnNamed(flag, row, name); i >= 0 || err != nil {
+				return i, err
 			}
 		}
 		return -1, nil
 	}
-	found := -1
-	for i, name := range row {
-		if !sameColumn(name, want) {
-			continue
-		}
-		if found >= 0 {
-			return 0, fmt.Errorf("%s %q: columns %d and %d have that name: give its number", flag, want, found+1, i+1)
-		}
-		found = i
-	}
-	if found >= 0 {
-		return found, nil
+	if i, err := columnNamed(flag, row, want); i >= 0 || err != nil {
+		return i, err
 	}
 	if n, err := strconv.Atoi(want); err == nil && n >= 1 && n <= len(row) {
 		return n - 1, nil
 	}
 	return 0, fmt.Errorf("%s %q: no such column: %s", flag, want, columnsText(row, header))
+}
+
+// columnNamed is the one column of a name, or -1.
+func columnNamed(flag string, row []string, want string) (int, error) {
+	found := -1
+	for i, name := range row {
+		switch {
+		case !sameColumn(name, want):
+		case found >= 0:
+			return -1, fmt.Errorf("%s %q: columns %d and %d have that name: give its number", flag, want, found+1, i+1)
+		default:
+			found = i
+		}
+	}
+	return found, nil
 }
 
 // columnsText lists the columns of a file.

@@ -31,6 +31,9 @@ func TestTheColumnsOfASeriesAreFound(t *testing.T) {
 		{name: "many columns and no name", row: "a,b,c", problem: "which column holds the values?"},
 		{name: "the value stands where the time would", row: "a,b,c", value: "a", problem: "which column holds the times?"},
 		{name: "a number too high", row: "a,b", value: "3", problem: `--value "3": no such column`},
+		{name: "two columns of the usual name of values", row: "timestamp,value,value", problem: `--value "value": columns 2 and 3 have that name: give its number`},
+		{name: "two columns of the usual name of times", row: "time,time,value", problem: `--time "time": columns 1 and 2 have that name: give its number`},
+		{name: "two columns of a name that is not asked for", row: "time,value,x,x", want: seriesColumns{0, 1}, header: true},
 		{name: "one column", row: "a", problem: "1 column, want two or more"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
