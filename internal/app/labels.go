@@ -167,8 +167,9 @@ func readLabelLines(data []byte) ([]fileLabel, error) {
 	return out, in.Err()
 }
 
-// labelColumns are the columns of a CSV file of labels.
-var labelColumns = []string{"identity", "from", "to", "name", "event_ids", "kind", "title"}
+// labelColumns are the columns of a CSV file of labels; title, of the simulator's own
+// labels, is taken too.
+var labelColumns = []string{"identity", "from", "to", "name", "event_ids", "kind"}
 
 // readLabelRows reads CSV; event ids are divided by spaces or semicolons.
 func readLabelRows(data []byte) ([]fileLabel, error) {
@@ -181,7 +182,7 @@ func readLabelRows(data []byte) ([]fileLabel, error) {
 	header := rows[0]
 	for i, name := range header {
 		header[i] = strings.ToLower(strings.TrimSpace(name))
-		if !slices.Contains(labelColumns, header[i]) {
+		if header[i] != "title" && !slices.Contains(labelColumns, header[i]) {
 			return nil, fmt.Errorf("line 1: unknown column %q: want %s", name, oneOf(labelColumns))
 		}
 	}

@@ -23,7 +23,7 @@ func TestLabelsAreReadFromCSVAndJSON(t *testing.T) {
 		{name: "NDJSON", text: `{"identity":"aws:123456789012:role/ci","from":"2026-07-01T14:00:00+02:00","to":"2026-07-01T13:00:00Z","name":"theft","event_ids":["e1","e2"]}`},
 		{name: "the simulator's own", text: string(simulators)},
 		{name: "nothing", text: " \n", problem: "empty"},
-		{name: "an unknown column", text: "identity,when\n", problem: `line 1: unknown column "when"`},
+		{name: "an unknown column", text: "identity,when\n", problem: `line 1: unknown column "when": want one of identity, from, to, name, event_ids, kind`},
 		{name: "an unknown key", text: `{"identity":"a","from":"2026-07-01","colour":1}`, problem: `line 1: json: unknown field "colour"`},
 		{name: "no identity", text: "identity,from\n,2026-07-01\n", problem: "label 1: identity is missing"},
 		{name: "no time", text: "identity,name\na,b\n", problem: "label 1: from is missing"},
