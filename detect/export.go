@@ -35,8 +35,9 @@ type ProfileView struct {
 	// Anchor is the slow level of calls a pane, Drift the sum of what exceeds it.
 	Anchor float64 `json:"anchor"`
 	Drift  float64 `json:"drift"`
-	// GapMedian and GapRare are the gaps between calls that half and one in a
-	// hundred of them exceed; 0 when too few are known.
+	// GapMedian and GapRare are where the ranges end that the median of the gaps between
+	// calls and their 99th percentile lie in. A range ends at twice its begin; one that
+	// begins at LongestGap has no end, and twice that stands for it. 0 when too few are known.
 	GapMedian time.Duration `json:"gap_median_ns"`
 	GapRare   time.Duration `json:"gap_p99_ns"`
 	// Sets are the values it is known by, by dimension.
@@ -76,7 +77,8 @@ type Value struct {
 	Fingerprint uint32 `json:"fingerprint"`
 	// Name is the value, where somebody found it by its fingerprint.
 	Name string `json:"name,omitempty"`
-	// LastSeen is the day of the last sighting, Days about on how many it was seen.
+	// LastSeen is the day of the last sighting, Days on how many it was seen:
+	// 1 is exact, more are an estimate, to a factor of two or so.
 	LastSeen time.Time `json:"last_seen"`
 	Days     int       `json:"days"`
 	// State is "known", "quarantined" while it is held apart, or "held" until an
@@ -118,8 +120,8 @@ func (e *Engine) Profile(id string) (view ProfileView, ok bool) {
 	return e.view(p), true
 }
 
-// Profiles hands every profile to fn in the order of ids, until fn fails.
-func (e *Engine) Profiles(fn func(v *ProfileView) error) error {
+// Identities are the ids that a profile is kept of, sorted.
+func (e *Engine) Identities() []string {
 	ids := make([]string, 0, e.store.live)
 	for _, id := range e.store.ids {
 		if id != "" {
@@ -127,7 +129,12 @@ func (e *Engine) Profiles(fn func(v *ProfileView) error) error {
 		}
 	}
 	slices.Sort(ids)
-	for _, id := range ids {
+	return ids
+}
+
+// Profiles hands every profile to fn in the order of ids, until fn fails.
+func (e *Engine) Profiles(fn func(v *ProfileView) error) error {
+	for _, id := range e.Identities() {
 		if v, ok := e.Profile(id); ok {
 			if err := fn(&v); err != nil {
 				return err

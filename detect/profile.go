@@ -169,6 +169,9 @@ func (p *Profile) NoveltyRate(d Dimension, prior float64) float64 {
 	return (float64(p.singles[d]) + float64(weight*prior)) / (float64(p.observed[d]) + weight)
 }
 
+// LongestGap is where the last of the ranges of gaps begins, which has no end.
+const LongestGap = time.Second << (gapBuckets - 2)
+
 // GapQuantile is the gap between calls below which a share q of its gaps lie,
 // to a factor of two; 0 when fewer than 8 gaps are known.
 func (p *Profile) GapQuantile(q float64) time.Duration {

@@ -18,7 +18,7 @@ func someProfile() *detect.ProfileView {
 	day := time.Date(2026, 7, 20, 0, 0, 0, 0, time.UTC)
 	v := &detect.ProfileView{
 		Identity: "aws:123456789012:role/ci-deploy", Kind: "ci_pipeline", Managed: true, FirstSeen: day.AddDate(0, 0, -20), LastSeen: day.Add(17 * time.Hour),
-		Calls: 18432, ActiveDays: 15, ActivePanes: 640, Mature: true, Anchor: 27, Drift: 0.12, GapMedian: 8 * time.Second, GapRare: 17 * time.Hour,
+		Calls: 18432, ActiveDays: 15, ActivePanes: 640, Mature: true, Anchor: 27, Drift: 0.12, GapMedian: 8 * time.Second, GapRare: 1 << 16 * time.Second,
 		Levels: []detect.LevelView{
 			{Name: "calls", Level: 28.8, High: 96, Panes: 400}, {Name: "refused calls", Level: 0.02, High: 3, Panes: 400}, {Name: "resources", Level: 14000, High: 21000, Panes: 400},
 			{Name: "never", Panes: 0},
@@ -46,7 +46,7 @@ func TestAProfileIsShownWithCharts(t *testing.T) {
   state         learned; ci pipeline, in the inventory
   seen          2026-06-30 00:00 to 2026-07-20 17:00 UTC
   calls         18432 on 15 days, in 640 quarter hours
-  gaps          half are above 8s, one in a hundred above 17h0m0s
+  gaps          half are below 8s, 99 in a hundred below 18h12m16s; a range of a factor of two
   drift         0.12 above its long-term level, 27.00 calls in 15 minutes
   memory        1480 bytes
   open alerts   a1
@@ -62,18 +62,20 @@ Hours (UTC), calls against the level
   weekdays           ░▒████████      
   weekends      █                    
 
-What it is known by
+What it is known by (days above 1 are an estimate in powers of two)
   operation              3 values; the next one is new with a chance of 0.12%
-    s3:PutObject                                 last 2026-07-20, about 8 days
-    sts:AssumeRole?[2J                           last 2026-07-20, about 1 day, quarantined
+    s3:PutObject                                 last 2026-07-20, on about 8 days
+    sts:AssumeRole?[2J                           last 2026-07-20, on 1 day, quarantined
     and 1 more
   country                1 value; new values are still learned
-    #00000abc                                    last 2026-07-20, about 16 days
+    #00000abc                                    last 2026-07-20, on about 16 days
 `
 	require.Equal(t, want, got)
 	empty := profileText(&detect.ProfileView{Identity: "x"}, 2)
 	require.Contains(t, empty, "No 15 minutes of it were judged yet")
 	require.Contains(t, empty, "unknown kind, in no inventory")
+	long := profileText(&detect.ProfileView{Identity: "x", GapMedian: time.Hour, GapRare: 2 * detect.LongestGap}, 2)
+	require.Contains(t, long, "99 in a hundred at 1165h5m4s or more", "the last range has no end")
 }
 
 func TestProfilesAreCompared(t *testing.T) {

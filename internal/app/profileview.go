@@ -61,7 +61,7 @@ func profileText(v *detect.ProfileView, top int) string {
 	fact("seen", "%s to %s UTC", v.FirstSeen.Format("2006-01-02 15:04"), v.LastSeen.Format("2006-01-02 15:04"))
 	fact("calls", "%d on %s, in %s", v.Calls, count(v.ActiveDays, "day"), count(v.ActivePanes, "quarter hour"))
 	if v.GapMedian > 0 {
-		fact("gaps", "half are above %s, one in a hundred above %s", v.GapMedian, v.GapRare)
+		fact("gaps", "half are %s, 99 in a hundred %s; a range of a factor of two", gapText(v.GapMedian), gapText(v.GapRare))
 	}
 	if v.Drift > 0 {
 		fact("drift", "%.2f above its long-term level, %.2f calls in 15 minutes", v.Drift, v.Anchor)
@@ -75,11 +75,20 @@ func profileText(v *detect.ProfileView, top int) string {
 	} else {
 		writeCharts(&b, v)
 	}
-	b.WriteString("\nWhat it is known by\n")
+	b.WriteString("\nWhat it is known by (days above 1 are an estimate in powers of two)\n")
 	for i := range v.Sets {
 		writeSet(&b, &v.Sets[i], top)
 	}
 	return b.String()
+}
+
+// gapText says what is known of a quantile of gaps: the end of a range that holds it, of
+// which the last has none.
+func gapText(end time.Duration) string {
+	if end > detect.LongestGap {
+		return "at " + detect.LongestGap.String() + " or more"
+	}
+	return "below " + end.String()
 }
 
 // writeCharts draws levels and hours.
@@ -113,12 +122,21 @@ func writeSet(b *strings.Builder, s *detect.SetView, top int) {
 		if name == "" {
 			name = fmt.Sprintf("#%08x", x.Fingerprint)
 		}
-		line := fmt.Sprintf("    %-44s last %s, about %s", clipText(name, 44), x.LastSeen.Format(time.DateOnly), count(x.Days, "day"))
+		line := fmt.Sprintf("    %-44s last %s, %s", clipText(name, 44), x.LastSeen.Format(time.DateOnly), daysText(x.Days))
 		if x.State != detect.ValueKnown {
 			line += ", " + x.State
 		}
 		b.WriteString(line + "\n")
 	}
+}
+
+// daysText says on how many days a value was seen: one is exact, more are estimated by a
+// counter of powers of two.
+func daysText(days int) string {
+	if days <= 1 {
+		return "on 1 day"
+	}
+	return fmt.Sprintf("on about %d days", days)
 }
 
 // shortNumber writes a number with at most three digits that matter.
