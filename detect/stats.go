@@ -25,6 +25,9 @@ type Stats struct {
 	Opened, Paged [ways]uint64
 
 	Identities, OpenPanes, OpenAlerts int
+	// Unmanaged are those of Identities that no inventory names, anonymous networks
+	// among them.
+	Unmanaged int
 	// ProfileBytes is the memory of all profiles: the fixed part, the slots and what is kept
 	// beside.
 	ProfileBytes int
@@ -43,8 +46,11 @@ func (e *Engine) Stats() Stats {
 	}
 	for i, id := range e.store.ids {
 		if id != "" {
-			t := &e.store.at(uint32(i)).slots //nolint:gosec // an index
-			s.ProfileBytes += profileBytes + t.bytes()
+			p := e.store.at(uint32(i)) //nolint:gosec // an index
+			s.ProfileBytes += profileBytes + p.slots.bytes()
+			if !p.Managed() {
+				s.Unmanaged++
+			}
 		}
 	}
 	for _, a := range e.asides {

@@ -73,7 +73,7 @@ type backtest struct {
 	score    *simulate.Scorecard
 	diff     *comparison
 	failures []string
-	stray    []string // alert ids of the feedback that there are none of
+	stray    strayFeedback
 	warnings []string
 }
 
@@ -235,9 +235,9 @@ func (b *backtest) judge(ctx context.Context) error {
 	if err := g.Wait(); err != nil {
 		return err
 	}
-	b.stray = b.v.strayVerdicts
+	b.stray = b.v.stray
 	if other != nil { // its feedback is that of the first side, and more
-		b.stray = other.strayVerdicts
+		b.stray = other.stray
 	}
 	b.v.keepFrom(b.learnUntil)
 	newest := b.v.alerts
@@ -253,7 +253,7 @@ func (b *backtest) judge(ctx context.Context) error {
 			b.failures = append(b.failures, "fail-on: nothing was judged, so nothing was checked")
 		}
 	}
-	b.warnings = append(b.warnings, strayText(b.stray)...)
+	b.warnings = append(b.warnings, b.stray.texts()...)
 	if b.o.Labels != "" {
 		s := simulate.ScoreJudged(b.labels, b.versions, b.v.since(), b.v.to.Add(time.Second), func(l *simulate.Label, row *simulate.Row) (string, bool) {
 			why := cover.unjudged(l, row, b.v)
@@ -288,7 +288,7 @@ func (b *backtest) finish() error {
 	failed := b.in.report()
 	_, bad := b.in.totals()
 	s := newBacktestSummary(b.cfg, b.v, len(b.in.files), int(bad))
-	s.Scorecard, s.Compare, s.Failures, s.StrayVerdicts = b.score, b.diff.summary(), b.failures, b.stray
+	s.Scorecard, s.Compare, s.Failures, s.strayFeedback = b.score, b.diff.summary(), b.failures, b.stray
 	for _, w := range b.warnings {
 		fmt.Fprintln(b.std.Err, "warning: "+w)
 	}

@@ -275,7 +275,7 @@ func TestTheFeedbackFileOfTheGuide(t *testing.T) {
 	require.Len(t, list, 1)
 	require.Equal(t, diffLost, list[0].Change)
 	require.Contains(t, list[0].Why[0], "ana: the move, CHG-1423")
-	require.Empty(t, s.StrayVerdicts)
+	require.Empty(t, s.StrayAlerts)
 
 	late, _, _, err := judged[schemas.Alert](t, log, BacktestOptions{Inventory: inv, Feedback: file(lines[1] + "\n" + lines[0])})
 	require.NoError(t, err)
@@ -284,19 +284,58 @@ func TestTheFeedbackFileOfTheGuide(t *testing.T) {
 
 	alerts, s, _, err = judged[schemas.Alert](t, log, BacktestOptions{Inventory: inv, Feedback: file(text)})
 	require.NoError(t, err)
-	require.Equal(t, []string{id}, s.StrayVerdicts)
+	require.Equal(t, []string{id}, s.StrayAlerts)
 	require.NotEmpty(t, alerts)
 	var errOut strings.Builder
 	require.NoError(t, Backtest(t.Context(), Defaults(), BacktestOptions{Format: "cloudtrail", Files: []string{"-"}, Inventory: inv, Feedback: file(text)}, IO{In: strings.NewReader(log), Out: io.Discard, Err: &errOut}))
 	require.Contains(t, errOut.String(), "warning: feedback: no alert of this run is called "+id+"; of such a verdict only detector and value count")
 	_, s, _, err = judged[difference](t, log, BacktestOptions{Inventory: inv, CompareInventory: inv, Feedback: file(lines[2])})
 	require.NoError(t, err)
-	require.Equal(t, []string{id}, s.StrayVerdicts, "also where two sides are compared")
+	require.Equal(t, []string{id}, s.StrayAlerts, "also where two sides are compared")
 
 	alerts, s, _, err = judged[schemas.Alert](t, log, BacktestOptions{Inventory: inv, Feedback: file(strings.ReplaceAll(lines[2], id, opened))})
 	require.NoError(t, err)
-	require.Empty(t, s.StrayVerdicts)
+	require.Empty(t, s.StrayAlerts)
 	require.Contains(t, alerts[0].Unmapped.Lapwing.CloseReason, "acknowledged by bo")
+}
+
+func TestFeedbackThatIsAboutNothingIsSaid(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "feedback.ndjson")
+	require.NoError(t, os.WriteFile(file, []byte(`{"time":"2026-01-01T00:00:00Z","identity":"aws:123456789012:user/ci","verdict":"expected","detector":"region-polcy"}
+{"time":"2026-01-01T00:00:00Z","identity":"aws:123456789012:user/c1","verdict":"expected","detector":"region-policy"}
+{"time":"2026-01-01T00:00:00Z","identity":"arn:aws:iam::123456789012:user/ci","verdict":"expected","detector":"region-policy"}
+{"time":"2026-01-01T00:00:00Z","identity":"kong:consumer/nobody","verdict":"expected","detector":"no such detector"}
+`), 0o600))
+	o := BacktestOptions{Feedback: file}
+	_, s, _, err := judged[schemas.Alert](t, regionLog(2), o)
+	require.NoError(t, err)
+	require.Equal(t, []string{"region-polcy", "no such detector"}, s.StrayDetectors)
+	require.Equal(t, []string{"aws:123456789012:user/c1", "kong:consumer/nobody"}, s.StrayIdentities)
+	o.Format, o.Files = "cloudtrail", []string{"-"}
+	var said strings.Builder
+	require.NoError(t, Backtest(t.Context(), Defaults(), o, IO{In: strings.NewReader(regionLog(2)), Out: io.Discard, Err: &said}))
+	require.Contains(t, said.String(), "warning: feedback: no detector is called region-polcy (did you mean region-policy?), no such detector; such a verdict silences nothing\n")
+	require.Contains(t, said.String(), "warning: feedback: no identity of this run is called aws:123456789012:user/c1 (did you mean aws:123456789012:user/ci?), kong:consumer/nobody; such a verdict counts for nothing; aliases are not resolved\n")
+}
+
+// Which identities are in no inventory does not depend on what was announced of them: one
+// whose calls were all refused is never announced.
+func TestTheSummaryCountsAllThatAreInNoInventory(t *testing.T) {
+	refused := strings.ReplaceAll(regionLog(1), `"eventName"`, `"errorCode":"AccessDenied","eventName"`)
+	for _, tc := range []struct{ name, log string }{
+		{name: "calls that were made", log: regionLog(1)},
+		{name: "calls that were refused", log: refused},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			_, s, _, err := judged[schemas.Alert](t, tc.log, BacktestOptions{})
+			require.NoError(t, err)
+			require.Equal(t, 1, s.Identities)
+			require.Equal(t, 1, s.Unmanaged)
+			_, s, _, err = judged[schemas.Alert](t, tc.log, BacktestOptions{Inventory: regionInventory(t, "us-east-1")})
+			require.NoError(t, err)
+			require.Zero(t, s.Unmanaged)
+		})
+	}
 }
 
 func TestProfilesAreWrittenAtTheEnd(t *testing.T) {

@@ -34,8 +34,7 @@ type backtestSummary struct {
 	Budget float64     `json:"false_alerts_per_day_allowed"`
 	Ways   []wayBudget `json:"ways"`
 
-	// StrayVerdicts are alert ids of the feedback that no alert of the run has.
-	StrayVerdicts []string `json:"feedback_of_unknown_alerts,omitempty"`
+	strayFeedback
 
 	Scorecard *simulate.Scorecard `json:"scorecard,omitempty"`
 	Compare   *comparisonCounts   `json:"compare,omitempty"`
@@ -60,7 +59,7 @@ func newBacktestSummary(cfg *Config, v *verdict, files, bad int) *backtestSummar
 		return s
 	}
 	s.From, s.To, s.JudgedFrom, s.Days = v.from, v.to, v.since(), v.days()
-	s.Identities, s.Unmanaged = v.stats.Identities, v.discovered
+	s.Identities, s.Unmanaged = v.stats.Identities, v.stats.Unmanaged
 	s.PagesPerDay = float64(v.pages) / v.days()
 	for i := range v.alerts {
 		s.BySeverity[strings.ToLower(schemas.SeverityName(v.alerts[i].SeverityID))]++

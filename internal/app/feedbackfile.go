@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/lapwing-sec/lapwing/detect"
 	"github.com/lapwing-sec/lapwing/enrich"
 	"github.com/lapwing-sec/lapwing/schemas"
 )
@@ -108,32 +109,77 @@ func sortFeedback(list []*schemas.Control) []*schemas.Control {
 	return list
 }
 
-// strayVerdicts are the alert ids of verdicts that no alert of a run has, each once.
-func strayVerdicts(list []*schemas.Control, alerts map[string]schemas.Alert) []string {
-	var out []string
-	for _, c := range list {
-		if _, known := alerts[c.AlertId]; c.AlertId != "" && !known && !slices.Contains(out, c.AlertId) {
-			out = append(out, c.AlertId)
-		}
-	}
-	return out
+// strayFeedback is what verdicts name that a run has none of, each once, in their order.
+type strayFeedback struct {
+	StrayAlerts     []string `json:"feedback_of_unknown_alerts,omitempty"`
+	StrayDetectors  []string `json:"feedback_of_unknown_detectors,omitempty"`
+	StrayIdentities []string `json:"feedback_of_unknown_identities,omitempty"`
+	// near are the names that may have been meant, by what was written.
+	near map[string]string
 }
 
-// shownStray is how many ids of strayVerdicts are said.
+// findStray compares verdicts with the detectors there are, and with the alerts and the
+// identities of a run.
+func findStray(list []*schemas.Control, alerts map[string]schemas.Alert, e *detect.Engine) strayFeedback {
+	s := strayFeedback{near: map[string]string{}}
+	if len(list) == 0 {
+		return s
+	}
+	identities := e.Identities()
+	var detectors []string
+	for _, m := range detect.Catalogue() {
+		detectors = append(detectors, m.Name)
+	}
+	reported := map[string]bool{} // an alert of several identities has an identity of its own
+	for id := range alerts {
+		a := alerts[id]
+		reported[a.Actor.User.UID] = true
+	}
+	stray := func(into *[]string, name string, known bool, candidates []string) {
+		if name == "" || known || slices.Contains(*into, name) {
+			return
+		}
+		*into = append(*into, name)
+		if len(*into) <= shownStray && len(name) <= maxCell {
+			s.near[name] = nearest(name, candidates)
+		}
+	}
+	for _, c := range list {
+		_, raised := alerts[c.AlertId]
+		stray(&s.StrayAlerts, c.AlertId, raised, nil)
+		stray(&s.StrayDetectors, c.Detector, slices.Contains(detectors, c.Detector), detectors)
+		_, seen := slices.BinarySearch(identities, c.IdentityId)
+		stray(&s.StrayIdentities, c.IdentityId, seen || reported[c.IdentityId], identities)
+	}
+	return s
+}
+
+// shownStray is how many names of a kind are said.
 const shownStray = 5
 
-// strayText warns of verdicts on alerts that there are none of.
-func strayText(ids []string) []string {
-	if len(ids) == 0 {
-		return nil
+// texts warn of verdicts that are about nothing of the run.
+func (s *strayFeedback) texts() []string {
+	var out []string
+	say := func(names []string, before, after string) {
+		if len(names) == 0 {
+			return
+		}
+		shown := make([]string, 0, shownStray)
+		for _, name := range names[:min(len(names), shownStray)] {
+			text := clipText(oneLine(name), maxCell)
+			if near := s.near[name]; near != "" {
+				text += " (did you mean " + oneLine(near) + "?)"
+			}
+			shown = append(shown, text)
+		}
+		more := ""
+		if n := len(names) - len(shown); n > 0 {
+			more = fmt.Sprintf(" and %d more", n)
+		}
+		out = append(out, "feedback: "+before+" "+strings.Join(shown, ", ")+more+"; "+after)
 	}
-	shown := make([]string, 0, shownStray)
-	for _, id := range ids[:min(len(ids), shownStray)] {
-		shown = append(shown, clipText(oneLine(id), maxCell))
-	}
-	more := ""
-	if n := len(ids) - len(shown); n > 0 {
-		more = fmt.Sprintf(" and %d more", n)
-	}
-	return []string{fmt.Sprintf("feedback: no alert of this run is called %s%s; of such a verdict only detector and value count, if it has them", strings.Join(shown, ", "), more)}
+	say(s.StrayAlerts, "no alert of this run is called", "of such a verdict only detector and value count, if it has them")
+	say(s.StrayDetectors, "no detector is called", "such a verdict silences nothing")
+	say(s.StrayIdentities, "no identity of this run is called", "such a verdict counts for nothing; aliases are not resolved")
+	return out
 }

@@ -257,8 +257,6 @@ type verdict struct {
 	alerts []schemas.Alert
 	// events judged, without duplicates.
 	events, duplicates int
-	// discovered counts identities that no inventory names.
-	discovered int
 	// pages counts alerts that wake somebody, in any version.
 	pages int
 	// from and to bound the events' times.
@@ -267,9 +265,9 @@ type verdict struct {
 	learnUntil time.Time
 	// learning counts the alerts that were left out because of it.
 	learning int
-	// strayVerdicts are the alert ids of feedback that no alert has, in its order.
-	strayVerdicts []string
-	stats         detect.Stats
+	// stray is what the feedback names that there is none of.
+	stray strayFeedback
+	stats detect.Stats
 }
 
 // since is when judging began.
@@ -336,7 +334,6 @@ func (r *replay) judge(ctx context.Context, seen func(n int)) (*verdict, error) 
 		engine.Watch(r.onPane)
 	}
 	v := &verdict{}
-	discovered := map[string]bool{}
 	final, paged := map[string]schemas.Alert{}, map[string]bool{}
 	var out detect.Output
 	take := func() {
@@ -349,9 +346,6 @@ func (r *replay) judge(ctx context.Context, seen func(n int)) (*verdict, error) 
 			if r.onAlert != nil {
 				r.onAlert(a)
 			}
-		}
-		for i := range out.Discovered {
-			discovered[out.Discovered[i].ID] = true
 		}
 		clear(out.Alerts)
 		out.Alerts, out.Discovered = out.Alerts[:0], out.Discovered[:0]
@@ -421,8 +415,8 @@ func (r *replay) judge(ctx context.Context, seen func(n int)) (*verdict, error) 
 		v.alerts = append(v.alerts, a)
 	}
 	sortAlerts(v.alerts)
-	v.pages, v.discovered = len(paged), len(discovered)
-	v.strayVerdicts = strayVerdicts(r.feedback, final)
+	v.pages = len(paged)
+	v.stray = findStray(r.feedback, final, engine)
 	v.stats = engine.Stats()
 	if r.onEnd != nil {
 		return v, r.onEnd(engine)
