@@ -48,8 +48,16 @@ func eachProfile(name string, stdin io.Reader, fn func(v *detect.ProfileView) er
 			continue
 		}
 		var v detect.ProfileView
-		if err := json.Unmarshal(in.Bytes(), &v); err != nil || v.Identity == "" {
+		err := json.Unmarshal(in.Bytes(), &v)
+		var misfit *json.UnmarshalTypeError
+		if errors.As(err, &misfit) && misfit.Field != "" && v.Identity != "" {
+			return Usagef("%s: line %d: %s: %s, want %s", name, line, misfit.Field, misfit.Value, misfit.Type)
+		}
+		if err != nil || v.Identity == "" {
 			return Usagef("%s: line %d: no profile, %s", name, line, profilesWrittenBy)
+		}
+		if err := checkProfile(&v); err != nil {
+			return Usagef("%s: line %d: %w", name, line, err)
 		}
 		found++
 		switch err := fn(&v); {
