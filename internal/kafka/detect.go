@@ -245,27 +245,27 @@ func (c *Client) observeCell(cell int, o DetectOptions, moved func(int64), ready
 	restored := m.restored.WithLabelValues(name)
 	var from, to int64
 	return stream.CellObserver{
-		Applied: func(events, badN, alerts int, next, end int64) {
-			in.Add(float64(events))
-			bad.Add(float64(badN))
-			if badN > 0 {
-				c.log.Warn().Str("topic", topic).Int("cell", cell).Int("records", badN).Int64("before", next).Msg("left out records that are neither events nor words for detect")
+		Applied: func(did stream.Applied) {
+			in.Add(float64(did.Events))
+			bad.Add(float64(did.Bad))
+			if did.Bad > 0 {
+				c.log.Warn().Str("topic", topic).Int("cell", cell).Int("records", did.Bad).Int64("before", did.Next).Msg("left out records that are neither events nor words for detect")
 			}
-			out.Add(float64(alerts))
-			lag.Set(float64(max(end-next, 0)))
-			pos.Set(float64(next))
+			out.Add(float64(did.Alerts))
+			lag.Set(float64(max(did.End-did.Next, 0)))
+			pos.Set(float64(did.Next))
 			if to > from {
-				restored.Set(min(1, float64(next-from)/float64(to-from)))
+				restored.Set(min(1, float64(did.Next-from)/float64(to-from)))
 			}
-			moved(next)
-			if ready != nil && next >= to {
+			moved(did.Next)
+			if ready != nil && did.Next >= to {
 				ready()
 				ready = nil
 			} else if ready != nil && o.OnRestoring != nil {
-				o.OnRestoring(cell, next, to)
+				o.OnRestoring(cell, did.Next, to)
 			}
 			if o.OnPosition != nil {
-				o.OnPosition(cell, next, end)
+				o.OnPosition(cell, did.Next, did.End)
 			}
 		},
 		Restored: func(offset, end int64, slot string, warnings []string) {

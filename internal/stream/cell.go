@@ -33,10 +33,19 @@ type CellConfig struct {
 	Observe        CellObserver
 }
 
+// Applied counts what one step of a cell did with the log.
+type Applied struct {
+	// Events and Bad are the records that were and were not taken in, Alerts the
+	// versions of alerts that were acknowledged.
+	Events, Bad, Alerts int
+	// Next is the offset that is read next, End the end of the log.
+	Next, End int64
+}
+
 // CellObserver is told what the stage does; any may be nil.
 type CellObserver struct {
 	// Applied: records of the log were applied, and alerts acknowledged.
-	Applied func(events, bad, alerts int, next, end int64)
+	Applied func(Applied)
 	// Restored says where the state came from; warnings tell what was lost.
 	Restored func(offset, end int64, slot string, warnings []string)
 	// Snapshot was written (or failed); pause is how long the cell stood still.
@@ -375,7 +384,7 @@ func (s *CellStage) apply(ctx context.Context, c *Chunk) error {
 	s.since += int64(events)
 	s.next, s.dirty = c.Next, false
 	if o := s.cfg.Observe.Applied; o != nil {
-		o(events, bad, alerts, s.next, c.End)
+		o(Applied{Events: events, Bad: bad, Alerts: alerts, Next: s.next, End: c.End})
 	}
 	return nil
 }

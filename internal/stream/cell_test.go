@@ -103,7 +103,7 @@ func (w *cellWorld) stage(c *crash, done func(next int64)) *CellStage {
 		AcceptReset: w.accept, SnapshotEvents: 8, SnapshotEvery: time.Hour,
 		Ticker: make(stillTicker), Now: func() time.Time { return t0 },
 		Observe: CellObserver{
-			Applied:  func(_, _, _ int, next, _ int64) { done(next) },
+			Applied:  func(did Applied) { done(did.Next) },
 			Restored: func(offset, _ int64, _ string, warnings []string) { w.restored, w.warnings = offset, warnings },
 		},
 	})
