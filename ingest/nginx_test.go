@@ -176,6 +176,18 @@ func TestPathsCollapse(t *testing.T) {
 		{"a file of an unknown kind", "/media/river_4629.qzx", "/media/{id}"},
 		{"a file of columns", "/exports/part-0001.parquet", "/exports/{id}.parquet"},
 		{"a hyphenated word", "/well-known/acme-challenge", "/well-known/acme-challenge"},
+		{"letters alone in a collection", "/v2/quotes/puSoZYBoGBeVOr", "/v2/quotes/{id}"},
+		{"letters alone in a collection, before a word", "/v1/invoices/IKkyAqpSwZNFQR/pdf", "/v1/invoices/{id}/pdf"},
+		{"a function of a collection", "/v1/tools/listOpenContacts", "/v1/tools/listOpenContacts"},
+		{"a function of a collection, with acronyms", "/v1/actions/syncLDAPGroupsToSSO", "/v1/actions/syncLDAPGroupsToSSO"},
+		{"a type in a collection", "/v1/types/HttpHdrXfrCtlMgr", "/v1/types/HttpHdrXfrCtlMgr"},
+		{"a slug with a number", "/v1/inventory/harbor-cedar-indigo-35", "/v1/inventory/{id}"},
+		{"a slug of two words", "/catalog/jasper-river-11/photos", "/catalog/{id}/photos"},
+		{"a slug of the same title again", "/v1/inventory/jasper-harbor-1", "/v1/inventory/{id}"},
+		{"one word and a step", "/setup/step-2", "/setup/step-2"},
+		{"random text with the letters of a version", "/v2/quotes/GgJFpcRzEVPtV3", "/v2/quotes/{id}"},
+		{"one word with a number is no slug", "/chart/top-10", "/chart/top-10"},
+		{"a word with a number behind a word is no slug", "/tools/decode-utf-16", "/tools/decode-utf-16"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			if got := collapsePath(tt.path); got != tt.want {
@@ -201,6 +213,7 @@ func TestRandomIdsCollapse(t *testing.T) {
 		{"base62 behind a prefix", "cus_", "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789", 14, 15},
 		{"letters alone", "", "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz", 24, 10},
 		{"letters alone behind a prefix", "sub_", "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz", 14, 60},
+		{"base62 in a collection", "", "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789", 14, 100},
 		{"base36", "", "abcdefghijklmnopqrstuvwxyz0123456789", 16, 100},
 	} {
 		stayed := []string{}

@@ -213,31 +213,6 @@ func isNumbered(stem string) bool {
 	return strings.IndexByte(stem, '.') < 0 && (digitsIn(stem) >= 2 || n > 2 && isDigit(stem[n-1]) && (stem[n-2] == '-' || stem[n-2] == '_')) && !hasTerms(stem)
 }
 
-// isMember says that a segment with digits names a member of the collection before
-// it: users/lena.smith168. A version is none, and no word such as 2fa-setup.
-func isMember(collection, s string) bool {
-	n := len(collection)
-	if n < 4 || collection[n-1] != 's' || len(s) < 5 || !hasDigit(s) || s[0] == 'v' && isDigit(s[1]) {
-		return false
-	}
-	for _, end := range [...]string{"ss", "us", "is", "tics", "rics", "news"} { // no plurals
-		if strings.HasSuffix(collection, end) {
-			return false
-		}
-	}
-	for i := range n {
-		if c := collection[i]; (c < 'a' || c > 'z') && c != '-' && c != '_' {
-			return false
-		}
-	}
-	for i := range len(s) {
-		if c := s[i]; !isLetter(c) && !isDigit(c) && c != '.' && c != '-' && c != '_' && c != '~' {
-			return false
-		}
-	}
-	return !hasTerms(s)
-}
-
 // plainSegment takes the parameters off a segment (RFC 3986, 3.3), and its
 // percent encoding.
 func plainSegment(seg string) string {
@@ -303,7 +278,7 @@ func isID(s string) bool {
 	case marks > 0 && dots == 0:
 		// A prefixed id: ord_8fk29dmq, i-0abc, INV-2024-001.
 		tail := s[strings.LastIndexAny(s, "-_:")+1:]
-		return digits >= 4 || len(tail) >= 8 && hasDigit(tail)
+		return digits >= 4 || len(tail) >= 8 && hasDigit(tail) || isSlug(s, tail)
 	}
 	return digits >= 5
 }
