@@ -22,6 +22,8 @@ func resolveEntra(ev *schemas.Event) string {
 			return "entra:sp/" + strings.ToLower(stableID(ev))
 		}
 		return keyID(ev)
+	case "consumer":
+		return "azure-apim:" + ev.Principal // a subscription of API Management
 	case "service":
 		if ev.Principal != "" {
 			return "azure:service/" + ev.Principal // a part of Azure itself

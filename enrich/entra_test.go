@@ -20,6 +20,7 @@ func TestResolveAzure(t *testing.T) {
 		{"a person by name", &schemas.Event{PrincipalType: "User", Principal: "Ann@Example.com"}, "entra:user/ann@example.com"},
 		{"a service of Azure", &schemas.Event{PrincipalType: "Service", Principal: "Microsoft.Insights/autoscaleSettings"}, "azure:service/Microsoft.Insights/autoscaleSettings"},
 		{"the key of a storage account", &schemas.Event{PrincipalType: "AccountKey", CredentialId: "key1(0A)"}, "apikey:key1(0A)"},
+		{"a subscription of API Management", &schemas.Event{PrincipalType: "consumer", Principal: "edge/partner-7"}, "azure-apim:edge/partner-7"},
 		{"nobody", &schemas.Event{}, "anonymous:azure-activity/unknown"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -45,6 +45,9 @@ func matchAzureActivity(p *probe) confidence {
 // and service-specific schema").
 func parseAzureActivity(r *record) error {
 	a, ev := azureRecord(r), r.ev
+	if a.isAPIMCall() {
+		return a.apimCall()
+	}
 	if err := a.when(); err != nil {
 		return err
 	}

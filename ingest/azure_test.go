@@ -64,6 +64,21 @@ func azureEdgeEvent(service, method string, mutate func(*schemas.Event)) *schema
 	return ev
 }
 
+// azureAPIM is a call as API Management's diagnostic settings stream it.
+const azureAPIM = `{"time":"2026-03-01T10:00:00.25Z","operationName":"Microsoft.ApiManagement/GatewayLogs","category":"GatewayLogs","durationMs":43,"callerIpAddress":"203.0.113.7","correlationId":"c3","location":"West Europe","properties":{"method":"GET","url":"https://api.example.com/v1/orders/8412?expand=items","responseCode":200,"responseSize":1934,"requestSize":312,"apiId":"orders","apimSubscriptionId":"partner-7","clientProtocol":"HTTP/1.1","requestHeaders":{"User-Agent":"curl/8.5"}},"resourceId":"` + azureGroup + `/PROVIDERS/MICROSOFT.APIMANAGEMENT/SERVICE/EDGE"}`
+
+func azureAPIMEvent(mutate func(*schemas.Event)) *schemas.Event {
+	ev := &schemas.Event{
+		Time: at("2026-03-01T10:00:00.25Z"), Principal: "edge/partner-7", PrincipalType: "consumer", Operation: "GET /v1/orders/{id}", RouteTemplate: "/v1/orders/{id}", Service: "orders",
+		HttpMethod: "GET", Host: "api.example.com", UrlPath: "/v1/orders/8412", StatusCode: 200, Outcome: success, RequestId: "c3", BytesIn: 312, BytesOut: 1934, LatencyUs: 43000,
+		Resources: []string{"/v1/orders/8412"}, SrcIp: "203.0.113.7", UserAgent: "curl/8.5", CloudProvider: "azure", Region: "westeurope", Account: "11111111-2222-3333-4444-555555555555",
+	}
+	if mutate != nil {
+		mutate(ev)
+	}
+	return ev
+}
+
 func azureSamples() []sample {
 	write := "storage:microsoft.storage/storageaccounts/write"
 	return []sample{
@@ -89,6 +104,13 @@ func azureSamples() []sample {
 			ev.CredentialType, ev.SessionId = "client_secret", "Zx3kQ1"
 			ev.CredentialIssued, ev.CredentialExpires = at("2026-03-01T09:00:00Z"), at("2026-03-01T10:05:00Z")
 			ev.StatusCode, ev.Outcome, ev.ErrorCode, ev.ErrorMessage = 403, denied, "AuthorizationFailed", "no right"
+		}), nil},
+		{"a call through API Management", "azure-activity", azureAPIM, azureAPIMEvent(nil), nil},
+		{"a call through API Management whose key was refused", "azure-activity", strings.NewReplacer(`"responseCode":200`, `"responseCode":401`, `"apimSubscriptionId":"partner-7",`, ``).Replace(azureAPIM), azureAPIMEvent(func(ev *schemas.Event) {
+			ev.Principal, ev.PrincipalType, ev.Anonymous, ev.StatusCode, ev.Outcome = "", "anonymous", true, 401, denied
+		}), nil},
+		{"an answer of API Management that the request was bad", "azure-activity", strings.Replace(azureAPIM, `"responseCode":200`, `"responseCode":400`, 1), azureAPIMEvent(func(ev *schemas.Event) {
+			ev.StatusCode, ev.Outcome = 400, failed
 		}), nil},
 		{"an operation that has begun", "azure-activity", strings.NewReplacer(`"Success"`, `"Start"`, "Succeeded.Created", "Started.").Replace(azureActivity("Microsoft.Storage/storageAccounts/write", `{}`, ``)), azureEvent(write, func(ev *schemas.Event) {
 			ev.Outcome, ev.StatusCode, ev.PrincipalType, ev.Anonymous = schemas.Outcome_OUTCOME_UNSPECIFIED, 0, "anonymous", true
