@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/lapwing-sec/lapwing/detect/capability"
 	"github.com/lapwing-sec/lapwing/schemas"
 )
 
@@ -254,11 +255,22 @@ func mappings(parts []part) schemas.Mappings {
 // thisAlert stands in a first check's command for the id of the alert that shows it.
 const thisAlert = "alert=ID"
 
+// exportChecks come first where data is exported: an export that was asked for may
+// still be under way.
+var exportChecks = []string{
+	"Stop the export while it runs: cancel the job or task that this call began, then take its target's access away.",
+	"Find out where the data goes, and whose that place is; what has arrived there counts as read.",
+}
+
 // checks are the first checks of all findings of alert id, at most eight.
 func checks(parts []part, id string) []string {
 	var out []string
 	for i := range parts {
-		for _, c := range parts[i].meta.FirstChecks {
+		list := parts[i].meta.FirstChecks
+		if parts[i].Capability.Has(capability.ExportsData) {
+			list = append(slices.Clone(exportChecks), list...)
+		}
+		for _, c := range list {
 			c = strings.ReplaceAll(c, thisAlert, "alert="+id)
 			if len(out) < 8 && !slices.Contains(out, c) {
 				out = append(out, c)

@@ -14,7 +14,9 @@ var changesTrustCard = Meta{
 	Attacks: []schemas.Technique{{UID: "T1484.002", Name: "Trust Modification"}},
 	NHI:     []string{"NHI5:2025"}, API: []string{"API2:2023"}, NIST: nistActivity, PCI: pciAccess,
 	FirstChecks: consequenceChecks(
-		"Read the new trust policy or identity provider: who can get in by it, from which account or domain?"),
+		"Read the new trust policy, identity provider or federation: who can get in by it, from which account or domain?",
+		"If that is nobody you know: put the former trust back at once, before anything else; it lets in without a credential of yours.",
+		"List who has come in by it since: sessions and tokens that it gave outlive it, end them too."),
 }
 
 // changesTrust finds the first change of a trust policy, identity provider,

@@ -33,12 +33,12 @@ func (deadCredential) Meta() *Meta { return &deadCredentialCard }
 func (deadCredential) Observe(_ *Cell, _ *Profile, call *Call, out *Findings) {
 	ev := call.Event
 	violations(ev, deadCredentialCard.Name, func(v *schemas.Violation) {
-		f := policyFinding(call, v, or(ev.CredentialId, ev.IdentityId), "used a dead credential", or(v.GetObserved(), "its credential is dead"))
+		f := policyFinding(call, v, or(ev.CredentialId, ev.IdentityId), tried(call, "used a dead credential", "use a dead credential"), or(v.GetObserved(), "its credential is dead"))
 		f.Observed, f.Expected = v.GetObserved(), or(v.GetExpected(), "no call with it")
 		f.Severity = schemas.SeverityCritical
 		gone := strings.HasPrefix(v.GetObserved(), "the identity was offboarded")
 		if gone {
-			f.Did = "was used though it is offboarded"
+			f.Did = tried(call, "was used though it is offboarded", "act though it is offboarded")
 		}
 		switch {
 		case call.Denied:

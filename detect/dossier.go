@@ -275,16 +275,32 @@ func (a *openAlert) find(x *found) *part {
 	return nil
 }
 
+// sums says that a finding states what the calls of a day, or of a quarter of an hour,
+// add up to so far.
+func (x *found) sums() bool {
+	switch x.meta {
+	case &secretAccessCard:
+		return x.Value == "volume" || x.Value == "burst"
+	case &destroysDataCard, &spawnsComputeCard:
+		return x.Value == "level" || x.Value == "volume" || strings.HasPrefix(x.Value, "volume of ")
+	}
+	return false
+}
+
 // count notes one more of a finding that the alert has.
 func (a *openAlert) count(x *found, at int64) {
 	if q := a.find(x); q != nil {
 		q.count++
-		q.end = max(q.end, at)
-		if x.Surprise > q.Surprise {
-			n := q.count
+		switch way := q.Way; {
+		case x.Surprise > q.Surprise:
 			q.Finding = cloned(x.Finding)
-			q.count = n
+		case q.sums() && at >= q.end:
+			// What a day's calls add up to grows with each: a version tells the newest sum.
+			surprise := q.Surprise
+			q.Finding = cloned(x.Finding)
+			q.Way, q.Surprise = way, surprise
 		}
+		q.end = max(q.end, at)
 	}
 	a.last = max(a.last, at)
 }

@@ -106,7 +106,8 @@ func inOrder(parts []part, lead int) (shown []*part, more int) {
 }
 
 // refusedOnce leaves out what tells of refusals that a finding before told of: each
-// counts them beside another usual. The one that leads comes first.
+// counts them beside another usual. Nor is a level told of beside the sum that has
+// outgrown it. The one that leads comes first.
 func refusedOnce(parts []part, lead int) []*part {
 	out := make([]*part, 0, len(parts))
 	told := false
@@ -120,7 +121,7 @@ func refusedOnce(parts []part, lead int) []*part {
 		}
 		q := &parts[i]
 		of := q.meta == &deniedProbingCard || q.meta == &authFailuresCard || q.meta == &errorMixCard && q.Value == failureNames[failRefused]
-		if of && told {
+		if of && told || n > 0 && q.Value == "level" && q.sums() && slices.ContainsFunc(out, func(o *part) bool { return o.meta == q.meta && o.sums() }) {
 			continue
 		}
 		told = told || of
@@ -130,11 +131,13 @@ func refusedOnce(parts []part, lead int) []*part {
 }
 
 // often says of what there was more than the sentence tells: calls, or quarters of
-// an hour. Weak evidence is not counted so.
+// an hour. Weak evidence is not counted so; of a sum, which grows by itself, since when.
 func (q *part) often() string {
 	switch {
 	case q.count < 2 || q.Way == WayFused:
 		return ""
+	case q.sums():
+		return "It has been beyond that since " + clockTime(q.first)
 	case q.meta.Closes && q.meta.Wake == 0:
 		return "So far in " + plural(q.count, "quarter hour")
 	case q.meta.Wake != 0 && !q.meta.Closes:

@@ -42,7 +42,11 @@ func (exposesResource) Observe(c *Cell, p *Profile, call *Call, out *Findings) {
 		// To whom is not known: a first use counts, more of the same does not; nor does
 		// another call that may or may not give something away.
 		if u, ok := judgeClass(c, p, call, capability.ExposesResource); ok && (u.newClass || !call.Can.Weak.Has(capability.ExposesResource)) {
-			out.Add(u.finding(p, call, ev.Operation, tried(call, "opened", "open")+" "+thing+first(u)+": "+shortOperation(ev.Operation), what(grantOf(ev))))
+			g, to := grantOf(ev), ""
+			if len(g.whom) > 0 {
+				to = " to " + listed(g.whom, titledThing)
+			}
+			out.Add(u.finding(p, call, ev.Operation, tried(call, "opened", "open")+" "+thing+to+first(u)+": "+shortOperation(ev.Operation), what(g)))
 		}
 		return
 	}

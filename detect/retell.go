@@ -69,8 +69,13 @@ func (t *teller) retell(q *part) string {
 			}
 		}
 	}
-	if rest, ok := after(s, t.name); ok && len(t.did) > 0 {
+	switch rest, ok := after(s, t.name); {
+	case ok && len(t.did) > 0:
 		s = "it" + rest
+	case !ok && len(t.did) == 0 && t.name != "":
+		if rest, ok := after(s, "It"); ok {
+			s = t.name + rest // what is said first has a subject
+		}
 	}
 	if place := origins.FindString(s); place != "" {
 		if place == t.place {

@@ -74,6 +74,8 @@ func TestSentencesSayWhenAndNothingTwice(t *testing.T) {
 		return &part{found: found{meta: &newCountryCard, Finding: Finding{Capability: can, Sentence: stamped(then, "role/etl", "role/etl", sentence)}}}
 	}
 	tell := teller{name: "role/etl"}
+	of := teller{name: "role/etl"}
+	assert.Equal(t, "role/etl made 9 calls.", of.retell(&part{found: found{Finding: Finding{Sentence: "It made 9 calls."}}}), "what is said first has a subject")
 	for _, c := range []struct {
 		says     string
 		minutes  int

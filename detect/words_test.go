@@ -119,7 +119,7 @@ func TestAnOffboardedIdentityIsNotCalledACredential(t *testing.T) {
 		success       bool
 	}{
 		{"AKIADEAD was revoked on 2026-03-01", "used a dead credential that still works", true},
-		{"AKIADEAD was revoked on 2026-03-01", "used a dead credential", false},
+		{"AKIADEAD was revoked on 2026-03-01", "used a dead credential", false}, // the log does not say how it ended
 		{"the identity was offboarded on 2026-03-01", "is offboarded, and its access still works", true},
 		{"the identity was offboarded on 2026-03-01", "was used though it is offboarded", false},
 	} {
@@ -212,4 +212,48 @@ func TestCountsSayOfWhat(t *testing.T) {
 	assert.Equal(t, "5 such calls so far", deed.often())
 	deed.count = 1
 	assert.Empty(t, deed.often())
+}
+
+func TestARefusedDeadCredentialWasOnlyTried(t *testing.T) {
+	for observed, did := range map[string]string{
+		"AKIADEAD was revoked on 2026-03-01":        "tried to use a dead credential",
+		"the identity was offboarded on 2026-03-01": "tried to act though it is offboarded",
+	} {
+		ev := &schemas.Event{IdentityName: "old", Operation: "GET /v1/orders", StatusCode: 401, Declared: &schemas.Declared{Violations: []*schemas.Violation{{Detector: "dead-credential", Observed: observed}}}}
+		var out Findings
+		out.meta = &deadCredentialCard
+		deadCredential{}.Observe(nil, nil, &Call{Event: ev, Denied: true}, &out)
+		assert.Equal(t, did, out.list[0].Did)
+	}
+}
+
+func TestASumSaysWhatItHasGrownTo(t *testing.T) {
+	say := func(meta *Meta, value, sentence string) *found {
+		return &found{meta: meta, Finding: Finding{Way: WayConsequence, Value: value, Sentence: sentence}}
+	}
+	for _, c := range []struct {
+		says       string
+		meta       *Meta
+		value      string
+		at         int64
+		want, more string
+	}{
+		{"a sum has its newest", &secretAccessCard, "volume", 9, "the newest", "It has been beyond that since 1970-01-01 00:00 UTC"},
+		{"so has what was destroyed", &destroysDataCard, "volume of things", 9, "the newest", "It has been beyond that since 1970-01-01 00:00 UTC"},
+		{"what comes late is no news", &secretAccessCard, "volume", 1, "the first", "It has been beyond that since 1970-01-01 00:00 UTC"},
+		{"one call stays the first", &secretAccessCard, "secretsmanager:GetSecretValue", 9, "the first", "2 such calls so far"},
+	} {
+		x := say(c.meta, c.value, "the first")
+		a := &openAlert{parts: []part{{found: *x, count: 1, first: 5, end: 5}}}
+		a.count(say(c.meta, c.value, "the newest"), c.at)
+		assert.Equal(t, c.want, a.parts[0].Sentence, c.says)
+		assert.Equal(t, c.more, a.parts[0].often(), c.says)
+	}
+}
+
+func TestAnExportIsStoppedFirst(t *testing.T) {
+	export := part{found: found{meta: &newCapabilityCard, Finding: Finding{Capability: capability.ExportsData}}}
+	assert.Equal(t, exportChecks, checks([]part{export}, "x")[:2])
+	writes := part{found: found{meta: &newCapabilityCard, Finding: Finding{Capability: capability.Writes}}}
+	assert.NotContains(t, checks([]part{writes}, "x"), exportChecks[0], "nothing is under way")
 }
