@@ -18,7 +18,7 @@ type grant struct {
 // application's permission, scopes, a privilege.
 var rightsIn = [...]string{
 	"role", "ROLE_NAME", ".AppRole.Value", ".Role.DisplayName", ".ConsentAction.Permissions", ".DelegatedPermissionGrant.Scope", ".privilegeGranted", "permission",
-	"requestParameters.permissionSetName", "token_policies", "permissions_added",
+	"requestParameters.permissionSetName", "token_policies", "permissions_added", "API_SCOPES",
 }
 
 // grantOf reads a grant.

@@ -137,13 +137,13 @@ func nameable(name string) bool {
 // maxLoggedName bounds a name that a log gives, in bytes.
 const maxLoggedName = 64
 
-// opaque says that a name is an id: a UUID, a number, or letters and digits without
+// opaque says that a name is an id: a UUID, a number, an OAuth client of Google, or letters and digits without
 // a word between them.
 func opaque(s string) bool {
 	if len(s) < 8 {
 		return false
 	}
-	if isUUID(s) {
+	if isUUID(s) || strings.HasSuffix(s, ".apps.googleusercontent.com") {
 		return true
 	}
 	digits := 0

@@ -94,6 +94,7 @@ func TestAGrantNamesWhatAndWhom(t *testing.T) {
 		{"a person's consent", "entra:Consent to application", []string{"9b8c7d6e-2222-4333-9444-fedcbafedcba"}, []string{"PDF Helper", "9b8c7d6e-2222-4333-9444-fedcbafedcba"},
 			map[string]string{"target.0.ConsentAction.Permissions": "[] => [[Id: x, ClientId: y, Scope: Mail.ReadWrite Mail.Send offline_access]]"}, "Mail.ReadWrite, Mail.Send and 1 more to PDF Helper"},
 		{"an administrator's privilege", "okta:user.account.privilege.grant", []string{"eve@example.com"}, nil, map[string]string{"debugData.privilegeGranted": "Super administrator"}, "Super administrator to eve@example.com"},
+		{"delegation over a whole domain", "admin:AUTHORIZE_API_CLIENT_ACCESS", []string{"1170"}, nil, map[string]string{"API_SCOPES": "https://mail.google.com/"}, "https://mail.google.com/ to 1170"},
 		{"another account", "lambda:AddPermission", []string{"999988887777"}, nil, nil, "privileges to account 999988887777"},
 		{"everybody", "storage:storage.setIamPermissions", []string{"public", "roles/storage.objectViewer"}, nil, nil, "roles/storage.objectViewer to everybody"},
 	} {

@@ -13,7 +13,9 @@ func resolveGoogleWorkspace(ev *schemas.Event) string {
 		return keyID(ev)
 	}
 	switch {
-	case ev.PrincipalType == "oauth_app", strings.HasSuffix(ev.Principal, ".apps.googleusercontent.com"):
+	case ev.PrincipalType == "oauth_app":
+		return "google:oauth/" + stableID(ev)
+	case strings.HasSuffix(ev.Principal, ".apps.googleusercontent.com"):
 		return "google:oauth/" + ev.Principal
 	case ev.PrincipalType == "KEY":
 		return "google:key/" + ev.Principal

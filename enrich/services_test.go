@@ -52,6 +52,7 @@ func TestServicesNameTheirPrincipals(t *testing.T) {
 
 		{"a user of Workspace is its address", who("google-workspace", "USER", "Ann@Example.com", "118", ""), "google:user/ann@example.com", "human"},
 		{"an OAuth application of Workspace", who("google-workspace", "oauth_app", "123.apps.googleusercontent.com", "", ""), "google:oauth/123.apps.googleusercontent.com", "oauth_app"},
+		{"one that its log names", who("google-workspace", "oauth_app", "Sync", "123.apps.googleusercontent.com", ""), "google:oauth/123.apps.googleusercontent.com", "oauth_app"},
 		{"a key of Workspace", who("google-workspace", "KEY", "SYSTEM", "", ""), "google:key/SYSTEM", "api_key"},
 
 		{"a user of Keycloak is its id in its realm", realm("user", "ann", "u1"), "keycloak:acme/user/u1", "human"},

@@ -232,7 +232,8 @@ func (w *workspace) who(name string) {
 	calls := ev.Service == "token" && (name == "activity" || name == "API call")
 	if ev.OauthClient != "" && (calls || d.path(w.activity, "actor", "applicationInfo", "oauthClientId") != none) {
 		user := ev.Principal
-		ev.PrincipalType, ev.Principal, ev.PrincipalIssuer = "oauth_app", ev.OauthClient, ""
+		// The name is what it calls itself; the client id tells one from another.
+		ev.PrincipalType, ev.Principal, ev.PrincipalIssuer = "oauth_app", first(app, ev.OauthClient), ev.OauthClient
 		w.behalf(user, ev.OauthClient)
 	}
 	if calls {

@@ -23,7 +23,7 @@ func workspaceSamples() []sample {
 		}, map[string]string{"app_name": "Sync", "client_type": "WEB"}},
 		{"an application calls an API for a person", "google-workspace", `{"kind":"admin#reports#activity","etag":"\"x\"","id":{"time":"2026-03-01T10:07:00.123Z","uniqueQualifier":"-7312729053723258069","applicationName":"token","customerId":"C0abc"},"actor":{"callerType":"USER","email":"ann@example.com","profileId":"1181111"},"ipAddress":"203.0.113.9","events":[{"type":"auth","name":"activity","parameters":[{"name":"client_id","value":"123.apps.googleusercontent.com"},{"name":"app_name","value":"Sync"},{"name":"api_name","value":"gmail"},{"name":"method_name","value":"gmail.users.messages.get"},{"name":"num_response_bytes","intValue":"4096"}]}]}`, &schemas.Event{
 			Id: "2026-03-01T10:07:00.123Z/token/-7312729053723258069", Time: at("2026-03-01T10:07:00.123Z"),
-			Principal: "123.apps.googleusercontent.com", PrincipalType: "oauth_app", OauthClient: "123.apps.googleusercontent.com", Delegation: []string{"ann@example.com", "123.apps.googleusercontent.com"},
+			Principal: "Sync", PrincipalType: "oauth_app", PrincipalIssuer: "123.apps.googleusercontent.com", OauthClient: "123.apps.googleusercontent.com", Delegation: []string{"ann@example.com", "123.apps.googleusercontent.com"},
 			Operation: "gmail:gmail.users.messages.get", Service: "gmail", Outcome: success,
 			Resources: []string{"Sync"}, BytesOut: 4096, SrcIp: "203.0.113.9", Account: "C0abc",
 		}, map[string]string{"num_response_bytes": "4096"}},
