@@ -39,7 +39,7 @@ func (changesTrust) Observe(c *Cell, p *Profile, call *Call, out *Findings) {
 		if call.Can.Grantee >= capability.GranteeOutside {
 			did = tried(call, "opened", "open") + " a trust to " + or(listed(grantOf(ev).whom, titledThing), "an outside principal")
 		}
-		out.Add(u.finding(p, call, ev.Operation+granted(ev), did+first(u)+": "+shortOperation(ev.Operation), what))
+		out.Add(u.finding(p, call, ev.Operation+granted(ev), did+first(u)+": "+deedOf(ev), what))
 		return
 	}
 	if !unseen || call.Can.Grantee < capability.GranteeOutside || provider(ev) {

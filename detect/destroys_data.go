@@ -50,7 +50,7 @@ func (destroysData) Observe(c *Cell, p *Profile, call *Call, out *Findings) {
 			if undoesItsOwn(p, call) {
 				u.way = WayFused
 			}
-			out.Add(u.finding(p, call, ev.Operation, tried(call, "destroyed data", "destroy data")+first(u)+": "+shortOperation(ev.Operation),
+			out.Add(u.finding(p, call, ev.Operation, tried(call, "destroyed data", "destroy data")+first(u)+": "+deedOf(ev),
 				tried(call, "called", "call")+" "+ev.Operation+touched(ev)+underOwnKey(ev)))
 		}
 	}

@@ -285,13 +285,7 @@ func (e *Engine) fuse(p *Profile, pane *Pane, signal Signal, c float64, from str
 			order = append(order, n)
 		}
 	}
-	// The strongest comes first: it opens the alert and heads it.
-	slices.SortStableFunc(order, func(a, b *note) int {
-		if x := cmp.Compare(b.tail, a.tail); x != 0 {
-			return x
-		}
-		return strings.Compare(a.meta.Name+a.Value, b.meta.Name+b.Value)
-	})
+	slices.SortStableFunc(order, func(a, b *note) int { return fusedBefore(a, b, pane.Number) })
 	for _, n := range order {
 		x := n.found
 		x.Way, x.Surprise = WayFused, n.tail
@@ -329,4 +323,14 @@ func (e *Engine) fuse(p *Profile, pane *Pane, signal Signal, c float64, from str
 	e.raiseAtClose(p, pane, pane.End(), list, samples)
 	// Told once: the same evidence does not raise again.
 	p.stats.near, p.stats.far = [families]float32{}, [families]float32{}
+}
+
+// fusedBefore orders weak evidence that a pane raises. The strongest of what has just
+// come is first, before what it adds to: it opens the alert and heads it, so that the
+// first sentence says what happened now.
+func fusedBefore(a, b *note, pane int64) int {
+	return cmp.Or(
+		btoi(b.pane == pane)-btoi(a.pane == pane),
+		cmp.Compare(b.tail, a.tail),
+		strings.Compare(a.meta.Name+a.Value, b.meta.Name+b.Value))
 }

@@ -4,6 +4,9 @@ import (
 	"slices"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/lapwing-sec/lapwing/detect/capability"
+	"github.com/lapwing-sec/lapwing/schemas"
 )
 
 // display is what a person calls the identity.
@@ -83,6 +86,9 @@ func titleWords(name string, lead *part, parts []part) string {
 	}
 	q := added(lead, parts)
 	if q == nil {
+		if more := furtherDeeds(lead, parts); utf8.RuneCountInString(name+did+more) <= titleMost {
+			did += more
+		}
 		return name + did
 	}
 	and := " and "
@@ -105,11 +111,61 @@ func titleWords(name string, lead *part, parts []part) string {
 	return name + did + and + q.Did
 }
 
+// furtherDeeds says what else of its grave class the identity did after the deed that leads:
+// ", then s3:DeleteBucket on orders and 2 more", or nothing. Deeds of one name are one.
+func furtherDeeds(lead *part, parts []part) string {
+	if lead.Way != WayConsequence || lead.sums() || !lead.Capability.Any(capability.Grave) {
+		return ""
+	}
+	var next *part
+	n := 0
+	for i := range parts {
+		q := &parts[i]
+		if q.meta != lead.meta || q.Way != WayConsequence || q.Value == lead.Value || strings.HasPrefix(lead.Did, q.Did) || q.sums() || q.Refused && !lead.Refused {
+			continue
+		}
+		if n++; next == nil || q.first < next.first {
+			next = q
+		}
+	}
+	if next == nil {
+		return ""
+	}
+	did := next.Did
+	if i := strings.Index(did, ": "); i >= 0 && !next.Refused {
+		did = did[i+2:] // the class is said
+	}
+	out := ", then " + did
+	if next.first == lead.first {
+		out = ", and " + did
+	}
+	if n > 1 {
+		out += " and " + thousands(n-1) + " more"
+	}
+	return out
+}
+
+// deedOf names a deed for a title: the operation, and the thing that it was done to:
+// "s3:DeleteBucket on orders".
+func deedOf(ev *schemas.Event) string {
+	op, thing := shortOperation(ev.Operation), titledTarget(ev)
+	if thing == "" || isUUID(thing) || strings.Contains(op, thing) {
+		return op
+	}
+	return op + onThing + clipMiddle(thing, titledThing*2/3)
+}
+
+// onThing stands before the thing in deedOf.
+const onThing = " on "
+
 // onceSaid leaves out at the end of what was done what another deed of the same call
 // ends with: the operation, and that it was the first.
 func onceSaid(did, other string) string {
 	i, k := strings.LastIndex(did, ": "), strings.LastIndex(other, ": ")
-	if i < 0 || k < 0 || did[i:] != other[k:] {
+	if i < 0 || k < 0 {
+		return did
+	}
+	if op, _, _ := strings.Cut(did[i:], onThing); op != other[k:] && did[i:] != other[k:] {
 		return did
 	}
 	did, other = did[:i], other[:k]

@@ -1,6 +1,7 @@
 package detect
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -58,6 +59,15 @@ func TestATitleStaysWithWhatOpenedTheAlertAndSaysWhatWasAdded(t *testing.T) {
 			made(&runsCodeCard, WayConsequence, schemas.SeverityHigh, capability.RunsCode, 1, "ran code elsewhere for the first time: x:Set"),
 			made(&mintsCredentialCard, WayConsequence, schemas.SeverityHigh, capability.MintsCredential, 1, "minted a credential for the first time: x:Set"),
 		}, "job ran code elsewhere and minted a credential for the first time: x:Set"},
+		{"another deed of the class", []part{
+			made(&destroysDataCard, WayConsequence, schemas.SeverityHigh, capability.DestroysData, 1, "destroyed data for the first time: kms:Schedule on k"),
+			made(&destroysDataCard, WayConsequence, schemas.SeverityHigh, capability.DestroysData, 2, "destroyed data in a new way: s3:DeleteBucket on b"),
+		}, "job destroyed data for the first time: kms:Schedule on k, then s3:DeleteBucket on b"},
+		{"and several", []part{
+			made(&destroysDataCard, WayConsequence, schemas.SeverityHigh, capability.DestroysData, 1, "destroyed data for the first time: kms:Schedule on k"),
+			made(&destroysDataCard, WayConsequence, schemas.SeverityHigh, capability.DestroysData, 3, "destroyed data in a new way: rds:Delete"),
+			made(&destroysDataCard, WayConsequence, schemas.SeverityHigh, capability.DestroysData, 2, "destroyed data in a new way: s3:DeleteBucket on b"),
+		}, "job destroyed data for the first time: kms:Schedule on k, then s3:DeleteBucket on b and 1 more"},
 		{"the same deed again", []part{
 			made(&grantsPrivilegeCard, WayConsequence, schemas.SeverityHigh, capability.GrantsPrivilege, 1, "granted admin to eve for the first time"),
 			made(&grantsPrivilegeCard, WayConsequence, schemas.SeverityCritical, capability.GrantsPrivilege, 2, "granted admin to eve"),
@@ -118,4 +128,24 @@ func TestANameOfTheCallersOwnIsMarkedAndHarmless(t *testing.T) {
 			assert.Equal(t, c.want, title(ev.IdentityId, f, lead, []part{*lead}))
 		})
 	}
+}
+
+func TestAnApplicationOfGoogleHasTheNameOfItsLog(t *testing.T) {
+	ev := &schemas.Event{IdentityId: "google:oauth/123-ab4.apps.googleusercontent.com", Principal: "Mail Merge", PrincipalIssuer: "123-ab4.apps.googleusercontent.com"}
+	assert.Equal(t, "Mail Merge", loggedName(ev))
+	ev.Principal = ev.PrincipalIssuer
+	assert.Empty(t, loggedName(ev), "a number is no name")
+}
+
+func TestWeakEvidenceBeginsWithWhatHasJustCome(t *testing.T) {
+	made := func(meta *Meta, pane int64, tail float64) note {
+		return note{found: found{meta: meta}, pane: pane, tail: tail}
+	}
+	list := []note{made(&newCountryCard, 3, 5), made(&newNetworkCard, 7, 1), made(&newClientCard, 7, 2), made(&callRateCard, 5, 1)}
+	slices.SortFunc(list, func(a, b note) int { return fusedBefore(&a, &b, 7) })
+	got := make([]*Meta, 0, len(list))
+	for i := range list {
+		got = append(got, list[i].meta)
+	}
+	assert.Equal(t, []*Meta{&newClientCard, &newNetworkCard, &newCountryCard, &callRateCard}, got)
 }
