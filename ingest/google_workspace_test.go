@@ -47,7 +47,7 @@ func workspaceSamples() []sample {
 		}, nil},
 		{"an application with delegation of the domain", "google-workspace", `{"kind":"admin#reports#activity","etag":"\"x\"","id":{"time":"2026-03-01T10:07:00.123Z","uniqueQualifier":"-7312729053723258069","applicationName":"drive","customerId":"C0abc"},"actor":{"callerType":"USER","email":"ann@example.com","profileId":"1","applicationInfo":{"oauthClientId":"1170","applicationName":"backup","impersonation":true}},"ipAddress":"203.0.113.9","events":[{"type":"access","name":"download","parameters":[{"name":"doc_id","value":"1Gdoc"}]}]}`, &schemas.Event{
 			Id: "2026-03-01T10:07:00.123Z/drive/-7312729053723258069", Time: at("2026-03-01T10:07:00.123Z"),
-			Principal: "1170", PrincipalType: "oauth_app", OauthClient: "1170", Delegation: []string{"ann@example.com", "1170"}, ActingAs: "ann@example.com",
+			Principal: "backup", PrincipalType: "oauth_app", PrincipalIssuer: "1170", OauthClient: "1170", Delegation: []string{"ann@example.com", "1170"}, ActingAs: "ann@example.com",
 			Operation: "drive:download", Service: "drive", Outcome: success,
 			Resources: []string{"1Gdoc"}, SrcIp: "203.0.113.9", Account: "C0abc",
 		}, nil},
