@@ -49,7 +49,7 @@ func (dormant) Observe(c *Cell, p *Profile, call *Call, out *Findings) {
 			return
 		}
 		way := WayFused
-		if gap > dormantSeedAlone && call.Success {
+		if gap > dormantSeedAlone && !call.Denied {
 			way = WayStrong
 		}
 		out.Add(dormantFinding(call, gap, way, "the inventory states its last use on "+date(seed), "no use since "+date(seed)))
@@ -67,7 +67,7 @@ func (dormant) Observe(c *Cell, p *Profile, call *Call, out *Findings) {
 		return
 	}
 	way := WayFused
-	if call.Gap > dormantStrong && call.Gap > 10*usual && call.Gap > 3*longest && p.ActiveDays() >= dormantDays && call.Success {
+	if call.Gap > dormantStrong && call.Gap > 10*usual && call.Gap > 3*longest && p.ActiveDays() >= dormantDays && !call.Denied {
 		way = WayStrong
 	}
 	pauses := "99% of its pauses were shorter than " + span(usual) + " and none longer than " + span(longest)
@@ -89,7 +89,7 @@ const (
 // another country, or in a network of a cloud, a hosting provider, a VPN or Tor.
 func wokeElsewhere(c *Cell, p *Profile, call *Call) bool {
 	elsewhere := call.New(Country) || call.New(NetworkClass) && dubious(call.Event.NetworkClass)
-	if call.Gap <= dormantStrong || !call.Success || p.Human() || p.Anonymous() || p.ActiveDays() < elsewhereGapDays || !elsewhere || placeless(c, call) {
+	if call.Gap <= dormantStrong || call.Denied || p.Human() || p.Anonymous() || p.ActiveDays() < elsewhereGapDays || !elsewhere || placeless(c, call) {
 		return false
 	}
 	longest := p.longestGap()
@@ -122,7 +122,7 @@ func dormantSeverity(call *Call) int {
 func dormantFinding(call *Call, gap time.Duration, way Way, history, expected string) Finding {
 	ev := call.Event
 	return Finding{
-		Way: way, Severity: dormantSeverity(call), Refused: way == WayStrong && call.Denied, Value: "woke",
+		Way: way, Severity: dormantSeverity(call), Value: "woke",
 		Surprise: dormantSurprise(gap),
 		Did:      "woke up after " + span(gap),
 		Sentence: who(ev) + " called " + ev.Operation + touched(ev) + origin(ev) + ended(call) + " after " + span(gap) + " of silence; " + history + ".",
