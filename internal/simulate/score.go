@@ -125,6 +125,7 @@ type finding struct {
 	identities          []string
 	paged               bool
 	first, page         int64            // event time of the first version, and of the first that paged
+	pages               []int64          // event times of all that paged
 	begin, end          int64            // what it covers
 	events              map[int64]int64  // event time -> version's time
 	named               map[string]int64 // event id -> version's time
@@ -136,7 +137,7 @@ type finding struct {
 //
 // An alert belongs to a label if it is about the label's identity (or lists
 // it, as an incident does) and one of its related events has one of the label's
-// times ("by event"), or if it was opened from a quarter of an hour before the
+// times ("by event"), or if it was opened, or paged again, from a quarter of an hour before the
 // label's start (a pane is dated by its beginning) to two hours after its end ("by time"; 24 hours where the attack is a silence). An
 // attack is found if an alert that pages belongs to it by event; a silence, by
 // time. Time to detect runs from the label's start to the event time of the
@@ -318,8 +319,11 @@ func collect(alerts []schemas.Alert) []*finding {
 		f.first = min(f.first, opened)
 		f.rank = max(f.rank, float64(a.RiskScore)+float64(a.Confidence)/1000)
 		f.begin, f.end = min(f.begin, opened), max(f.end, a.Time)
-		if a.Unmapped.Lapwing.Page && (!f.paged || a.Time < f.page) {
-			f.paged, f.page = true, a.Time
+		if a.Unmapped.Lapwing.Page {
+			if !f.paged || a.Time < f.page {
+				f.paged, f.page = true, a.Time
+			}
+			f.pages = append(f.pages, a.Time)
 		}
 		for _, e := range a.FindingInfo.RelatedEvents {
 			if at, ok := f.named[e.UID]; !ok || a.Time < at {
@@ -357,7 +361,13 @@ func judge(l Label, byIdentity map[string][]*finding) Row {
 				}
 			}
 			inTime := f.first >= opens && f.first < end
-			if named < 0 && !inTime {
+			again := int64(-1) // an older alert that pages again
+			for _, at := range f.pages {
+				if !inTime && l.Kind != KindHard && at >= opens && at < end && (again < 0 || at < again) {
+					again = at
+				}
+			}
+			if named < 0 && !inTime && again < 0 {
 				continue
 			}
 			if l.Kind == KindHard {
@@ -382,6 +392,9 @@ func judge(l Label, byIdentity map[string][]*finding) Row {
 			}
 			r.Rank = max(r.Rank, f.rank)
 			at := max(f.page, named)
+			if named < 0 {
+				at = max(at, again)
+			}
 			if best < 0 || at < best {
 				best = at
 				r.Found, r.Alert, r.Detector = true, f.id, f.detector
