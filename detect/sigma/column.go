@@ -87,6 +87,11 @@ var columns = [...]struct {
 	{"region", func(s *Scanner, ev *schemas.Event, add func(*Scanner, string)) { add(s, ev.Region) }},
 	{"account", func(s *Scanner, ev *schemas.Event, add func(*Scanner, string)) { add(s, ev.Account) }},
 	{"workload", func(s *Scanner, ev *schemas.Event, add func(*Scanner, string)) { add(s, ev.Workload) }},
+	// Parts of who CloudTrail says that called.
+	{"aws_user", func(s *Scanner, ev *schemas.Event, add func(*Scanner, string)) { add(s, awsUser(ev)) }},
+	{"aws_service", func(s *Scanner, ev *schemas.Event, add func(*Scanner, string)) { add(s, awsService(ev)) }},
+	{"aws_issuer", func(s *Scanner, ev *schemas.Event, add func(*Scanner, string)) { add(s, awsIssuer(ev)) }},
+	{"aws_issuer_type", func(s *Scanner, ev *schemas.Event, add func(*Scanner, string)) { add(s, awsIssuerType(ev)) }},
 	// Parts of what Kubernetes is asked for: "k8s:create pods/exec" on
 	// "payments/pods/ledger-1".
 	{"k8s_verb", func(s *Scanner, ev *schemas.Event, add func(*Scanner, string)) { add(s, kubernetes(ev).verb) }},
