@@ -305,6 +305,7 @@ func TestFeedbackThatIsAboutNothingIsSaid(t *testing.T) {
 {"time":"2026-01-01T00:00:00Z","identity":"aws:123456789012:user/c1","verdict":"expected","detector":"region-policy"}
 {"time":"2026-01-01T00:00:00Z","identity":"arn:aws:iam::123456789012:user/ci","verdict":"expected","detector":"region-policy"}
 {"time":"2026-01-01T00:00:00Z","identity":"kong:consumer/nobody","verdict":"expected","detector":"no such detector"}
+{"time":"2026-11-27T00:00:00Z","identity":"aws:123456789012:user/ci","verdict":"expected","detector":"region-policy"}
 `), 0o600))
 	o := BacktestOptions{Feedback: file}
 	_, s, _, err := judged[schemas.Alert](t, regionLog(2), o)
@@ -316,6 +317,7 @@ func TestFeedbackThatIsAboutNothingIsSaid(t *testing.T) {
 	require.NoError(t, Backtest(t.Context(), Defaults(), o, IO{In: strings.NewReader(regionLog(2)), Out: io.Discard, Err: &said}))
 	require.Contains(t, said.String(), "warning: feedback: no detector is called region-polcy (did you mean region-policy?), no such detector; such a verdict silences nothing\n")
 	require.Contains(t, said.String(), "warning: feedback: no identity of this run is called aws:123456789012:user/c1 (did you mean aws:123456789012:user/ci?), kong:consumer/nobody; such a verdict counts for nothing; aliases are not resolved\n")
+	require.Contains(t, said.String(), "warning: feedback: 1 verdict given after the last call: a verdict takes effect at its time")
 }
 
 // Which identities are in no inventory does not depend on what was announced of them: one

@@ -163,7 +163,7 @@ func (l *loader) walk(n *yaml.Node, t reflect.Type, prefix string, errs *[]error
 		ft, ok := fields[k.Value]
 		switch {
 		case !ok:
-			*errs = append(*errs, &ConfigError{Source: at, Key: key, Problem: unknownKey(k.Value, fields)})
+			*errs = append(*errs, &ConfigError{Source: at, Key: key, Problem: unknownKey(k.Value, v, fields)})
 			continue
 		case seen[k.Value]:
 			*errs = append(*errs, &ConfigError{Source: at, Key: key, Problem: "is given twice"})
@@ -217,6 +217,31 @@ func fieldsOf(t reflect.Type) map[string]reflect.Type {
 	return out
 }
 
+// elsewhere is the one key of the configuration that is called like a key which is not
+// accepted where it stands, or like the first below it; "" where none or several are.
+func elsewhere(key string, value *yaml.Node) string {
+	found := keysNamed(key, reflect.TypeFor[Config](), "")
+	if len(found) == 0 && value.Kind == yaml.MappingNode && len(value.Content) > 0 {
+		found = keysNamed(value.Content[0].Value, reflect.TypeFor[Config](), "")
+	}
+	if len(found) != 1 {
+		return ""
+	}
+	return found[0]
+}
+
+func keysNamed(name string, t reflect.Type, prefix string) (found []string) {
+	for k, ft := range fieldsOf(t) {
+		if k == name {
+			found = append(found, prefix+k)
+		}
+		if isSection(ft) {
+			found = append(found, keysNamed(name, ft, prefix+k+".")...)
+		}
+	}
+	return found
+}
+
 func keyList(fields map[string]reflect.Type) string {
 	names := make([]string, 0, len(fields))
 	for k := range fields {
@@ -226,9 +251,13 @@ func keyList(fields map[string]reflect.Type) string {
 	return strings.Join(names, ", ")
 }
 
-func unknownKey(key string, fields map[string]reflect.Type) string {
+func unknownKey(key string, value *yaml.Node, fields map[string]reflect.Type) string {
 	names := strings.Split(keyList(fields), ", ")
-	if near := nearest(key, names); near != "" {
+	near := nearest(key, names)
+	if near == "" {
+		near = elsewhere(key, value)
+	}
+	if near != "" {
 		return "unknown key; did you mean " + near + "? Accepted here: " + strings.Join(names, ", ")
 	}
 	return "unknown key. Accepted here: " + strings.Join(names, ", ")

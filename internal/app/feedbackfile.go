@@ -114,13 +114,15 @@ type strayFeedback struct {
 	StrayAlerts     []string `json:"feedback_of_unknown_alerts,omitempty"`
 	StrayDetectors  []string `json:"feedback_of_unknown_detectors,omitempty"`
 	StrayIdentities []string `json:"feedback_of_unknown_identities,omitempty"`
+	// StrayLate is how many verdicts were given after the last call.
+	StrayLate int `json:"feedback_after_the_last_call,omitempty"`
 	// near are the names that may have been meant, by what was written.
 	near map[string]string
 }
 
-// findStray compares verdicts with the detectors there are, and with the alerts and the
-// identities of a run.
-func findStray(list []*schemas.Control, alerts map[string]schemas.Alert, e *detect.Engine) strayFeedback {
+// findStray compares verdicts with the detectors there are, and with the alerts, the
+// identities and the last call of a run.
+func findStray(list []*schemas.Control, alerts map[string]schemas.Alert, e *detect.Engine, last time.Time) strayFeedback {
 	s := strayFeedback{near: map[string]string{}}
 	if len(list) == 0 {
 		return s
@@ -145,6 +147,9 @@ func findStray(list []*schemas.Control, alerts map[string]schemas.Alert, e *dete
 		}
 	}
 	for _, c := range list {
+		if c.Time > last.UnixNano() {
+			s.StrayLate++
+		}
 		_, raised := alerts[c.AlertId]
 		stray(&s.StrayAlerts, c.AlertId, raised, nil)
 		stray(&s.StrayDetectors, c.Detector, slices.Contains(detectors, c.Detector), detectors)
@@ -181,5 +186,8 @@ func (s *strayFeedback) texts() []string {
 	say(s.StrayAlerts, "no alert of this run is called", "of such a verdict only detector and value count, if it has them")
 	say(s.StrayDetectors, "no detector is called", "such a verdict silences nothing")
 	say(s.StrayIdentities, "no identity of this run is called", "such a verdict counts for nothing; aliases are not resolved")
+	if s.StrayLate > 0 {
+		out = append(out, "feedback: "+count(s.StrayLate, "verdict")+" given after the last call: a verdict takes effect at its time, so move it to before what it is about")
+	}
 	return out
 }

@@ -416,7 +416,7 @@ func (r *replay) judge(ctx context.Context, seen func(n int)) (*verdict, error) 
 	}
 	sortAlerts(v.alerts)
 	v.pages = len(paged)
-	v.stray = findStray(r.feedback, final, engine)
+	v.stray = findStray(r.feedback, final, engine, v.to)
 	v.stats = engine.Stats()
 	if r.onEnd != nil {
 		return v, r.onEnd(engine)
