@@ -9,6 +9,7 @@ import (
 	"hash/fnv"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -694,7 +695,10 @@ func mapKeys(m map[string]string) func(yield func(string) bool) {
 	}
 }
 
-func TestEveryDetectorHasGoldenCasesOfBothKinds(t *testing.T) {
+// coldStart are the names of cases whose history is short.
+var coldStart = regexp.MustCompile(`cold-start|first-(day|days|week|commands)|third-day|of-a-day|so-far|learning|young`)
+
+func TestEveryDetectorHasGoldenCasesOfItsKinds(t *testing.T) {
 	known := map[string]bool{}
 	for _, m := range detect.Catalogue() {
 		known[m.Name] = true
@@ -706,6 +710,8 @@ func TestEveryDetectorHasGoldenCasesOfBothKinds(t *testing.T) {
 		}
 		assert.Positive(t, kinds["fires"], "%s: no case in testdata/%s that fires", m.Name, m.Name)
 		assert.Positive(t, kinds["quiet"], "%s: no case in testdata/%s that must not fire", m.Name, m.Name)
+		young := slices.ContainsFunc(folders, func(f string) bool { return coldStart.MatchString(filepath.Base(filepath.Dir(f))) })
+		assert.True(t, young || m.Basis == detect.Declared, "%s: no case in testdata/%s of an identity, or a fleet, that is hardly known", m.Name, m.Name)
 	}
 	folders, err := filepath.Glob(filepath.Join("testdata", "*", "*", "events.yaml"))
 	require.NoError(t, err)
