@@ -698,6 +698,9 @@ func mapKeys(m map[string]string) func(yield func(string) bool) {
 // coldStart are the names of cases whose history is short.
 var coldStart = regexp.MustCompile(`cold-start|first-(day|days|week|commands)|third-day|of-a-day|so-far|learning|young`)
 
+// drift are the names of cases in which a habit grows, moves or is kept.
+var drift = regexp.MustCompile(`(every|each|a)-(week|day|night|release)|weekly|monthly|grow|one-percent|usual|as-ever|moves|always|told-once|rotation`)
+
 func TestEveryDetectorHasGoldenCasesOfItsKinds(t *testing.T) {
 	known := map[string]bool{}
 	for _, m := range detect.Catalogue() {
@@ -712,6 +715,8 @@ func TestEveryDetectorHasGoldenCasesOfItsKinds(t *testing.T) {
 		assert.Positive(t, kinds["quiet"], "%s: no case in testdata/%s that must not fire", m.Name, m.Name)
 		young := slices.ContainsFunc(folders, func(f string) bool { return coldStart.MatchString(filepath.Base(filepath.Dir(f))) })
 		assert.True(t, young || m.Basis == detect.Declared, "%s: no case in testdata/%s of an identity, or a fleet, that is hardly known", m.Name, m.Name)
+		slow := slices.ContainsFunc(folders, func(f string) bool { return drift.MatchString(filepath.Base(filepath.Dir(f))) })
+		assert.True(t, slow || m.Basis == detect.Declared, "%s: no case in testdata/%s of what comes by and by, or is a habit", m.Name, m.Name)
 	}
 	folders, err := filepath.Glob(filepath.Join("testdata", "*", "*", "events.yaml"))
 	require.NoError(t, err)
