@@ -219,7 +219,7 @@ func tuning(m *detect.Meta) string {
 	step("For one identity until a date, in the inventory:\n\n  ```yaml\n  exceptions:\n    - {detector: " + m.Name + ", until: 2026-12-01T00:00:00Z, reason: \"…\", by: you@example.com}\n  ```\n")
 	step("Off for everybody: `detect.disabled: [" + m.Name + "]` in the [configuration](../configuration.md).")
 	if m.Way == detect.WayStrong || m.Way == detect.WayFused {
-		step("Fewer or more of all that is statistical: `detect.false_alerts_per_day`. There is no threshold of its own to turn.")
+		step("Fewer or more of all that is statistical: `budget.false_alerts_per_day`. There is no threshold of its own to turn.")
 	}
 	step("Before any of it: `lapwing backtest --compare` shows which alerts a change would cost.")
 	return b.String()

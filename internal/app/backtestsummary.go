@@ -53,7 +53,7 @@ type wayBudget struct {
 func newBacktestSummary(cfg *Config, v *verdict, files, bad int) *backtestSummary {
 	s := &backtestSummary{
 		Files: files, Events: v.events, Bad: bad, Duplicates: v.duplicates, BySeverity: map[string]int{},
-		Budget: cfg.Detect.FalseAlertsPerDay, LearningAlerts: v.learning, Alerts: len(v.alerts), Pages: v.pages,
+		Budget: cfg.Budget.FalseAlertsPerDay, LearningAlerts: v.learning, Alerts: len(v.alerts), Pages: v.pages,
 	}
 	if v.events == 0 {
 		return s

@@ -42,6 +42,7 @@ type Config struct {
 	ClickHouse      ClickHouseConfig `yaml:"clickhouse"`
 	Embedded        EmbeddedConfig   `yaml:"embedded"`
 	Enrich          EnrichConfig     `yaml:"enrich"`
+	Budget          BudgetConfig     `yaml:"budget"`
 	Detect          DetectConfig     `yaml:"detect"`
 	Store           StoreConfig      `yaml:"store"`
 	Destinations    []Destination    `yaml:"destinations" doc:"Where alerts go besides ClickHouse; each is a consumer group of its own. In the environment: the same list as JSON."`
@@ -182,14 +183,18 @@ type EnrichConfig struct {
 	KeepRaw   bool             `yaml:"keep_raw" doc:"Keep the redacted raw record in lapwing.events and ClickHouse."`
 }
 
+// BudgetConfig is what the team can take: the one thing that most have to state.
+type BudgetConfig struct {
+	FalseAlertsPerDay float64 `yaml:"false_alerts_per_day" doc:"How many false alerts a day the team can take, for the whole fleet."`
+}
+
 // DetectConfig tunes the detect role.
 type DetectConfig struct {
-	Cells             int              `yaml:"cells" doc:"Into how many cells identities are dealt out; each is a partition of lapwing.events. Another number needs: lapwing migrate --cells N."`
-	FalseAlertsPerDay float64          `yaml:"false_alerts_per_day" doc:"How many false alerts a day the team can take, for the whole fleet."`
-	Disabled          []string         `yaml:"disabled" doc:"Detectors that are switched off."`
-	Sigma             []string         `yaml:"sigma" doc:"Sigma rules to run: files, and directories of *.yml and *.yaml. A change needs a restart."`
-	SnapshotEvery     schemas.Duration `yaml:"snapshot_every" doc:"Longest time between two snapshots of a cell."`
-	SnapshotEvents    int              `yaml:"snapshot_events" doc:"Most events between two snapshots of a cell."`
+	Cells          int              `yaml:"cells" doc:"Into how many cells identities are dealt out; each is a partition of lapwing.events. Another number needs: lapwing migrate --cells N."`
+	Disabled       []string         `yaml:"disabled" doc:"Detectors that are switched off."`
+	Sigma          []string         `yaml:"sigma" doc:"Sigma rules to run: files, and directories of *.yml and *.yaml. A change needs a restart."`
+	SnapshotEvery  schemas.Duration `yaml:"snapshot_every" doc:"Longest time between two snapshots of a cell."`
+	SnapshotEvents int              `yaml:"snapshot_events" doc:"Most events between two snapshots of a cell."`
 }
 
 // StoreConfig tunes the store role.
@@ -256,8 +261,9 @@ func Defaults() Config {
 			MaxAhead:  schemas.Duration(time.Hour),
 			KeepRaw:   true,
 		},
+		Budget: BudgetConfig{FalseAlertsPerDay: 3},
 		Detect: DetectConfig{
-			Cells: 1, FalseAlertsPerDay: 3,
+			Cells:         1,
 			SnapshotEvery: schemas.Duration(15 * time.Minute), SnapshotEvents: 5_000_000,
 		},
 		Store: StoreConfig{MaxRows: 50_000, MaxWait: schemas.Duration(time.Second)},

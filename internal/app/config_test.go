@@ -141,8 +141,9 @@ func TestLoadConfigRefuses(t *testing.T) {
 		want       []string // every part stands in the message; FILE is the path
 	}{
 		{"an unknown key names the line, the key and what was meant", "tennant: x\n", nil, []string{"FILE:1: tennant: unknown key; did you mean tenant?"}},
-		{"a key in the wrong place is told where it belongs", "false_alerts_per_day: 1\n", nil, []string{"FILE:1: false_alerts_per_day: unknown key; did you mean detect.false_alerts_per_day?"}},
-		{"and so is one below a section that does not exist", "budget: {false_alerts_per_day: 1}\n", nil, []string{"FILE:1: budget: unknown key; did you mean detect.false_alerts_per_day?"}},
+		{"a key in the wrong place is told where it belongs", "false_alerts_per_day: 1\n", nil, []string{"FILE:1: false_alerts_per_day: unknown key; did you mean budget.false_alerts_per_day?"}},
+		{"also in another section", "detect: {false_alerts_per_day: 1}\n", nil, []string{"FILE:1: detect.false_alerts_per_day: unknown key; did you mean budget.false_alerts_per_day?"}},
+		{"and below a section that does not exist", "detection: {snapshot_events: 1}\n", nil, []string{"FILE:1: detection: unknown key; did you mean detect.snapshot_events?"}},
 		{"a name of several keys suggests none of them", "max: {url: x}\n", nil, []string{"FILE:1: max: unknown key. Accepted here"}},
 		{"an unknown key below a section lists what is accepted there", "kafka:\n  brokers: []\n  qos: 1\n", nil, []string{"FILE:3: kafka.qos: unknown key", "brokers, client_id"}},
 		{"an unknown key in a list element", "raw_topics:\n  - {topic: a, fmt: kong}\n", nil, []string{"FILE:2: raw_topics[0].fmt: unknown key"}},

@@ -134,8 +134,8 @@ func (l *loader) validate(c *Config) error {
 	if c.Detect.Cells < 1 || c.Detect.Cells > maxCells {
 		bad("detect.cells", "%d: want 1 to %d", c.Detect.Cells, maxCells)
 	}
-	if f := c.Detect.FalseAlertsPerDay; !(f > 0 && f <= 10_000) {
-		bad("detect.false_alerts_per_day", "%v: want more than 0 and at most 10000", f)
+	if f := c.Budget.FalseAlertsPerDay; !(f > 0 && f <= 10_000) {
+		bad("budget.false_alerts_per_day", "%v: want more than 0 and at most 10000", f)
 	}
 	var detectors []string
 	for _, m := range detect.Catalogue() {

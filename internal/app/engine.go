@@ -10,7 +10,7 @@ import (
 func engineConfig(cfg *Config, rules *sigma.Set, n int) detect.Config {
 	return detect.Config{
 		Tenant: cfg.Tenant, Cell: n, Cells: cfg.Detect.Cells,
-		FalseAlertsPerDay: cfg.Detect.FalseAlertsPerDay, Disabled: cfg.Detect.Disabled,
+		FalseAlertsPerDay: cfg.Budget.FalseAlertsPerDay, Disabled: cfg.Detect.Disabled,
 		Sigma: rules, ProductVersion: version,
 	}
 }

@@ -97,7 +97,7 @@ func Eval(ctx context.Context, cfg Config, o EvalOptions, std IO) error {
 		}
 	}
 	e := &evaluation{cfg: cfg, o: o, std: std}
-	e.report.Seeds, e.report.Budget = o.Seeds, cfg.Detect.FalseAlertsPerDay
+	e.report.Seeds, e.report.Budget = o.Seeds, cfg.Budget.FalseAlertsPerDay
 	begun := time.Now()
 	for _, s := range evalSections {
 		if len(o.Sections) > 0 && !slices.Contains(o.Sections, s.name) || len(o.Sections) == 0 && s.large {
@@ -248,7 +248,7 @@ func (e *evaluation) addSize(t *evalTable, s fleetSize, cards []simulate.Scoreca
 	for i := range cards {
 		worst, most = min(worst, cards[i].Recall), max(most, cards[i].FalsePerDay)
 	}
-	t.add(s.identities, s.learn, len(cards), sum.attacks, percent(sum.recall()), percent(worst), perDay(sum.falseAlerts, sum.days), fmt.Sprintf("%.2f", most), perDay(sum.learned, sum.days), perDay(sum.declared, sum.days), e.cfg.Detect.FalseAlertsPerDay)
+	t.add(s.identities, s.learn, len(cards), sum.attacks, percent(sum.recall()), percent(worst), perDay(sum.falseAlerts, sum.days), fmt.Sprintf("%.2f", most), perDay(sum.learned, sum.days), perDay(sum.declared, sum.days), e.cfg.Budget.FalseAlertsPerDay)
 }
 
 func (e *evaluation) sizes(ctx context.Context, sizes []fleetSize) error {

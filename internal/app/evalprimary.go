@@ -66,7 +66,7 @@ func (e *evaluation) headline() {
 					pages += c.stats.Realised[w]
 				}
 			}
-			nominal += e.cfg.Detect.FalseAlertsPerDay
+			nominal += e.cfg.Budget.FalseAlertsPerDay
 		}
 		rows := attackRows(cohorts)
 		cf, co := recallOf(rows, isCloud)
@@ -99,14 +99,14 @@ func (e *evaluation) headline() {
 			p.RecallStratumLeast = min(p.RecallStratumLeast, ratioOf(f, of))
 		}
 	}
-	p.Met = p.RecallCloud >= targetCloud && p.RecallGateway >= targetGateway && p.RecallStratumLeast >= targetStratum && p.FalsePerDay <= e.cfg.Detect.FalseAlertsPerDay
+	p.Met = p.RecallCloud >= targetCloud && p.RecallGateway >= targetGateway && p.RecallStratumLeast >= targetStratum && p.FalsePerDay <= e.cfg.Budget.FalseAlertsPerDay
 	word := "MET"
 	if !p.Met {
 		word = "NOT MET"
 	}
 	e.section.note("%s: cloud %s (worst seed %s; target %.0f%%), gateway %s (worst seed %s; target %.0f%%), least stratum %s (target %.0f%%), false alerts a day %.2f (learned %.2f, declared %.2f; worst fleet %.2f; allowed %.0f).",
 		word, percent(p.RecallCloud), percent(p.RecallCloudWorst), 100*targetCloud, percent(p.RecallGateway), percent(p.RecallGatewayWorst), 100*targetGateway,
-		percent(p.RecallStratumLeast), 100*targetStratum, p.FalsePerDay, p.FalsePerDayLearned, p.FalsePerDayDeclared, p.FalsePerDayWorst, e.cfg.Detect.FalseAlertsPerDay)
+		percent(p.RecallStratumLeast), 100*targetStratum, p.FalsePerDay, p.FalsePerDayLearned, p.FalsePerDayDeclared, p.FalsePerDayWorst, e.cfg.Budget.FalseAlertsPerDay)
 }
 
 type stratumName struct{ network, client string }
