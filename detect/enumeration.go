@@ -59,7 +59,7 @@ func (enumeration) Observe(c *Cell, p *Profile, call *Call, out *Findings) {
 	if today < looksFloor || today <= looksTimes*most {
 		return
 	}
-	expected := p.NoveltyRate(Operation, noveltyPrior(Operation)) * p.CallsPerDay()
+	expected := float64(p.NoveltyRate(Operation, noveltyPrior(Operation)) * p.CallsPerDay())
 	ev, before := call.Event, "on no day before any"
 	if most > 0 {
 		before = "on no day before more than " + thousands(most)
